@@ -1,0 +1,3 @@
+"""RiskScan: finds the risks in project documents."""
+
+__version__ = "0.1.0"
