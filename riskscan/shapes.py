@@ -1,0 +1,157 @@
+"""The contract's JSON shapes: one truth for checking, encoding and the OpenAPI document."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+Source = Literal["llm", "model"]
+# always aware and in UTC, so that it is written with a Z
+Time = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
+
+
+class Risk(msgspec.Struct, frozen=True):
+    """One finding: what may go wrong, of what kind, and the sentence that says so."""
+
+    risk: str
+    category: str
+    context: str
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What the AI service answers."""
+
+    data: list[Risk]
+    source: Source
+
+
+class User(msgspec.Struct, frozen=True):
+    """An account as its owner sees it."""
+
+    id: Id
+    email: str
+    created_at: Time
+    updated_at: Time
+
+
+class TokenAnswer(msgspec.Struct, frozen=True):
+    """An access token (RFC 6749, section 5.1) and whose it is; `expires_in` in seconds."""
+
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+    token: str
+    user: User
+    user_id: Id
+    email: str
+
+
+class Scan(msgspec.Struct, frozen=True, dict=True):
+    """Findings that were kept. `data` is the JSON text of a list of Risk, as it is stored."""
+
+    scan_id: Id
+    filename: str | None
+    data: msgspec.Raw
+    source: Source
+    risk_count: int
+    created_at: Time
+    timestamp: Time
+
+    @property
+    def risks(self) -> list[Risk]:
+        """Return `data` read."""
+        return RISKS.decode(self.data)
+
+
+class ScanSummary(msgspec.Struct, frozen=True):
+    """A scan as the list shows it."""
+
+    scan_id: Id
+    filename: str | None
+    source: Source
+    risk_count: int
+    created_at: Time
+
+
+class ScanList(msgspec.Struct, frozen=True):
+    """A page of the user's scans, newest first; `next_cursor` is null on the last."""
+
+    scans: list[ScanSummary]
+    total: int
+    limit: int
+    offset: int
+    next_cursor: str | None
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether RiskScan and what it needs are well."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    database: bool
+    ai_service_healthy: bool
+    version: str
+
+
+class Live(msgspec.Struct, frozen=True):
+    """The process runs."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What was done, in words."""
+
+    message: str
+
+
+class Error(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Every refusal; `error_description` repeats `detail` for OAuth2 clients (RFC 6749, section 5.2)."""
+
+    error: str
+    detail: str
+    fields: dict[str, str] = {}
+    error_description: str | None = None
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What registers an account."""
+
+    email: Annotated[str, msgspec.Meta(extra_json_schema={"format": "email"})]
+    password: Annotated[str, msgspec.Meta(min_length=6, max_length=128)]
+
+
+class PasswordGrant(msgspec.Struct, frozen=True):
+    """The OAuth2 password grant (RFC 6749, section 4.3.2); `username` is the e-mail address."""
+
+    username: str
+    password: str
+    grant_type: Literal["password"] = "password"
+    scope: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+
+
+class PasswordChange(msgspec.Struct, frozen=True):
+    """What changes a password."""
+
+    current_password: str
+    new_password: Annotated[str, msgspec.Meta(min_length=6, max_length=128)]
+
+
+class Confirmation(msgspec.Struct, frozen=True):
+    """The password again, for what cannot be undone."""
+
+    password: str
+
+
+class ScanText(msgspec.Struct, frozen=True):
+    """A text to scan."""
+
+    text: str
+    force_llm: bool = False
+
+
+RISKS = msgspec.json.Decoder(list[Risk])
