@@ -1,0 +1,295 @@
+"""Every statement; rows come back as shapes. Both databases read the same text."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any, NamedTuple
+
+import msgspec
+from aiohttp import web
+
+from .pool import Conflict, Orphan, Pool, Row
+from .shapes import Scan, ScanSummary, User
+
+DATABASE = web.AppKey("DATABASE", Pool)
+
+
+class EmailTaken(Exception):
+    """There is an account with this address already."""
+
+
+class UserGone(Exception):
+    """The account was deleted meanwhile."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A user with what only the server knows of them."""
+
+    user: User
+    password_hash: str
+    token_version: int
+    scan_count: int
+
+
+class Listed(NamedTuple):
+    """A scan in a list; `categories` are the distinct ones of its risks, as a JSON list."""
+
+    summary: ScanSummary
+    categories: str
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place in a user's list of scans: the one after which to go on."""
+
+    created_at: datetime.datetime
+    scan_id: str
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def read_time(value: Any) -> datetime.datetime:
+    """Return a stored time, aware and in UTC; SQLite answers text."""
+    time = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return time.astimezone(datetime.UTC)
+
+
+def read_account(row: Row) -> Account:
+    user = User(
+        id=str(row["id"]),
+        email=row["email"],
+        created_at=read_time(row["created_at"]),
+        updated_at=read_time(row["updated_at"]),
+    )
+    return Account(user, row["password_hash"], row["token_version"], row["scan_count"])
+
+
+ACCOUNT = "users.id, email, password_hash, users.token_version, scan_count, created_at, updated_at"
+
+INSERT_USER = """
+INSERT INTO users (id, email, password_hash, created_at, updated_at)
+VALUES (:id, :email, :password_hash, :now, :now)
+RETURNING id, email, password_hash, token_version, scan_count, created_at, updated_at
+"""
+
+
+async def insert_user(db: Pool, email: str, password_hash: str) -> Account:
+    """Make an account; raise EmailTaken where the address has one."""
+    values = {"id": str(uuid.uuid4()), "email": email, "password_hash": password_hash, "now": now()}
+    try:
+        return read_account(await db.fetch_one(INSERT_USER, values))
+    except Conflict:
+        raise EmailTaken from None
+
+
+ACCOUNT_BY_EMAIL = f"SELECT {ACCOUNT} FROM users WHERE email = :email"
+
+
+async def account_by_email(db: Pool, email: str) -> Account | None:
+    row = await db.fetch_one(ACCOUNT_BY_EMAIL, {"email": email})
+    return read_account(row) if row else None
+
+
+ACCOUNT_BY_TOKEN = f"SELECT {ACCOUNT} FROM users WHERE id = :id AND token_version = :token_version"
+
+
+async def account_by_token(db: Pool, user_id: str, token_version: int) -> Account | None:
+    """Return the account a token speaks for, unless it is gone or has revoked the token."""
+    row = await db.fetch_one(ACCOUNT_BY_TOKEN, {"id": user_id, "token_version": token_version})
+    return read_account(row) if row else None
+
+
+UPDATE_PASSWORD = f"""
+UPDATE users SET password_hash = :password_hash, token_version = token_version + 1, updated_at = :now
+WHERE id = :id AND token_version = :token_version
+RETURNING {ACCOUNT}
+"""
+
+
+async def update_password(db: Pool, account: Account, password_hash: str) -> Account | None:
+    """Set the password and revoke every token and session; None where another request was first."""
+    values = {
+        "id": account.user.id,
+        "token_version": account.token_version,
+        "password_hash": password_hash,
+        "now": now(),
+    }
+    row = await db.fetch_one(UPDATE_PASSWORD, values)
+    return read_account(row) if row else None
+
+
+DELETE_USER = "DELETE FROM users WHERE id = :id RETURNING id"
+
+
+async def delete_user(db: Pool, user_id: str) -> bool:
+    """Delete the account with its scans and sessions; return whether there was one."""
+    return await db.fetch_one(DELETE_USER, {"id": user_id}) is not None
+
+
+INSERT_SESSION = """
+INSERT INTO sessions (id, user_id, token_version, expires_at)
+VALUES (:id, :user_id, :token_version, :expires_at)
+"""
+
+
+async def insert_session(
+    db: Pool, session_id: str, user_id: str, token_version: int, expires_at: datetime.datetime
+) -> None:
+    """Keep a session; raise UserGone where the account was deleted."""
+    values = {"id": session_id, "user_id": user_id, "token_version": token_version, "expires_at": expires_at}
+    try:
+        await db.fetch(INSERT_SESSION, values)
+    except Orphan:
+        raise UserGone from None
+
+
+ACCOUNT_BY_SESSION = f"""
+SELECT {ACCOUNT}, expires_at FROM sessions JOIN users
+ON users.id = sessions.user_id AND users.token_version = sessions.token_version
+WHERE sessions.id = :id AND expires_at > :now
+"""
+
+
+async def account_by_session(db: Pool, session_id: str) -> tuple[Account, datetime.datetime] | None:
+    """Return whose session it is and when it ends, unless it has ended or was revoked."""
+    row = await db.fetch_one(ACCOUNT_BY_SESSION, {"id": session_id, "now": now()})
+    return (read_account(row), read_time(row["expires_at"])) if row else None
+
+
+EXTEND_SESSION = "UPDATE sessions SET expires_at = :expires_at WHERE id = :id"
+
+
+async def extend_session(db: Pool, session_id: str, expires_at: datetime.datetime) -> None:
+    await db.fetch(EXTEND_SESSION, {"id": session_id, "expires_at": expires_at})
+
+
+DELETE_SESSION = "DELETE FROM sessions WHERE id = :id"
+
+
+async def delete_session(db: Pool, session_id: str) -> None:
+    await db.fetch(DELETE_SESSION, {"id": session_id})
+
+
+INSERT_SCAN = """
+INSERT INTO scans (id, user_id, filename, data, risk_count, categories, source, created_at)
+VALUES (:id, :user_id, :filename, :data, :risk_count, :categories, :source, :created_at)
+"""
+
+
+async def insert_scan(db: Pool, user_id: str, scan: Scan) -> None:
+    """Keep a scan; raise UserGone where the account was deleted while the AI service worked."""
+    values = {
+        "id": scan.scan_id,
+        "user_id": user_id,
+        "filename": scan.filename,
+        "data": bytes(scan.data).decode(),
+        "risk_count": scan.risk_count,
+        "categories": msgspec.json.encode(list(dict.fromkeys(risk.category for risk in scan.risks))).decode(),
+        "source": scan.source,
+        "created_at": scan.created_at,
+    }
+    try:
+        await db.fetch(INSERT_SCAN, values)
+    except Orphan:
+        raise UserGone from None
+
+
+SCAN_BY_ID = """
+SELECT id, filename, data, source, risk_count, created_at FROM scans WHERE id = :id AND user_id = :user_id
+"""
+
+
+async def scan_by_id(db: Pool, user_id: str, scan_id: str) -> Scan | None:
+    """Return one of the user's own scans."""
+    row = await db.fetch_one(SCAN_BY_ID, {"id": scan_id, "user_id": user_id})
+    if row is None:
+        return None
+    created_at = read_time(row["created_at"])
+    return Scan(
+        scan_id=str(row["id"]),
+        filename=row["filename"],
+        data=msgspec.Raw(row["data"].encode()),
+        source=row["source"],
+        risk_count=row["risk_count"],
+        created_at=created_at,
+        timestamp=created_at,
+    )
+
+
+NEWEST_SCANS = """
+SELECT id, filename, source, risk_count, categories, created_at FROM scans WHERE user_id = :user_id
+ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
+"""
+SCANS_AFTER = """
+SELECT id, filename, source, risk_count, categories, created_at FROM scans
+WHERE user_id = :user_id AND (created_at, id) < (:created_at, :id)
+ORDER BY created_at DESC, id DESC LIMIT :limit
+"""
+
+
+async def newest_scans(
+    db: Pool, user_id: str, limit: int, offset: int = 0, after: Position | None = None
+) -> list[Listed]:
+    """Return some of the user's scans, newest first: past `offset` of them, or those `after` a position."""
+    if after is None:
+        rows = await db.fetch(NEWEST_SCANS, {"user_id": user_id, "limit": limit, "offset": offset})
+    else:
+        position = {"created_at": after.created_at, "id": after.scan_id}
+        rows = await db.fetch(SCANS_AFTER, {"user_id": user_id, "limit": limit, **position})
+    return [read_listed(row) for row in rows]
+
+
+def read_listed(row: Row) -> Listed:
+    created_at = read_time(row["created_at"])
+    summary = ScanSummary(str(row["id"]), row["filename"], row["source"], row["risk_count"], created_at)
+    return Listed(summary, row["categories"])
+
+
+DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"
+
+
+async def delete_scan(db: Pool, user_id: str, scan_id: str) -> bool:
+    """Delete one of the user's own scans; return whether there was one."""
+    return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
+
+
+# a window that has ended starts anew
+COUNT_ATTEMPT = """
+INSERT INTO attempts (name, tries, expires_at) VALUES (:name, 1, :expires_at)
+ON CONFLICT (name) DO UPDATE SET
+    tries = CASE WHEN attempts.expires_at <= :now THEN 1 ELSE attempts.tries + 1 END,
+    expires_at = CASE WHEN attempts.expires_at <= :now THEN excluded.expires_at ELSE attempts.expires_at END
+RETURNING tries, expires_at
+"""
+
+
+async def count_attempt(db: Pool, name: str, seconds: int) -> tuple[int, datetime.datetime]:
+    """Count one more try under this name; return how many there were in this window, and when it ends."""
+    moment = now()
+    values = {"name": name, "now": moment, "expires_at": moment + datetime.timedelta(seconds=seconds)}
+    row = await db.fetch_one(COUNT_ATTEMPT, values)
+    assert row is not None  # RETURNING answers a row for an insert and for an update
+    return row["tries"], read_time(row["expires_at"])
+
+
+DELETE_ATTEMPTS = "DELETE FROM attempts WHERE name = :name"
+
+
+async def delete_attempts(db: Pool, name: str) -> None:
+    await db.fetch(DELETE_ATTEMPTS, {"name": name})
+
+
+EXPIRED = ("DELETE FROM sessions WHERE expires_at <= :now", "DELETE FROM attempts WHERE expires_at <= :now")
+
+
+async def delete_expired(db: Pool) -> None:
+    """Drop the sessions and counters whose time is over."""
+    for statement in EXPIRED:
+        await db.fetch(statement, {"now": now()})
+
+
+async def is_up(db: Pool) -> bool:
+    """Tell whether the database answers."""
+    return bool(await db.fetch_one("SELECT 1 AS up", {}))

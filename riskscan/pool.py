@@ -1,0 +1,193 @@
+"""The database connections: a bounded number, kept open, each lent to one statement at a time.
+
+`databases` opens them and speaks each database's dialect. It lends them itself too, but waits for one
+without end, loses one whose statement was cancelled, and on SQLite opens one for every statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import functools
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+from databases import Database
+from databases.core import Connection
+
+from .errors import ApiError, unavailable
+from .settings import SQLITE, Settings, is_sqlite, sqlite_path
+
+Row = Any  # an asyncpg.Record or a sqlite3.Row: columns by name
+Values = Mapping[str, Any]
+
+# a request is answered within 5 s, whatever the database does
+WAIT_SECONDS = 4.5
+SQLITE_CONNECTIONS = 4
+BIND = re.compile(r"(?<!:):([a-z_]+)")
+# connection, resources, operator intervention, authorisation, no such database; 25006: a replica
+AWAY_SQLSTATES = ("08", "53", "57", "28", "3D", "25006")
+AWAY_SQLITE = ("BUSY", "LOCKED", "IOERR", "CANTOPEN", "FULL", "READONLY", "CORRUPT", "NOTADB")
+
+
+class Conflict(Exception):
+    """A statement broke a unique constraint."""
+
+
+class Orphan(Exception):
+    """A statement named a row of another table that is not there."""
+
+
+class SqliteConnection(sqlite3.Connection):
+    """A connection with the PRAGMAs that SQLite forgets with each."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.row_factory = sqlite3.Row
+        self.execute("PRAGMA foreign_keys = ON")
+
+
+def stamp(time: datetime.datetime) -> str:
+    """Return a time as SQLite keeps it: UTC, to the microsecond, so that text sorts as time does."""
+    return time.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def as_sqlite(values: Values) -> Values:
+    # not by sqlite3.register_adapter(): yoyo registers one of its own, for the whole process
+    return {
+        name: stamp(value) if isinstance(value, datetime.datetime) else value
+        for name, value in values.items()
+    }
+
+
+@functools.cache
+def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """Return a statement with `:name` binds as PostgreSQL's `$1`, and the names in their order."""
+    names = tuple(dict.fromkeys(BIND.findall(sql)))
+    return BIND.sub(lambda bind: f"${names.index(bind[1]) + 1}", sql), names
+
+
+def is_away(exc: BaseException) -> bool:
+    """Tell whether the database can't be reached; a wrong statement is a bug instead."""
+    if isinstance(exc, asyncpg.PostgresError):
+        return (exc.sqlstate or "").startswith(AWAY_SQLSTATES)
+    if isinstance(exc, asyncpg.InterfaceError):
+        return "closed" in str(exc)
+    if isinstance(exc, sqlite3.Error):
+        return getattr(exc, "sqlite_errorname", "").removeprefix("SQLITE_").startswith(AWAY_SQLITE)
+    return isinstance(exc, OSError)  # TimeoutError, refused, no such host
+
+
+class Pool:
+    """The connections to one database; `fetch` runs a statement on one of them."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.database_url
+        self.sqlite = is_sqlite(url)
+        if self.sqlite:
+            size = min(settings.database_pool_size, SQLITE_CONNECTIONS)
+            self._database = Database(
+                f"{SQLITE}{sqlite_path(url)}", timeout=WAIT_SECONDS, factory=SqliteConnection
+            )
+        else:
+            size = settings.database_pool_size
+            options: dict[str, Any] = {
+                # asyncpg reads the URL itself: `databases` would drop sslmode without a word
+                "dsn": url,
+                "database": None,
+                "min_size": 0,
+                "max_size": size,
+                "timeout": WAIT_SECONDS,
+                "statement_cache_size": settings.database_statement_cache,
+            }
+            self._database = Database("postgresql:///", **options)
+        self.size = size
+        self.ready = False  # set when the tables are up to date
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[Connection] = []
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Make ready; no connection is opened before the first statement."""
+        await self._database.connect()
+
+    async def close(self) -> None:
+        """Close the idle connections; statements under way must have ended."""
+        while self._idle:
+            self._discard(self._idle.pop())
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=WAIT_SECONDS)
+        await self._database.disconnect()
+
+    async def fetch(self, sql: str, values: Values) -> Sequence[Row]:
+        """Run one statement and return its rows.
+
+        Raises ApiError 503 `database_unavailable` within 5 s where the database can't be reached,
+        Conflict and Orphan where a constraint refuses the row.
+        """
+        if not self.ready:
+            raise database_unavailable()
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await self._fetch(sql, values)
+        except (
+            asyncpg.UniqueViolationError,
+            asyncpg.ForeignKeyViolationError,
+            sqlite3.IntegrityError,
+        ) as exc:
+            unique = isinstance(exc, asyncpg.UniqueViolationError) or "UNIQUE" in str(exc)
+            raise (Conflict if unique else Orphan) from exc
+        except Exception as exc:
+            if is_away(exc):
+                raise database_unavailable() from exc
+            raise
+
+    async def fetch_one(self, sql: str, values: Values) -> Row | None:
+        """Run one statement and return its first row, if any; raises as `fetch` does."""
+        rows = await self.fetch(sql, values)
+        return rows[0] if rows else None
+
+    async def _fetch(self, sql: str, values: Values) -> Sequence[Row]:
+        async with self._free:
+            connection = await self._lend()
+            try:
+                raw: Any = connection.raw_connection
+                if self.sqlite:
+                    rows = await raw.execute_fetchall(sql, as_sqlite(values))
+                else:
+                    text, names = numbered(sql)
+                    rows = await raw.fetch(text, *[values[name] for name in names])
+            except (asyncpg.IntegrityConstraintViolationError, sqlite3.IntegrityError):
+                self._idle.append(connection)
+                raise
+            except BaseException:  # cancelled, timed out or broken: nobody knows what state it is in
+                self._discard(connection)
+                raise
+            self._idle.append(connection)
+            return rows  # type: ignore[no-any-return]  # what the two drivers return is not one type
+
+    async def _lend(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if self.sqlite or not connection.raw_connection.is_closed():
+                return connection
+            self._discard(connection)
+        # its own Connection: Database.connection() would tie it to the task that opened it
+        connection = Connection(self._database, self._database._backend)
+        await connection.__aenter__()
+        return connection
+
+    def _discard(self, connection: Connection) -> None:
+        if not self.sqlite:
+            connection.raw_connection.terminate()
+        task = asyncio.ensure_future(connection.__aexit__())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def database_unavailable() -> ApiError:
+    """503: the database can't be reached."""
+    return unavailable("database_unavailable", "The database cannot be reached right now.", retry_seconds=2)
