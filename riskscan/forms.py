@@ -1,0 +1,336 @@
+"""What comes in: JSON, url-encoded and multipart bodies alike; query values; checks of single fields."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import tempfile
+import unicodedata
+from collections.abc import AsyncIterator, Mapping
+from email.utils import decode_rfc2231
+from typing import IO, Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+import multipart
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from email_validator import EmailNotValidError, validate_email
+
+from .documents import SIGNATURE_BYTES, Document, Upload, kept_name, require_supported
+from .errors import ApiError, invalid_request, payload_too_large
+from .settings import SETTINGS
+
+TYPED = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
+KEPT_IN_MEMORY = 64 * 1024  # of a file; the rest goes to a temporary file
+MAX_FORM_BYTES = 64 * 1024  # of a body that brings no document
+MULTIPART_OVERHEAD = 64 * 1024  # part headers and boundaries, beside what is counted
+MAX_PARTS = 100
+CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+FLAGS = {
+    "true": True, "1": True, "yes": True, "on": True,
+    "false": False, "0": False, "no": False, "off": False,
+}  # fmt: skip
+MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
+
+
+class Form(NamedTuple):
+    """The fields of a body by name, and the file that came with them."""
+
+    fields: Mapping[str, Any]
+    upload: Upload | None = None
+
+
+class Part:
+    """A part of a multipart body while it arrives; `filename` is None for a field."""
+
+    def __init__(self, segment: multipart.MultipartSegment, content: IO[bytes]) -> None:
+        self.name = segment.name or ""
+        self.filename = sent_name(segment)
+        self.content_type = media_type(segment)
+        self.charset = segment.charset or "utf-8"
+        self.content = content
+        self.checked = self.filename is None
+
+    def write(self, data: bytes) -> None:
+        self.content.write(data)
+        if not self.checked and self.content.tell() >= SIGNATURE_BYTES:
+            self.check()
+
+    def check(self) -> None:
+        """Raise 400 `unsupported_file_type` where this is no file that can be scanned."""
+        end = self.content.tell()
+        self.content.seek(0)
+        require_supported(kept_name(self.filename or ""), self.content.read(SIGNATURE_BYTES))
+        self.content.seek(end)
+        self.checked = True
+
+    def finish(self) -> int:
+        """Go back to the start; return the number of bytes."""
+        size = self.content.tell()
+        if not self.checked and size:
+            self.check()
+        self.content.seek(0)
+        return size
+
+
+async def read_fields(request: web.Request) -> Mapping[str, Any]:
+    """Read a body that brings no document; return its fields.
+
+    Raises 400 `invalid_request`, 408 `request_timeout`, 413 `payload_too_large` over 64 KB.
+    """
+    return (await read_form(request, MAX_FORM_BYTES)).fields
+
+
+async def read_document(request: web.Request) -> Document:
+    """Read what is to be scanned: a file, a text or both (API.md, POST /api/scan).
+
+    Raises 400 `invalid_request` or `unsupported_file_type`, 408 `request_timeout`, and
+    413 `payload_too_large` as soon as the body is over MAX_UPLOAD_MB.
+    """
+    form = await read_form(request, request.app[SETTINGS].max_upload_bytes)
+    text = optional_text(form.fields, "text")
+    force_llm = flag(form.fields, "force_llm")
+    if form.fields.get("file"):
+        raise invalid_request("Send the file as a file.", file="Send this as a file, with a name.")
+    upload = form.upload if form.upload and form.upload.size else None
+    if not text.strip() and upload is None:
+        raise invalid_request("Send a file or a text to scan.", text="There is nothing to scan.")
+    return Document(text if text.strip() else None, upload, force_llm)
+
+
+async def read_form(request: web.Request, max_bytes: int) -> Form:
+    """Read a JSON, url-encoded or multipart body of at most `max_bytes`, not counting what frames it."""
+    if (request.content_length or 0) > max_bytes + MULTIPART_OVERHEAD:
+        raise payload_too_large(max_bytes)
+    try:
+        async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
+            if request.content_type == "multipart/form-data":
+                return await read_multipart(request, max_bytes)
+            body = b"".join([chunk async for chunk in chunks(request, max_bytes)])
+    except TimeoutError:
+        raise ApiError(408, "request_timeout", "The request took too long to arrive.") from None
+    except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as exc:
+        raise invalid_request("The request was cut short or its encoding is broken.") from exc
+    if not body:
+        return Form({})
+    if request.content_type == "application/json" or request.content_type.endswith("+json"):
+        return Form(read_json(body))
+    if request.content_type == "application/x-www-form-urlencoded":
+        fields = read_urlencoded(body)
+        remember(request, fields)
+        return Form(fields)
+    raise invalid_request("Send multipart/form-data, a url-encoded form or JSON.")
+
+
+def remember(request: web.Request, fields: Mapping[str, str]) -> None:
+    """Keep what was typed for the page that shows the form again; never a password."""
+    request[TYPED] = {name: value for name, value in fields.items() if "password" not in name}
+
+
+async def chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives; raise 413 as soon as it is over `max_bytes`."""
+    size = 0
+    while chunk := await request.content.readany():
+        size += len(chunk)
+        if size > max_bytes:
+            raise payload_too_large(max_bytes)
+        yield chunk
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Return a JSON object; NaN and Infinity are no JSON (RFC 8259, section 6)."""
+    try:
+        value = json.loads(body.decode(), parse_constant=not_json)
+    except (ValueError, RecursionError):
+        raise invalid_request("The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise invalid_request("The body must be a JSON object.")
+    return value
+
+
+def not_json(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+def read_urlencoded(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            body.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_PARTS,
+            strict_parsing=False,
+        )
+    except ValueError:
+        raise invalid_request("The form is not valid UTF-8, or has too many fields.") from None
+    return only_once(pairs)
+
+
+def only_once(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
+        raise invalid_request("A field was sent twice.", **{printable(twice): "Send this once."})
+    return fields
+
+
+def printable(name: str) -> str:
+    return kept_name(name)[:40] or "field"
+
+
+async def read_multipart(request: web.Request, max_bytes: int) -> Form:
+    boundary = multipart.parse_options_header(request.headers["Content-Type"])[1].get("boundary", "")
+    texts: list[tuple[str, str]] = []
+    upload: Upload | None = None
+    opened: list[IO[bytes]] = []
+    try:
+        async for part in parts(request, boundary, max_bytes, opened):
+            size = part.finish()
+            if part.filename is None:
+                texts.append((part.name, decoded(part)))
+                remember(request, dict(texts))
+            elif part.name == "file" and upload is None:
+                upload = Upload(kept_name(part.filename), part.content_type, part.content, size)
+            elif part.name == "file":
+                raise invalid_request("Send one file at a time.", file="Send one file at a time.")
+        form = Form(only_once(texts), upload)
+    except BaseException as exc:
+        for content in opened:
+            content.close()
+        if isinstance(exc, multipart.MultipartError):
+            raise invalid_request("The multipart body is broken.") from None
+        raise
+    for content in opened:
+        if upload is None or content is not upload.content:
+            content.close()
+    return form
+
+
+async def parts(
+    request: web.Request, boundary: str, max_bytes: int, opened: list[IO[bytes]]
+) -> AsyncIterator[Part]:
+    """Yield each part when it is complete. What is opened for their content is put in `opened`."""
+    parser = multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+    part: Part | None = None
+    size = 0
+    async for chunk in chunks(request, max_bytes + MULTIPART_OVERHEAD):
+        for event in parser.parse(chunk):
+            if isinstance(event, multipart.MultipartSegment):
+                opened.append(tempfile.SpooledTemporaryFile(KEPT_IN_MEMORY))  # noqa: SIM115  # closed by the caller
+                part = Part(event, opened[-1])
+                continue
+            assert part is not None  # the parser sends no bytes and no end before a start
+            if event is None:
+                yield part
+                continue
+            size += len(event)
+            if size > max_bytes:
+                raise payload_too_large(max_bytes)
+            part.write(event)
+    parser.close()
+
+
+def sent_name(segment: multipart.MultipartSegment) -> str | None:
+    """Return the file name of a part, None for a field and for a file input that was left empty."""
+    if segment.filename is None:  # RFC 7578 forbids filename*, and some clients send it all the same
+        disposition = multipart.parse_options_header(segment.header("Content-Disposition", ""))[1]
+        if "filename*" in disposition:
+            charset, _, encoded = decode_rfc2231(disposition["filename*"])
+            try:
+                return unquote(encoded, charset or "utf-8", errors="replace") or None
+            except LookupError:
+                raise invalid_request("The charset of the file name is not known.") from None
+    return segment.filename or None
+
+
+def media_type(segment: multipart.MultipartSegment) -> str:
+    sent: str = segment.header("Content-Type", "")
+    return sent if MEDIA_TYPE.fullmatch(sent) else "application/octet-stream"
+
+
+def decoded(part: Part) -> str:
+    try:
+        return part.content.read().decode(part.charset)
+    except (UnicodeDecodeError, LookupError):
+        name = printable(part.name)
+        raise invalid_request(
+            "A text of this form cannot be read.", **{name: "This is not valid text."}
+        ) from None
+
+
+def optional_text(fields: Mapping[str, Any], name: str) -> str:
+    """Return a text field, empty where it was not sent; raise 400 where it is no Unicode text."""
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise invalid_request("A field is not a text.", **{name: "This must be a text."})
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can bring
+        raise invalid_request(
+            "A field is not valid Unicode.", **{name: "This is not valid Unicode."}
+        ) from None
+    return value
+
+
+def required_text(fields: Mapping[str, Any], name: str) -> str:
+    """Return a text field; raise 400 where there is nothing in it."""
+    value = optional_text(fields, name)
+    if not value:
+        raise invalid_request("Something is missing.", **{name: "This is required."})
+    return value
+
+
+def flag(fields: Mapping[str, Any], name: str) -> bool | None:
+    """Return a yes-or-no field, None where it was not sent or is empty."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    known = FLAGS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+    if known is None:
+        raise invalid_request(f"{name} is not understood.", **{name: "This takes true or false."})
+    return known
+
+
+def normal_email(value: str) -> str:
+    """Return an address in the form that is kept and compared: trimmed, in lower case.
+
+    Raises 400 `invalid_request` where the syntax is wrong (RFC 5322 and RFC 6531; no DNS look-up).
+    """
+    try:
+        address = validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        address = None
+    if address is None or "." not in address.domain or "\x00" in value:
+        raise invalid_request("This is not an e-mail address.", email="This is not an e-mail address.")
+    return unicodedata.normalize("NFC", address.normalized.lower())
+
+
+def new_password(fields: Mapping[str, Any], name: str) -> str:
+    """Return a password to be set: 6 to 128 characters of any script."""
+    value = required_text(fields, name)
+    if not 6 <= len(value) <= 128:
+        raise invalid_request(
+            "This password cannot be used.", **{name: "A password has 6 to 128 characters."}
+        )
+    return value
+
+
+def whole_number(request: web.Request, name: str, default: int, low: int, high: int) -> int:
+    """Return a query value as a whole number within bounds."""
+    value = request.query.get(name)
+    if value is None:
+        return default
+    # longer than any bound, and int() of thousands of digits is slow
+    if not re.fullmatch(r"[0-9]{1,18}", value, re.ASCII) or not low <= int(value) <= high:
+        raise invalid_request(
+            f"{name} is out of range.", **{name: f"This takes a whole number from {low} to {high}."}
+        )
+    return int(value)
+
+
+def is_uuid(value: str) -> bool:
+    """Tell whether a text is a UUID in canonical form (RFC 9562, section 4)."""
+    return CANONICAL_UUID.fullmatch(value) is not None
