@@ -1,0 +1,197 @@
+"""Who asks: access tokens, the session cookie of the built-in pages, and where a request comes from."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import hashlib
+import re
+import secrets
+import time
+from typing import Any, NamedTuple
+
+import aiohttp_session
+import jwt
+from aiohttp import web
+
+from . import db
+from .db import DATABASE, Account
+from .errors import ApiError, not_authenticated
+from .forms import is_uuid
+from .proxies import is_https
+from .settings import SETTINGS, Settings
+from .shapes import TokenAnswer
+
+ACCOUNT = web.RequestKey("ACCOUNT", Account)
+SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
+CLOCK_SKEW_SECONDS = 10  # between the hosts that issue and read a token
+COOKIE = "riskscan_session"
+SESSION_ID = re.compile(r"[0-9A-Za-z_-]{43}", re.ASCII)  # secrets.token_urlsafe(32)
+# a session is extended when it is used, but not more often than this
+EXTEND_AFTER = datetime.timedelta(minutes=1)
+
+
+class Claims(NamedTuple):
+    """What an access token says."""
+
+    user_id: str
+    token_version: int
+    expires_at: int
+
+
+def issue_token(settings: Settings, account: Account) -> TokenAnswer:
+    """Return a fresh access token for the account, in the contract's shape."""
+    issued_at, lifetime = int(time.time()), settings.token_minutes * 60
+    claims = {
+        "sub": account.user.id,
+        "iat": issued_at,
+        "exp": issued_at + lifetime,
+        "version": account.token_version,
+    }
+    token = jwt.encode(claims, settings.jwt_secret, settings.jwt_algorithm)
+    return TokenAnswer(
+        access_token=token,
+        token_type="bearer",  # noqa: S106  # RFC 6749's word, no secret
+        expires_in=lifetime,
+        token=token,
+        user=account.user,
+        user_id=account.user.id,
+        email=account.user.email,
+    )
+
+
+@functools.lru_cache(4096)  # a client sends the same token again and again, and HMAC over JSON is slow
+def read_token(token: str, secret: str, algorithm: str) -> Claims | None:
+    """Return what a token of ours says, None where it is not one. Does not look at the clock again."""
+    try:
+        claims = jwt.decode(
+            token,
+            secret,
+            algorithms=[algorithm],
+            options={"require": ["exp", "iat", "sub"]},
+            leeway=CLOCK_SKEW_SECONDS,
+        )
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return None
+    user_id, version, expires_at = claims["sub"], claims.get("version"), claims["exp"]
+    if type(version) is not int or type(expires_at) is not int or not is_uuid(user_id):
+        return None
+    return Claims(user_id, version, expires_at) if 0 <= version < 2**31 else None
+
+
+def bearer_token(request: web.Request) -> str | None:
+    """Return what comes after `Authorization: Bearer`; None for another scheme and for no header."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def require_user(request: web.Request) -> Account:
+    """Return whose request this is: by its Bearer token or, where there is none, by its session cookie.
+
+    Raises 401 `not_authenticated` where the token or the session is missing, ended, forged or revoked.
+    """
+    account: Account | None = request.get(ACCOUNT)
+    if account is not None:
+        return account
+    token = bearer_token(request)
+    account = await account_of_session(request) if token is None else await account_of_token(request, token)
+    if account is None:
+        raise not_authenticated()
+    request[ACCOUNT] = account
+    return account
+
+
+async def account_of_token(request: web.Request, token: str) -> Account | None:
+    settings = request.app[SETTINGS]
+    claims = read_token(token, settings.jwt_secret, settings.jwt_algorithm)
+    if claims is None or claims.expires_at <= time.time():
+        return None
+    return await db.account_by_token(request.app[DATABASE], claims.user_id, claims.token_version)
+
+
+async def account_of_session(request: web.Request) -> Account | None:
+    await aiohttp_session.get_session(request)
+    return request.get(ACCOUNT)
+
+
+async def start_session(request: web.Request, account: Account) -> None:
+    """Give the browser a new session for the account; the one that it had ends."""
+    await end_session(request)
+    session = await aiohttp_session.new_session(request)
+    session["user_id"] = account.user.id
+    session["token_version"] = account.token_version
+    request[ACCOUNT] = account
+
+
+async def end_session(request: web.Request) -> None:
+    """End the browser's session, here as well as there."""
+    session = await aiohttp_session.get_session(request)
+    if not session.new:
+        await db.delete_session(request.app[DATABASE], hashed(str(session.identity)))
+        session.invalidate()
+    if ACCOUNT in request:
+        del request[ACCOUNT]
+
+
+def hashed(session_id: str) -> str:
+    # a leaked table opens no session
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+class DatabaseSessions(aiohttp_session.AbstractStorage):
+    """Sessions that live in the database: the cookie holds a random id and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(cookie_name=COOKIE, samesite="Lax", httponly=True)
+
+    async def load_session(self, request: web.Request) -> aiohttp_session.Session:
+        session_id = request.cookies.get(COOKIE, "")
+        found = None
+        if SESSION_ID.fullmatch(session_id):
+            found = await db.account_by_session(request.app[DATABASE], hashed(session_id))
+        if found is None:
+            return aiohttp_session.Session(None, data=None, new=True)
+        request[ACCOUNT], expires_at = found
+        until = session_end(request)
+        if until - expires_at > EXTEND_AFTER:
+            await db.extend_session(request.app[DATABASE], hashed(session_id), until)
+        data: Any = {"session": {"user_id": found[0].user.id}}
+        return aiohttp_session.Session(session_id, data=data, new=False)
+
+    async def save_session(
+        self, request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
+    ) -> None:
+        if session.empty:
+            response.del_cookie(COOKIE, secure=is_https(request), httponly=True, samesite="Lax")
+            return
+        session_id = secrets.token_urlsafe(32)
+        await db.insert_session(
+            request.app[DATABASE],
+            hashed(session_id),
+            session["user_id"],
+            session["token_version"],
+            session_end(request),
+        )
+        response.set_cookie(COOKIE, session_id, secure=is_https(request), httponly=True, samesite="Lax")
+
+
+def session_end(request: web.Request) -> datetime.datetime:
+    return db.now() + datetime.timedelta(minutes=request.app[SETTINGS].token_minutes)
+
+
+def require_own_origin(request: web.Request) -> None:
+    """Raise 403 `cross_origin_request` for an unsafe request that another site's page sends.
+
+    Judged as Go's http.CrossOriginProtection does: by Sec-Fetch-Site, then by Origin against Host. A program
+    sends neither; a request with a Bearer token was not sent by a browser on its own account.
+    """
+    if request.method in SAFE_METHODS or bearer_token(request) is not None:
+        return
+    origin = request.headers.get("Origin", "")
+    site = request.headers.get("Sec-Fetch-Site")
+    if site:
+        own = site in ("same-origin", "none")
+    else:
+        own = not origin or origin.partition("://")[2].lower() == request.host.lower()
+    if not own and origin.lower() not in request.app[SETTINGS].cors_origins:
+        raise ApiError(403, "cross_origin_request", "This request comes from another site.")

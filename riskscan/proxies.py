@@ -1,0 +1,37 @@
+"""What a reverse proxy says of the client, believed only from TRUSTED_PROXIES."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from aiohttp import web
+
+from .settings import SETTINGS
+
+
+def is_trusted(request: web.Request, address: str) -> bool:
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(known in network for network in request.app[SETTINGS].trusted_proxies)
+
+
+def client_address(request: web.Request) -> str:
+    """Return the address of the client: the last in X-Forwarded-For that is none of our own proxies."""
+    address = request.remote or ""
+    hops = [hop.strip() for hop in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
+    while hops and is_trusted(request, address):
+        try:
+            address = str(ipaddress.ip_address(hops.pop()))
+        except ValueError:
+            break
+    return address
+
+
+def is_https(request: web.Request) -> bool:
+    """Tell whether the client speaks HTTPS, to us or to our proxy."""
+    if request.secure:
+        return True
+    forwarded = request.headers.get("X-Forwarded-Proto")
+    return forwarded == "https" and is_trusted(request, request.remote or "")
