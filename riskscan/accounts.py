@@ -1,0 +1,140 @@
+"""Handlers of accounts: register, login, logout, me, change_password, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from . import db
+from .auth import end_session, issue_token, require_user, start_session
+from .db import DATABASE, Account, EmailTaken
+from .errors import ApiError, not_authenticated
+from .forms import new_password, normal_email, optional_text, read_fields, required_text
+from .limits import count_try, forget_tries
+from .passwords import PASSWORDS
+from .proxies import client_address
+from .replies import page, reply
+from .settings import SETTINGS, Rate
+from .shapes import Message
+
+ADDRESS_SHARE = 10  # people behind one address
+
+
+async def register(request: web.Request) -> web.StreamResponse:
+    """Make an account and sign in."""
+    fields = await read_fields(request)
+    email = normal_email(required_text(fields, "email"))
+    password = new_password(fields, "password")
+    await count_try(request, f"register {client_address(request)}", request.app[SETTINGS].register_limit)
+    password_hash = await request.app[PASSWORDS].hashed(password)
+    try:
+        account = await db.insert_user(request.app[DATABASE], email, password_hash)
+    except EmailTaken:
+        taken = "There is an account with this address already."
+        raise ApiError(409, "email_taken", taken, fields={"email": taken}) from None
+    return await signed_in(request, account, status=201)
+
+
+async def login(request: web.Request) -> web.StreamResponse:
+    """Sign in by e-mail address and password (OAuth2 password grant, RFC 6749, section 4.3)."""
+    fields = await read_fields(request)
+    email = read_login_email(fields)
+    password = required_text(fields, "password")
+    rate = request.app[SETTINGS].login_limit
+    by_account, by_address = f"login {email}", f"login {client_address(request)}"
+    await count_try(request, by_address, Rate(rate.tries * ADDRESS_SHARE, rate.seconds))
+    await count_try(request, by_account, rate)
+    account = await db.account_by_email(request.app[DATABASE], email)
+    if not await request.app[PASSWORDS].matches(password, account.password_hash if account else None):
+        account = None
+    if account is None:
+        raise ApiError(
+            401,
+            "invalid_credentials",
+            "The e-mail address or the password is wrong.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    await forget_tries(request, by_account, rate)
+    return await signed_in(request, account)
+
+
+async def logout(request: web.Request) -> web.StreamResponse:
+    """End the session of the cookie."""
+    await end_session(request)
+    return reply(request, Message("Logged out"), location="/login")
+
+
+async def me(request: web.Request) -> web.StreamResponse:
+    """Answer who is signed in."""
+    account = await require_user(request)
+    return reply(request, account.user, template="account.html")
+
+
+async def change_password(request: web.Request) -> web.StreamResponse:
+    """Set a new password; every token and session issued before is dead."""
+    account = await require_user(request)
+    fields = await read_fields(request)
+    current, password = required_text(fields, "current_password"), new_password(fields, "new_password")
+    await require_password(request, account, current, "current_password")
+    password_hash = await request.app[PASSWORDS].hashed(password)
+    changed = await db.update_password(request.app[DATABASE], account, password_hash)
+    if changed is None:  # revoked by another request meanwhile
+        raise not_authenticated()
+    return await signed_in(request, changed, location="/account")
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete the account and all of its scans."""
+    account = await require_user(request)
+    fields = await read_fields(request)
+    await require_password(request, account, required_text(fields, "password"), "password")
+    await db.delete_user(request.app[DATABASE], account.user.id)
+    await end_session(request)
+    return reply(request, Message("Account deleted"), location="/register")
+
+
+async def new(request: web.Request) -> web.StreamResponse:
+    """Show the page that registers an account."""
+    return page(request, "register.html", {})
+
+
+async def login_page(request: web.Request) -> web.StreamResponse:
+    """Show the page that signs in."""
+    return page(request, "login.html", {})
+
+
+def read_login_email(fields: Mapping[str, Any]) -> str:
+    """Return the address to look up; what is no address at all finds nobody."""
+    given = optional_text(fields, "username") or required_text(fields, "email")
+    try:
+        return normal_email(given)
+    except ApiError:
+        return ""
+
+
+async def require_password(request: web.Request, account: Account, password: str, field: str) -> None:
+    """Raise 400 `invalid_request` unless this is the account's password; tries are counted."""
+    rate = request.app[SETTINGS].login_limit
+    name = f"password {account.user.id}"
+    await count_try(request, name, rate)
+    if not await request.app[PASSWORDS].matches(password, account.password_hash):
+        wrong = "This is not your password."
+        raise ApiError(400, "invalid_request", wrong, fields={field: wrong})
+    await forget_tries(request, name, rate)
+
+
+async def signed_in(
+    request: web.Request, account: Account, *, status: int = 200, location: str = ""
+) -> web.StreamResponse:
+    await start_session(request, account)
+    token = issue_token(request.app[SETTINGS], account)
+    return reply(request, token, status=status, location=location or next_path(request))
+
+
+def next_path(request: web.Request) -> str:
+    """Return where to go after signing in: a path of our own, whatever `next` holds."""
+    target = request.query.get("next", "")
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if own else "/scan"

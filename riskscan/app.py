@@ -1,0 +1,142 @@
+"""The application: its route table, its middlewares, and what starts and stops with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp_jinja2
+import aiohttp_session
+import jinja2
+from aiohttp import web
+
+from . import accounts, ai_client, cors, db, headers, health, openapi, scans
+from .auth import DatabaseSessions, require_own_origin
+from .documents import EXTENSIONS
+from .errors import ApiError
+from .migrate import DatabaseAway, migrate
+from .passwords import PASSWORDS, Passwords
+from .pool import Pool
+from .replies import Handler, error_middleware
+from .settings import SETTINGS, Settings
+
+PACKAGE = Path(__file__).parent
+CLEAN_UP_SECONDS = 600
+BACKOFF_SECONDS = (0.5, 1, 1.5)
+
+ROUTES = [
+    web.post("/api/auth/register", accounts.register),
+    web.post("/register", accounts.register),
+    web.get("/register", accounts.new),
+    web.post("/api/auth/login", accounts.login),
+    web.post("/login", accounts.login),
+    web.get("/login", accounts.login_page),
+    web.post("/api/auth/logout", accounts.logout),
+    web.post("/logout", accounts.logout),
+    web.get("/api/auth/me", accounts.me),
+    web.get("/account", accounts.me),
+    web.post("/api/auth/password", accounts.change_password),
+    web.post("/account/password", accounts.change_password),
+    web.delete("/api/auth/me", accounts.delete),
+    web.post("/account/delete", accounts.delete),  # a form can only POST
+    web.post("/api/scan", scans.create),
+    web.post("/scan", scans.create),
+    web.get("/scan", scans.new),
+    web.get("/api/scans", scans.index),
+    web.get("/scans", scans.index),
+    web.get("/api/scans/{scan_id}", scans.show),
+    web.get("/scans/{scan_id}", scans.show),
+    web.delete("/api/scans/{scan_id}", scans.delete),
+    web.post("/scans/{scan_id}/delete", scans.delete),
+    web.get("/api/health", health.show),
+    web.get("/api/health/live", health.live),
+    web.get("/api/openapi.json", openapi.document),
+    web.get("/api/docs", openapi.docs),
+    web.static("/static", PACKAGE / "static"),
+]
+
+log = logging.getLogger("riskscan.app")
+
+
+def create_app(settings: Settings) -> web.Application:
+    """Return the application; it migrates the database when it starts."""
+    app = web.Application(
+        middlewares=[
+            headers.request_id_middleware,
+            error_middleware,
+            cors.preflight_middleware,
+            origin_middleware,
+            aiohttp_session.session_middleware(DatabaseSessions()),
+        ]
+    )
+    app[SETTINGS] = settings
+    app[scans.IN_FLIGHT] = scans.InFlight()
+    app.add_routes(ROUTES)
+    openapi.set_up(app)
+    environment = aiohttp_jinja2.setup(
+        app, loader=jinja2.FileSystemLoader(PACKAGE / "templates"), undefined=jinja2.StrictUndefined
+    )
+    environment.globals["max_upload_mb"] = f"{settings.max_upload_bytes / 1024 / 1024:g}"
+    environment.globals["extensions"] = EXTENSIONS
+    app.on_response_prepare.append(headers.set_headers)
+    cors.set_up(app)
+    app.cleanup_ctx.extend([passwords, ai_session, database])
+    return app
+
+
+@web.middleware
+async def origin_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    require_own_origin(request)
+    return await handler(request)
+
+
+async def passwords(app: web.Application) -> AsyncIterator[None]:
+    app[PASSWORDS] = Passwords(app[SETTINGS].bcrypt_cost)
+    yield
+    app[PASSWORDS].close()
+
+
+async def ai_session(app: web.Application) -> AsyncIterator[None]:
+    app[health.AI_PROBE] = health.AiProbe()
+    async with ai_client.open_session() as app[ai_client.AI]:
+        yield
+
+
+async def database(app: web.Application) -> AsyncIterator[None]:
+    """Migrate and open the database; while it is away, requests are answered 503 and it is tried again."""
+    pool = app[db.DATABASE] = Pool(app[SETTINGS])
+    await pool.open()
+    pool.ready = await migrated(app)
+    task = asyncio.create_task(keep_house(app))
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+    await pool.close()
+
+
+async def migrated(app: web.Application) -> bool:
+    """Migrate; return False where the database is away."""
+    try:
+        await asyncio.to_thread(migrate, app[SETTINGS].database_url)
+    except DatabaseAway as exc:
+        log.warning("waiting for the database: %s", exc)
+        return False
+    return True
+
+
+async def keep_house(app: web.Application) -> None:
+    """Migrate as soon as the database is there; then drop what has expired, now and then."""
+    pool = app[db.DATABASE]
+    tries = 0
+    while not pool.ready:
+        await asyncio.sleep(BACKOFF_SECONDS[min(tries, len(BACKOFF_SECONDS) - 1)])
+        tries += 1
+        pool.ready = await migrated(app)
+    while True:
+        try:
+            await db.delete_expired(pool)
+        except ApiError as exc:
+            log.warning("expired sessions and counters are still there: %s", exc.detail)
+        await asyncio.sleep(CLEAN_UP_SECONDS)

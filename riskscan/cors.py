@@ -1,0 +1,70 @@
+"""CORS: the origins in CORS_ORIGINS may call the API with credentials, any method and any header."""
+
+from __future__ import annotations
+
+import aiohttp_cors
+from aiohttp import hdrs, web
+
+from .replies import Handler, is_api
+from .settings import SETTINGS
+
+PREFLIGHT_SECONDS = 600
+
+
+def set_up(app: web.Application) -> None:
+    """Allow the origins on every route under /api, and on the errors that no route answers."""
+    options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
+        allow_credentials=True,
+        expose_headers="*",
+        allow_headers="*",
+        allow_methods="*",
+        max_age=PREFLIGHT_SECONDS,
+    )
+    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(app[SETTINGS].cors_origins, options))
+    for resource in {route.resource for route in app.router.routes()}:
+        if resource is not None and resource.canonical.startswith("/api/"):
+            cors.add(resource)
+            for route in resource:
+                if route.method != hdrs.METH_OPTIONS:
+                    cors.add(route)
+    app.on_response_prepare.append(fill_in)
+
+
+def is_preflight(request: web.BaseRequest) -> bool:
+    return request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+
+
+@web.middleware
+async def preflight_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a preflight of an unknown path pass, so that the page can read the 404 that follows."""
+    unknown = request.match_info.http_exception is not None
+    if unknown and is_preflight(request) and is_api(request) and origin_of(request):
+        return web.Response()
+    return await handler(request)
+
+
+async def fill_in(request: web.Request, response: web.StreamResponse) -> None:
+    """Add what aiohttp-cors leaves out: `Vary`, and all of it where no route has matched."""
+    if not is_api(request):
+        return
+    headers = response.headers
+    headers.add(hdrs.VARY, hdrs.ORIGIN)
+    origin = origin_of(request)
+    if not origin or hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in headers:
+        return
+    headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+    headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+    if is_preflight(request):
+        headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = request.headers[hdrs.ACCESS_CONTROL_REQUEST_METHOD]
+        headers[hdrs.ACCESS_CONTROL_MAX_AGE] = str(PREFLIGHT_SECONDS)
+        asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
+        if asked:
+            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = asked
+    else:
+        headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = ",".join(headers.keys())
+
+
+def origin_of(request: web.Request) -> str:
+    """Return the request's origin where it is one that is allowed."""
+    origin = request.headers.get(hdrs.ORIGIN, "")
+    return origin if origin in request.app[SETTINGS].cors_origins else ""

@@ -1,0 +1,197 @@
+"""The OpenAPI 3.1 document, made from the routes and the shapes, and the page to try it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import msgspec
+from aiohttp import web
+
+from . import __version__, accounts, health, scans
+from .documents import EXTENSIONS
+from .replies import Handler, page
+from .settings import SETTINGS
+from .shapes import (
+    Confirmation,
+    Credentials,
+    Error,
+    Health,
+    Live,
+    Message,
+    PasswordChange,
+    PasswordGrant,
+    Risk,
+    Scan,
+    ScanList,
+    ScanText,
+    TokenAnswer,
+    User,
+)
+
+JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
+LOGIN_PATH = "/api/auth/login"
+
+
+class Operation(NamedTuple):
+    """What the router does not know of an operation."""
+
+    answer: Any
+    status: int = 200
+    protected: bool = True
+    bodies: Mapping[str, Any] = {}
+    query: tuple[str, ...] = ()
+    errors: tuple[int, ...] = ()
+
+
+async def document(request: web.Request) -> web.StreamResponse:
+    """Answer this document."""
+    return web.Response(body=request.app[DOCUMENT], content_type=JSON)
+
+
+async def docs(request: web.Request) -> web.StreamResponse:
+    """Show the page to try the API."""
+    return page(request, "docs.html", {})
+
+
+DOCUMENT = web.AppKey("DOCUMENT", bytes)
+OPERATIONS: dict[Handler, Operation] = {
+    accounts.register: Operation(
+        TokenAnswer, 201, False, {JSON: Credentials, FORM: Credentials}, errors=(400, 403, 409, 413, 429)
+    ),
+    accounts.login: Operation(
+        TokenAnswer, 200, False, {FORM: PasswordGrant, JSON: PasswordGrant}, errors=(400, 401, 403, 413, 429)
+    ),
+    accounts.logout: Operation(Message, 200, False, errors=(403,)),
+    accounts.me: Operation(User),
+    accounts.change_password: Operation(
+        TokenAnswer, bodies={JSON: PasswordChange, FORM: PasswordChange}, errors=(400, 403, 413, 429)
+    ),
+    accounts.delete: Operation(
+        Message, bodies={JSON: Confirmation, FORM: Confirmation}, errors=(400, 403, 413, 429)
+    ),
+    scans.create: Operation(
+        Scan,
+        bodies={MULTIPART: None, FORM: ScanText, JSON: ScanText},
+        errors=(400, 403, 408, 413, 415, 422, 429, 502),
+    ),
+    scans.index: Operation(ScanList, query=("limit", "offset", "cursor"), errors=(400,)),
+    scans.show: Operation(Scan, errors=(404,)),
+    scans.delete: Operation(Message, errors=(403, 404)),
+    health.show: Operation(Health, protected=False),
+    health.live: Operation(Live, protected=False),
+    document: Operation(dict[str, Any], protected=False),
+    docs: Operation(str, protected=False),
+}
+QUERY: dict[str, dict[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+    "offset": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
+    "cursor": {
+        "type": "string",
+        "description": "`next_cursor` of the page before; not together with an offset",
+    },
+}
+FILE_FORM = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string", "format": "binary", "description": f"One of {' '.join(EXTENSIONS)}"},
+        "text": {"type": "string"},
+        "force_llm": {"type": "string", "enum": ["true", "false", "1", "0", "yes", "no", "on", "off"]},
+    },
+}
+
+
+def build(app: web.Application) -> bytes:
+    """Return the document of all routes under /api, as JSON; raise KeyError for one that nobody described."""
+    types = [Error, Risk, *(operation.answer for operation in OPERATIONS.values())]
+    types += [body for operation in OPERATIONS.values() for body in operation.bodies.values() if body]
+    _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    # `data` travels as the JSON text of this
+    components["Scan"]["properties"]["data"] = {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/Risk"},
+    }
+    paths: dict[str, dict[str, Any]] = {}
+    for route in app.router.routes():
+        resource = route.resource
+        if resource is not None and resource.canonical.startswith("/api/") and route.method in METHODS:
+            paths.setdefault(resource.canonical, {})[route.method.lower()] = described(
+                route.handler, resource.canonical
+            )
+    whole = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "RiskScan",
+            "version": __version__,
+            "description": "Send a text or a document, get the risks it holds, find them again later.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "password": {"type": "oauth2", "flows": {"password": {"tokenUrl": LOGIN_PATH, "scopes": {}}}},
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
+        },
+    }
+    return msgspec.json.encode(whole)
+
+
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
+
+
+def described(handler: Any, path: str) -> dict[str, Any]:
+    operation = OPERATIONS[handler]
+    errors = set(operation.errors) | ({401} if operation.protected else set()) | {500, 503}
+    found: dict[str, Any] = {
+        "operationId": f"{handler.__module__.rpartition('.')[2]}_{handler.__name__}",
+        "summary": (inspect.getdoc(handler) or "").partition("\n")[0].rstrip("."),
+        "tags": [handler.__module__.rpartition(".")[2]],
+        "responses": {
+            str(operation.status): answered(operation.status, operation.answer),
+            **{str(status): answered(status, Error) for status in sorted(errors)},
+        },
+    }
+    if handler is health.show:
+        found["responses"]["503"] = answered(503, Health)
+    if operation.protected:
+        found["security"] = [{"password": []}, {"bearer": []}]
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "query", "schema": QUERY[name]} for name in operation.query
+    ]
+    if "{scan_id}" in path:
+        uuid = {"type": "string", "format": "uuid"}
+        parameters.append({"name": "scan_id", "in": "path", "required": True, "schema": uuid})
+    if parameters:
+        found["parameters"] = parameters
+    if operation.bodies:
+        content = {
+            media: {"schema": schema_of(body) if body else FILE_FORM}
+            for media, body in operation.bodies.items()
+        }
+        found["requestBody"] = {"required": True, "content": content}
+    return found
+
+
+def answered(status: int, answer: Any) -> dict[str, Any]:
+    media = "text/html" if answer is str else JSON
+    headers: dict[str, Any] = {"X-Request-ID": {"schema": {"type": "string"}}}
+    return {
+        "description": HTTPStatus(status).phrase,
+        "headers": headers,
+        "content": {media: {"schema": schema_of(answer)}},
+    }
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
+    return schema
+
+
+def set_up(app: web.Application) -> None:
+    """Keep the document on the application, once its routes are known."""
+    assert app[SETTINGS]  # the routes belong to a configured application
+    app[DOCUMENT] = build(app)

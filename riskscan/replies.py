@@ -1,0 +1,116 @@
+"""What goes out: the only file that knows that an answer has two faces, JSON and a page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp_jinja2
+import msgspec
+from aiohttp import web
+
+from .auth import ACCOUNT
+from .errors import REQUEST_ID, ApiError, from_status, internal_error
+from .forms import TYPED
+from .shapes import Error
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# a form that is refused comes back as its own page
+FORMS = {
+    "/login": "login.html",
+    "/register": "register.html",
+    "/scan": "upload.html",
+    "/account/password": "account.html",
+    "/account/delete": "account.html",
+}
+LOGIN_PATHS = ("/api/auth/login", "/login")
+
+log = logging.getLogger("riskscan.errors")
+encoder = msgspec.json.Encoder()
+
+
+def is_api(request: web.BaseRequest) -> bool:
+    """Tell which face an answer has; the path decides, so that an unknown one knows its face too."""
+    return request.path == "/api" or request.path.startswith("/api/")
+
+
+def reply(
+    request: web.Request,
+    data: msgspec.Struct,
+    *,
+    status: int = 200,
+    template: str = "",
+    location: str = "",
+    page_only: Mapping[str, Any] | None = None,
+) -> web.Response:
+    """Answer JSON under /api; elsewhere render `template` or go to `location` (303).
+
+    `page_only` is for a template alone: what the contract's shape has no place for.
+    """
+    if is_api(request):
+        return json_response(data, status)
+    if location:
+        return web.Response(status=303, headers={"Location": location})
+    return page(request, template, {"data": data, **(page_only or {})})
+
+
+def json_response(
+    data: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        body=encoder.encode(data), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
+    account = request.get(ACCOUNT)
+    defaults = {
+        "user": account.user if account else None,
+        "error": None,
+        "typed": request.get(TYPED, {}),
+        "request_id": request[REQUEST_ID],
+    }
+    return aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)
+
+
+def error_reply(request: web.Request, error: ApiError) -> web.Response:
+    """Answer a refusal: JSON under /api; else the log-in page, the form again, or the error page."""
+    if is_api(request):
+        login = request.path in LOGIN_PATHS
+        body = Error(error.code, error.detail, error.fields, error.detail if login else None)
+        return json_response(body, error.status, error.headers)
+    if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
+        target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
+        return web.Response(status=303, headers={"Location": f"/login?next={quote(target, safe='')}"})
+    template = FORMS.get(request.path, "error.html") if request.method == "POST" else "error.html"
+    answer = page(request, template, {"error": error}, error.status)
+    answer.headers.update(error.headers)
+    return answer
+
+
+@web.middleware
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Make an answer of everything that a handler raises."""
+    try:
+        return await handler(request)
+    except ApiError as exc:
+        if exc.status >= 500:
+            log.warning("%s: %s [%s]", exc.code, why(exc), request[REQUEST_ID])
+        return error_reply(request, exc)
+    except web.HTTPException as exc:
+        if exc.status < 400:
+            raise
+        allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
+        return error_reply(request, from_status(exc.status, allow))
+    except Exception:
+        log.exception("internal error [%s]", request[REQUEST_ID])
+        return error_reply(request, internal_error())
+
+
+def why(exc: BaseException) -> str:
+    """Return the type of what lies behind a refusal; its text may quote what a user sent."""
+    cause = exc.__cause__
+    return type(cause).__name__ if cause else "refused"

@@ -1,0 +1,143 @@
+"""Handlers of scans: new, create, index, show, delete."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import uuid
+
+import msgspec
+from aiohttp import web
+
+from . import ai_client, db
+from .auth import require_user
+from .db import DATABASE, Position, UserGone
+from .errors import invalid_request, not_authenticated, not_found, unavailable
+from .forms import is_uuid, read_document, whole_number
+from .replies import encoder, page, reply
+from .settings import SETTINGS
+from .shapes import Message, Scan, ScanList
+
+
+class InFlight:
+    """How many scans this process is at."""
+
+    scans = 0
+
+
+IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)
+MAX_OFFSET = 10**9
+
+
+async def new(request: web.Request) -> web.StreamResponse:
+    """Show the page that takes a text or a file."""
+    await require_user(request)
+    return page(request, "upload.html", {})
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Find the risks in a text or a file, and keep them."""
+    account = await require_user(request)
+    in_flight = request.app[IN_FLIGHT]
+    if in_flight.scans >= request.app[SETTINGS].max_scans_in_flight:
+        raise unavailable("overloaded", "Too many scans are under way. Try again soon.", retry_seconds=10)
+    in_flight.scans += 1
+    try:
+        document = await read_document(request)
+        try:
+            findings = await ai_client.scan(request, document)
+        finally:
+            if document.upload:
+                document.upload.content.close()
+        created_at = db.now()
+        scan = Scan(
+            scan_id=str(uuid.uuid4()),
+            filename=document.upload.filename if document.upload else None,
+            data=msgspec.Raw(encoder.encode(findings.data)),
+            source=findings.source,
+            risk_count=len(findings.data),
+            created_at=created_at,
+            timestamp=created_at,
+        )
+        try:
+            await db.insert_scan(request.app[DATABASE], account.user.id, scan)
+        except UserGone:
+            raise not_authenticated("This account was deleted.") from None
+    finally:
+        in_flight.scans -= 1
+    return reply(request, scan, location=f"/scans/{scan.scan_id}")
+
+
+async def index(request: web.Request) -> web.StreamResponse:
+    """Answer a page of the user's scans, newest first."""
+    account = await require_user(request)
+    limit = whole_number(request, "limit", 20, 1, 100)
+    offset = whole_number(request, "offset", 0, 0, MAX_OFFSET)
+    after = read_cursor(request)
+    if after and offset:
+        raise invalid_request(
+            "Give a cursor or an offset, not both.", cursor="This cannot go with an offset."
+        )
+    # one more than asked for tells whether there are more
+    found = await db.newest_scans(request.app[DATABASE], account.user.id, limit + 1, offset, after)
+    scans = [listed.summary for listed in found[:limit]]
+    more = len(found) > limit
+    cursor = write_cursor(Position(scans[-1].created_at, scans[-1].scan_id)) if more else None
+    return reply(
+        request,
+        ScanList(scans, account.scan_count, limit, offset, cursor),
+        template="scans.html",
+        page_only={"categories": {listed.summary.scan_id: listed.categories for listed in found}},
+    )
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Answer one of the user's own scans."""
+    account = await require_user(request)
+    scan = await db.scan_by_id(request.app[DATABASE], account.user.id, scan_id(request))
+    if scan is None:
+        raise no_such_scan()
+    return reply(request, scan, template="scan.html")
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete one of the user's own scans."""
+    account = await require_user(request)
+    if not await db.delete_scan(request.app[DATABASE], account.user.id, scan_id(request)):
+        raise no_such_scan()
+    return reply(request, Message("Scan deleted"), location="/scans")
+
+
+def no_such_scan() -> Exception:
+    return not_found("There is no such scan.")
+
+
+def scan_id(request: web.Request) -> str:
+    """Return the id in the path; raise 404 where it is no UUID in canonical form."""
+    value = request.match_info["scan_id"]
+    if not is_uuid(value):
+        raise no_such_scan()
+    return value
+
+
+def write_cursor(position: Position) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def read_cursor(request: web.Request) -> Position | None:
+    """Return the place that a cursor of ours names; raise 400 where it is not one."""
+    value = request.query.get("cursor")
+    if value is None:
+        return None
+    try:
+        padded = value.encode("ascii") + b"=" * (-len(value) % 4)
+        position = msgspec.json.decode(base64.b64decode(padded, b"-_", validate=True), type=Position)
+        if position.created_at.tzinfo is None or not is_uuid(position.scan_id):
+            raise ValueError
+        position.created_at.astimezone(datetime.UTC)
+    except (ValueError, OverflowError, binascii.Error, msgspec.MsgspecError):
+        raise invalid_request(
+            "This cursor is not one of ours.", cursor="This is no cursor of a list."
+        ) from None
+    return position
