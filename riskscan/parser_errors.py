@@ -1,0 +1,62 @@
+"""The contract's error shape for what aiohttp refuses before a request reaches the application."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from .errors import REQUEST_ID, ApiError, from_status, internal_error, new_request_id
+from .headers import API_POLICY, SECURITY
+from .replies import error_reply, json_response
+from .shapes import Error
+
+log = logging.getLogger("riskscan.errors")
+
+
+def handle_error(
+    handler: RequestHandler,
+    request: web.BaseRequest,
+    status: int = 500,
+    exc: BaseException | None = None,
+    message: str | None = None,
+) -> web.StreamResponse:
+    """Answer what the HTTP parser refuses (a bad start line, a long header, a broken chunk) as JSON.
+
+    `message` quotes the sender's bytes, so it is left out.
+    """
+    request_id = new_request_id()
+    if status >= 500:
+        log.error("internal error [%s]", request_id, exc_info=exc)
+    if request.writer.output_size > 0:  # the answer is on its way already
+        raise ConnectionError("the answer was cut short")
+    error: ApiError = internal_error() if status >= 500 else from_status(status)
+    response = json_response(Error(error.code, error.detail), status, error.headers)
+    response.headers.update(SECURITY)
+    response.headers["Content-Security-Policy"] = API_POLICY
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Server"] = "RiskScan"
+    response.headers["X-Request-ID"] = request_id
+    response.force_close()
+    return response
+
+
+class Runner(web.AppRunner):
+    """An AppRunner whose every refusal has the contract's shape."""
+
+    async def _make_server(self) -> web.Server:
+        RequestHandler.handle_error = handle_error  # type: ignore[method-assign,assignment]  # aiohttp has no hook
+        server = await super()._make_server()
+        inner = server.request_handler
+
+        async def outer(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                return await inner(request)
+            except web.HTTPExpectationFailed as exc:  # raised before the middlewares
+                assert isinstance(request, web.Request)
+                request[REQUEST_ID] = new_request_id()
+                return error_reply(request, from_status(exc.status))
+
+        server.request_handler = outer
+        return server

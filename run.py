@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Run RiskScan: `run.py` serves, `run.py migrate` readies the database, `run.py check` shows the settings."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from riskscan import __version__
+from riskscan.settings import Settings, SettingsError, environment
+
+ROOT = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="RiskScan finds the risks in project documents.")
+    parser.add_argument("command", nargs="?", default="serve", choices=("serve", "migrate", "check"))
+    parser.add_argument("--version", action="version", version=__version__)
+    command = parser.parse_args().command
+    try:
+        environ = environment(ROOT)
+        settings = Settings.from_env(environ, Path(environ.get("DATA_DIR") or ROOT / "data"))
+    except SettingsError as exc:
+        print(f"riskscan: {exc}", file=sys.stderr)
+        return 2
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for name in ("databases", "aiosqlite", "yoyo"):  # they would log values, and a line for each connection
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if command == "check":
+        for name, value in settings.described():
+            print(f"{name}={value}")
+        return 0
+    if command == "migrate":
+        from riskscan.migrate import migrate
+
+        print(f"{migrate(settings.database_url)} migrations applied")
+        return 0
+    from riskscan import server
+
+    try:
+        return server.run(settings)
+    except OSError as exc:
+        print(f"riskscan: cannot listen on HOST={settings.host} PORT={settings.port}: {exc}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
