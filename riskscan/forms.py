@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import tempfile
@@ -82,13 +83,23 @@ async def read_fields(request: web.Request) -> Mapping[str, Any]:
     return (await read_form(request, MAX_FORM_BYTES)).fields
 
 
-async def read_document(request: web.Request) -> Document:
-    """Read what is to be scanned: a file, a text or both (API.md, POST /api/scan).
+@contextlib.asynccontextmanager
+async def read_document(request: web.Request) -> AsyncIterator[Document]:
+    """Read what is to be scanned, a file, a text or both, and keep it until the end of the block.
 
     Raises 400 `invalid_request` or `unsupported_file_type`, 408 `request_timeout`, and
     413 `payload_too_large` as soon as the body is over MAX_UPLOAD_MB.
     """
     form = await read_form(request, request.app[SETTINGS].max_upload_bytes)
+    try:
+        yield document_in(form)
+    finally:
+        if form.upload:
+            form.upload.content.close()
+
+
+def document_in(form: Form) -> Document:
+    """Return what a form brings to be scanned; raise 400 where that is nothing."""
     text = optional_text(form.fields, "text")
     force_llm = flag(form.fields, "force_llm")
     if form.fields.get("file"):

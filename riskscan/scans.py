@@ -44,12 +44,8 @@ async def create(request: web.Request) -> web.StreamResponse:
         raise unavailable("overloaded", "Too many scans are under way. Try again soon.", retry_seconds=10)
     in_flight.scans += 1
     try:
-        document = await read_document(request)
-        try:
+        async with read_document(request) as document:
             findings = await ai_client.scan(request, document)
-        finally:
-            if document.upload:
-                document.upload.content.close()
         created_at = db.now()
         scan = Scan(
             scan_id=str(uuid.uuid4()),

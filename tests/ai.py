@@ -1,0 +1,123 @@
+"""A real AI service on a real socket, whose answer the test sets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+RISKS = [
+    {"risk": "Budget may run out", "category": "Financial", "context": "The budget is tight."},
+    {"risk": "Deadline is aggressive", "category": "Schedule", "context": "The deadline is aggressive."},
+]
+FINDINGS = {"data": RISKS, "source": "model"}
+
+
+class Part(NamedTuple):
+    """A part of a multipart body, as it arrived."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+class Call(NamedTuple):
+    """A request to POST /scan."""
+
+    headers: dict[str, str]
+    parts: dict[str, Part]
+
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Ai:
+    """What was called, and what is answered: JSON, by a handler, or by hand on the bare connection."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.arrived = asyncio.Event()
+        self.answer: Answer = self.found
+        self.raw: Raw | None = None
+        self.findings: Any = FINDINGS
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def found(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(self.findings)
+
+    def answers(
+        self, status: int = 200, body: Any = None, *, headers: dict[str, str] | None = None, type: str = ""
+    ) -> None:
+        """Answer every call like this; a body that is no bytes is sent as JSON."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            sent = {"Content-Type": type or "application/json", **(headers or {})}
+            return web.Response(status=status, body=data, headers=sent)
+
+        self.answer = answer
+
+    def holds(self) -> asyncio.Event:
+        """Answer no call before the event is set."""
+        go = asyncio.Event()
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            await go.wait()
+            return await self.found(request)
+
+        self.answer = answer
+        return go
+
+    async def scan(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self.calls.append(Call(dict(request.headers), split(body, request.headers["Content-Type"])))
+        self.arrived.set()
+        return await self.answer(request)
+
+    async def root(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"service": "test"})
+
+    async def serve(self) -> Callable[[], Awaitable[None]]:
+        """Start on a free port; return what stops it."""
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_post("/scan", self.scan)
+        app.router.add_get("/", self.root)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+        await runner.setup()
+        protocol = runner.server
+        assert protocol is not None
+
+        def connected() -> asyncio.BaseProtocol:
+            if self.raw is None:
+                return protocol()
+            reader = asyncio.StreamReader()
+            return asyncio.StreamReaderProtocol(reader, self.raw)
+
+        server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", self.port)
+        self.port = server.sockets[0].getsockname()[1]
+
+        async def stop() -> None:
+            server.close()
+            await runner.cleanup()
+
+        return stop
+
+
+def split(body: bytes, content_type: str) -> dict[str, Part]:
+    """Return the parts of a multipart body by name, split by hand so that every byte shows."""
+    boundary = content_type.partition("boundary=")[2].encode()
+    assert body.endswith(b"--" + boundary + b"--\r\n")
+    found = {}
+    for piece in body.split(b"--" + boundary)[1:-1]:
+        head, _, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        name = headers["Content-Disposition"].partition('name="')[2].partition('"')[0]
+        found[name] = Part(headers, content.removesuffix(b"\r\n"))
+    return found

@@ -1,0 +1,224 @@
+"""Scans: new, list, one, delete; ownership, cursors, concurrency (API.md, Endpoints)."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+from ai import FINDINGS, RISKS, Ai
+from conftest import PASSWORD, Person, Server, assert_error, form
+
+from riskscan.scans import IN_FLIGHT
+
+
+async def test_a_scan_is_answered_kept_and_found_again(alice: Person, ai: Ai) -> None:
+    reply = await alice.post("/api/scan", data=form(text="The budget is tight. The deadline is aggressive."))
+    assert reply.status == 200
+    scan = reply.json
+    assert scan == {
+        "scan_id": str(uuid.UUID(scan["scan_id"])),
+        "filename": None,
+        "data": RISKS,
+        "source": "model",
+        "risk_count": 2,
+        "created_at": scan["timestamp"],
+        "timestamp": scan["timestamp"],
+    }
+    assert scan["timestamp"].endswith("Z")
+    assert reply.headers["Cache-Control"] == "no-store"
+    again = await alice.get(f"/api/scans/{scan['scan_id']}")
+    assert again.json == scan
+    summary = {name: scan[name] for name in ("scan_id", "filename", "source", "risk_count", "created_at")}
+    listed = await alice.get("/api/scans")
+    assert listed.json == {"scans": [summary], "total": 1, "limit": 20, "offset": 0, "next_cursor": None}
+
+
+async def test_one_handler_has_two_faces(alice: Person) -> None:
+    scan = await alice.scan(text="The budget is tight.")
+    page = await alice.get(f"/scans/{scan['scan_id']}")
+    assert page.status == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert b"Budget may run out" in page.body
+
+
+async def test_no_risks_are_a_good_answer(alice: Person, ai: Ai) -> None:
+    ai.findings = {"data": [], "source": "llm"}
+    scan = await alice.scan(text="All is well.")
+    assert (scan["data"], scan["risk_count"], scan["source"]) == ([], 0, "llm")
+
+
+@pytest.mark.parametrize("body", [{"json": {"text": "tight budget"}}, {"data": {"text": "tight budget"}}])
+async def test_a_text_comes_as_json_or_as_a_form_too(alice: Person, ai: Ai, body: dict[str, Any]) -> None:
+    assert (await alice.post("/api/scan", **body)).status == 200
+    assert ai.calls[0].parts["text"].body == b"tight budget"
+    assert set(ai.calls[0].parts) == {"text"}
+
+
+@pytest.mark.parametrize("flag", ["true", "True", "1", "yes", "on"])
+async def test_force_llm_is_passed_on(alice: Person, ai: Ai, flag: str) -> None:
+    await alice.scan(text="tight budget", force_llm=flag)
+    assert ai.calls[0].parts["force_llm"].body == b"true"
+
+
+@pytest.mark.parametrize("flag", ["false", "0", "no", "off"])
+async def test_force_llm_may_be_false(alice: Person, ai: Ai, flag: str) -> None:
+    await alice.scan(text="tight budget", force_llm=flag)
+    assert ai.calls[0].parts["force_llm"].body == b"false"
+
+
+async def test_an_unknown_flag_is_refused(alice: Person, ai: Ai) -> None:
+    reply = await alice.post("/api/scan", data=form(text="tight budget", force_llm="maybe"))
+    assert_error(reply, 400, "invalid_request", force_llm=...)
+    assert ai.calls == []
+
+
+@pytest.mark.parametrize("fields", [{}, {"text": ""}, {"text": " \n\t"}, {"file": ("empty.txt", b"")}])
+async def test_nothing_to_scan_is_refused(alice: Person, ai: Ai, fields: dict[str, Any]) -> None:
+    assert_error(await alice.post("/api/scan", data=form(**fields)), 400, "invalid_request", text=...)
+    assert ai.calls == []
+
+
+async def test_scan_of_another_user_is_not_found(alice: Person, bob: Person) -> None:
+    scan = await alice.scan(text="tight budget")
+    path = f"/api/scans/{scan['scan_id']}"
+    assert_error(await bob.get(path), 404, "not_found")
+    assert_error(await bob.delete(path), 404, "not_found")
+    assert (await bob.get("/api/scans")).json["total"] == 0
+    assert (await alice.get(path)).status == 200
+
+
+async def test_a_deleted_scan_is_gone(alice: Person) -> None:
+    kept, gone = await alice.scan(text="one"), await alice.scan(text="two")
+    path = f"/api/scans/{gone['scan_id']}"
+    reply = await alice.delete(path)
+    assert (reply.status, reply.json) == (200, {"message": "Scan deleted"})
+    assert_error(await alice.get(path), 404, "not_found")
+    assert_error(await alice.delete(path), 404, "not_found")
+    listed = (await alice.get("/api/scans")).json
+    assert (listed["total"], [scan["scan_id"] for scan in listed["scans"]]) == (1, [kept["scan_id"]])
+
+
+@pytest.mark.parametrize(
+    "path_id",
+    [
+        "1", "nope", "{{{}}}", "%00", "%ED%A0%80", "%FF", "..%2F", "ffffffff",
+        "00000000-0000-0000-0000-00000000000g",
+        "00000000000000000000000000000000",
+        "{00000000-0000-0000-0000-000000000000}",
+        "urn:uuid:00000000-0000-0000-0000-000000000000",
+        "%EF%BC%900000000-0000-0000-0000-000000000000",
+        "00000000-0000-0000-0000-000000000000",
+    ],
+)  # fmt: skip
+async def test_what_is_no_id_of_a_scan_is_not_found(alice: Person, path_id: str) -> None:
+    assert_error(await alice.get(f"/api/scans/{path_id}"), 404, "not_found")
+
+
+async def walk(person: Person, limit: int) -> list[str]:
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = (
+            await person.get("/api/scans", params={"limit": limit, **({"cursor": cursor} if cursor else {})})
+        ).json
+        found += [scan["scan_id"] for scan in page["scans"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+async def test_pages_by_offset_and_by_cursor_show_all_newest_first(alice: Person) -> None:
+    made = [(await alice.scan(text=f"scan {number}"))["scan_id"] for number in range(7)]
+    newest_first = made[::-1]
+    for limit in (1, 2, 3, 6, 7, 8):
+        assert await walk(alice, limit) == newest_first
+    pages = [
+        (await alice.get("/api/scans", params={"limit": 3, "offset": offset})).json for offset in (0, 3, 6, 9)
+    ]
+    assert [[scan["scan_id"] for scan in page["scans"]] for page in pages] == [
+        newest_first[:3], newest_first[3:6], newest_first[6:], []
+    ]  # fmt: skip
+    assert [page["total"] for page in pages] == [7] * 4
+    assert [page["next_cursor"] is None for page in pages] == [False, False, True, True]
+
+
+async def test_a_walk_by_cursor_neither_skips_nor_repeats(alice: Person) -> None:
+    made = [(await alice.scan(text=f"scan {number}"))["scan_id"] for number in range(6)]
+    first = (await alice.get("/api/scans?limit=2")).json
+    await alice.scan(text="arrives meanwhile")
+    await alice.delete(f"/api/scans/{made[5]}")
+    rest = (await alice.get("/api/scans", params={"limit": 10, "cursor": first["next_cursor"]})).json
+    assert [scan["scan_id"] for scan in rest["scans"]] == made[3::-1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0", "limit=101", "limit=-1", "limit=ten", "limit=1e1", "limit=", "limit=%00", "limit=9" + "9" * 5000,
+        "limit=%D9%A1", "offset=-1", "offset=x", "offset=99999999999999999999", "cursor=", "cursor=x",
+        "cursor=%00", "cursor=%ED%A0%80", "cursor=bnVsbA", "cursor=eyJjcmVhdGVkX2F0IjoxfQ",
+    ],
+)  # fmt: skip
+async def test_a_bad_query_is_refused(alice: Person, query: str) -> None:
+    reply = await alice.get(f"/api/scans?{query}")
+    assert_error(reply, 400, "invalid_request", **{query.partition("=")[0]: ...})
+
+
+async def test_a_cursor_cannot_go_with_an_offset(alice: Person) -> None:
+    for _ in range(2):
+        await alice.scan(text="tight budget")
+    cursor = (await alice.get("/api/scans?limit=1")).json["next_cursor"]
+    reply = await alice.get("/api/scans", params={"cursor": cursor, "offset": 1})
+    assert_error(reply, 400, "invalid_request", cursor=...)
+
+
+async def test_parallel_scans_are_each_kept_once(alice: Person, ai: Ai) -> None:
+    replies = await asyncio.gather(*(alice.scan(text=f"scan {number}") for number in range(200)))
+    made = {scan["scan_id"] for scan in replies}
+    assert len(made) == len(ai.calls) == 200
+    assert {call.parts["text"].body for call in ai.calls} == {b"scan %d" % number for number in range(200)}
+    listed = await walk(alice, 100)
+    assert len(listed) == 200
+    assert set(listed) == made
+    assert (await alice.get("/api/scans")).json["total"] == 200
+
+
+async def test_a_scan_is_kept_when_its_client_has_left(alice: Person, ai: Ai, server: Server) -> None:
+    go = ai.holds()
+    asked = asyncio.create_task(alice.scan(text="tight budget"))
+    await ai.arrived.wait()
+    asked.cancel()
+    await asyncio.wait([asked])
+    go.set()
+    while server.app[IN_FLIGHT].scans:
+        await asyncio.sleep(0)
+    assert (await alice.get("/api/scans")).json["total"] == 1
+
+
+async def test_an_account_deleted_meanwhile_keeps_nothing(alice: Person, ai: Ai) -> None:
+    go = ai.holds()
+    asked = asyncio.create_task(alice.post("/api/scan", data=form(text="tight budget")))
+    await ai.arrived.wait()
+    assert (await alice.delete("/api/auth/me", json={"password": PASSWORD})).status == 200
+    go.set()
+    assert_error(await asked, 401, "not_authenticated")
+
+
+class TestOverload:
+    @pytest.fixture
+    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
+        return lambda: make_settings(max_scans_in_flight=2)
+
+    async def test_too_many_scans_in_flight_are_refused(self, alice: Person, ai: Ai) -> None:
+        go = ai.holds()
+        asked = []
+        for number in range(2):
+            ai.arrived.clear()
+            asked.append(asyncio.create_task(alice.scan(text=f"scan {number}")))
+            await ai.arrived.wait()
+        assert_error(await alice.post("/api/scan", data=form(text="tight budget")), 503, "overloaded")
+        go.set()
+        await asyncio.gather(*asked)
+        assert (await alice.scan(text="tight budget"))["source"] == FINDINGS["source"]
