@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -109,10 +110,11 @@ async def database(app: web.Application) -> AsyncIterator[None]:
     pool = app[db.DATABASE] = Pool(app[SETTINGS])
     await pool.open()
     pool.ready = await migrated(app)
-    task = asyncio.create_task(keep_house(app))
+    stopping = asyncio.Event()
+    housekeeping = asyncio.create_task(keep_house(app, stopping))
     yield
-    task.cancel()
-    await asyncio.wait([task])
+    stopping.set()  # not cancelled: a statement under way ends by itself
+    await housekeeping
     await pool.close()
 
 
@@ -126,17 +128,23 @@ async def migrated(app: web.Application) -> bool:
     return True
 
 
-async def keep_house(app: web.Application) -> None:
+async def keep_house(app: web.Application, stopping: asyncio.Event) -> None:
     """Migrate as soon as the database is there; then drop what has expired, now and then."""
     pool = app[db.DATABASE]
     tries = 0
-    while not pool.ready:
-        await asyncio.sleep(BACKOFF_SECONDS[min(tries, len(BACKOFF_SECONDS) - 1)])
+    while not pool.ready and not stopping.is_set():
+        await pause(BACKOFF_SECONDS[min(tries, len(BACKOFF_SECONDS) - 1)], stopping)
         tries += 1
         pool.ready = await migrated(app)
-    while True:
+    while not stopping.is_set():
         try:
             await db.delete_expired(pool)
         except ApiError as exc:
             log.warning("expired sessions and counters are still there: %s", exc.detail)
-        await asyncio.sleep(CLEAN_UP_SECONDS)
+        await pause(CLEAN_UP_SECONDS, stopping)
+
+
+async def pause(seconds: float, stopping: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()

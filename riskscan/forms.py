@@ -9,7 +9,6 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import AsyncIterator, Mapping
-from email.utils import decode_rfc2231
 from typing import IO, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -32,6 +31,7 @@ FLAGS = {
     "true": True, "1": True, "yes": True, "on": True,
     "false": False, "0": False, "no": False, "off": False,
 }  # fmt: skip
+EXTENDED_NAME = re.compile(r"filename\*=utf-8'[^']*'([^;]+)", re.IGNORECASE)  # RFC 8187
 MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
 
@@ -245,13 +245,9 @@ async def parts(
 def sent_name(segment: multipart.MultipartSegment) -> str | None:
     """Return the file name of a part, None for a field and for a file input that was left empty."""
     if segment.filename is None:  # RFC 7578 forbids filename*, and some clients send it all the same
-        disposition = multipart.parse_options_header(segment.header("Content-Disposition", ""))[1]
-        if "filename*" in disposition:
-            charset, _, encoded = decode_rfc2231(disposition["filename*"])
-            try:
-                return unquote(encoded, charset or "utf-8", errors="replace") or None
-            except LookupError:
-                raise invalid_request("The charset of the file name is not known.") from None
+        extended = EXTENDED_NAME.search(segment.header("Content-Disposition", ""))
+        if extended:
+            return unquote(extended[1], errors="replace")
     return segment.filename or None
 
 

@@ -53,13 +53,13 @@ class Ai:
         return web.json_response(self.findings)
 
     def answers(
-        self, status: int = 200, body: Any = None, *, headers: dict[str, str] | None = None, type: str = ""
+        self, status: int = 200, body: Any = None, *, headers: dict[str, str] | None = None, kind: str = ""
     ) -> None:
         """Answer every call like this; a body that is no bytes is sent as JSON."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            sent = {"Content-Type": type or "application/json", **(headers or {})}
+            sent = {"Content-Type": kind or "application/json", **(headers or {})}
             return web.Response(status=status, body=data, headers=sent)
 
         self.answer = answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import shutil
@@ -162,7 +163,8 @@ class Person:
         """Scan a text, or a file given as (name, bytes); return the answer."""
         reply = await self.post("/api/scan", data=form(**fields))
         assert reply.status == 200, reply.body
-        return reply.json
+        scan: dict[str, Any] = reply.json
+        return scan
 
 
 class Reply:
@@ -183,7 +185,9 @@ def form(**fields: Any) -> aiohttp.FormData:
     for name, value in fields.items():
         if isinstance(value, tuple):
             filename, content, *kind = value
-            data.add_field(name, content, filename=filename, content_type=kind[0] if kind else None)
+            data.add_field(
+                name, io.BytesIO(content), filename=filename, content_type=kind[0] if kind else None
+            )
         else:
             data.add_field(name, value)
     return data

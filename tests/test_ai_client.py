@@ -93,7 +93,7 @@ async def test_messages_of_the_usual_shapes_are_understood(
 
 
 async def test_a_page_of_html_is_no_message(alice: Person, ai: Ai) -> None:
-    ai.answers(502, b"<html><h1>Bad gateway</h1>", type="text/html")
+    ai.answers(502, b"<html><h1>Bad gateway</h1>", kind="text/html")
     assert await failed(alice, 502, "ai_service_error") == "The analysis service failed (status 502)."
 
 

@@ -1,0 +1,188 @@
+"""Who asks: attacks on tokens and sessions, and requests from other sites (API.md, Ground rules)."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+from conftest import PASSWORD, SECRET, MakeSettings, Person, Server, assert_error, form, serving, signed_in
+
+from riskscan import db
+from riskscan.auth import hashed
+from riskscan.db import DATABASE
+
+
+def claims(person: Person, **changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    values = {"sub": person.id, "iat": now, "exp": now + 60, "version": 0, **changes}
+    return {name: value for name, value in values.items() if value is not ...}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_a_token_of_our_own_making_is_taken(alice: Person) -> None:
+    token = jwt.encode(claims(alice), SECRET, "HS256")
+    assert (await alice.get("/api/auth/me", headers=bearer(token))).json["id"] == alice.id
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": int(time.time()) - 1},
+        {"exp": 0},
+        {"exp": ...},
+        {"exp": "never"},
+        {"exp": 1e400},
+        {"iat": ...},
+        {"iat": int(time.time()) + 3600},
+        {"sub": ...},
+        {"sub": 7},
+        {"sub": "alice@example.com"},
+        {"sub": "00000000-0000-0000-0000-000000000000"},
+        {"sub": "nul\x00"},
+        {"version": ...},
+        {"version": 1},
+        {"version": "0"},
+        {"version": True},
+        {"version": 2**63},
+        {"nbf": int(time.time()) + 3600},
+    ],
+    ids=str,
+)
+async def test_a_token_with_other_claims_is_refused(alice: Person, changes: dict[str, Any]) -> None:
+    token = jwt.encode(claims(alice, **changes), SECRET, "HS256")
+    assert_error(await alice.get("/api/auth/me", headers=bearer(token)), 401, "not_authenticated")
+
+
+def unsigned(person: Person) -> str:
+    def part(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims(person))}."
+
+
+@pytest.mark.parametrize("attack", ["secret", "HS384", "HS512", "none", "cut", "signature", "session"])
+async def test_a_forged_token_is_refused(alice: Person, anyone: Person, attack: str) -> None:
+    login = {"email": alice.email, "password": PASSWORD}
+    session = (await anyone.post("/api/auth/login", json=login)).cookies["riskscan_session"].value
+    head, body, signature = alice.token.split(".")
+    token = {
+        "secret": jwt.encode(claims(alice), SECRET + "x", "HS256"),
+        "HS384": jwt.encode(claims(alice), SECRET, "HS384"),
+        "HS512": jwt.encode(claims(alice), SECRET, "HS512"),
+        "none": unsigned(alice),
+        "cut": f"{head}.{body}.",
+        "signature": f"{head}.{body}.{signature[::-1]}",
+        "session": session,  # a cookie never passes for a token
+    }[attack]
+    assert_error(await alice.get("/api/auth/me", headers=bearer(token)), 401, "not_authenticated")
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer ", "Bearer x y", "Bearer é", "bearer ..", "Basic YTpi", "Token x"]
+)
+async def test_a_malformed_header_is_refused(anyone: Person, header: str) -> None:
+    reply = await anyone.get("/api/auth/me", headers={"Authorization": header})
+    assert_error(reply, 401, "not_authenticated")
+
+
+async def test_a_bad_token_is_refused_even_beside_a_good_cookie(anyone: Person, alice: Person) -> None:
+    await anyone.post("/api/auth/login", json={"email": alice.email, "password": PASSWORD})
+    assert (await anyone.get("/api/auth/me")).status == 200
+    assert_error(await anyone.get("/api/auth/me", headers=bearer("x")), 401, "not_authenticated")
+
+
+@pytest.mark.parametrize("value", ["x", "x" * 43, "é" * 43, "x" * 4000, '"', "a" * 42 + "%"])
+async def test_a_cookie_that_is_none_of_ours_is_refused(anyone: Person, value: str) -> None:
+    reply = await anyone.get("/api/auth/me", headers={"Cookie": f"riskscan_session={value}"})
+    assert_error(reply, 401, "not_authenticated")
+
+
+async def test_a_token_never_passes_for_a_cookie(anyone: Person, alice: Person) -> None:
+    reply = await anyone.get("/api/auth/me", headers={"Cookie": f"riskscan_session={alice.token}"})
+    assert_error(reply, 401, "not_authenticated")
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+async def test_the_other_algorithms_work(make_settings: MakeSettings, algorithm: str) -> None:
+    async with serving(make_settings(jwt_algorithm=algorithm)) as server, signed_in(server) as ana:
+        assert jwt.get_unverified_header(ana.token)["alg"] == algorithm
+        assert (await ana.get("/api/auth/me")).status == 200
+
+
+async def test_a_session_ends_when_it_is_not_used_and_lives_on_when_it_is(
+    anyone: Person, alice: Person, server: Server
+) -> None:
+    login = {"email": alice.email, "password": PASSWORD}
+    session_id = hashed((await anyone.post("/api/auth/login", json=login)).cookies["riskscan_session"].value)
+    pool = server.app[DATABASE]
+
+    async def ends_in() -> float:
+        found = await db.account_by_session(pool, session_id)
+        return (found[1] - db.now()).total_seconds() if found else 0
+
+    assert 1790 < await ends_in() <= 1800
+    await db.extend_session(pool, session_id, db.now() + datetime.timedelta(minutes=5))
+    assert (await anyone.get("/api/auth/me")).status == 200
+    assert 1790 < await ends_in() <= 1800
+    await db.extend_session(pool, session_id, db.now())
+    assert_error(await anyone.get("/api/auth/me"), 401, "not_authenticated")
+    await db.delete_expired(pool)
+    assert await pool.fetch("SELECT id FROM sessions WHERE id = :id", {"id": session_id}) == []
+
+
+EVIL, SPA = "https://evil.example", "http://localhost:5173"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": EVIL},
+        {"Sec-Fetch-Site": "same-site", "Origin": EVIL},
+        {"Sec-Fetch-Site": "strange", "Origin": EVIL},
+        {"Origin": EVIL},
+        {"Origin": "null"},
+    ],
+)
+async def test_an_unsafe_request_from_another_site_is_refused(
+    anyone: Person, alice: Person, headers: dict[str, str]
+) -> None:
+    login = {"email": alice.email, "password": PASSWORD}
+    for path in ("/api/auth/login", "/api/auth/register", "/api/auth/logout", "/api/scan"):
+        assert_error(await anyone.post(path, json=login, headers=headers), 403, "cross_origin_request")
+    await anyone.post("/api/auth/login", json=login)
+    assert_error(
+        await anyone.post("/api/scan", data=form(text="x"), headers=headers), 403, "cross_origin_request"
+    )
+    assert_error(
+        await anyone.delete("/api/auth/me", json=login, headers=headers), 403, "cross_origin_request"
+    )
+    page = await anyone.post("/logout", headers=headers)
+    assert page.status == 403
+    assert (await anyone.get("/api/auth/me", headers=headers)).status == 200
+    # a Bearer token is not sent by a browser on its own account
+    assert (await alice.post("/api/scan", data=form(text="x"), headers=headers)).status == 200
+
+
+async def test_an_unsafe_request_from_here_or_from_the_spa_is_taken(
+    anyone: Person, alice: Person, server: Server
+) -> None:
+    login = {"email": alice.email, "password": PASSWORD}
+    for headers in (
+        {},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": server.url},
+        {"Sec-Fetch-Site": "same-site", "Origin": SPA},
+        {"Sec-Fetch-Site": "cross-site", "Origin": SPA},
+        {"Origin": SPA},
+    ):
+        assert (await anyone.post("/api/auth/login", json=login, headers=headers)).status == 200

@@ -1,0 +1,323 @@
+"""What comes in: uploads, broken bodies, limits (API.md, POST /api/scan and Statuses)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+from typing import Any
+
+import aiohttp
+import pytest
+from ai import Ai
+from conftest import SAMPLES, Person, Server, assert_error, form
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskscan.documents import EXTENSIONS, kept_name
+from riskscan.errors import ApiError
+from riskscan.forms import normal_email, read_json, read_urlencoded
+
+MB = 1024 * 1024
+HEADS = {
+    ".pdf": b"%PDF-1.7\n",
+    ".docx": b"PK\x03\x04",
+    ".png": b"\x89PNG\r\n\x1a\n",
+    ".jpg": b"\xff\xd8\xff\xe0",
+    ".jpeg": b"\xff\xd8\xff\xe0",
+    ".bmp": b"BM",
+    ".tif": b"II*\x00",
+    ".tiff": b"MM\x00*",
+    ".txt": b"plain",
+    ".md": b"# plain",
+    ".csv": b"a,b",
+}
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+async def test_every_type_is_taken_whatever_the_case(alice: Person, extension: str) -> None:
+    name = f"Plan{extension.upper()}"
+    assert (await alice.scan(file=(name, HEADS[extension] + b" rest")))["filename"] == name
+
+
+@pytest.mark.parametrize("name", ["run.exe", "pdf", "plan", "plan.pdf.zip", "plan.doc", ".pdf.", "a.html"])
+async def test_other_types_are_refused(alice: Person, ai: Ai, name: str) -> None:
+    reply = await alice.post("/api/scan", data=form(file=(name, b"%PDF-1.7")))
+    assert_error(reply, 400, "unsupported_file_type", file=...)
+    assert ai.calls == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plan.pdf", b"PK\x03\x04"),
+        ("plan.pdf", b"x" * 2000 + b"%PDF-"),
+        ("plan.docx", b"%PDF-1.7"),
+        ("plan.png", b"\xff\xd8\xff"),
+        ("plan.jpg", b"GIF89a"),
+        ("plan.tif", b"text"),
+        ("plan.txt", b"%PDF-1.7"),
+        ("plan.csv", b"PK\x03\x04"),
+        ("plan.md", b"\x89PNG\r\n\x1a\n"),
+    ],
+)
+async def test_content_that_is_not_what_its_name_says_is_refused(
+    alice: Person, ai: Ai, name: str, content: bytes
+) -> None:
+    reply = await alice.post("/api/scan", data=form(file=(name, content)))
+    assert_error(reply, 400, "unsupported_file_type", file=...)
+    assert ai.calls == []
+
+
+@pytest.mark.parametrize("sample", ["charter.pdf", "charter.docx", "charter.txt"])
+async def test_a_real_document_arrives_whole(alice: Person, ai: Ai, sample: str) -> None:
+    content = (SAMPLES / sample).read_bytes()
+    await alice.scan(file=(sample, content))
+    assert ai.calls[0].parts["file"].body == content
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("C:\\dir\\plan.txt", "plan.txt"),
+        ("dir/ផែនការ.txt", "ផែនការ.txt"),
+        ("a\x00b\x1f\x7fc.txt", "abc.txt"),
+        ("x" * 300 + ".txt", "x" * 251 + ".txt"),
+        ("  plan.txt ", "plan.txt"),
+        ("\udce9.txt", "\ufffd.txt"),
+        ("", ""),
+    ],
+)
+def test_the_name_that_is_kept(sent: str, kept: str) -> None:
+    assert kept_name(sent) == kept
+
+
+@given(st.text(st.characters(codec=None), max_size=400))
+def test_any_name_can_be_kept(name: str) -> None:
+    kept = kept_name(name)
+    assert len(kept) <= 255
+    assert "/" not in kept
+    kept.encode()
+
+
+BOUNDARY = "frontier"
+URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
+MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def part(head: bytes, body: bytes = b"x") -> bytes:
+    return b"--frontier\r\n" + head + b"\r\n\r\n" + body + b"\r\n"
+
+
+TEXT = b'Content-Disposition: form-data; name="text"'
+FILE = b'Content-Disposition: form-data; name="file"; filename="%b"'
+END = b"--frontier--\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no boundary at all",
+        part(TEXT),
+        part(TEXT) + b"--frontier",
+        part(b"Content-Disposition: attachment") + END,
+        part(b"Content-Type: text/plain") + END,
+        part(b"no header") + END,
+        part(b"X: " + b"y" * 10_000) + END,
+        part(TEXT) * 2 + END,
+        part(FILE % b"a.txt") * 2 + END,
+        part(TEXT, b"\xff\xfe") + END,
+        part(TEXT + b"\r\nContent-Type: text/plain; charset=no-such") + END,
+        b"".join(part(b'Content-Disposition: form-data; name="f%d"' % number) for number in range(200)) + END,
+        part(b'Content-Disposition: form-data; name="file"', b"a file without a name") + END,
+    ],
+    ids=lambda body: repr(body[:50]),
+)
+async def test_a_broken_multipart_body_is_refused(alice: Person, ai: Ai, body: bytes) -> None:
+    assert_error(await alice.post("/api/scan", data=body, headers=MULTIPART), 400, "invalid_request")
+    assert ai.calls == []
+
+
+async def test_a_multipart_body_without_a_boundary_is_refused(alice: Person) -> None:
+    headers = {"Content-Type": "multipart/form-data"}
+    assert_error(
+        await alice.post("/api/scan", data=part(TEXT) + END, headers=headers), 400, "invalid_request"
+    )
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        (FILE % "ផែនការ.txt".encode(), "ផែនការ.txt"),
+        (FILE % b"he said %22hi%22.txt", 'he said "hi".txt'),
+        (FILE % b"C:\\dir\\plan.txt", "plan.txt"),
+        (b"Content-Disposition: form-data; name=file; filename=plain.txt", "plain.txt"),
+        (b"Content-Disposition: form-data; name=file; filename*=UTF-8''%E1%9E%95.txt", "ផ.txt"),
+        (FILE % b"\xff\xfe.txt", None),
+    ],
+)
+async def test_names_as_clients_write_them(alice: Person, disposition: bytes, name: str | None) -> None:
+    reply = await alice.post("/api/scan", data=part(disposition) + END, headers=MULTIPART)
+    if name is None:
+        assert_error(reply, 400, "invalid_request")
+    else:
+        assert reply.json["filename"] == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b""),
+        ("application/json", b"{"),
+        ("application/json", b"[]"),
+        ("application/json", b"null"),
+        ("application/json", b'{"text": NaN}'),
+        ("application/json", b'{"text": 7}'),
+        ("application/json", b'{"text": ["x"]}'),
+        ("application/json", b'{"text": "\\ud800"}'),
+        ("application/json", b'{"text": "x", "force_llm": "maybe"}'),
+        ("application/json", b'{"text": "x", "force_llm": []}'),
+        ("application/json", b'{"text": "x", "force_llm": 7}'),
+        ("application/json", b"\xff\xfe{"),
+        ("application/json", b"[" * 200_000),
+        ("application/json", b'{"n": ' + b"9" * 6000 + b"}"),
+        ("application/json; charset=no-such", b"{"),
+        ("application/x-www-form-urlencoded", b"text=%FF"),
+        ("application/x-www-form-urlencoded", b"\xff"),
+        ("application/x-www-form-urlencoded", b"a=1&" * 200),
+        ("application/x-www-form-urlencoded", b"text=a&text=b"),
+        ("text/plain", b"tight budget"),
+        ("", b"tight budget"),
+        ("nonsense", b"tight budget"),
+    ],
+)
+async def test_a_bad_body_is_refused(alice: Person, ai: Ai, kind: str, body: bytes) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    reply = await alice.post("/api/scan", data=body, headers=headers, skip_auto_headers=["Content-Type"])
+    assert_error(reply, 400, "invalid_request")
+    assert ai.calls == []
+
+
+@given(st.binary(max_size=300))
+def test_a_json_reader_raises_only_what_it_says(body: bytes) -> None:
+    with contextlib.suppress(ApiError):
+        assert isinstance(read_json(body), dict)
+
+
+@given(st.binary(max_size=300))
+def test_a_form_reader_raises_only_what_it_says(body: bytes) -> None:
+    with contextlib.suppress(ApiError):
+        assert isinstance(read_urlencoded(body), dict)
+
+
+@given(st.text(st.characters(codec=None), max_size=80))
+def test_an_address_reader_raises_only_what_it_says(value: str) -> None:
+    with contextlib.suppress(ApiError):
+        email = normal_email(value)
+        assert normal_email(email) == email
+
+
+async def raw(server: Server, data: bytes, *, end: bool = False) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(data)
+    if end:
+        writer.write_eof()
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def first_line(server: Server, data: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(data)
+    line = await reader.readline()
+    writer.transport.abort()
+    return line
+
+
+def head(alice: Person, path: str = "/api/scan", **headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {alice.token}", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+@pytest.mark.parametrize("chunk", [b"zz\r\n", b"5\r\nab\r\n0\r\n\r\n", b"-1\r\n"])
+async def test_a_broken_chunk_is_refused_in_the_contracts_shape(
+    alice: Person, server: Server, chunk: bytes
+) -> None:
+    sent = head(alice, Content_Type="application/json", Transfer_Encoding="chunked") + chunk
+    answer = await raw(server, sent)
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+    assert b'"error":"invalid_request"' in answer
+    assert b"X-Request-ID: " in answer
+
+
+async def test_a_body_that_stops_short_loses_nothing_but_itself(
+    alice: Person, server: Server, ai: Ai
+) -> None:
+    sent = head(alice, Content_Type=MULTIPART["Content-Type"], Content_Length="5000") + part(TEXT)
+    await raw(server, sent, end=True)
+    assert ai.calls == []
+    await alice.scan(text="tight budget")
+
+
+class TestLimits:
+    @pytest.fixture
+    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
+        return lambda: make_settings(max_upload_bytes=MB, body_timeout_seconds=0.5)
+
+    async def test_just_small_enough_is_taken(self, alice: Person, ai: Ai) -> None:
+        await alice.scan(file=("big.txt", b"x" * MB))
+        assert len(ai.calls[0].parts["file"].body) == MB
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"file": ("big.txt", b"x" * (MB + 1))},
+            {"file": ("big.txt", b"x" * (MB - 10)), "text": "x" * 20},
+        ],
+    )
+    async def test_too_much_is_refused(self, alice: Person, ai: Ai, fields: dict[str, Any]) -> None:
+        assert_error(await alice.post("/api/scan", data=form(**fields)), 413, "payload_too_large")
+        assert ai.calls == []
+
+    async def test_too_long_a_text_is_refused(self, alice: Person, ai: Ai) -> None:
+        reply = await alice.post("/api/scan", data=io.BytesIO(b"text=" + b"x" * MB), headers=URLENCODED)
+        assert_error(reply, 413, "payload_too_large")
+        assert ai.calls == []
+
+    async def test_it_is_refused_by_its_announced_length_before_it_arrives(
+        self, alice: Person, server: Server
+    ) -> None:
+        sent = head(alice, Content_Type=MULTIPART["Content-Type"], Content_Length=str(100 * MB))
+        assert (await first_line(server, sent)).startswith(b"HTTP/1.1 413 ")
+
+    async def test_it_is_refused_without_a_length_as_soon_as_it_is_over(self, alice: Person, ai: Ai) -> None:
+        sent = 0
+
+        async def body() -> Any:
+            nonlocal sent
+            yield b"--frontier\r\n" + FILE % b"big.txt" + b"\r\n\r\n"
+            while sent < 64 * MB:
+                sent += 65536
+                yield b"x" * 65536
+
+        try:
+            reply = await alice.post("/api/scan", data=body(), headers=MULTIPART)
+        except aiohttp.ClientConnectionError:  # the answer came, and the connection closed, while we sent
+            pass
+        else:
+            assert_error(reply, 413, "payload_too_large")
+        assert sent < 32 * MB
+        assert ai.calls == []
+
+    async def test_a_log_in_takes_no_more_than_a_form_needs(self, anyone: Person) -> None:
+        reply = await anyone.post("/api/auth/login", json={"email": "a@b.cd", "password": "x" * 200_000})
+        assert_error(reply, 413, "payload_too_large")
+
+    async def test_a_body_that_is_too_slow_is_refused(self, alice: Person, server: Server) -> None:
+        sent = head(alice, Content_Type=MULTIPART["Content-Type"], Content_Length="5000") + part(TEXT)
+        assert (await first_line(server, sent)).startswith(b"HTTP/1.1 408 ")
