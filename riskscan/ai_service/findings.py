@@ -1,0 +1,172 @@
+# ruff: noqa: E501
+"""Scored units into findings: the decision, the category, the short name, and what is left out."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from riskscan.ai_service.model import CATEGORIES, KHMER, Features, features, model
+from riskscan.ai_service.sentences import Unit
+
+MAX_FINDINGS = 200
+MAX_WORDS = 12
+# Khmer has no spaces between words; this is about twelve of them
+MAX_KHMER = 60
+# log odds: what the headings above a unit are worth
+PLACES = {"risks": 1.0, "calm": -1.0, "closed": -4.0, "": 0.0}
+# both halves of a sentence must be this sure to be risks, and of different categories
+HALF = 0.0
+
+
+class Finding(NamedTuple):
+    """One risk; position counts units, score is in log odds above the threshold."""
+
+    position: int
+    risk: str
+    category: str
+    context: str
+    score: float
+
+
+def score(units: list[Unit]) -> list[Finding]:
+    """Return what the model finds in the units."""
+    found: list[Finding] = []
+    fitted = model()
+    for position, unit in enumerate(units):
+        its = features(unit.text)
+        odds = fitted.risk(its) + PLACES[unit.place] - fitted.threshold
+        if odds <= 0:
+            continue
+        halves = _halves(unit.text)
+        if halves:
+            found += [Finding(position, _tidy(half), name, unit.text, odds) for half, name in halves]
+        else:
+            found.append(Finding(position, short_name(unit.text), _category(its), unit.text, odds))
+    return found
+
+
+def finish(found: Iterable[Finding]) -> list[dict[str, str]]:
+    """Drop near-duplicates, keep the surest 200 and return them in document order."""
+    kept: list[tuple[Finding, frozenset[str]]] = []
+    for finding in sorted(found, key=lambda item: -item.score):
+        its_words = words(finding.context)
+        if any(_same(finding, its_words, other, its) for other, its in kept):
+            continue
+        kept.append((finding, its_words))
+        if len(kept) == MAX_FINDINGS:
+            break
+    kept.sort(key=lambda item: item[0].position)
+    return [{"risk": one.risk, "category": one.category, "context": one.context} for one, _ in kept]
+
+
+def _same(finding: Finding, words: frozenset[str], other: Finding, others: frozenset[str]) -> bool:
+    if finding.position == other.position:
+        return finding.category == other.category
+    shared = len(words & others)
+    return shared >= 0.85 * max(len(words), len(others))
+
+
+def words(text: str) -> frozenset[str]:
+    """Return what two texts are compared by: words, or runs of four signs in Khmer."""
+    if KHMER.search(text):
+        bare = re.sub(r"\s", "", text)
+        return frozenset(bare[i : i + 4] for i in range(max(1, len(bare) - 3)))
+    return frozenset(re.findall(r"\w+", text.lower()))
+
+
+def _category(its: Features) -> str:
+    scores = model().categories(its)
+    return CATEGORIES[scores.index(max(scores))]
+
+
+# -- two risks in a sentence -----------------------------------------------------------------------
+
+JOINT = re.compile(r"(?:,? and (?:also |the |that )?|; (?:and |also )?|,? while |, as well as |,? but also )")
+# a half that goes on with the first one's subject is the same risk's consequence
+SAME_SUBJECT = re.compile(
+    r"(?:may|might|could|can|will|would|shall|is|are|was|were|has|have|had|does|do|not|never|then|therefore|so|it|they|this|its|their|these)\b",
+    re.I,
+)
+
+
+def _halves(text: str) -> list[tuple[str, str]]:
+    """Cut a sentence that names two separate risks; return each with its category, or nothing."""
+    for joint in JOINT.finditer(text):
+        halves = text[: joint.start()], text[joint.end() :]
+        if (
+            min(len(half.split()) for half in halves) < 2
+            or max(len(half.split()) for half in halves) > MAX_WORDS
+        ):
+            continue
+        if SAME_SUBJECT.match(halves[1]):
+            continue
+        its = [features(half) for half in halves]
+        if min(model().risk(one) for one in its) - model().threshold < HALF:
+            continue
+        names = [_category(one) for one in its]
+        if names[0] != names[1]:
+            return list(zip(halves, names, strict=True))
+    return []
+
+
+# -- the short name --------------------------------------------------------------------------------
+
+OPENING = re.compile(
+    r"^(?:(?:however|moreover|furthermore|in addition|also|unfortunately|note that|please note that|currently|at present"
+    r"|as a result|therefore|finally|firstly|secondly|we (?:are concerned|fear|worry|believe|note|expect) that"
+    r"|there is (?:a|some) (?:serious |real |significant |high |considerable )?(?:risk|danger|concern|possibility) that"
+    r"|it is (?:possible|likely|feared) that|(?:the|a) (?:main |key |biggest )?(?:risk|concern|problem|issue) is that"
+    r"|risk|issue|concern|problem|threat|red|amber|blocker|blocked|warning)[,:]?\s*[-–]?\s+)+",
+    re.I,
+)
+CLAUSE = re.compile(
+    r"\s*(?:[;:—–]|, |\s\(|\)|\s-\s)\s*|\s+(?=(?:because|since|although|though|whereas|which|unless|until|while|so that|but|if)\b)"
+)
+WEAK_END = re.compile(
+    r"(?:\s+(?:the|a|an|of|to|in|on|at|by|for|from|with|and|or|but|that|which|its|their|his|her|our|any|all|is|are|be|as|if"
+    r"|than|into|under|upon|this|these|not|no|has|have|may|will|shall|can))+$",
+    re.I,
+)
+
+
+def short_name(text: str) -> str:
+    """Name the risk in at most a dozen words of the sentence's own."""
+    if KHMER.search(text):
+        return _khmer_name(text)
+    bare = OPENING.sub("", text) or text
+    if len(bare.split()) <= MAX_WORDS:
+        return _tidy(bare)
+    return _tidy(_best(CLAUSE, bare, lambda piece: len(piece.split()) <= MAX_WORDS) or bare)
+
+
+def _khmer_name(text: str) -> str:
+    bare = text.rstrip("។៕ ")
+    if len(bare) <= MAX_KHMER:
+        return bare
+    best = _best(re.compile(r"\s+"), bare, lambda piece: len(piece) <= MAX_KHMER)
+    return best or bare[:MAX_KHMER].rstrip() + "…"
+
+
+def _best(gaps: re.Pattern[str], text: str, fits: Callable[[str], bool]) -> str:
+    """Return the run of clauses that fits and that the model finds riskiest."""
+    starts = [0, *(gap.end() for gap in gaps.finditer(text))]
+    ends = [*(gap.start() for gap in gaps.finditer(text)), len(text)]
+    pieces = [
+        text[start:end]
+        for i, start in enumerate(starts)
+        for end in ends[i:]
+        if len(text[start:end].split()) >= 3 or KHMER.search(text)
+    ]
+    fitting = [piece for piece in pieces if fits(piece)]
+    if not fitting:
+        return ""
+    scores = {piece: model().risk(features(piece)) + 0.05 * len(piece.split()) for piece in fitting}
+    return max(fitting, key=lambda piece: scores[piece])
+
+
+def _tidy(text: str) -> str:
+    words = text.strip(" ,;:—–-").rstrip(".").split()
+    if len(words) > MAX_WORDS:
+        words = WEAK_END.sub("", " ".join(words[:MAX_WORDS])).rstrip(",;:").split()
+    name = " ".join(words)
+    return name[:1].upper() + name[1:]

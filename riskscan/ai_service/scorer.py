@@ -1,0 +1,31 @@
+"""The process that splits and scores text: one request a line on standard input, one answer a line.
+
+Requests are [operation, argument] in JSON; it ends when standard input does.
+"""
+
+import json
+import sys
+from typing import Any
+
+from riskscan.ai_service import findings, sentences
+
+
+def answer(operation: str, argument: Any) -> Any:
+    """Run one operation: `split` a text, `score` units, or `finish` what was found."""
+    if operation == "split":
+        return list(sentences.units([("text", [argument])]))
+    if operation == "score":
+        return findings.score([sentences.Unit(*unit) for unit in argument])
+    return findings.finish([findings.Finding(*item) for item in argument])
+
+
+def main() -> None:
+    """Serve until the parent is gone."""
+    for line in sys.stdin.buffer:
+        operation, argument = json.loads(line)
+        sys.stdout.buffer.write(json.dumps(answer(operation, argument)).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""What the service is told by its environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+
+class SettingsError(Exception):
+    """A variable that can't be used, as one line for the operator."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits and the language model, if there is one; times in seconds, sizes in bytes."""
+
+    max_upload_bytes: int = 10 * 1024 * 1024
+    workers: int = 2
+    llm_base_url: str = ""
+    llm_model: str = ""
+    llm_api_key: str = ""
+    llm_timeout: float = 45.0
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Read the settings; raises SettingsError naming the variable and what it takes."""
+        base_url = env.get("LLM_BASE_URL", "").strip().rstrip("/")
+        if base_url and urlsplit(base_url).scheme not in ("http", "https"):
+            raise SettingsError(
+                "LLM_BASE_URL takes an http:// or https:// address, such as http://localhost:11434/v1"
+            )
+        model = env.get("LLM_MODEL", "").strip()
+        if base_url and not model:
+            raise SettingsError("LLM_MODEL takes the name of a model at LLM_BASE_URL; it is not set")
+        return cls(
+            max_upload_bytes=int(_number(env, "MAX_UPLOAD_MB", 10, 1, 1000) * 1024 * 1024),
+            workers=int(_number(env, "AI_WORKERS", min(2, os.cpu_count() or 1), 1, 64)),
+            llm_base_url=base_url,
+            llm_model=model,
+            llm_api_key=env.get("LLM_API_KEY", "").strip(),
+            llm_timeout=_number(env, "LLM_TIMEOUT", 45, 1, 50),
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+    text = env.get(name, "").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if not least <= value <= most:
+        raise SettingsError(f"{name} takes a number from {least:g} to {most:g}, not {text!r}")
+    return value
+
+
+SETTINGS = web.AppKey("SETTINGS", Settings)
