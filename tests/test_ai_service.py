@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -21,35 +22,46 @@ CATEGORIES = {"Financial", "Schedule", "Technical", "Legal", "Operational", "Com
 
 
 class Service(NamedTuple):
-    """A running service: its address, and the process with its standard input."""
+    """A running service: its address, the process with its standard input, and what it logs."""
 
     url: str
     process: subprocess.Popen[bytes]
+    stderr: IO[bytes]
+
+    def log(self) -> str:
+        self.stderr.seek(0)
+        return self.stderr.read().decode()
 
 
 @contextlib.contextmanager
 def running(**env: str) -> Iterator[Service]:
     """Start the service as RiskScan does, on an inherited socket; its end of stdin stops it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("LLM_")}
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        command = [
-            sys.executable,
-            "-m",
-            "riskscan.ai_service",
-            "--fd",
-            str(sock.fileno()),
-            "--stop-with-stdin",
-        ]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[sock.fileno()], env=clean | env
-        )
-        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    try:
-        yield Service(url, process)
-    finally:
-        process.kill()
-        with process:
-            pass
+    with tempfile.TemporaryFile() as stderr:
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            command = [
+                sys.executable,
+                "-m",
+                "riskscan.ai_service",
+                "--fd",
+                str(sock.fileno()),
+                "--stop-with-stdin",
+            ]
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                pass_fds=[sock.fileno()],
+                env=clean | env,
+            )
+            url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        try:
+            yield Service(url, process, stderr)
+        finally:
+            process.kill()
+            with process:
+                pass
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def main() -> int:
     """Run the service and return its exit status."""
     options = arguments()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="ai-service %(levelname)s %(message)s")
-    load_dotenv()
+    load_dotenv(".env")
     if options.stop_with_stdin:
         stop_with_stdin()
     try:

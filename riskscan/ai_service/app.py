@@ -6,20 +6,24 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 
 from riskscan import __version__
 from riskscan.ai_service.errors import ServiceError, unreadable
 from riskscan.ai_service.forms import ScanForm, read_form
+from riskscan.ai_service.llm import Llm, LlmError
 from riskscan.ai_service.processes import Readers, Scorers, scorers
 from riskscan.ai_service.settings import SETTINGS, Settings
 
 SCORERS = web.AppKey("SCORERS", Scorers)
+LLM: web.AppKey[Llm | None] = web.AppKey("LLM")
 READERS = web.AppKey("READERS", Readers)
 BATCH = 40
 # a longer text is split in a process of its own, like a file, so that it holds up nobody
 LONG_TEXT = 20_000
 SCAN_SECONDS = 57
+SPARE_SECONDS = 8
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +35,15 @@ async def scan(request: web.Request) -> web.Response:
     try:
         async with asyncio.timeout(SCAN_SECONDS):
             units = await read_units(request.app, form)
-            data = await score(request.app[SCORERS], units)
+            left = SCAN_SECONDS - (time.monotonic() - started)
+            source, data = await analyse(request.app, units, form.force_llm, left)
     except TimeoutError:
         raise ServiceError(
             503, "overloaded", "The service is too busy to finish this scan in time."
         ) from None
     milliseconds = (time.monotonic() - started) * 1000
-    log.info("scan: %d sentences, %d findings, %.0f ms", len(units), len(data), milliseconds)
-    return web.json_response({"data": data, "source": "model"})
+    log.info("scan: %d sentences, %d findings (%s), %.0f ms", len(units), len(data), source, milliseconds)
+    return web.json_response({"data": data, "source": source})
 
 
 async def read_units(app: web.Application, form: ScanForm) -> list[Any]:
@@ -53,6 +58,29 @@ async def read_units(app: web.Application, form: ScanForm) -> list[Any]:
     if not units:
         raise unreadable("There is no text in it to read.")
     return units
+
+
+async def analyse(
+    app: web.Application, units: list[Any], force_llm: bool, left: float
+) -> tuple[str, list[dict[str, str]]]:
+    """Find the risks by the language model, if there is one and it answers, or else by the local model."""
+    settings, model = app[SETTINGS], app[LLM]
+    if model:
+        try:
+            # the local model needs some of the time if the language model fails
+            named = await model.find(
+                [unit[0] for unit in units], min(settings.llm_timeout, left - SPARE_SECONDS)
+            )
+            return "llm", list(await app[SCORERS].ask("check", named))
+        except LlmError as error:
+            log.warning("language model: %s", error)
+            if force_llm:
+                raise ServiceError(503, "llm_unavailable", f"The language model failed: {error}.") from None
+    elif force_llm:
+        raise ServiceError(
+            503, "llm_not_configured", "No language model is configured on this service (LLM_BASE_URL)."
+        )
+    return "model", await score(app[SCORERS], units)
 
 
 async def score(pool: Scorers, units: list[Any]) -> list[dict[str, str]]:
@@ -112,11 +140,23 @@ async def processes(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def language_model(app: web.Application) -> AsyncIterator[None]:
+    """Keep the connection to the language model, if one is configured."""
+    app[LLM] = None
+    if not app[SETTINGS].llm_base_url:
+        yield
+        return
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        app[LLM] = Llm(session, app[SETTINGS])
+        yield
+
+
 def create_app(settings: Settings | None = None) -> web.Application:
     """Build the service."""
     # bodies are counted as they stream in, by forms.py
     app = web.Application(middlewares=[errors])
     app[SETTINGS] = settings or Settings()
-    app.cleanup_ctx.append(processes)
+    app.cleanup_ctx.extend((processes, language_model))
     app.add_routes([web.post("/scan", scan), web.get("/", about)])
     return app

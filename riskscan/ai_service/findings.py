@@ -79,6 +79,18 @@ def _category(its: Features) -> str:
     return CATEGORIES[scores.index(max(scores))]
 
 
+def checked(position: int, risk: str, category: str, context: str) -> Finding:
+    """Take a finding of a language model; its name stands if it is short and of the sentence's own words."""
+    name = _tidy(" ".join(risk.split()))
+    own, named = words(context), words(name)
+    if KHMER.search(context):
+        fits = len(name) <= 2 * MAX_KHMER and len(named & own) * 2 >= len(named)
+    else:
+        starts = {word[:5] for word in own}
+        fits = sum(word[:5] in starts for word in named) * 2 >= len(named)
+    return Finding(position, name if name and fits else short_name(context), category, context, 0.0)
+
+
 # -- two risks in a sentence -----------------------------------------------------------------------
 
 JOINT = re.compile(r"(?:,? and (?:also |the |that )?|; (?:and |also )?|,? while |, as well as |,? but also )")

@@ -11,11 +11,13 @@ from riskscan.ai_service import findings, sentences
 
 
 def answer(operation: str, argument: Any) -> Any:
-    """Run one operation: `split` a text, `score` units, or `finish` what was found."""
+    """Run one operation: `split` a text, `score` units, `finish` what was found, `check` what was named."""
     if operation == "split":
         return list(sentences.units([("text", [argument])]))
     if operation == "score":
         return findings.score([sentences.Unit(*unit) for unit in argument])
+    if operation == "check":
+        return findings.finish(findings.checked(*item) for item in argument)
     return findings.finish([findings.Finding(*item) for item in argument])
 
 
