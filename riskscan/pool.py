@@ -32,6 +32,8 @@ BIND = re.compile(r"(?<!:):([a-z_]+)")
 AWAY_SQLSTATES = ("08", "53", "57", "28", "3D", "25006")
 AWAY_SQLITE = ("BUSY", "LOCKED", "IOERR", "CANTOPEN", "FULL", "READONLY", "CORRUPT", "NOTADB")
 
+UNIQUE, FOREIGN_KEY = ("CONSTRAINT_UNIQUE", "CONSTRAINT_PRIMARYKEY"), ("CONSTRAINT_FOREIGNKEY",)
+
 
 class Conflict(Exception):
     """A statement broke a unique constraint."""
@@ -76,9 +78,15 @@ def is_away(exc: BaseException) -> bool:
         return (exc.sqlstate or "").startswith(AWAY_SQLSTATES)
     if isinstance(exc, asyncpg.InterfaceError):
         return "closed" in str(exc)
+    if isinstance(exc, asyncpg.InternalClientError):  # a connection that was cut while it was idle
+        return True
     if isinstance(exc, sqlite3.Error):
-        return getattr(exc, "sqlite_errorname", "").removeprefix("SQLITE_").startswith(AWAY_SQLITE)
+        return is_sqlite_error(exc, AWAY_SQLITE)
     return isinstance(exc, OSError)  # TimeoutError, refused, no such host
+
+
+def is_sqlite_error(exc: BaseException, names: tuple[str, ...]) -> bool:
+    return getattr(exc, "sqlite_errorname", "").removeprefix("SQLITE_").startswith(names)
 
 
 class Pool:
@@ -133,16 +141,13 @@ class Pool:
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 return await self._fetch(sql, values)
-        except (
-            asyncpg.UniqueViolationError,
-            asyncpg.ForeignKeyViolationError,
-            sqlite3.IntegrityError,
-        ) as exc:
-            unique = isinstance(exc, asyncpg.UniqueViolationError) or "UNIQUE" in str(exc)
-            raise (Conflict if unique else Orphan) from exc
         except Exception as exc:
             if is_away(exc):
                 raise database_unavailable() from exc
+            if isinstance(exc, asyncpg.UniqueViolationError) or is_sqlite_error(exc, UNIQUE):
+                raise Conflict from exc
+            if isinstance(exc, asyncpg.ForeignKeyViolationError) or is_sqlite_error(exc, FOREIGN_KEY):
+                raise Orphan from exc
             raise
 
     async def fetch_one(self, sql: str, values: Values) -> Row | None:

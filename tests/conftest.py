@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 import json
 import shutil
 import sqlite3
@@ -36,7 +35,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server = Postgres(tmp_path_factory.mktemp("postgres") / "server")
     server.start()
     server.execute("CREATE DATABASE template")
-    migrate(f"{server.url('template')}?application_name=tests")
+    migrate(server.url("template"))
     yield server
     server.stop()
 
@@ -51,9 +50,6 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-numbers = itertools.count(1)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database of the test's own, on each kind in turn."""
@@ -62,9 +58,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"{SQLITE}{path}"
     server: Postgres = request.getfixturevalue("postgres")
-    name = f"test_{next(numbers)}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE template")
-    return f"{server.url(name)}?application_name=tests"
+    return server.create(template="template")
 
 
 @pytest.fixture

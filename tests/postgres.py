@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import signal
@@ -25,6 +26,7 @@ class Postgres:
         self.log = folder / "log"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
         self._as_user: dict[str, Any] = {}
         folder.mkdir(parents=True)
         if os.geteuid() == 0:  # PostgreSQL does not run as root
@@ -48,7 +50,13 @@ class Postgres:
         )
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?application_name=tests"
+
+    def create(self, template: str = "template0") -> str:
+        """Make a database; return its URL."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""

@@ -1,0 +1,123 @@
+"""The headers of every answer, errors in the contract's shape, health (API.md, Ground rules)."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from ai import Ai
+from conftest import MakeSettings, Person, Server, assert_error, form, serving, signed_in
+
+from riskscan import scans
+from riskscan.db import DATABASE
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api", 404, "not_found"),
+        ("GET", "/api/", 404, "not_found"),
+        ("GET", "/api/nope", 404, "not_found"),
+        ("GET", "/api/%00", 404, "not_found"),
+        ("GET", "/api/%ED%A0%80", 404, "not_found"),
+        ("GET", "/api/scan", 405, "method_not_allowed"),
+        ("PUT", "/api/scans", 405, "method_not_allowed"),
+        ("PATCH", "/api/auth/me", 405, "method_not_allowed"),
+        ("GET", "/api/auth/me", 401, "not_authenticated"),
+        ("POST", "/api/scan", 401, "not_authenticated"),
+    ],
+)
+async def test_every_error_has_one_shape(
+    anyone: Person, method: str, path: str, status: int, code: str
+) -> None:
+    reply = await anyone.request(method, path)
+    assert_error(reply, status, code)
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert reply.headers["Server"] == "RiskScan"
+    if status == 405:
+        assert reply.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("abc-123", True), ("x" * 129, False), ("a b", False), ("<script>", False)]
+)
+@pytest.mark.parametrize("path", ["/api/health/live", "/api/nope", "/nope"])
+async def test_a_sane_request_id_is_kept(anyone: Person, path: str, given: str, kept: bool) -> None:
+    found = (await anyone.get(path, headers={"X-Request-ID": given})).headers["X-Request-ID"]
+    assert (found == given) is kept
+    assert found
+
+
+async def test_a_bug_is_a_500_with_its_request_id_and_no_trace(
+    alice: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(scans, "write_cursor", broken)
+    await alice.scan(text="one")
+    await alice.scan(text="two")
+    reply = await alice.get("/api/scans?limit=1", headers={"X-Request-ID": "find-me"})
+    assert_error(reply, 500, "internal_error")
+    assert b"secret" not in reply.body
+    record = next(record for record in caplog.records if record.levelno == logging.ERROR)
+    assert "find-me" in record.getMessage()
+    assert record.exc_info is not None
+
+
+async def test_the_log_names_the_route_and_no_secret(alice: Person, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    scan = await alice.scan(text="a confidential sentence")
+    await alice.get(f"/api/scans/{scan['scan_id']}?token=hidden")
+    lines = [record.getMessage() for record in caplog.records if record.name == "riskscan.access"]
+    assert any("GET /api/scans/{scan_id} 200" in line and alice.id in line for line in lines)
+    assert not [line for line in lines if "hidden" in line or alice.email in line or "confidential" in line]
+
+
+async def test_https_behind_a_trusted_proxy(make_settings: MakeSettings) -> None:
+    account = {"email": "ana@example.com", "password": "correct horse"}
+    https = {"X-Forwarded-Proto": "https"}
+    async with serving(make_settings()) as server:
+        person = Person(server)
+        reply = await person.post("/api/auth/register", json=account, headers=https)
+        assert reply.cookies["riskscan_session"]["secure"]
+        assert reply.headers["Strict-Transport-Security"]
+        await person.session.close()
+    async with (
+        serving(make_settings(trusted_proxies=())) as server,
+        signed_in(server, "bob@example.com") as bob,
+    ):
+        assert "Strict-Transport-Security" not in (await bob.get("/api/auth/me", headers=https)).headers
+
+
+async def test_health(anyone: Person, ai: Ai) -> None:
+    reply = await anyone.get("/api/health")
+    assert reply.status == 200
+    assert {**reply.json, "version": ""} == {
+        "status": "ok",
+        "database": True,
+        "ai_service_healthy": True,
+        "version": "",
+    }
+    assert (await anyone.get("/api/health/live")).json == {"status": "ok"}
+
+
+async def test_health_without_the_ai_service_is_degraded(make_settings: MakeSettings) -> None:
+    async with serving(make_settings(ai_service_url="http://127.0.0.1:1")) as server:
+        person = Person(server)
+        reply = await person.get("/api/health")
+        assert (reply.status, reply.json["status"], reply.json["ai_service_healthy"]) == (
+            200,
+            "degraded",
+            False,
+        )
+        await person.session.close()
+
+
+async def test_an_oversized_page_post_answers_a_page(alice: Person, server: Server) -> None:
+    reply = await alice.post("/scan", data=form(text="x"), headers={"X-Request-ID": "page"})
+    assert reply.status == 303
+    assert reply.headers["Location"].startswith("/scans/")
+    assert await server.app[DATABASE].fetch("SELECT 1 AS one", {})

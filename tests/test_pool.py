@@ -1,0 +1,256 @@
+"""The database connections: bounded, kept, and well again after every fault."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import shutil
+import sqlite3
+import time
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from ai import Ai
+from conftest import PASSWORD, SECRET, MakeSettings, Person, assert_error, form, serving, signed_in
+from postgres import Postgres
+
+from riskscan import db
+from riskscan.db import DATABASE, Position, UserGone
+from riskscan.errors import ApiError
+from riskscan.migrate import migrate
+from riskscan.pool import Pool, numbered
+from riskscan.settings import SQLITE, Settings
+from riskscan.shapes import Scan
+
+
+@pytest.fixture
+async def pool(make_settings: MakeSettings) -> AsyncIterator[Pool]:
+    opened = Pool(make_settings(database_pool_size=3))
+    await opened.open()
+    opened.ready = True
+    yield opened
+    await opened.close()
+
+
+def a_scan() -> Scan:
+    now = db.now()
+    data = msgspec.Raw(b'[{"risk":"r","category":"Legal","context":"c"}]')
+    return Scan(str(uuid.uuid4()), "plan.pdf", data, "model", 1, now, now)
+
+
+async def test_an_account_comes_back_as_it_went_in(pool: Pool) -> None:
+    made = await db.insert_user(pool, "ana@example.com", "hash")
+    assert await db.account_by_email(pool, "ana@example.com") == made
+    assert await db.account_by_token(pool, made.user.id, 0) == made
+    assert await db.account_by_token(pool, made.user.id, 1) is None
+    assert made.user.created_at.tzinfo is datetime.UTC
+    with pytest.raises(db.EmailTaken):
+        await db.insert_user(pool, "ana@example.com", "hash")
+
+
+async def test_a_scan_comes_back_as_it_went_in(pool: Pool) -> None:
+    owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+    scan = a_scan()
+    await db.insert_scan(pool, owner, scan)
+    found = await db.scan_by_id(pool, owner, scan.scan_id)
+    assert found is not None
+    assert found.risks == scan.risks
+    assert (found.created_at, found.filename, found.risk_count) == (scan.created_at, "plan.pdf", 1)
+    assert (await db.newest_scans(pool, owner, 5))[0].categories == '["Legal"]'
+    with pytest.raises(UserGone):
+        await db.insert_scan(pool, str(uuid.uuid4()), a_scan())
+
+
+async def test_the_database_checks_the_source(pool: Pool) -> None:
+    owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+    scan = msgspec.structs.replace(a_scan(), source="guess")
+    with pytest.raises(Exception, match="source"):
+        await db.insert_scan(pool, owner, scan)
+    assert await db.newest_scans(pool, owner, 5) == []
+
+
+async def test_deletes_cascade_and_the_count_keeps_step(pool: Pool) -> None:
+    owner = await db.insert_user(pool, "ana@example.com", "hash")
+    scans = [a_scan() for _ in range(5)]
+    await asyncio.gather(*(db.insert_scan(pool, owner.user.id, scan) for scan in scans))
+    await db.delete_scan(pool, owner.user.id, scans[0].scan_id)
+    counted = await db.account_by_email(pool, "ana@example.com")
+    assert counted is not None
+    assert counted.scan_count == 4
+    await db.insert_session(pool, "x", owner.user.id, 0, db.now())
+    assert await db.delete_user(pool, owner.user.id)
+    for table in ("users", "scans", "sessions"):
+        assert await pool.fetch(f"SELECT 1 AS one FROM {table}", {}) == []
+
+
+async def test_scans_of_one_instant_are_all_listed(pool: Pool) -> None:
+    owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+    moment = db.now()
+    for _ in range(5):
+        await db.insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment))
+    seen: list[str] = []
+    after = None
+    while found := await db.newest_scans(pool, owner, 2, after=after):
+        seen += [listed.summary.scan_id for listed in found]
+        after = Position(moment, seen[-1])
+    assert len(seen) == len(set(seen)) == 5
+
+
+async def test_more_statements_than_connections_all_run(pool: Pool) -> None:
+    names = [f"name {number % 7}" for number in range(200)]
+    await asyncio.gather(*(db.count_attempt(pool, name, 60) for name in names))
+    assert (await db.count_attempt(pool, "name 0", 60))[0] == names.count("name 0") + 1
+
+
+async def test_cancelled_statements_lose_no_connection(pool: Pool) -> None:
+    for number in range(60):
+        task = asyncio.create_task(db.count_attempt(pool, f"name {number}", 60))
+        for _ in range(number % 6):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    await asyncio.gather(*(db.count_attempt(pool, "after", 60) for _ in range(20)))
+    assert (await db.count_attempt(pool, "after", 60))[0] == 21
+
+
+async def test_a_wrong_statement_is_a_bug_and_not_an_outage(pool: Pool) -> None:
+    with pytest.raises(Exception, match="no_such_table") as raised:
+        await pool.fetch("SELECT 1 FROM no_such_table", {})
+    assert not isinstance(raised.value, ApiError)
+    assert await db.is_up(pool)
+
+
+def test_named_binds_become_numbers() -> None:
+    sql = "SELECT CAST(:a AS text), x::int FROM t WHERE b = :b AND c = :a"
+    assert numbered(sql) == ("SELECT CAST($1 AS text), x::int FROM t WHERE b = $2 AND c = $1", ("a", "b"))
+
+
+def test_migrations_that_were_killed_go_on(database_url: str, tmp_path: Path, postgres: Postgres) -> None:
+    """A killed process leaves its row in yoyo's own lock table."""
+    if database_url.startswith(SQLITE):
+        with sqlite3.connect(database_url.removeprefix(SQLITE)) as connection:
+            connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, '2026-01-01', 1)")
+        connection.close()
+    else:
+        name = database_url.rpartition("/")[2].partition("?")[0]
+        postgres.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)", name)
+    began = time.monotonic()
+    assert migrate(database_url) == 0
+    assert time.monotonic() - began < 5
+
+
+def test_postgresql_has_real_types_and_the_indexes(postgres: Postgres) -> None:
+    columns = postgres.execute(
+        "SELECT table_name, column_name, udt_name FROM information_schema.columns "
+        "WHERE table_schema = 'public' AND table_name IN ('users', 'scans')",
+        "template",
+    )
+    kinds = {f"{table}.{column}": kind for table, column, kind in columns}
+    assert {kinds[name] for name in ("users.id", "scans.id", "scans.user_id")} == {"uuid"}
+    assert kinds["scans.data"] == "jsonb"
+    assert {kinds[name] for name in ("users.created_at", "users.updated_at", "scans.created_at")} == {
+        "timestamptz"
+    }
+    indexes = [row[0] for row in postgres.execute("SELECT indexdef FROM pg_indexes", "template")]
+    for wanted in (
+        "users USING btree (email)",
+        "scans USING btree (user_id",
+        "scans USING btree (created_at DESC)",
+    ):
+        assert any(wanted in index for index in indexes), wanted
+
+
+class TestFaults:
+    """A PostgreSQL of the test's own, to be stopped and frozen."""
+
+    @pytest.fixture
+    def postgres(self, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:  # type: ignore[misc]
+        server = Postgres(tmp_path_factory.mktemp("faults") / "server")
+        server.start()
+        yield server
+        server.stop()
+
+    @pytest.fixture
+    def settings(self, postgres: Postgres, ai: Ai) -> Settings:
+        return Settings(
+            database_url=postgres.create(), jwt_secret=SECRET, ai_service_url=ai.url, bcrypt_cost=4
+        )
+
+    async def answered_within(self, seconds: float, person: Person, path: str = "/api/auth/me") -> None:
+        began = time.monotonic()
+        assert_error(await person.get(path), 503, "database_unavailable")
+        assert time.monotonic() - began < seconds
+
+    async def well_within(self, seconds: float, person: Person) -> None:
+        deadline = time.monotonic() + seconds
+        while (reply := await person.get("/api/auth/me")).status != 200:
+            assert_error(reply, 503, "database_unavailable")
+            assert time.monotonic() < deadline
+
+    async def test_stopped_and_started_again(self, settings: Settings, postgres: Postgres, ai: Ai) -> None:
+        async with serving(settings) as server, signed_in(server) as ana:
+            await asyncio.gather(*(ana.scan(text="x") for _ in range(20)))
+            postgres.stop()
+            await self.answered_within(5, ana)
+            health = await ana.get("/api/health")
+            assert (health.status, health.json["status"], health.json["database"]) == (
+                503,
+                "unavailable",
+                False,
+            )
+            assert (await ana.get("/api/health/live")).status == 200
+            postgres.start()
+            await self.well_within(2, ana)
+            assert (await ana.get("/api/scans")).json["total"] == 20
+
+    async def test_frozen(self, settings: Settings, postgres: Postgres) -> None:
+        async with serving(settings) as server, signed_in(server) as ana:
+            postgres.pause()
+            await asyncio.gather(*(self.answered_within(6, ana) for _ in range(30)))
+            postgres.resume()
+            await self.well_within(2, ana)
+
+    async def test_away_at_the_start(self, settings: Settings, postgres: Postgres) -> None:
+        postgres.stop()
+        async with serving(settings) as server:
+            person = Person(server)
+            account = {"email": "ana@example.com", "password": PASSWORD}
+            assert_error(await person.post("/api/auth/register", json=account), 503, "database_unavailable")
+            postgres.start()
+            deadline = time.monotonic() + 10
+            while (await person.get("/api/health")).status != 200:
+                assert time.monotonic() < deadline
+            assert (await person.post("/api/auth/register", json=account)).status == 201
+            await person.session.close()
+
+    async def test_gone_while_the_ai_service_works(
+        self, settings: Settings, postgres: Postgres, ai: Ai
+    ) -> None:
+        async with serving(settings) as server, signed_in(server) as ana:
+            go = ai.holds()
+            asked = asyncio.create_task(ana.post("/api/scan", data=form(text="x")))
+            await ai.arrived.wait()
+            postgres.stop()
+            go.set()
+            assert_error(await asked, 503, "database_unavailable")
+            postgres.start()
+            await self.well_within(2, ana)
+
+
+async def test_sqlite_takes_50_writers_at_once(tmp_path: Path, sqlite_template: Path, ai: Ai) -> None:
+    path = tmp_path / "busy.db"
+    shutil.copy(sqlite_template, path)
+    settings = Settings(
+        database_url=f"{SQLITE}{path}", jwt_secret=SECRET, ai_service_url=ai.url, bcrypt_cost=4
+    )
+    async with serving(settings) as one, serving(settings) as two, signed_in(one) as ana:
+        bob = Person(two)
+        bob.session.headers["Authorization"] = f"Bearer {ana.token}"
+        await asyncio.gather(*((ana, bob)[number % 2].scan(text="x") for number in range(50)))
+        assert (await ana.get("/api/scans")).json["total"] == 50
+        pool = one.app[DATABASE]
+        assert (await pool.fetch("PRAGMA journal_mode", {}))[0][0] == "wal"
+        await bob.session.close()

@@ -1,0 +1,435 @@
+"""The real program: `python run.py` with its processes, its signals and its log."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from conftest import SAMPLES, SECRET
+from postgres import Postgres, free_port
+
+ROOT = Path(__file__).parent.parent
+STARTS_WITHIN_SECONDS = 60
+TEXT = "Project has tight budget and aggressive deadline"
+
+
+class Program:
+    """A started `run.py`; its log is read to the end, so that it never blocks."""
+
+    def __init__(self, data: Path, environ: dict[str, str]) -> None:
+        kept = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, ROOT / "run.py"],
+            env={**kept, "DATA_DIR": str(data), "PORT": "0", **environ},
+            cwd=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._grew = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self.url = self.wait_for(r"RiskScan is on (http://\S+)")
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._grew:
+                self.lines.append(line)
+                self._grew.notify_all()
+        with self._grew:
+            self._grew.notify_all()
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until the log matches; return the first group, or the whole match."""
+        deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+        with self._grew:
+            while not (match := re.search(pattern, "".join(self.lines))):
+                assert self._reader.is_alive() or self.process.poll() is None, "".join(self.lines)
+                assert self._grew.wait(deadline - time.monotonic()), "".join(self.lines)
+        return match[1] if match.groups() else match[0]
+
+    @property
+    def log(self) -> str:
+        return "".join(self.lines)
+
+    def children(self) -> list[psutil.Process]:
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
+
+    def worker(self) -> psutil.Process:
+        """Return the first worker: it runs the same command as its parent."""
+        own = psutil.Process(self.process.pid).cmdline()
+        return next(child for child in self.children() if child.cmdline() == own)
+
+    def ai_service(self) -> psutil.Process:
+        return next(
+            child for child in psutil.Process(self.process.pid).children() if "--fd" in child.cmdline()
+        )
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STARTS_WITHIN_SECONDS)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for child in self.children():
+                    child.kill()
+            self.process.kill()
+            self.process.wait()
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `run.py` with nothing but the given variables set."""
+    started: list[Program] = []
+
+    def run(**environ: str) -> Program:
+        started.append(Program(tmp_path, environ))
+        return started[-1]
+
+    yield run
+    for program in started:
+        program.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def environ(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Nothing at all, or an empty PostgreSQL database with the secret that it needs."""
+    if request.param == "sqlite":
+        return {}
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.create()
+    return {"DATABASE_URL": url.replace("postgresql:", "postgres:"), "JWT_SECRET": SECRET}
+
+
+def curl(*arguments: str | Path) -> Any:
+    """Run curl and return the JSON that it prints."""
+    found = subprocess.run(
+        ["curl", "-sS", *arguments], capture_output=True, text=True, check=True, timeout=90
+    )
+    return json.loads(found.stdout)
+
+
+def sign_up(url: str) -> str:
+    """Follow the README: register, log in; return the token."""
+    account = '{"email":"test@test.com","password":"test123"}'
+    registered = curl(
+        "-X", "POST", f"{url}/api/auth/register", "-H", "Content-Type: application/json", "-d", account
+    )
+    assert registered["email"] == "test@test.com"
+    answer = curl("-X", "POST", f"{url}/api/auth/login", "-d", "username=test@test.com&password=test123")
+    token: str = answer["access_token"]
+    return token
+
+
+def scan(url: str, token: str, *fields: str) -> Any:
+    forms = [argument for field in fields for argument in ("-F", field)]
+    return curl("-X", "POST", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", *forms)
+
+
+def get(url: str, token: str, path: str) -> Any:
+    return curl(f"{url}{path}", "-H", f"Authorization: Bearer {token}")
+
+
+def test_the_whole_job_works_from_one_command(start: Start, environ: dict[str, str]) -> None:
+    program = start(**environ)
+    token = sign_up(program.url)
+    found = scan(program.url, token, f"text={TEXT}")
+    assert {risk["category"] for risk in found["data"]} >= {"Financial", "Schedule"}
+    assert {risk["context"] for risk in found["data"]} == {TEXT}
+    assert (found["source"], found["risk_count"]) == ("model", len(found["data"]))
+    assert get(program.url, token, f"/api/scans/{found['scan_id']}") == found
+    for name in ("charter.pdf", "charter.docx"):
+        document = scan(program.url, token, f"file=@{SAMPLES / name}")
+        assert document["filename"] == name
+        assert document["risk_count"] >= 2
+        text = (SAMPLES / "charter.txt").read_text()
+        assert all(risk["context"] in text for risk in document["data"])
+    assert get(program.url, token, "/api/scans")["total"] == 3
+    assert get(program.url, token, "/api/health")["status"] == "ok"
+    assert program.stop() == 0
+    assert "Traceback" not in program.log
+    assert "test123" not in program.log
+    assert "test@test.com" not in program.log
+    assert token not in program.log
+
+
+def test_what_the_embedded_service_cannot_read_is_said_in_words(start: Start, tmp_path: Path) -> None:
+    program = start()
+    token = sign_up(program.url)
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing more")
+    answer = scan(program.url, token, f"file=@{tmp_path / 'broken.pdf'}")
+    assert answer["error"] == "ai_service_error"
+    assert "PDF" in answer["detail"]
+
+
+def test_the_ai_service_may_be_one_started_by_hand(start: Start, environ: dict[str, str]) -> None:
+    port = str(free_port())
+    command = [sys.executable, "-m", "riskscan.ai_service", "--port", port]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as service:
+        try:
+            program = start(AI_SERVICE_URL=f"http://127.0.0.1:{port}", **environ)
+            token = sign_up(program.url)
+            deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+            while "error" in (found := scan(program.url, token, f"text={TEXT}")):
+                assert time.monotonic() < deadline, found
+            assert found["risk_count"] >= 2
+            assert len(program.children()) == 1  # the worker: nothing else was started
+        finally:
+            service.terminate()
+
+
+def test_an_answered_scan_survives_kill_9(start: Start, environ: dict[str, str]) -> None:
+    program = start(**environ)
+    token = sign_up(program.url)
+    found = scan(program.url, token, f"text={TEXT}")
+    for process in [psutil.Process(program.process.pid), *program.children()]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    program.process.wait()
+    again = start(**environ)
+    assert get(again.url, token, f"/api/scans/{found['scan_id']}") == found
+
+
+def test_everything_ends_with_its_parent(start: Start) -> None:
+    program = start()
+    token = sign_up(program.url)
+    scan(program.url, token, f"text={TEXT}")
+    children = program.children()
+    assert len(children) >= 2
+    program.process.kill()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+
+
+def test_what_dies_is_started_again(start: Start) -> None:
+    program = start()
+    token = sign_up(program.url)
+    program.ai_service().kill()
+    assert scan(program.url, token, f"text={TEXT}")["risk_count"] >= 2
+    worker = program.worker()
+    worker.kill()
+    worker.wait(20)
+    assert get(program.url, token, "/api/scans")["total"] == 1  # the socket stayed, the call waited
+    assert program.stop() == 0
+
+
+def test_several_workers_start_together_on_an_empty_database(start: Start, environ: dict[str, str]) -> None:
+    program = start(WORKERS="3", **environ)
+    token = sign_up(program.url)
+    seen = {get(program.url, token, "/api/auth/me")["email"] for _ in range(20)}
+    assert seen == {"test@test.com"}
+    assert program.stop() == 0
+    assert "Traceback" not in program.log
+
+
+def test_sigterm_finishes_what_is_in_flight(start: Start, ai_port: int) -> None:
+    program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
+    token = sign_up(program.url)
+    command = [
+        "curl",
+        "-sS",
+        f"{program.url}/api/scan",
+        "-H",
+        f"Authorization: Bearer {token}",
+        "-F",
+        "text=x",
+    ]
+    with HeldAi(ai_port) as held, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        held.wait_for_call()
+        program.process.send_signal(signal.SIGTERM)
+        wait_until_refused(program.url)
+        held.answer()
+        answer = json.loads(client.communicate(timeout=30)[0])
+        assert answer["data"] == []
+    assert program.process.wait(30) == 0
+
+
+def test_a_second_sigterm_ends_it_now(start: Start, ai_port: int) -> None:
+    program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
+    token = sign_up(program.url)
+    command = [
+        "curl",
+        "-sS",
+        f"{program.url}/api/scan",
+        "-H",
+        f"Authorization: Bearer {token}",
+        "-F",
+        "text=x",
+    ]
+    with HeldAi(ai_port) as held, subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
+        held.wait_for_call()
+        program.process.send_signal(signal.SIGTERM)
+        wait_until_refused(program.url)
+        program.process.send_signal(signal.SIGTERM)
+        program.process.wait(10)
+        assert client.wait(10) != 0
+
+
+@pytest.fixture
+def ai_port() -> int:
+    return free_port()
+
+
+class HeldAi:
+    """An AI service on the bare socket that answers its one call when it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self._server = socket.create_server(("127.0.0.1", port))
+
+    def __enter__(self) -> HeldAi:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._call.close()
+        self._server.close()
+
+    def wait_for_call(self) -> None:
+        self._server.settimeout(STARTS_WITHIN_SECONDS)
+        self._call, _ = self._server.accept()
+        received = b""
+        while not received.endswith(b"--\r\n"):
+            received += self._call.recv(65536)
+
+    def answer(self) -> None:
+        body = b'{"data": [], "source": "model"}'
+        self._call.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+def wait_until_refused(url: str) -> None:
+    """Wait until new connections are refused."""
+    port = int(url.rpartition(":")[2])
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return
+    raise AssertionError("still accepting")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /api/health HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n",
+    ],
+)
+def test_what_the_parser_refuses_has_the_contracts_shape(program: Program, sent: bytes) -> None:
+    with socket.create_connection(
+        ("127.0.0.1", int(program.url.rpartition(":")[2])), timeout=20
+    ) as connection:
+        connection.sendall(sent)
+        answer = b""
+        while b"}" not in answer and (received := connection.recv(65536)):
+            answer += received
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split()[1] in (b"400", b"417"), answer
+    assert set(json.loads(body)) == {"error", "detail"}
+    assert b"X-Request-ID: " in head
+    assert b"X-Content-Type-Options: nosniff" in head
+    assert b"aiohttp" not in head
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """One program for tests that leave no trace."""
+    started = Program(tmp_path_factory.mktemp("program"), {"AI_SERVICE_URL": "http://127.0.0.1:1"})
+    yield started
+    started.close()
+
+
+def test_an_upload_of_10_mb_costs_little_memory(start: Start, tmp_path: Path, ai_port: int) -> None:
+    program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
+    token = sign_up(program.url)
+    (tmp_path / "big.txt").write_bytes(b"0123456789abcdef" * (10 * 1024 * 1024 // 16))
+    command = ["curl", "-sS", f"{program.url}/api/scan", "-H", f"Authorization: Bearer {token}"]
+    command += ["-F", f"file=@{tmp_path / 'big.txt'}"]
+    worker = program.worker()
+    before = worker.memory_info().rss
+    with HeldAi(ai_port) as held, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        held.wait_for_call()
+        held.answer()
+        assert json.loads(client.communicate(timeout=30)[0])["filename"] == "big.txt"
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    peak = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+    assert peak - before < 25 * 1024 * 1024
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "run.py"), *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"PORT": "many"}, "PORT"),
+        ({"DATABASE_URL": "mysql://u@h/d"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://u@h/d"}, "JWT_SECRET"),
+        ({"JWT_SECRET": "short"}, "JWT_SECRET"),
+        ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS"),
+    ],
+)
+def test_a_bad_value_stops_the_start_with_one_line(
+    tmp_path: Path, environ: dict[str, str], named: str
+) -> None:
+    found = run(DATA_DIR=str(tmp_path), **environ)
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert found.stderr.startswith(f"riskscan: {named} ")
+    assert found.stderr.count("\n") == 1
+
+
+def test_check_shows_the_settings_with_secrets_masked(tmp_path: Path) -> None:
+    found = run("check", DATA_DIR=str(tmp_path), DATABASE_URL="postgres://u:hidden@h/d", JWT_SECRET=SECRET)
+    assert found.returncode == 0
+    assert "DATABASE_URL=postgresql://u:********@h/d" in found.stdout
+    assert "JWT_SECRET=********" in found.stdout
+    assert "PORT=8000" in found.stdout
+    assert "hidden" not in found.stdout + found.stderr
+    assert SECRET not in found.stdout + found.stderr
+
+
+def test_migrate_by_hand(tmp_path: Path) -> None:
+    first, second = run("migrate", DATA_DIR=str(tmp_path)), run("migrate", DATA_DIR=str(tmp_path))
+    assert re.fullmatch(r"[1-9]\d* migrations applied\n", first.stdout)
+    assert second.stdout == "0 migrations applied\n"
+
+
+def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = run(DATA_DIR=str(tmp_path), PORT=str(taken.getsockname()[1]))
+    assert found.returncode == 1
+    assert "PORT" in found.stderr
+    assert found.stderr.count("\n") == 1

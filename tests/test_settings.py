@@ -1,0 +1,137 @@
+"""Settings: every form that is taken, every value that is refused, the secret that is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import stat
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskscan.settings import Rate, Settings, SettingsError, database_url
+
+ROOT = Path(__file__).parent.parent
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
+NAMES = [field.metadata["env"] for field in dataclasses.fields(Settings)]
+
+
+def read(tmp_path: Path, **environ: str) -> Settings:
+    return Settings.from_env(environ, tmp_path)
+
+
+def test_nothing_set_is_sqlite_with_a_kept_secret(tmp_path: Path) -> None:
+    settings = read(tmp_path / "data")
+    assert settings.database_url == f"sqlite:///{tmp_path / 'data' / 'riskscan.db'}"
+    assert settings.ai_service_url == ""
+    assert (settings.host, settings.port, settings.workers, settings.token_minutes) == (
+        "127.0.0.1",
+        8000,
+        1,
+        30,
+    )
+    assert settings.max_upload_bytes == 10 * 1024 * 1024
+    assert settings.cors_origins == ("http://localhost:5173", "http://localhost:3000")
+    kept = tmp_path / "data" / "jwt-secret"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert len(settings.jwt_secret) >= 32
+    assert read(tmp_path / "data").jwt_secret == settings.jwt_secret
+    assert [path.name for path in kept.parent.iterdir()] == ["jwt-secret"]
+
+
+def test_the_secret_is_kept_beside_the_sqlite_file(tmp_path: Path) -> None:
+    read(tmp_path / "data", DATABASE_URL=f"sqlite:///{tmp_path / 'other' / 'x.db'}")
+    assert (tmp_path / "other" / "jwt-secret").exists()
+
+
+@pytest.mark.parametrize(
+    ("given_url", "url"),
+    [
+        ("postgres://u:p@h:5433/d", "postgresql://u:p@h:5433/d?application_name=riskscan"),
+        ("postgresql://u@h/d", "postgresql://u@h/d?application_name=riskscan"),
+        ("postgresql+asyncpg://u@h/d", "postgresql://u@h/d?application_name=riskscan"),
+        ("postgres://u@h/d?sslmode=require", "postgresql://u@h/d?application_name=riskscan&sslmode=require"),
+        (
+            "postgresql+asyncpg://u@h/d?ssl=require",
+            "postgresql://u@h/d?application_name=riskscan&sslmode=require",
+        ),
+        (
+            "postgresql://u@h/d?sslmode=verify-full&channel_binding=require&connect_timeout=10",
+            "postgresql://u@h/d?application_name=riskscan&sslmode=verify-full",
+        ),
+        ("postgresql://u@/d?host=/run", "postgresql://u@/d?application_name=riskscan&host=%2Frun"),
+        ("sqlite:///data/x.db", "sqlite:///data/x.db"),
+        ("sqlite:////var/x.db", "sqlite:////var/x.db"),
+        ("sqlite+aiosqlite:////var/x.db", "sqlite:////var/x.db"),
+    ],
+)
+def test_every_form_of_a_database_url_is_taken(given_url: str, url: str) -> None:
+    assert database_url(given_url) == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://u@h/d"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///x.db?a=1"),
+        ("DATABASE_URL", "postgresql://u@h:port/d"),
+        ("DATABASE_URL", "postgresql://u@h/d?made_up=1"),
+        ("DATABASE_URL", "nonsense"),
+        ("JWT_SECRET", "x" * 31),
+        ("JWT_ALGORITHM", "none"),
+        ("JWT_ALGORITHM", "RS256"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "1.5"),
+        ("AI_SERVICE_URL", "localhost:8082"),
+        ("AI_SERVICE_URL", "ftp://h"),
+        ("AI_SERVICE_TIMEOUT", "0"),
+        ("AI_SERVICE_TIMEOUT", "nan"),
+        ("MAX_UPLOAD_MB", "-1"),
+        ("MAX_UPLOAD_MB", "inf"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "http://a.example/path"),
+        ("CORS_ORIGINS", "a.example"),
+        ("PORT", "65536"),
+        ("WORKERS", "0"),
+        ("LOGIN_LIMIT", "10"),
+        ("LOGIN_LIMIT", "10/fortnight"),
+        ("TRUSTED_PROXIES", "everyone"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_it_takes(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read(tmp_path, **{name: value})
+    line = str(raised.value)
+    assert re.match(rf"{name} takes ", line)
+    assert "\n" not in line
+    if name == "JWT_SECRET" or "@" in value:
+        assert value not in line
+
+
+def test_postgresql_needs_a_secret(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="JWT_SECRET must be set"):
+        read(tmp_path, DATABASE_URL="postgresql://u@h/d")
+
+
+def test_rates(tmp_path: Path) -> None:
+    assert read(tmp_path, LOGIN_LIMIT="7/hour").login_limit == Rate(7, 3600)
+    assert read(tmp_path, LOGIN_LIMIT="off").login_limit.tries == 0
+
+
+@hypothesis.settings(deadline=None)
+@given(st.sampled_from(NAMES), st.text(max_size=60))
+def test_any_value_is_read_or_refused(name: str, value: str) -> None:
+    with contextlib.suppress(SettingsError):
+        Settings.from_env({"JWT_SECRET": SECRET, "DATABASE_URL": "sqlite:///x.db", name: value}, Path("data"))
+
+
+def test_the_readme_names_every_setting() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in NAMES if f"`{name}`" not in readme] == []
