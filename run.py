@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
-from riskscan import __version__
+from riskscan import __version__, logs
 from riskscan.settings import Settings, SettingsError, environment
 
 ROOT = Path(__file__).resolve().parent
@@ -25,11 +24,7 @@ def main() -> int:
     except SettingsError as exc:
         print(f"riskscan: {exc}", file=sys.stderr)
         return 2
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for name in ("databases", "aiosqlite", "yoyo"):  # they would log values, and a line for each connection
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logs.set_up(settings.log_level, settings.log_format)
     if command == "check":
         for name, value in settings.described():
             print(f"{name}={value}")

@@ -52,8 +52,8 @@ def now() -> datetime.datetime:
 
 def read_time(value: Any) -> datetime.datetime:
     """Return a stored time, aware and in UTC; SQLite answers text."""
-    time = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
-    return time.astimezone(datetime.UTC)
+    time: datetime.datetime = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return time if time.tzinfo is datetime.UTC else time.astimezone(datetime.UTC)
 
 
 def read_account(row: Row) -> Account:

@@ -7,17 +7,21 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import CIMultiDict, istr
 
 from .auth import ACCOUNT
 from .errors import REQUEST_ID, new_request_id
+from .logs import Event
 from .proxies import is_https
 from .replies import is_api
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SANE_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
+X_REQUEST_ID = istr("X-Request-ID")
 SECURITY = {
+    "Server": "RiskScan",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -28,6 +32,8 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+API_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": API_POLICY})
+PAGE_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": PAGE_POLICY})
 HSTS = "max-age=31536000"
 
 access = logging.getLogger("riskscan.access")
@@ -48,33 +54,41 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
         raise
     finally:
         if access.isEnabledFor(logging.INFO):
-            log_request(request, status, (time.perf_counter() - begin) * 1000)
+            log_request(request, status, time.perf_counter() - begin)
     return response
 
 
-def log_request(request: web.Request, status: int, milliseconds: float) -> None:
-    """Log the route, never the path or the query: they may hold what only the user should know."""
+class Answered(Event, frozen=True):
+    """One request; its route, and not its path or query, which may hold what only the user should know."""
+
+    method: str
+    route: str
+    status: int
+    milliseconds: float
+    request_id: str
+    user_id: str | None
+
+    def __str__(self) -> str:
+        begin = f"{self.method} {self.route} {self.status} {self.milliseconds:.1f} ms"
+        return f"{begin} request={self.request_id} user={self.user_id or '-'}"
+
+
+def log_request(request: web.Request, status: int, seconds: float) -> None:
     resource = request.match_info.route.resource
+    route = resource.canonical if resource else "(no route)"
     account = request.get(ACCOUNT)
+    user_id = account.user.id if account else None
     access.info(
-        "%s %s %d %.1f ms request=%s user=%s",
-        request.method,
-        resource.canonical if resource else "(no route)",
-        status,
-        milliseconds,
-        request[REQUEST_ID],
-        account.user.id if account else "-",
+        Answered(request.method, route, status, round(seconds * 1000, 1), request[REQUEST_ID], user_id)
     )
 
 
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Set what every answer carries (`on_response_prepare`)."""
     headers = response.headers
-    headers["X-Request-ID"] = request.get(REQUEST_ID) or new_request_id()
-    headers["Server"] = "RiskScan"
-    headers.update(SECURITY)
-    headers["Content-Security-Policy"] = API_POLICY if is_api(request) else PAGE_POLICY
-    if not request.path.startswith("/static/"):
-        headers.setdefault("Cache-Control", "no-store")
+    headers[X_REQUEST_ID] = request.get(REQUEST_ID) or new_request_id()
+    headers.update(API_HEADERS if is_api(request) else PAGE_HEADERS)
+    if hdrs.CACHE_CONTROL not in headers and not request.path.startswith("/static/"):
+        headers[hdrs.CACHE_CONTROL] = "no-store"
     if is_https(request):
-        headers["Strict-Transport-Security"] = HSTS
+        headers[hdrs.STRICT_TRANSPORT_SECURITY] = HSTS

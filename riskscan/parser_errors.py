@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from .errors import REQUEST_ID, ApiError, from_status, internal_error, new_request_id
-from .headers import API_POLICY, SECURITY
+from .headers import API_HEADERS
 from .replies import error_reply, json_response
 from .shapes import Error
 
@@ -33,10 +33,8 @@ def handle_error(
         raise ConnectionError("the answer was cut short")
     error: ApiError = internal_error() if status >= 500 else from_status(status)
     response = json_response(Error(error.code, error.detail), status, error.headers)
-    response.headers.update(SECURITY)
-    response.headers["Content-Security-Policy"] = API_POLICY
+    response.headers.update(API_HEADERS)
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Server"] = "RiskScan"
     response.headers["X-Request-ID"] = request_id
     response.force_close()
     return response

@@ -24,8 +24,9 @@ from .settings import SQLITE, Settings, is_sqlite, sqlite_path
 Row = Any  # an asyncpg.Record or a sqlite3.Row: columns by name
 Values = Mapping[str, Any]
 
-# a request is answered within 5 s, whatever the database does
-WAIT_SECONDS = 4.5
+# together under 5 s, in which a request is answered whatever the database does
+WAIT_SECONDS = 1.5  # for a connection
+STATEMENT_SECONDS = 3.0
 SQLITE_CONNECTIONS = 4
 BIND = re.compile(r"(?<!:):([a-z_]+)")
 # connection, resources, operator intervention, authorisation, no such database; 25006: a replica
@@ -89,6 +90,15 @@ def is_sqlite_error(exc: BaseException, names: tuple[str, ...]) -> bool:
     return getattr(exc, "sqlite_errorname", "").removeprefix("SQLITE_").startswith(names)
 
 
+def is_open(connection: Connection) -> bool:
+    """Tell whether a connection to PostgreSQL is still there; asyncpg's pool takes a lost one back unasked."""
+    raw: Any = connection.raw_connection
+    try:
+        return not raw.is_closed()
+    except asyncpg.InterfaceError:
+        return False
+
+
 class Pool:
     """The connections to one database; `fetch` runs a statement on one of them."""
 
@@ -98,7 +108,7 @@ class Pool:
         if self.sqlite:
             size = min(settings.database_pool_size, SQLITE_CONNECTIONS)
             self._database = Database(
-                f"{SQLITE}{sqlite_path(url)}", timeout=WAIT_SECONDS, factory=SqliteConnection
+                f"{SQLITE}{sqlite_path(url)}", timeout=STATEMENT_SECONDS, factory=SqliteConnection
             )
         else:
             size = settings.database_pool_size
@@ -112,10 +122,11 @@ class Pool:
                 "statement_cache_size": settings.database_statement_cache,
             }
             self._database = Database("postgresql:///", **options)
-        self.size = size
         self.ready = False  # set when the tables are up to date
-        self._free = asyncio.Semaphore(size)
-        self._idle: list[Connection] = []
+        # a place for each connection, None where it is not open; last in, first out, so that few are used
+        self._places: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
+        for _ in range(size):
+            self._places.put_nowait(None)
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -123,9 +134,11 @@ class Pool:
         await self._database.connect()
 
     async def close(self) -> None:
-        """Close the idle connections; statements under way must have ended."""
-        while self._idle:
-            self._discard(self._idle.pop())
+        """Close the connections; statements under way must have ended."""
+        while not self._places.empty():
+            connection = self._places.get_nowait()
+            if connection:
+                self._discard(connection)
         if self._closing:
             await asyncio.wait(self._closing, timeout=WAIT_SECONDS)
         await self._database.disconnect()
@@ -139,8 +152,7 @@ class Pool:
         if not self.ready:
             raise database_unavailable()
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                return await self._fetch(sql, values)
+            return await self._fetch(sql, values)
         except Exception as exc:
             if is_away(exc):
                 raise database_unavailable() from exc
@@ -156,37 +168,47 @@ class Pool:
         return rows[0] if rows else None
 
     async def _fetch(self, sql: str, values: Values) -> Sequence[Row]:
-        async with self._free:
-            connection = await self._lend()
-            try:
-                raw: Any = connection.raw_connection
-                if self.sqlite:
-                    rows = await raw.execute_fetchall(sql, as_sqlite(values))
-                else:
-                    text, names = numbered(sql)
-                    rows = await raw.fetch(text, *[values[name] for name in names])
-            except (asyncpg.IntegrityConstraintViolationError, sqlite3.IntegrityError):
-                self._idle.append(connection)
-                raise
-            except BaseException:  # cancelled, timed out or broken: nobody knows what state it is in
+        connection = await self._take()
+        kept: Connection | None = None  # what goes back to its place: nothing, unless all is well
+        try:
+            raw: Any = connection.raw_connection
+            if self.sqlite:
+                rows: Sequence[Row] = await raw.execute_fetchall(sql, as_sqlite(values))
+            else:
+                text, names = numbered(sql)
+                rows = await raw.fetch(text, *[values[name] for name in names], timeout=STATEMENT_SECONDS)
+            kept = connection
+            return rows
+        except (asyncpg.IntegrityConstraintViolationError, sqlite3.IntegrityError):
+            kept = connection
+            raise
+        finally:
+            if kept is None:  # cancelled, timed out or broken: nobody knows what state it is in
                 self._discard(connection)
-                raise
-            self._idle.append(connection)
-            return rows  # type: ignore[no-any-return]  # what the two drivers return is not one type
+            self._places.put_nowait(kept)
 
-    async def _lend(self) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if self.sqlite or not connection.raw_connection.is_closed():
+    async def _take(self) -> Connection:
+        try:
+            connection = self._places.get_nowait()
+        except asyncio.QueueEmpty:
+            async with asyncio.timeout(WAIT_SECONDS):
+                connection = await self._places.get()
+        if connection is not None:
+            if self.sqlite or is_open(connection):
                 return connection
             self._discard(connection)
-        # its own Connection: Database.connection() would tie it to the task that opened it
-        connection = Connection(self._database, self._database._backend)
-        await connection.__aenter__()
-        return connection
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                # its own Connection: Database.connection() would tie it to the task that opened it
+                connection = Connection(self._database, self._database._backend)
+                await connection.__aenter__()
+                return connection
+        except BaseException:
+            self._places.put_nowait(None)
+            raise
 
     def _discard(self, connection: Connection) -> None:
-        if not self.sqlite:
+        if not self.sqlite and is_open(connection):
             connection.raw_connection.terminate()
         task = asyncio.ensure_future(connection.__aexit__())
         self._closing.add(task)

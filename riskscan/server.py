@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import os
 import resource
@@ -236,6 +237,8 @@ async def serve(settings: Settings, listening: socket.socket, life: int) -> int:
         loop.add_signal_handler(signum, stopped.set)
     loop.add_reader(life, stopped.set)
     await web.SockSite(runner, listening, backlog=BACKLOG).start()
+    gc.collect()
+    gc.freeze()  # what is there by now stays, and need not be looked at again
     await stopped.wait()
     loop.remove_reader(life)
     await runner.cleanup()

@@ -206,6 +206,7 @@ class Settings:
         one_of("debug", "info", "warning", "error"),
         "info",
     )
+    log_format: str = setting("LOG_FORMAT", "console or json", one_of("console", "json"), "console")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], data_dir: Path) -> Settings:

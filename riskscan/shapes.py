@@ -49,7 +49,7 @@ class TokenAnswer(msgspec.Struct, frozen=True):
     email: str
 
 
-class Scan(msgspec.Struct, frozen=True, dict=True):
+class Scan(msgspec.Struct, frozen=True):
     """Findings that were kept. `data` is the JSON text of a list of Risk, as it is stored."""
 
     scan_id: Id

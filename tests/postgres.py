@@ -122,9 +122,10 @@ class Postgres:
             process.send_signal(signum)
 
     def _run(self, command: str, *arguments: str) -> None:
-        subprocess.run(
-            [BIN / command, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as_user
+        done = subprocess.run(
+            [BIN / command, *arguments], capture_output=True, text=True, check=False, cwd="/", **self._as_user
         )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def free_port() -> int:
