@@ -22,6 +22,7 @@ from .passwords import PASSWORDS, Passwords
 from .pool import Pool
 from .replies import Handler, error_middleware
 from .settings import SETTINGS, Settings
+from .traffic import TRAFFIC, Traffic
 
 PACKAGE = Path(__file__).parent
 CLEAN_UP_SECONDS = 600
@@ -67,13 +68,13 @@ def create_app(settings: Settings) -> web.Application:
         middlewares=[
             headers.request_id_middleware,
             error_middleware,
-            cors.preflight_middleware,
-            origin_middleware,
+            gate,
             aiohttp_session.session_middleware(DatabaseSessions()),
         ]
     )
     app[SETTINGS] = settings
     app[scans.IN_FLIGHT] = scans.InFlight()
+    app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)
     openapi.set_up(app)
     environment = aiohttp_jinja2.setup(
@@ -88,9 +89,13 @@ def create_app(settings: Settings) -> web.Application:
 
 
 @web.middleware
-async def origin_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let in what may come in: nothing while the process ends, and nothing that another site sends."""
+    if cors.is_preflight_of_nothing(request):
+        return web.Response()
     require_own_origin(request)
-    return await handler(request)
+    with request.app[TRAFFIC]:
+        return await handler(request)
 
 
 async def passwords(app: web.Application) -> AsyncIterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp_cors
 from aiohttp import hdrs, web
 
-from .replies import Handler, is_api
+from .replies import is_api
 from .settings import SETTINGS
 
 PREFLIGHT_SECONDS = 600
@@ -34,13 +34,10 @@ def is_preflight(request: web.BaseRequest) -> bool:
     return request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
 
 
-@web.middleware
-async def preflight_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a preflight of an unknown path pass, so that the page can read the 404 that follows."""
+def is_preflight_of_nothing(request: web.Request) -> bool:
+    """Tell whether an allowed origin asks about an unknown path; the page is to read the 404 that follows."""
     unknown = request.match_info.http_exception is not None
-    if unknown and is_preflight(request) and is_api(request) and origin_of(request):
-        return web.Response()
-    return await handler(request)
+    return unknown and is_preflight(request) and is_api(request) and origin_of(request) != ""
 
 
 async def fill_in(request: web.Request, response: web.StreamResponse) -> None:

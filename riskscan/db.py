@@ -192,6 +192,8 @@ async def insert_scan(db: Pool, user_id: str, scan: Scan) -> None:
     }
     try:
         await db.fetch(INSERT_SCAN, values)
+    except Conflict:  # kept by an earlier try whose answer was lost
+        pass
     except Orphan:
         raise UserGone from None
 

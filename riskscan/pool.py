@@ -91,7 +91,7 @@ def is_sqlite_error(exc: BaseException, names: tuple[str, ...]) -> bool:
 
 
 def is_open(connection: Connection) -> bool:
-    """Tell whether a connection to PostgreSQL is still there; asyncpg's pool takes a lost one back unasked."""
+    """Tell whether a connection to PostgreSQL is still there; asyncpg's pool takes a lost one back."""
     raw: Any = connection.raw_connection
     try:
         return not raw.is_closed()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import datetime
+import logging
+import time
 import uuid
 
 import msgspec
@@ -13,7 +16,7 @@ from aiohttp import web
 from . import ai_client, db
 from .auth import require_user
 from .db import DATABASE, Position, UserGone
-from .errors import invalid_request, not_authenticated, not_found, unavailable
+from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found, unavailable
 from .forms import is_uuid, read_document, whole_number
 from .replies import encoder, page, reply
 from .settings import SETTINGS
@@ -28,6 +31,10 @@ class InFlight:
 
 IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)
 MAX_OFFSET = 10**9
+KEEP_TRYING_SECONDS = 8
+TRY_AGAIN_SECONDS = 0.5
+
+log = logging.getLogger("riskscan.scans")
 
 
 async def new(request: web.Request) -> web.StreamResponse:
@@ -56,13 +63,28 @@ async def create(request: web.Request) -> web.StreamResponse:
             created_at=created_at,
             timestamp=created_at,
         )
-        try:
-            await db.insert_scan(request.app[DATABASE], account.user.id, scan)
-        except UserGone:
-            raise not_authenticated("This account was deleted.") from None
+        await keep(request, account.user.id, scan)
     finally:
         in_flight.scans -= 1
     return reply(request, scan, location=f"/scans/{scan.scan_id}")
+
+
+async def keep(request: web.Request, user_id: str, scan: Scan) -> None:
+    """Keep a scan that was paid for, though the database be away for a few seconds.
+
+    Raises 401 where the account was deleted meanwhile, 503 `database_unavailable` where it stays away.
+    """
+    deadline = time.monotonic() + KEEP_TRYING_SECONDS
+    while True:
+        try:
+            return await db.insert_scan(request.app[DATABASE], user_id, scan)
+        except UserGone:
+            raise not_authenticated("This account was deleted.") from None
+        except ApiError:
+            if time.monotonic() >= deadline:
+                log.error("scan %s is lost: the database stays away [%s]", scan.scan_id, request[REQUEST_ID])
+                raise
+        await asyncio.sleep(TRY_AGAIN_SECONDS)
 
 
 async def index(request: web.Request) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import logging
@@ -23,6 +24,7 @@ from aiohttp import web
 from .app import create_app
 from .parser_errors import Runner
 from .settings import Settings
+from .traffic import TRAFFIC
 
 BACKLOG = 1024
 KEEPALIVE_SECONDS = 75  # longer than the 60 s for which nginx keeps its connections
@@ -222,12 +224,9 @@ def run_worker(settings: Settings, listening: socket.socket, life: int) -> int:
 async def serve(settings: Settings, listening: socket.socket, life: int) -> int:
     """Serve on the socket until SIGTERM, or until the parent is gone; finish what is in flight."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-    runner = Runner(
-        create_app(settings),
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        shutdown_timeout=settings.ai_timeout_seconds + DRAIN_SECONDS,
-    )
+    app = create_app(settings)
+    # what is in flight is waited for before the runner is cleaned up: it has only its last bytes to send
+    runner = Runner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=5)
     try:
         await runner.setup()
     except Exception:
@@ -241,5 +240,10 @@ async def serve(settings: Settings, listening: socket.socket, life: int) -> int:
     gc.freeze()  # what is there by now stays, and need not be looked at again
     await stopped.wait()
     loop.remove_reader(life)
+    for site in runner.sites:
+        await site.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(settings.ai_timeout_seconds + DRAIN_SECONDS):
+            await app[TRAFFIC].drain()
     await runner.cleanup()
     return 0

@@ -235,7 +235,23 @@ class TestFaults:
             await ai.arrived.wait()
             postgres.stop()
             go.set()
+            await self.answered_within(5, ana)
+            postgres.start()
+            scan_id = (await asked).json["scan_id"]  # an analysis that was paid for is kept all the same
+            assert (await ana.get(f"/api/scans/{scan_id}")).status == 200
+            assert (await ana.get("/api/scans")).json["total"] == 1
+
+    async def test_gone_for_longer(
+        self, settings: Settings, postgres: Postgres, ai: Ai, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with serving(settings) as server, signed_in(server) as ana:
+            go = ai.holds()
+            asked = asyncio.create_task(ana.post("/api/scan", data=form(text="x")))
+            await ai.arrived.wait()
+            postgres.stop()
+            go.set()
             assert_error(await asked, 503, "database_unavailable")
+            assert any("is lost" in record.getMessage() for record in caplog.records)
             postgres.start()
             await self.well_within(2, ana)
 
@@ -254,3 +270,18 @@ async def test_sqlite_takes_50_writers_at_once(tmp_path: Path, sqlite_template: 
         pool = one.app[DATABASE]
         assert (await pool.fetch("PRAGMA journal_mode", {}))[0][0] == "wal"
         await bob.session.close()
+
+
+async def test_sslmode_is_not_ignored(postgres: Postgres) -> None:
+    """The PostgreSQL of the tests has no TLS, so a connection that requires it must fail."""
+    settings = Settings(
+        database_url=f"{postgres.url()}&sslmode=require",
+        jwt_secret=SECRET,
+        ai_service_url="http://127.0.0.1:1",
+    )
+    pool = Pool(settings)
+    await pool.open()
+    pool.ready = True
+    with pytest.raises(ApiError, match="cannot be reached"):
+        await db.is_up(pool)
+    await pool.close()

@@ -261,8 +261,17 @@ def test_sigterm_finishes_what_is_in_flight(start: Start, ai_port: int) -> None:
     ]
     with HeldAi(ai_port) as held, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
         held.wait_for_call()
+        request = b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+        kept_alive = socket.create_connection(("127.0.0.1", int(program.url.rpartition(":")[2])))
+        kept_alive.sendall(request)
+        assert kept_alive.recv(65536).startswith(b"HTTP/1.1 200 ")
         program.process.send_signal(signal.SIGTERM)
         wait_until_refused(program.url)
+        with kept_alive:
+            kept_alive.sendall(request)
+            refused = kept_alive.recv(65536)
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b'"error":"shutting_down"' in refused
         held.answer()
         answer = json.loads(client.communicate(timeout=30)[0])
         assert answer["data"] == []
