@@ -15,7 +15,7 @@ import jwt
 from aiohttp import web
 
 from . import db
-from .db import DATABASE, Account
+from .db import DATABASE, Account, Caller
 from .errors import ApiError, not_authenticated
 from .forms import is_uuid
 from .proxies import is_https
@@ -23,6 +23,7 @@ from .settings import SETTINGS, Settings
 from .shapes import TokenAnswer
 
 ACCOUNT = web.RequestKey("ACCOUNT", Account)
+USER_ID = web.RequestKey("USER_ID", str)  # whose request it is, for the log
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 CLOCK_SKEW_SECONDS = 10  # between the hosts that issue and read a token
 COOKIE = "riskscan_session"
@@ -34,8 +35,7 @@ EXTEND_AFTER = datetime.timedelta(minutes=1)
 class Claims(NamedTuple):
     """What an access token says."""
 
-    user_id: str
-    token_version: int
+    caller: Caller
     expires_at: int
 
 
@@ -76,7 +76,7 @@ def read_token(token: str, secret: str, algorithm: str) -> Claims | None:
     user_id, version, expires_at = claims["sub"], claims.get("version"), claims["exp"]
     if type(version) is not int or type(expires_at) is not int or not is_uuid(user_id):
         return None
-    return Claims(user_id, version, expires_at) if 0 <= version < 2**31 else None
+    return Claims(Caller(user_id, version), expires_at) if 0 <= version < 2**31 else None
 
 
 def bearer_token(request: web.Request) -> str | None:
@@ -97,16 +97,35 @@ async def require_user(request: web.Request) -> Account:
     account = await account_of_session(request) if token is None else await account_of_token(request, token)
     if account is None:
         raise not_authenticated()
-    request[ACCOUNT] = account
+    request[ACCOUNT], request[USER_ID] = account, account.user.id
     return account
 
 
-async def account_of_token(request: web.Request, token: str) -> Account | None:
+async def require_caller(request: web.Request) -> Caller:
+    """Return whose request this is, a token's word for it: for statements that check it themselves.
+
+    Raises 401 `not_authenticated` where the token or the session is missing, ended or forged.
+    """
+    token = bearer_token(request)
+    if token is None:
+        account = await require_user(request)
+        return Caller(account.user.id, account.token_version)
+    caller = caller_of_token(request, token)
+    if caller is None:
+        raise not_authenticated()
+    request[USER_ID] = caller.user_id
+    return caller
+
+
+def caller_of_token(request: web.Request, token: str) -> Caller | None:
     settings = request.app[SETTINGS]
     claims = read_token(token, settings.jwt_secret, settings.jwt_algorithm)
-    if claims is None or claims.expires_at <= time.time():
-        return None
-    return await db.account_by_token(request.app[DATABASE], claims.user_id, claims.token_version)
+    return claims.caller if claims and claims.expires_at > time.time() else None
+
+
+async def account_of_token(request: web.Request, token: str) -> Account | None:
+    caller = caller_of_token(request, token)
+    return await db.account_of(request.app[DATABASE], caller) if caller else None
 
 
 async def account_of_session(request: web.Request) -> Account | None:
@@ -120,7 +139,7 @@ async def start_session(request: web.Request, account: Account) -> None:
     session = await aiohttp_session.new_session(request)
     session["user_id"] = account.user.id
     session["token_version"] = account.token_version
-    request[ACCOUNT] = account
+    request[ACCOUNT], request[USER_ID] = account, account.user.id
 
 
 async def end_session(request: web.Request) -> None:

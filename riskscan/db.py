@@ -29,7 +29,13 @@ class Account(msgspec.Struct, frozen=True):
     user: User
     password_hash: str
     token_version: int
-    scan_count: int
+
+
+class Caller(NamedTuple):
+    """Who asks, as a token says it; a statement that takes a Caller checks that the token still counts."""
+
+    user_id: str
+    token_version: int
 
 
 class Listed(NamedTuple):
@@ -63,15 +69,15 @@ def read_account(row: Row) -> Account:
         created_at=read_time(row["created_at"]),
         updated_at=read_time(row["updated_at"]),
     )
-    return Account(user, row["password_hash"], row["token_version"], row["scan_count"])
+    return Account(user, row["password_hash"], row["token_version"])
 
 
-ACCOUNT = "users.id, email, password_hash, users.token_version, scan_count, created_at, updated_at"
+ACCOUNT = "users.id, email, password_hash, users.token_version, created_at, updated_at"
 
 INSERT_USER = """
 INSERT INTO users (id, email, password_hash, created_at, updated_at)
 VALUES (:id, :email, :password_hash, :now, :now)
-RETURNING id, email, password_hash, token_version, scan_count, created_at, updated_at
+RETURNING id, email, password_hash, token_version, created_at, updated_at
 """
 
 
@@ -92,12 +98,12 @@ async def account_by_email(db: Pool, email: str) -> Account | None:
     return read_account(row) if row else None
 
 
-ACCOUNT_BY_TOKEN = f"SELECT {ACCOUNT} FROM users WHERE id = :id AND token_version = :token_version"
+ACCOUNT_OF = f"SELECT {ACCOUNT} FROM users WHERE id = :user_id AND token_version = :token_version"
 
 
-async def account_by_token(db: Pool, user_id: str, token_version: int) -> Account | None:
-    """Return the account a token speaks for, unless it is gone or has revoked the token."""
-    row = await db.fetch_one(ACCOUNT_BY_TOKEN, {"id": user_id, "token_version": token_version})
+async def account_of(db: Pool, caller: Caller) -> Account | None:
+    """Return the account that a token speaks for, unless it is gone or has revoked the token."""
+    row = await db.fetch_one(ACCOUNT_OF, caller._asdict())
     return read_account(row) if row else None
 
 
@@ -199,13 +205,15 @@ async def insert_scan(db: Pool, user_id: str, scan: Scan) -> None:
 
 
 SCAN_BY_ID = """
-SELECT id, filename, data, source, risk_count, created_at FROM scans WHERE id = :id AND user_id = :user_id
+SELECT scans.id, filename, data, source, risk_count, scans.created_at FROM scans
+JOIN users ON users.id = scans.user_id AND token_version = :token_version
+WHERE scans.id = :id AND user_id = :user_id
 """
 
 
-async def scan_by_id(db: Pool, user_id: str, scan_id: str) -> Scan | None:
-    """Return one of the user's own scans."""
-    row = await db.fetch_one(SCAN_BY_ID, {"id": scan_id, "user_id": user_id})
+async def scan_by_id(db: Pool, caller: Caller, scan_id: str) -> Scan | None:
+    """Return one of the caller's own scans; None where there is none, or where the caller is gone."""
+    row = await db.fetch_one(SCAN_BY_ID, {"id": scan_id, **caller._asdict()})
     if row is None:
         return None
     created_at = read_time(row["created_at"])
@@ -220,27 +228,35 @@ async def scan_by_id(db: Pool, user_id: str, scan_id: str) -> Scan | None:
     )
 
 
-NEWEST_SCANS = """
-SELECT id, filename, source, risk_count, categories, created_at FROM scans WHERE user_id = :user_id
-ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
+# the user's row comes first, so that a user without scans is told from one who is gone
+PAGE = """
+SELECT scan_count, page.* FROM users LEFT JOIN (
+    SELECT id, filename, source, risk_count, categories, created_at FROM scans
+    WHERE user_id = :user_id {after}
+    ORDER BY created_at DESC, id DESC LIMIT :limit {offset}
+) AS page ON TRUE
+WHERE users.id = :user_id AND token_version = :token_version
+ORDER BY page.created_at DESC, page.id DESC
 """
-SCANS_AFTER = """
-SELECT id, filename, source, risk_count, categories, created_at FROM scans
-WHERE user_id = :user_id AND (created_at, id) < (:created_at, :id)
-ORDER BY created_at DESC, id DESC LIMIT :limit
-"""
+PAGE_AT = PAGE.format(after="", offset="OFFSET :offset")
+PAGE_AFTER = PAGE.format(after="AND (created_at, id) < (:created_at, :id)", offset="")
 
 
 async def newest_scans(
-    db: Pool, user_id: str, limit: int, offset: int = 0, after: Position | None = None
-) -> list[Listed]:
-    """Return some of the user's scans, newest first: past `offset` of them, or those `after` a position."""
+    db: Pool, caller: Caller, limit: int, offset: int = 0, after: Position | None = None
+) -> tuple[int, list[Listed]] | None:
+    """Return how many scans the caller has, and some of them, newest first; None where the caller is gone.
+
+    They start past `offset` scans, or `after` a position.
+    """
+    values = {"limit": limit, **caller._asdict()}
     if after is None:
-        rows = await db.fetch(NEWEST_SCANS, {"user_id": user_id, "limit": limit, "offset": offset})
+        rows = await db.fetch(PAGE_AT, {**values, "offset": offset})
     else:
-        position = {"created_at": after.created_at, "id": after.scan_id}
-        rows = await db.fetch(SCANS_AFTER, {"user_id": user_id, "limit": limit, **position})
-    return [read_listed(row) for row in rows]
+        rows = await db.fetch(PAGE_AFTER, {**values, "created_at": after.created_at, "id": after.scan_id})
+    if not rows:
+        return None
+    return rows[0]["scan_count"], [read_listed(row) for row in rows if row["id"] is not None]
 
 
 def read_listed(row: Row) -> Listed:

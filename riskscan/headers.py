@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
-from .auth import ACCOUNT
+from .auth import USER_ID
 from .errors import REQUEST_ID, new_request_id
 from .logs import Event
 from .proxies import is_https
@@ -76,11 +76,8 @@ class Answered(Event, frozen=True):
 def log_request(request: web.Request, status: int, seconds: float) -> None:
     resource = request.match_info.route.resource
     route = resource.canonical if resource else "(no route)"
-    account = request.get(ACCOUNT)
-    user_id = account.user.id if account else None
-    access.info(
-        Answered(request.method, route, status, round(seconds * 1000, 1), request[REQUEST_ID], user_id)
-    )
+    milliseconds, user_id = round(seconds * 1000, 1), request.get(USER_ID)
+    access.info(Answered(request.method, route, status, milliseconds, request[REQUEST_ID], user_id))
 
 
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -25,8 +25,8 @@ Row = Any  # an asyncpg.Record or a sqlite3.Row: columns by name
 Values = Mapping[str, Any]
 
 # together under 5 s, in which a request is answered whatever the database does
-WAIT_SECONDS = 1.5  # for a connection
-STATEMENT_SECONDS = 3.0
+WAIT_SECONDS = 2.5  # for a connection
+STATEMENT_SECONDS = 2.4
 SQLITE_CONNECTIONS = 4
 BIND = re.compile(r"(?<!:):([a-z_]+)")
 # connection, resources, operator intervention, authorisation, no such database; 25006: a replica
@@ -123,10 +123,8 @@ class Pool:
             }
             self._database = Database("postgresql:///", **options)
         self.ready = False  # set when the tables are up to date
-        # a place for each connection, None where it is not open; last in, first out, so that few are used
-        self._places: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
-        for _ in range(size):
-            self._places.put_nowait(None)
+        self._free = asyncio.Semaphore(size)  # it is fair: who waits longest is next
+        self._idle: list[Connection] = []
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -135,10 +133,8 @@ class Pool:
 
     async def close(self) -> None:
         """Close the connections; statements under way must have ended."""
-        while not self._places.empty():
-            connection = self._places.get_nowait()
-            if connection:
-                self._discard(connection)
+        while self._idle:
+            self._discard(self._idle.pop())
         if self._closing:
             await asyncio.wait(self._closing, timeout=WAIT_SECONDS)
         await self._database.disconnect()
@@ -169,7 +165,7 @@ class Pool:
 
     async def _fetch(self, sql: str, values: Values) -> Sequence[Row]:
         connection = await self._take()
-        kept: Connection | None = None  # what goes back to its place: nothing, unless all is well
+        well = False
         try:
             raw: Any = connection.raw_connection
             if self.sqlite:
@@ -177,35 +173,44 @@ class Pool:
             else:
                 text, names = numbered(sql)
                 rows = await raw.fetch(text, *[values[name] for name in names], timeout=STATEMENT_SECONDS)
-            kept = connection
+            well = True
             return rows
         except (asyncpg.IntegrityConstraintViolationError, sqlite3.IntegrityError):
-            kept = connection
+            well = True
             raise
         finally:
-            if kept is None:  # cancelled, timed out or broken: nobody knows what state it is in
+            if well:
+                self._idle.append(connection)
+            else:  # cancelled, timed out or broken: nobody knows what state it is in
                 self._discard(connection)
-            self._places.put_nowait(kept)
+            self._free.release()
 
     async def _take(self) -> Connection:
-        try:
-            connection = self._places.get_nowait()
-        except asyncio.QueueEmpty:
-            async with asyncio.timeout(WAIT_SECONDS):
-                connection = await self._places.get()
-        if connection is not None:
-            if self.sqlite or is_open(connection):
+        if self._idle and not self._free.locked():
+            await self._free.acquire()  # at once
+            connection = self._idle.pop()
+            if self._is_usable(connection):
                 return connection
             self._discard(connection)
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            self._free.release()
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self._free.acquire()
+            try:
+                while self._idle:
+                    connection = self._idle.pop()
+                    if self._is_usable(connection):
+                        return connection
+                    self._discard(connection)
                 # its own Connection: Database.connection() would tie it to the task that opened it
                 connection = Connection(self._database, self._database._backend)
                 await connection.__aenter__()
                 return connection
-        except BaseException:
-            self._places.put_nowait(None)
-            raise
+            except BaseException:
+                self._free.release()
+                raise
+
+    def _is_usable(self, connection: Connection) -> bool:
+        return self.sqlite or is_open(connection)
 
     def _discard(self, connection: Connection) -> None:
         if not self.sqlite and is_open(connection):

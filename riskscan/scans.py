@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from . import ai_client, db
-from .auth import require_user
+from .auth import require_caller, require_user
 from .db import DATABASE, Position, UserGone
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found, unavailable
 from .forms import is_uuid, read_document, whole_number
@@ -89,7 +89,7 @@ async def keep(request: web.Request, user_id: str, scan: Scan) -> None:
 
 async def index(request: web.Request) -> web.StreamResponse:
     """Answer a page of the user's scans, newest first."""
-    account = await require_user(request)
+    caller = await require_caller(request)
     limit = whole_number(request, "limit", 20, 1, 100)
     offset = whole_number(request, "offset", 0, 0, MAX_OFFSET)
     after = read_cursor(request)
@@ -98,23 +98,26 @@ async def index(request: web.Request) -> web.StreamResponse:
             "Give a cursor or an offset, not both.", cursor="This cannot go with an offset."
         )
     # one more than asked for tells whether there are more
-    found = await db.newest_scans(request.app[DATABASE], account.user.id, limit + 1, offset, after)
-    scans = [listed.summary for listed in found[:limit]]
-    more = len(found) > limit
+    found = await db.newest_scans(request.app[DATABASE], caller, limit + 1, offset, after)
+    if found is None:
+        raise not_authenticated()
+    total, listed = found
+    scans = [one.summary for one in listed[:limit]]
+    more = len(listed) > limit
     cursor = write_cursor(Position(scans[-1].created_at, scans[-1].scan_id)) if more else None
     return reply(
         request,
-        ScanList(scans, account.scan_count, limit, offset, cursor),
+        ScanList(scans, total, limit, offset, cursor),
         template="scans.html",
-        page_only={"categories": {listed.summary.scan_id: listed.categories for listed in found}},
+        page_only={"categories": {one.summary.scan_id: one.categories for one in listed}},
     )
 
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Answer one of the user's own scans."""
-    account = await require_user(request)
-    scan = await db.scan_by_id(request.app[DATABASE], account.user.id, scan_id(request))
+    scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), scan_id(request))
     if scan is None:
+        await require_user(request)  # a token that is revoked is told from a scan that is not there
         raise no_such_scan()
     return reply(request, scan, template="scan.html")
 

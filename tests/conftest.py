@@ -30,14 +30,14 @@ OFF = Rate(0, 1)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A PostgreSQL for the whole run, with a database `template` whose tables are there."""
-    server = Postgres(tmp_path_factory.mktemp("postgres") / "server")
+    server = Postgres()
     server.start()
     server.execute("CREATE DATABASE template")
     migrate(server.url("template"))
     yield server
-    server.stop()
+    server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,15 @@ STARTS_WITHIN_SECONDS = 60
 class Postgres:
     """A server on a port of 127.0.0.1 that stays the same over restarts; anyone there may log in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        # not in pytest's folder, which other runs close to the user that PostgreSQL runs as
+        folder = Path(tempfile.mkdtemp(prefix="riskscan-postgres-"))
         self.data = folder / "data"
         self.log = folder / "log"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._as_user: dict[str, Any] = {}
-        folder.mkdir(parents=True)
         if os.geteuid() == 0:  # PostgreSQL does not run as root
             ensure_user_exists("pgserver")
             for path in (folder, BIN):
@@ -90,6 +93,11 @@ class Postgres:
         self.process.send_signal(signal.SIGCONT)
         self.process.send_signal(signal.SIGINT)
         self.process.wait(STARTS_WITHIN_SECONDS)
+
+    def remove(self) -> None:
+        """Stop the server and remove its files."""
+        self.stop()
+        shutil.rmtree(self.data.parent)
 
     def pause(self) -> None:
         """Freeze the server with all of its processes: connections stay open and nothing answers."""

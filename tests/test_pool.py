@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ from conftest import PASSWORD, SECRET, MakeSettings, Person, assert_error, form,
 from postgres import Postgres
 
 from riskscan import db
-from riskscan.db import DATABASE, Position, UserGone
+from riskscan.db import DATABASE, Caller, Position, UserGone
 from riskscan.errors import ApiError
 from riskscan.migrate import migrate
 from riskscan.pool import Pool, numbered
@@ -44,8 +44,8 @@ def a_scan() -> Scan:
 async def test_an_account_comes_back_as_it_went_in(pool: Pool) -> None:
     made = await db.insert_user(pool, "ana@example.com", "hash")
     assert await db.account_by_email(pool, "ana@example.com") == made
-    assert await db.account_by_token(pool, made.user.id, 0) == made
-    assert await db.account_by_token(pool, made.user.id, 1) is None
+    assert await db.account_of(pool, Caller(made.user.id, 0)) == made
+    assert await db.account_of(pool, Caller(made.user.id, 1)) is None
     assert made.user.created_at.tzinfo is datetime.UTC
     with pytest.raises(db.EmailTaken):
         await db.insert_user(pool, "ana@example.com", "hash")
@@ -55,11 +55,16 @@ async def test_a_scan_comes_back_as_it_went_in(pool: Pool) -> None:
     owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
     scan = a_scan()
     await db.insert_scan(pool, owner, scan)
-    found = await db.scan_by_id(pool, owner, scan.scan_id)
+    caller = Caller(owner, 0)
+    found = await db.scan_by_id(pool, caller, scan.scan_id)
     assert found is not None
     assert found.risks == scan.risks
     assert (found.created_at, found.filename, found.risk_count) == (scan.created_at, "plan.pdf", 1)
-    assert (await db.newest_scans(pool, owner, 5))[0].categories == '["Legal"]'
+    assert await db.scan_by_id(pool, Caller(owner, 1), scan.scan_id) is None
+    listed = await db.newest_scans(pool, caller, 5)
+    assert listed is not None
+    assert (listed[0], listed[1][0].categories) == (1, '["Legal"]')
+    assert await db.newest_scans(pool, Caller(owner, 1), 5) is None
     with pytest.raises(UserGone):
         await db.insert_scan(pool, str(uuid.uuid4()), a_scan())
 
@@ -69,7 +74,7 @@ async def test_the_database_checks_the_source(pool: Pool) -> None:
     scan = msgspec.structs.replace(a_scan(), source="guess")
     with pytest.raises(Exception, match="source"):
         await db.insert_scan(pool, owner, scan)
-    assert await db.newest_scans(pool, owner, 5) == []
+    assert await db.newest_scans(pool, Caller(owner, 0), 5) == (0, [])
 
 
 async def test_deletes_cascade_and_the_count_keeps_step(pool: Pool) -> None:
@@ -77,9 +82,9 @@ async def test_deletes_cascade_and_the_count_keeps_step(pool: Pool) -> None:
     scans = [a_scan() for _ in range(5)]
     await asyncio.gather(*(db.insert_scan(pool, owner.user.id, scan) for scan in scans))
     await db.delete_scan(pool, owner.user.id, scans[0].scan_id)
-    counted = await db.account_by_email(pool, "ana@example.com")
-    assert counted is not None
-    assert counted.scan_count == 4
+    listed = await db.newest_scans(pool, Caller(owner.user.id, 0), 2)
+    assert listed is not None
+    assert (listed[0], len(listed[1])) == (4, 2)
     await db.insert_session(pool, "x", owner.user.id, 0, db.now())
     assert await db.delete_user(pool, owner.user.id)
     for table in ("users", "scans", "sessions"):
@@ -93,8 +98,8 @@ async def test_scans_of_one_instant_are_all_listed(pool: Pool) -> None:
         await db.insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment))
     seen: list[str] = []
     after = None
-    while found := await db.newest_scans(pool, owner, 2, after=after):
-        seen += [listed.summary.scan_id for listed in found]
+    while (found := await db.newest_scans(pool, Caller(owner, 0), 2, after=after)) and found[1]:
+        seen += [listed.summary.scan_id for listed in found[1]]
         after = Position(moment, seen[-1])
     assert len(seen) == len(set(seen)) == 5
 
@@ -167,11 +172,11 @@ class TestFaults:
     """A PostgreSQL of the test's own, to be stopped and frozen."""
 
     @pytest.fixture
-    def postgres(self, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:  # type: ignore[misc]
-        server = Postgres(tmp_path_factory.mktemp("faults") / "server")
+    def postgres(self) -> Iterator[Postgres]:
+        server = Postgres()
         server.start()
         yield server
-        server.stop()
+        server.remove()
 
     @pytest.fixture
     def settings(self, postgres: Postgres, ai: Ai) -> Settings:
