@@ -9,17 +9,17 @@ from aiohttp import web
 
 from . import db
 from .auth import end_session, issue_token, require_user, start_session
-from .db import DATABASE, Account, EmailTaken
-from .errors import ApiError, not_authenticated
+from .db import DATABASE, Account, Caller, EmailTaken
+from .errors import ApiError, invalid_request, not_authenticated
 from .forms import new_password, normal_email, optional_text, read_fields, required_text
-from .limits import count_try, forget_tries
+from .limits import count_try, limit, take_back_try
 from .passwords import PASSWORDS
 from .proxies import client_address
 from .replies import page, reply
-from .settings import SETTINGS, Rate
+from .settings import SETTINGS
 from .shapes import Message
 
-ADDRESS_SHARE = 10  # people behind one address
+LOGIN_SHARE = 10  # people behind one address, addresses that one account is tried from
 
 
 async def register(request: web.Request) -> web.StreamResponse:
@@ -27,7 +27,7 @@ async def register(request: web.Request) -> web.StreamResponse:
     fields = await read_fields(request)
     email = normal_email(required_text(fields, "email"))
     password = new_password(fields, "password")
-    await count_try(request, f"register {client_address(request)}", request.app[SETTINGS].register_limit)
+    await count_try(request, limit(request.app[SETTINGS].register_limit, "register", client_address(request)))
     password_hash = await request.app[PASSWORDS].hashed(password)
     try:
         account = await db.insert_user(request.app[DATABASE], email, password_hash)
@@ -40,12 +40,18 @@ async def register(request: web.Request) -> web.StreamResponse:
 async def login(request: web.Request) -> web.StreamResponse:
     """Sign in by e-mail address and password (OAuth2 password grant, RFC 6749, section 4.3)."""
     fields = await read_fields(request)
+    if optional_text(fields, "grant_type") not in ("", "password"):
+        raise invalid_request("Only the password grant is known.", grant_type="This takes password.")
     email = read_login_email(fields)
     password = required_text(fields, "password")
-    rate = request.app[SETTINGS].login_limit
-    by_account, by_address = f"login {email}", f"login {client_address(request)}"
-    await count_try(request, by_address, Rate(rate.tries * ADDRESS_SHARE, rate.seconds))
-    await count_try(request, by_account, rate)
+    rate, address = request.app[SETTINGS].login_limit, client_address(request)
+    limits = (
+        limit(rate, "login", email, address),
+        # wider, so that a flood from one address does not lock the owner out elsewhere
+        limit(rate, "login by account", email, share=LOGIN_SHARE),
+        limit(rate, "login by address", address, share=LOGIN_SHARE),
+    )
+    await count_try(request, *limits)
     account = await db.account_by_email(request.app[DATABASE], email)
     if not await request.app[PASSWORDS].matches(password, account.password_hash if account else None):
         account = None
@@ -56,7 +62,7 @@ async def login(request: web.Request) -> web.StreamResponse:
             "The e-mail address or the password is wrong.",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    await forget_tries(request, by_account, rate)
+    await take_back_try(request, *limits)
     return await signed_in(request, account)
 
 
@@ -90,7 +96,8 @@ async def delete(request: web.Request) -> web.StreamResponse:
     account = await require_user(request)
     fields = await read_fields(request)
     await require_password(request, account, required_text(fields, "password"), "password")
-    await db.delete_user(request.app[DATABASE], account.user.id)
+    if not await db.delete_user(request.app[DATABASE], Caller(account.user.id, account.token_version)):
+        raise not_authenticated()
     await end_session(request)
     return reply(request, Message("Account deleted"), location="/register")
 
@@ -106,23 +113,22 @@ async def login_page(request: web.Request) -> web.StreamResponse:
 
 
 def read_login_email(fields: Mapping[str, Any]) -> str:
-    """Return the address to look up; what is no address at all finds nobody."""
+    """Return the address to look up; what is no address is as it was given, and finds nobody."""
     given = optional_text(fields, "username") or required_text(fields, "email")
     try:
         return normal_email(given)
     except ApiError:
-        return ""
+        return given.replace("\0", "\ufffd")  # which PostgreSQL could not look up
 
 
 async def require_password(request: web.Request, account: Account, password: str, field: str) -> None:
     """Raise 400 `invalid_request` unless this is the account's password; tries are counted."""
-    rate = request.app[SETTINGS].login_limit
-    name = f"password {account.user.id}"
-    await count_try(request, name, rate)
+    tries = limit(request.app[SETTINGS].login_limit, "password", account.user.id)
+    await count_try(request, tries)
     if not await request.app[PASSWORDS].matches(password, account.password_hash):
         wrong = "This is not your password."
         raise ApiError(400, "invalid_request", wrong, fields={field: wrong})
-    await forget_tries(request, name, rate)
+    await take_back_try(request, tries)
 
 
 async def signed_in(

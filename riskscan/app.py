@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp_jinja2
 import aiohttp_session
 import jinja2
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from . import accounts, ai_client, cors, db, headers, health, openapi, scans
 from .auth import DatabaseSessions, require_own_origin
@@ -73,10 +73,10 @@ def create_app(settings: Settings) -> web.Application:
         ]
     )
     app[SETTINGS] = settings
-    app[scans.IN_FLIGHT] = scans.InFlight()
+    app[scans.IN_FLIGHT] = scans.InFlight(settings.max_scans_in_flight)
     app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)
-    openapi.set_up(app)
+    app[openapi.DOCUMENT] = openapi.build(app)
     environment = aiohttp_jinja2.setup(
         app, loader=jinja2.FileSystemLoader(PACKAGE / "templates"), undefined=jinja2.StrictUndefined
     )
@@ -93,9 +93,20 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in what may come in: nothing while the process ends, and nothing that another site sends."""
     if cors.is_preflight_of_nothing(request):
         return web.Response()
+    if request.method == hdrs.METH_OPTIONS and not cors.is_preflight(request):
+        return options(request)
     require_own_origin(request)
     with request.app[TRAFFIC]:
         return await handler(request)
+
+
+def options(request: web.Request) -> web.Response:
+    """Answer which methods a path takes (RFC 9110, section 9.3.7)."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        raise request.match_info.http_exception or web.HTTPNotFound()
+    methods = sorted({route.method for route in resource})
+    return web.Response(status=204, headers={hdrs.ALLOW: ",".join(methods)})
 
 
 async def passwords(app: web.Application) -> AsyncIterator[None]:

@@ -8,14 +8,14 @@ import hashlib
 import re
 import secrets
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp_session
 import jwt
 from aiohttp import web
 
 from . import db
-from .db import DATABASE, Account, Caller
+from .db import DATABASE, Account, Caller, UserGone
 from .errors import ApiError, not_authenticated
 from .forms import is_uuid
 from .proxies import is_https
@@ -25,7 +25,6 @@ from .shapes import TokenAnswer
 ACCOUNT = web.RequestKey("ACCOUNT", Account)
 USER_ID = web.RequestKey("USER_ID", str)  # whose request it is, for the log
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
-CLOCK_SKEW_SECONDS = 10  # between the hosts that issue and read a token
 COOKIE = "riskscan_session"
 SESSION_ID = re.compile(r"[0-9A-Za-z_-]{43}", re.ASCII)  # secrets.token_urlsafe(32)
 # a session is extended when it is used, but not more often than this
@@ -62,14 +61,13 @@ def issue_token(settings: Settings, account: Account) -> TokenAnswer:
 
 @functools.lru_cache(4096)  # a client sends the same token again and again, and HMAC over JSON is slow
 def read_token(token: str, secret: str, algorithm: str) -> Claims | None:
-    """Return what a token of ours says, None where it is not one. Does not look at the clock again."""
+    """Return what a token of ours says, None where it is not one. The caller looks at the clock."""
     try:
         claims = jwt.decode(
             token,
             secret,
             algorithms=[algorithm],
-            options={"require": ["exp", "iat", "sub"]},
-            leeway=CLOCK_SKEW_SECONDS,
+            options={"require": ["exp", "iat", "sub"], "verify_exp": False, "verify_iat": False},
         )
     except (jwt.PyJWTError, ValueError, RecursionError):
         return None
@@ -80,9 +78,16 @@ def read_token(token: str, secret: str, algorithm: str) -> Claims | None:
 
 
 def bearer_token(request: web.Request) -> str | None:
-    """Return what comes after `Authorization: Bearer`; None for another scheme and for no header."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    """Return what comes after `Authorization: Bearer`; None for another scheme and for no header.
+
+    Of several headers one counts where it is a Bearer; together they are no token that was ever issued.
+    """
+    tokens = []
+    for header in request.headers.getall("Authorization", ()):
+        scheme, _, token = header.strip().replace("\t", " ").partition(" ")
+        if scheme.lower() == "bearer":
+            tokens.append(token.strip())
+    return " ".join(tokens) if tokens else None
 
 
 async def require_user(request: web.Request) -> Account:
@@ -147,6 +152,7 @@ async def end_session(request: web.Request) -> None:
     session = await aiohttp_session.get_session(request)
     if not session.new:
         await db.delete_session(request.app[DATABASE], hashed(str(session.identity)))
+    if COOKIE in request.cookies:
         session.invalidate()
     if ACCOUNT in request:
         del request[ACCOUNT]
@@ -174,8 +180,7 @@ class DatabaseSessions(aiohttp_session.AbstractStorage):
         until = session_end(request)
         if until - expires_at > EXTEND_AFTER:
             await db.extend_session(request.app[DATABASE], hashed(session_id), until)
-        data: Any = {"session": {"user_id": found[0].user.id}}
-        return aiohttp_session.Session(session_id, data=data, new=False)
+        return aiohttp_session.Session(session_id, data=None, new=False)
 
     async def save_session(
         self, request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
@@ -184,13 +189,16 @@ class DatabaseSessions(aiohttp_session.AbstractStorage):
             response.del_cookie(COOKIE, secure=is_https(request), httponly=True, samesite="Lax")
             return
         session_id = secrets.token_urlsafe(32)
-        await db.insert_session(
-            request.app[DATABASE],
-            hashed(session_id),
-            session["user_id"],
-            session["token_version"],
-            session_end(request),
-        )
+        try:
+            await db.insert_session(
+                request.app[DATABASE],
+                hashed(session_id),
+                session["user_id"],
+                session["token_version"],
+                session_end(request),
+            )
+        except UserGone:
+            raise not_authenticated("This account was deleted.") from None
         response.set_cookie(COOKIE, session_id, secure=is_https(request), httponly=True, samesite="Lax")
 
 
@@ -204,7 +212,7 @@ def require_own_origin(request: web.Request) -> None:
     Judged as Go's http.CrossOriginProtection does: by Sec-Fetch-Site, then by Origin against Host. A program
     sends neither; a request with a Bearer token was not sent by a browser on its own account.
     """
-    if request.method in SAFE_METHODS or bearer_token(request) is not None:
+    if request.method in SAFE_METHODS or bearer_token(request):
         return
     origin = request.headers.get("Origin", "")
     site = request.headers.get("Sec-Fetch-Site")

@@ -126,12 +126,12 @@ async def update_password(db: Pool, account: Account, password_hash: str) -> Acc
     return read_account(row) if row else None
 
 
-DELETE_USER = "DELETE FROM users WHERE id = :id RETURNING id"
+DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
 
-async def delete_user(db: Pool, user_id: str) -> bool:
+async def delete_user(db: Pool, caller: Caller) -> bool:
     """Delete the account with its scans and sessions; return whether there was one."""
-    return await db.fetch_one(DELETE_USER, {"id": user_id}) is not None
+    return await db.fetch_one(DELETE_USER, caller._asdict()) is not None
 
 
 INSERT_SESSION = """
@@ -292,11 +292,11 @@ async def count_attempt(db: Pool, name: str, seconds: int) -> tuple[int, datetim
     return row["tries"], read_time(row["expires_at"])
 
 
-DELETE_ATTEMPTS = "DELETE FROM attempts WHERE name = :name"
+TAKE_BACK_ATTEMPT = "UPDATE attempts SET tries = tries - 1 WHERE name = :name AND tries > 0"
 
 
-async def delete_attempts(db: Pool, name: str) -> None:
-    await db.fetch(DELETE_ATTEMPTS, {"name": name})
+async def take_back_attempt(db: Pool, name: str) -> None:
+    await db.fetch(TAKE_BACK_ATTEMPT, {"name": name})
 
 
 EXPIRED = ("DELETE FROM sessions WHERE expires_at <= :now", "DELETE FROM attempts WHERE expires_at <= :now")

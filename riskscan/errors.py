@@ -12,6 +12,7 @@ REQUEST_ID = web.RequestKey("REQUEST_ID", str)
 # aiohttp's own refusals, by status: the contract's code and a sentence for people
 BY_STATUS = {
     400: ("invalid_request", "The request is malformed."),
+    403: ("forbidden", "This is not allowed."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not answer that method."),
     408: ("request_timeout", "The request took too long to arrive."),

@@ -15,13 +15,15 @@ from urllib.parse import parse_qsl, unquote
 import multipart
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from .documents import SIGNATURE_BYTES, Document, Upload, kept_name, require_supported
 from .errors import ApiError, invalid_request, payload_too_large
 from .settings import SETTINGS
 
 TYPED = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
+# an address may be of a company's own network: only its syntax counts
+SPECIAL_USE_DOMAIN_NAMES.clear()
 KEPT_IN_MEMORY = 64 * 1024  # of a file; the rest goes to a temporary file
 MAX_FORM_BYTES = 64 * 1024  # of a body that brings no document
 MULTIPART_OVERHEAD = 64 * 1024  # part headers and boundaries, beside what is counted
@@ -32,6 +34,11 @@ FLAGS = {
     "false": False, "0": False, "no": False, "off": False,
 }  # fmt: skip
 EXTENDED_NAME = re.compile(r"filename\*=utf-8'[^']*'([^;]+)", re.IGNORECASE)  # RFC 8187
+# not all that Python knows: some take minutes for a megabyte
+CHARSETS = frozenset(
+    ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
+)
+ENCODINGS = frozenset(("", "identity", "gzip", "deflate", "br", "zstd"))  # what aiohttp unpacks
 MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
 
@@ -47,7 +54,7 @@ class Part:
 
     def __init__(self, segment: multipart.MultipartSegment, content: IO[bytes]) -> None:
         self.name = segment.name or ""
-        self.filename = sent_name(segment)
+        self.filename = sent_name(segment) if self.name == "file" else None
         self.content_type = media_type(segment)
         self.charset = segment.charset or "utf-8"
         self.content = content
@@ -114,6 +121,8 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
     """Read a JSON, url-encoded or multipart body of at most `max_bytes`, not counting what frames it."""
     if (request.content_length or 0) > max_bytes + MULTIPART_OVERHEAD:
         raise payload_too_large(max_bytes)
+    if request.headers.get("Content-Encoding", "").lower() not in ENCODINGS:
+        raise invalid_request("The Content-Encoding of the request is not known.")
     try:
         async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
             if request.content_type == "multipart/form-data":
@@ -201,16 +210,16 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
             if part.filename is None:
                 texts.append((part.name, decoded(part)))
                 remember(request, dict(texts))
-            elif part.name == "file" and upload is None:
+            elif upload is None:
                 upload = Upload(kept_name(part.filename), part.content_type, part.content, size)
-            elif part.name == "file":
+            else:
                 raise invalid_request("Send one file at a time.", file="Send one file at a time.")
         form = Form(only_once(texts), upload)
     except BaseException as exc:
         for content in opened:
             content.close()
         if isinstance(exc, multipart.MultipartError):
-            raise invalid_request("The multipart body is broken.") from None
+            raise invalid_request("The multipart body is broken, or a name in it is not UTF-8.") from None
         raise
     for content in opened:
         if upload is None or content is not upload.content:
@@ -258,6 +267,8 @@ def media_type(segment: multipart.MultipartSegment) -> str:
 
 def decoded(part: Part) -> str:
     try:
+        if part.charset.lower() not in CHARSETS:
+            raise LookupError
         return part.content.read().decode(part.charset)
     except (UnicodeDecodeError, LookupError):
         name = printable(part.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
@@ -14,9 +13,7 @@ from .auth import USER_ID
 from .errors import REQUEST_ID, new_request_id
 from .logs import Event
 from .proxies import is_https
-from .replies import is_api
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from .replies import Handler, is_api
 
 SANE_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
 X_REQUEST_ID = istr("X-Request-ID")
@@ -34,6 +31,7 @@ PAGE_POLICY = (
 )
 API_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": API_POLICY})
 PAGE_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": PAGE_POLICY})
+STATIC_CACHE = "public, max-age=600"
 HSTS = "max-age=31536000"
 
 access = logging.getLogger("riskscan.access")
@@ -85,7 +83,7 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers = response.headers
     headers[X_REQUEST_ID] = request.get(REQUEST_ID) or new_request_id()
     headers.update(API_HEADERS if is_api(request) else PAGE_HEADERS)
-    if hdrs.CACHE_CONTROL not in headers and not request.path.startswith("/static/"):
-        headers[hdrs.CACHE_CONTROL] = "no-store"
+    if hdrs.CACHE_CONTROL not in headers:
+        headers[hdrs.CACHE_CONTROL] = STATIC_CACHE if request.path.startswith("/static/") else "no-store"
     if is_https(request):
         headers[hdrs.STRICT_TRANSPORT_SECURITY] = HSTS

@@ -35,7 +35,6 @@ def migrate(database_url: str) -> int:
     # yoyo asks for the user's name, and a container may have none for its uid
     os.environ.setdefault("LOGNAME", "riskscan")
     if is_sqlite(database_url):
-        sqlite_path(database_url).parent.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{sqlite_path(database_url)}"
     else:
         url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)

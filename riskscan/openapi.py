@@ -13,7 +13,6 @@ from aiohttp import web
 from . import __version__, accounts, health, scans
 from .documents import EXTENSIONS
 from .replies import Handler, page
-from .settings import SETTINGS
 from .shapes import (
     Confirmation,
     Credentials,
@@ -189,9 +188,3 @@ def answered(status: int, answer: Any) -> dict[str, Any]:
 def schema_of(kind: Any) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     return schema
-
-
-def set_up(app: web.Application) -> None:
-    """Keep the document on the application, once its routes are known."""
-    assert app[SETTINGS]  # the routes belong to a configured application
-    app[DOCUMENT] = build(app)

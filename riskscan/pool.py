@@ -7,6 +7,7 @@ without end, loses one whose statement was cancelled, and on SQLite opens one fo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import functools
 import re
@@ -28,6 +29,7 @@ Values = Mapping[str, Any]
 WAIT_SECONDS = 2.5  # for a connection
 STATEMENT_SECONDS = 2.4
 SQLITE_CONNECTIONS = 4
+DEADLOCK_TRIES = 3
 BIND = re.compile(r"(?<!:):([a-z_]+)")
 # connection, resources, operator intervention, authorisation, no such database; 25006: a replica
 AWAY_SQLSTATES = ("08", "53", "57", "28", "3D", "25006")
@@ -148,6 +150,10 @@ class Pool:
         if not self.ready:
             raise database_unavailable()
         try:
+            for _ in range(DEADLOCK_TRIES):
+                # undone whole, so that it can be tried again
+                with contextlib.suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                    return await self._fetch(sql, values)
             return await self._fetch(sql, values)
         except Exception as exc:
             if is_away(exc):
@@ -175,7 +181,7 @@ class Pool:
                 rows = await raw.fetch(text, *[values[name] for name in names], timeout=STATEMENT_SECONDS)
             well = True
             return rows
-        except (asyncpg.IntegrityConstraintViolationError, sqlite3.IntegrityError):
+        except (asyncpg.PostgresError, sqlite3.IntegrityError):  # the database has answered
             well = True
             raise
         finally:

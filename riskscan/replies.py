@@ -81,7 +81,10 @@ def error_reply(request: web.Request, error: ApiError) -> web.Response:
     if is_api(request):
         login = request.path in LOGIN_PATHS
         body = Error(error.code, error.detail, error.fields, error.detail if login else None)
-        return json_response(body, error.status, error.headers)
+        answer = json_response(body, error.status, error.headers)
+        if error.status in (408, 413):  # the rest of the body is not waited for
+            answer.force_close()
+        return answer
     if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
         target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
         return web.Response(status=303, headers={"Location": f"/login?next={quote(target, safe='')}"})

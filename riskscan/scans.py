@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import collections
+import contextlib
 import datetime
 import logging
 import time
 import uuid
+from collections.abc import Iterator
 
 import msgspec
 from aiohttp import web
@@ -19,14 +22,28 @@ from .db import DATABASE, Position, UserGone
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found, unavailable
 from .forms import is_uuid, read_document, whole_number
 from .replies import encoder, page, reply
-from .settings import SETTINGS
 from .shapes import Message, Scan, ScanList
 
 
 class InFlight:
-    """How many scans this process is at."""
+    """The scans that this process is at, uploads included: a bounded number, of which one user gets half."""
 
-    scans = 0
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_user: collections.Counter[str] = collections.Counter()
+
+    @contextlib.contextmanager
+    def place(self, user_id: str) -> Iterator[None]:
+        """Hold a place for a scan. Raises 503 `overloaded` where there is none."""
+        if self._by_user.total() >= self._most or self._by_user[user_id] >= max(1, self._most // 2):
+            raise unavailable("overloaded", "Too many scans are under way. Try again soon.", retry_seconds=10)
+        self._by_user[user_id] += 1
+        try:
+            yield
+        finally:
+            self._by_user[user_id] -= 1
+            if not self._by_user[user_id]:
+                del self._by_user[user_id]
 
 
 IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)
@@ -46,11 +63,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 async def create(request: web.Request) -> web.StreamResponse:
     """Find the risks in a text or a file, and keep them."""
     account = await require_user(request)
-    in_flight = request.app[IN_FLIGHT]
-    if in_flight.scans >= request.app[SETTINGS].max_scans_in_flight:
-        raise unavailable("overloaded", "Too many scans are under way. Try again soon.", retry_seconds=10)
-    in_flight.scans += 1
-    try:
+    with request.app[IN_FLIGHT].place(account.user.id):
         async with read_document(request) as document:
             findings = await ai_client.scan(request, document)
         created_at = db.now()
@@ -64,8 +77,6 @@ async def create(request: web.Request) -> web.StreamResponse:
             timestamp=created_at,
         )
         await keep(request, account.user.id, scan)
-    finally:
-        in_flight.scans -= 1
     return reply(request, scan, location=f"/scans/{scan.scan_id}")
 
 

@@ -55,6 +55,8 @@ class Worker:
             status = 1
             try:
                 status = main()
+            except BaseException:
+                log.exception("a worker failed")
             finally:
                 os._exit(status)
 
@@ -145,7 +147,6 @@ def run(settings: Settings) -> int:
     starters: dict[str, Callable[[], Process]] = {}
     supervisor = Supervisor(starters)
     life, alive = os.pipe()  # `alive` closes with this process, however it ends
-    os.set_inheritable(life, False)
     embedded: EmbeddedAi | None = None
     if not settings.ai_service_url:
         embedded = EmbeddedAi()
@@ -224,10 +225,10 @@ def run_worker(settings: Settings, listening: socket.socket, life: int) -> int:
 async def serve(settings: Settings, listening: socket.socket, life: int) -> int:
     """Serve on the socket until SIGTERM, or until the parent is gone; finish what is in flight."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-    app = create_app(settings)
-    # what is in flight is waited for before the runner is cleaned up: it has only its last bytes to send
-    runner = Runner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=5)
     try:
+        app = create_app(settings)
+        # what is in flight is waited for before the runner is cleaned up: it has only its last bytes to send
+        runner = Runner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=5)
         await runner.setup()
     except Exception:
         log.exception("cannot start")

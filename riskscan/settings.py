@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 
 MASK = "********"
 SQLITE = "sqlite:///"
+ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]+)?")  # RFC 6454, section 6.1
 # libpq's options that asyncpg reads from a URL; it would take any other for a server setting
 POSTGRES_OPTIONS = frozenset(
     {
@@ -59,7 +60,10 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def megabytes(value: str) -> int:
-    return int(seconds(value) * 1024 * 1024)
+    number = float(value)
+    if not 0.001 <= number <= 4096:
+        raise ValueError
+    return int(number * 1024 * 1024)
 
 
 def seconds(value: str) -> float:
@@ -82,17 +86,15 @@ def http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError
-    _ = parts.port  # raises ValueError where it is no port
+    if parts.port == 0:  # raises ValueError itself where it is no port at all
+        raise ValueError
     return value.rstrip("/")
 
 
 def origins(value: str) -> tuple[str, ...]:
-    found = []
-    for item in filter(None, (part.strip().rstrip("/") for part in value.split(","))):
-        parts = urlsplit(item)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
-            raise ValueError
-        found.append(item.lower())
+    found = [part.strip().rstrip("/").lower() for part in value.split(",") if part.strip()]
+    if not all(ORIGIN.fullmatch(origin) and http_url(origin) for origin in found):
+        raise ValueError
     return tuple(found)
 
 
@@ -119,7 +121,7 @@ def database_url(value: str) -> str:
     """Return the URL as `postgresql://…` or `sqlite:///path`, in every form that platforms hand out."""
     scheme, colon, rest = value.partition("://")
     if scheme in ("sqlite", "sqlite+aiosqlite"):
-        if not re.fullmatch(r"/[^?#]+", rest):
+        if not re.fullmatch(r"/[^?#]+", rest) or rest == "/:memory:":
             raise ValueError
         return SQLITE + rest[1:]
     if not colon or scheme not in ("postgres", "postgresql", "postgresql+asyncpg", "postgres+asyncpg"):
@@ -157,7 +159,9 @@ class Settings:
         secret=True,
     )
     jwt_secret: str = setting("JWT_SECRET", "32 characters or more", secret, None, secret=True)
-    ai_service_url: str = setting("AI_SERVICE_URL", "an http:// or https:// address", http_url, None)
+    ai_service_url: str = setting(
+        "AI_SERVICE_URL", "an http:// or https:// address", http_url, None, secret=True
+    )
     jwt_algorithm: str = setting(
         "JWT_ALGORITHM", "HS256, HS384 or HS512", one_of("HS256", "HS384", "HS512"), "HS256"
     )
@@ -174,7 +178,7 @@ class Settings:
         "AI_SERVICE_TIMEOUT", "a number of seconds, more than 0 and at most 3600", seconds, "60"
     )
     max_upload_bytes: int = setting(
-        "MAX_UPLOAD_MB", "a number of megabytes, more than 0 and at most 3600", megabytes, "10"
+        "MAX_UPLOAD_MB", "a number of megabytes from 0.001 to 4096", megabytes, "10"
     )
     host: str = setting("HOST", "an address to listen on", str, "127.0.0.1")
     port: int = setting("PORT", "a whole number from 0 to 65535", whole(0, 65_535), "8000")
@@ -203,7 +207,7 @@ class Settings:
     log_level: str = setting(
         "LOG_LEVEL",
         "debug, info, warning or error",
-        one_of("debug", "info", "warning", "error"),
+        lambda value: one_of("debug", "info", "warning", "error")(value.lower()),
         "info",
     )
     log_format: str = setting("LOG_FORMAT", "console or json", one_of("console", "json"), "console")
@@ -223,6 +227,8 @@ class Settings:
                 values[field.name] = read_setting(field, given)
         values.setdefault("database_url", f"{SQLITE}{data_dir / 'riskscan.db'}")
         values.setdefault("ai_service_url", "")
+        if is_sqlite(values["database_url"]):
+            make_folder(sqlite_path(values["database_url"]).parent)
         if "jwt_secret" not in values:
             if not is_sqlite(values["database_url"]):
                 raise SettingsError("JWT_SECRET must be set with PostgreSQL: it takes 32 characters or more")
@@ -249,12 +255,12 @@ def read_setting(field: dataclasses.Field[Any], given: str) -> Any:
 
 
 def shown(field: dataclasses.Field[Any], value: Any) -> str:
-    if field.name == "database_url":
-        return re.sub(r"(?<=:)[^:@/]*(?=@)", MASK, re.sub(r"(?<=password=)[^&]*", MASK, value))
+    if field.name == "ai_service_url" and not value:
+        return "(embedded)"
+    if field.name in ("database_url", "ai_service_url"):
+        return masked(value)
     if field.metadata["secret"]:
         return MASK
-    if field.name == "ai_service_url":
-        return value or "(embedded)"
     if field.name == "max_upload_bytes":
         return f"{value / 1024 / 1024:g}"
     if isinstance(value, Rate):
@@ -262,6 +268,17 @@ def shown(field: dataclasses.Field[Any], value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def masked(url: str) -> str:
+    """Return a URL without the passwords in it."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, at, host = authority.rpartition("@")
+    if ":" in login:
+        login = f"{login.partition(':')[0]}:{MASK}"
+    path = re.sub(r"(?<=password=)[^&]*", MASK, path)
+    return f"{scheme}{separator}{login}{at}{host}{slash}{path}"
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -278,11 +295,17 @@ def sqlite_path(url: str) -> Path:
     return Path(url.removeprefix(SQLITE)).absolute()
 
 
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise SettingsError(f"DATABASE_URL or DATA_DIR names a folder that cannot be made: {exc}") from None
+
+
 def kept_secret(folder: Path) -> str:
     """Return the secret kept in `folder`, made on the first call (mode 0600)."""
     path = folder / "jwt-secret"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             draft = folder / f".jwt-secret-{secrets.token_hex(8)}"
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

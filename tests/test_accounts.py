@@ -114,6 +114,44 @@ async def test_wrong_password_and_unknown_address_are_the_same_refusal(
     assert reply.json["error_description"] == reply.json["detail"]
 
 
+async def test_only_the_password_grant_is_known(anyone: Person, alice: Person) -> None:
+    grant = {"grant_type": "refresh_token", "username": alice.email, "password": PASSWORD}
+    reply = await anyone.post("/api/auth/login", data=grant)
+    assert_error(reply, 400, "invalid_request", grant_type=...)
+
+
+async def test_an_address_of_a_network_of_its_own_is_taken(anyone: Person) -> None:
+    await anyone.register("ana@corp.local")
+
+
+async def test_a_log_in_while_the_account_goes_is_refused(anyone: Person, alice: Person) -> None:
+    login = {"email": alice.email, "password": PASSWORD}
+    gone, *replies = await asyncio.gather(
+        alice.delete("/api/auth/me", json={"password": PASSWORD}),
+        *(anyone.post("/api/auth/login", json=login) for _ in range(10)),
+    )
+    assert gone.status == 200
+    assert {reply.status for reply in replies} <= {200, 401}
+
+
+async def test_an_account_is_deleted_once(alice: Person) -> None:
+    replies = await asyncio.gather(
+        *(alice.delete("/api/auth/me", json={"password": PASSWORD}) for _ in range(3))
+    )
+    assert sorted(reply.status for reply in replies) == [200, 401, 401]
+
+
+async def test_an_account_goes_while_its_scans_come_and_go(alice: Person) -> None:
+    scans = await asyncio.gather(*(alice.scan(text=f"scan {number}") for number in range(24)))
+    replies = await asyncio.gather(
+        *(alice.delete(f"/api/scans/{scan['scan_id']}") for scan in scans),
+        *(alice.post("/api/scan", json={"text": "x"}) for _ in range(8)),
+        alice.delete("/api/auth/me", json={"password": PASSWORD}),
+    )
+    assert replies[-1].status == 200
+    assert {reply.status for reply in replies} <= {200, 401, 404}
+
+
 @pytest.mark.parametrize("body", [{}, {"username": "alice@example.com"}, {"password": PASSWORD}])
 async def test_login_without_both_is_refused(anyone: Person, body: dict[str, str]) -> None:
     reply = await anyone.post("/api/auth/login", data=body)
@@ -197,18 +235,39 @@ class TestLimits:
     def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
         return lambda: make_settings(login_limit=Rate(3, 60), register_limit=Rate(4, 60))
 
+    async def wrong(self, person: Person, email: str, address: str = "") -> int:
+        headers = {"X-Forwarded-For": address} if address else {}
+        body = {"email": email, "password": "wrong horse"}
+        return (await person.post("/api/auth/login", json=body, headers=headers)).status
+
     async def test_wrong_passwords_of_one_account_are_limited(self, anyone: Person, alice: Person) -> None:
-        wrong = {"email": alice.email, "password": "wrong horse"}
-        for _ in range(3):
-            assert_error(await anyone.post("/api/auth/login", json=wrong), 401, "invalid_credentials")
+        assert [await self.wrong(anyone, alice.email) for _ in range(5)] == [401, 401, 401, 429, 429]
         right = {"email": alice.email, "password": PASSWORD}
         reply = await anyone.post("/api/auth/login", json=right)
         assert_error(reply, 429, "rate_limited")
         assert 1 <= int(reply.headers["Retry-After"]) <= 60
 
+    async def test_a_flood_from_one_address_does_not_lock_the_owner_out(
+        self, anyone: Person, alice: Person
+    ) -> None:
+        for _ in range(5):
+            await self.wrong(anyone, alice.email, "203.0.113.7")
+        right = {"email": alice.email, "password": PASSWORD}
+        reply = await anyone.post("/api/auth/login", json=right, headers={"X-Forwarded-For": "198.51.100.1"})
+        assert reply.status == 200
+
+    async def test_a_flood_from_many_addresses_is_limited(self, anyone: Person, alice: Person) -> None:
+        statuses = [await self.wrong(anyone, alice.email, f"203.0.113.{number}") for number in range(32)]
+        assert statuses == [401] * 30 + [429] * 2
+
+    async def test_what_is_no_address_is_counted_apart(self, anyone: Person) -> None:
+        for _ in range(5):
+            await self.wrong(anyone, "foo")
+        assert await self.wrong(anyone, "bar") == 401
+
     async def test_right_passwords_are_not(self, anyone: Person, alice: Person) -> None:
         right = {"email": alice.email, "password": PASSWORD}
-        for _ in range(8):
+        for _ in range(40):
             assert (await anyone.post("/api/auth/login", json=right)).status == 200
 
     async def test_registrations_from_one_address_are_limited(self, people: Callable[[], Person]) -> None:

@@ -41,7 +41,6 @@ async def test_a_token_of_our_own_making_is_taken(alice: Person) -> None:
         {"exp": "never"},
         {"exp": 1e400},
         {"iat": ...},
-        {"iat": int(time.time()) + 3600},
         {"sub": ...},
         {"sub": 7},
         {"sub": "alice@example.com"},
@@ -86,7 +85,8 @@ async def test_a_forged_token_is_refused(alice: Person, anyone: Person, attack: 
 
 
 @pytest.mark.parametrize(
-    "header", ["Bearer", "Bearer ", "Bearer x y", "Bearer é", "bearer ..", "Basic YTpi", "Token x"]
+    "header",
+    ["Bearer", "Bearer ", "Bearer x y", "Bearer é", "bearer ..", "Bearer\tx", "Basic YTpi", "Token x"],
 )
 async def test_a_malformed_header_is_refused(anyone: Person, header: str) -> None:
     reply = await anyone.get("/api/auth/me", headers={"Authorization": header})

@@ -71,6 +71,15 @@ async def test_without_an_origin_only_vary_is_there(anyone: Person) -> None:
     assert reply.headers.getall("Vary") == ["Origin"]
 
 
+@pytest.mark.parametrize("headers", [{}, {"Origin": SPA}, {"Origin": "https://evil.example"}])
+async def test_options_that_are_no_preflight_name_the_methods(
+    anyone: Person, headers: dict[str, str]
+) -> None:
+    reply = await anyone.request("OPTIONS", "/api/scans", headers=headers)
+    assert (reply.status, reply.headers["Allow"]) == (204, "GET,HEAD,OPTIONS")
+    assert (await anyone.request("OPTIONS", "/api/nope", headers=headers)).status == 404
+
+
 async def test_pages_have_no_cors_headers(anyone: Person) -> None:
     reply = await anyone.get("/scans", headers={"Origin": SPA})
     assert of_cors(reply.headers) == {}

@@ -130,6 +130,9 @@ END = b"--frontier--\r\n"
         part(FILE % b"a.txt") * 2 + END,
         part(TEXT, b"\xff\xfe") + END,
         part(TEXT + b"\r\nContent-Type: text/plain; charset=no-such") + END,
+        part(TEXT + b"\r\nContent-Type: text/plain; charset=idna", b"xn--a") + END,
+        part(TEXT + b"\r\nContent-Type: text/plain; charset=punycode", b"x" * 50_000) + END,
+        part(TEXT + b'\r\nContent-Type: text/plain; charset="a\0b"') + END,
         b"".join(part(b'Content-Disposition: form-data; name="f%d"' % number) for number in range(200)) + END,
         part(b'Content-Disposition: form-data; name="file"', b"a file without a name") + END,
     ],
@@ -138,6 +141,18 @@ END = b"--frontier--\r\n"
 async def test_a_broken_multipart_body_is_refused(alice: Person, ai: Ai, body: bytes) -> None:
     assert_error(await alice.post("/api/scan", data=body, headers=MULTIPART), 400, "invalid_request")
     assert ai.calls == []
+
+
+async def test_a_text_may_come_as_a_file(alice: Person, ai: Ai) -> None:
+    sent = TEXT + b'; filename="notes.txt"\r\nContent-Type: text/plain; charset=windows-1252'
+    reply = await alice.post("/api/scan", data=part(sent, b"caf\xe9") + END, headers=MULTIPART)
+    assert (reply.status, reply.json["filename"]) == (200, None)
+    assert ai.calls[0].parts["text"].body.decode() == "café"
+
+
+async def test_an_unknown_content_encoding_is_refused(alice: Person) -> None:
+    reply = await alice.post("/api/scan", data=b"x", headers={**MULTIPART, "Content-Encoding": "rot13"})
+    assert_error(reply, 400, "invalid_request")
 
 
 async def test_a_multipart_body_without_a_boundary_is_refused(alice: Person) -> None:

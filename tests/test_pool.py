@@ -86,7 +86,7 @@ async def test_deletes_cascade_and_the_count_keeps_step(pool: Pool) -> None:
     assert listed is not None
     assert (listed[0], len(listed[1])) == (4, 2)
     await db.insert_session(pool, "x", owner.user.id, 0, db.now())
-    assert await db.delete_user(pool, owner.user.id)
+    assert await db.delete_user(pool, Caller(owner.user.id, 0))
     for table in ("users", "scans", "sessions"):
         assert await pool.fetch(f"SELECT 1 AS one FROM {table}", {}) == []
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskscan.settings import Rate, Settings, SettingsError, database_url
+from riskscan.settings import Rate, Settings, SettingsError, database_url, masked
 
 ROOT = Path(__file__).parent.parent
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -97,6 +97,13 @@ def test_every_form_of_a_database_url_is_taken(given_url: str, url: str) -> None
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "http://a.example/path"),
         ("CORS_ORIGINS", "a.example"),
+        ("CORS_ORIGINS", "http://u:p@a.example"),
+        ("CORS_ORIGINS", "http://a.example?"),
+        ("CORS_ORIGINS", "http://*.example"),
+        ("CORS_ORIGINS", "http://a.example:99999"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("MAX_UPLOAD_MB", "1e-9"),
+        ("AI_SERVICE_URL", "http://h:0"),
         ("PORT", "65536"),
         ("WORKERS", "0"),
         ("LOGIN_LIMIT", "10"),
@@ -111,13 +118,33 @@ def test_a_bad_value_is_named_with_what_it_takes(tmp_path: Path, name: str, valu
     line = str(raised.value)
     assert re.match(rf"{name} takes ", line)
     assert "\n" not in line
-    if name == "JWT_SECRET" or "@" in value:
+    if name in ("JWT_SECRET", "AI_SERVICE_URL") or (name == "DATABASE_URL" and "@" in value):
         assert value not in line
 
 
 def test_postgresql_needs_a_secret(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="JWT_SECRET must be set"):
         read(tmp_path, DATABASE_URL="postgresql://u@h/d")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:se:cret@h/d", "postgresql://u:********@h/d"),
+        ("postgresql://u:top@secret@h/d", "postgresql://u:********@h/d"),
+        ("http://u:secret@h:1/x", "http://u:********@h:1/x"),
+        ("postgresql://u@h/d?password=secret&host=x", "postgresql://u@h/d?password=********&host=x"),
+        ("sqlite:////var/x.db", "sqlite:////var/x.db"),
+    ],
+)
+def test_passwords_in_urls_are_masked(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="DATA_DIR"):
+        read(tmp_path / "file" / "data")
 
 
 def test_rates(tmp_path: Path) -> None:
