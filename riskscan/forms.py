@@ -338,6 +338,13 @@ def whole_number(request: web.Request, name: str, default: int, low: int, high: 
     return int(value)
 
 
+def next_path(request: web.Request) -> str:
+    """Return where to go after signing in: a path of our own, or an empty text, whatever `next` holds."""
+    target = request.query.get("next", "")
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if own else ""
+
+
 def is_uuid(value: str) -> bool:
     """Tell whether a text is a UUID in canonical form (RFC 9562, section 4)."""
     return CANONICAL_UUID.fullmatch(value) is not None

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from .auth import ACCOUNT
 from .errors import REQUEST_ID, ApiError, from_status, internal_error
-from .forms import TYPED
+from .forms import TYPED, next_path
 from .shapes import Error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,10 +26,18 @@ FORMS = {
     "/account/password": "account.html",
     "/account/delete": "account.html",
 }
+PUBLIC_FORMS = ("login.html", "register.html")
 LOGIN_PATHS = ("/api/auth/login", "/login")
 
 log = logging.getLogger("riskscan.errors")
 encoder = msgspec.json.Encoder()
+
+
+class Blank(dict[str, str]):
+    """What was typed, or what is wrong with it, by field; a field that is not here reads as an empty text."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
 
 def is_api(request: web.BaseRequest) -> bool:
@@ -53,8 +61,12 @@ def reply(
     if is_api(request):
         return json_response(data, status)
     if location:
-        return web.Response(status=303, headers={"Location": location})
+        return see_other(location)
     return page(request, template, {"data": data, **(page_only or {})})
+
+
+def see_other(location: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": location})
 
 
 def json_response(
@@ -67,10 +79,15 @@ def json_response(
 
 def page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
     account = request.get(ACCOUNT)
+    error = context.get("error")
     defaults = {
         "user": account.user if account else None,
         "error": None,
-        "typed": request.get(TYPED, {}),
+        "typed": Blank(request.get(TYPED, {})),
+        "wrong": Blank(error.fields if error else {}),
+        "path": request.path,
+        "query": request.query,
+        "next": next_path(request),
         "request_id": request[REQUEST_ID],
     }
     return aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)
@@ -84,8 +101,10 @@ def error_reply(request: web.Request, error: ApiError) -> web.Response:
         return json_response(body, error.status, error.headers)
     if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
         target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
-        return web.Response(status=303, headers={"Location": f"/login?next={quote(target, safe='')}"})
+        return see_other(f"/login?next={quote(target, safe='')}")
     template = FORMS.get(request.path, "error.html") if request.method == "POST" else "error.html"
+    if template not in PUBLIC_FORMS and ACCOUNT not in request:  # refused before it was known who asks
+        template = "error.html"
     answer = page(request, template, {"error": error}, error.status)
     answer.headers.update(error.headers)
     return answer
