@@ -11,7 +11,7 @@ from . import db
 from .auth import end_session, find_user, issue_token, require_user, start_session
 from .db import DATABASE, Account, EmailTaken
 from .errors import ApiError, not_authenticated
-from .forms import new_password, next_path, normal_email, optional_text, read_fields, required_text
+from .forms import TYPED, new_password, next_path, normal_email, optional_text, read_fields, required_text
 from .limits import count_try, forget_tries
 from .passwords import PASSWORDS
 from .proxies import client_address
@@ -137,4 +137,6 @@ async def signed_in(
 ) -> web.StreamResponse:
     await start_session(request, account)
     token = issue_token(request.app[SETTINGS], account)
+    if request.get(TYPED, {}).get("text"):  # its session had ended; the log-in page has carried it here
+        return reply(request, token, status=status, template="upload.html")
     return reply(request, token, status=status, location=location or next_path(request) or "/scan")

@@ -110,6 +110,15 @@ def document_in(form: Form) -> Document:
     return Document(text if text.strip() else None, upload, force_llm)
 
 
+async def keep_typed(request: web.Request) -> None:
+    """Read a form that was refused unread, so that its text is not lost; a large one is."""
+    with contextlib.suppress(ApiError):
+        # half, so that the log-in form can bring it back beside its own fields
+        form = await read_form(request, MAX_FORM_BYTES // 2)
+        if form.upload:
+            form.upload.content.close()
+
+
 async def read_form(request: web.Request, max_bytes: int) -> Form:
     """Read a JSON, url-encoded or multipart body of at most `max_bytes`, not counting what frames it."""
     if (request.content_length or 0) > max_bytes + MULTIPART_OVERHEAD:

@@ -57,7 +57,7 @@ class Bar(NamedTuple):
 
     category: str | None
     tone: int
-    count: int
+    number: int
     percent: float
 
 
@@ -75,7 +75,7 @@ def set_up(environment: jinja2.Environment, settings: Settings) -> None:
 
 
 def tones(categories: Iterable[str]) -> dict[str, int]:
-    """Return a colour for each category: always the same for a known one, and no two alike while they last."""
+    """Return a colour for each category: a known one has its own, and no two share one while they last."""
     names = list(dict.fromkeys(categories))
     found = {name: TONE_OF[key] for name in names if (key := name.strip().casefold()) in TONE_OF}
     for name in names:
@@ -99,7 +99,7 @@ def groups(risks: Iterable[Risk]) -> list[Group]:
 def bars(found: list[Group]) -> list[Bar]:
     """Return the rows of the chart; where there are too many categories, the small ones share the last."""
     rows = [(group.category, group.tone, len(group.risks)) for group in found]
-    counted: list[tuple[str | None, int, int]] = [*rows]
+    counted: list[tuple[str | None, int, int]] = list(rows)
     if len(rows) > CHART_ROWS:
         rest = sum(count for _, _, count in rows[CHART_ROWS - 1 :])
         counted = [*rows[: CHART_ROWS - 1], (None, 0, rest)]
@@ -115,6 +115,6 @@ def language(text: str) -> str:
 
 @functools.cache
 def asset(name: str) -> str:
-    """Return the address of a file in static/; it changes with the content, so that it may be kept for ever."""
+    """Return the address of a file in static/; it changes with the content, so it may be kept for ever."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
     return f"/static/{name}?v={digest[:12]}"

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from .auth import ACCOUNT
 from .errors import REQUEST_ID, ApiError, from_status, internal_error
-from .forms import TYPED, next_path
+from .forms import TYPED, keep_typed, next_path
 from .shapes import Error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -77,7 +77,14 @@ def json_response(
     )
 
 
-def page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
+def page(
+    request: web.Request,
+    template: str,
+    context: Mapping[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Render a page; it can say who is signed in, what was typed and what is wrong with it."""
     account = request.get(ACCOUNT)
     error = context.get("error")
     defaults = {
@@ -90,7 +97,9 @@ def page(request: web.Request, template: str, context: Mapping[str, Any], status
         "next": next_path(request),
         "request_id": request[REQUEST_ID],
     }
-    return aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)
+    answer = aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)
+    answer.headers.update(headers or {})
+    return answer
 
 
 def error_reply(request: web.Request, error: ApiError) -> web.Response:
@@ -100,14 +109,14 @@ def error_reply(request: web.Request, error: ApiError) -> web.Response:
         body = Error(error.code, error.detail, error.fields, error.detail if login else None)
         return json_response(body, error.status, error.headers)
     if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
+        if request.get(TYPED, {}).get("text"):
+            return page(request, "login.html", {"next": request.path}, error.status, error.headers)
         target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
         return see_other(f"/login?next={quote(target, safe='')}")
     template = FORMS.get(request.path, "error.html") if request.method == "POST" else "error.html"
     if template not in PUBLIC_FORMS and ACCOUNT not in request:  # refused before it was known who asks
         template = "error.html"
-    answer = page(request, template, {"error": error}, error.status)
-    answer.headers.update(error.headers)
-    return answer
+    return page(request, template, {"error": error}, error.status, error.headers)
 
 
 @web.middleware
@@ -118,6 +127,8 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except ApiError as exc:
         if exc.status >= 500:
             log.warning("%s: %s [%s]", exc.code, why(exc), request[REQUEST_ID])
+        if exc.code == "not_authenticated" and FORMS.get(request.path) == "upload.html":
+            await keep_typed(request)
         return error_reply(request, exc)
     except web.HTTPException as exc:
         if exc.status < 400:
