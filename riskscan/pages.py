@@ -109,7 +109,7 @@ def bars(found: list[Group]) -> list[Bar]:
 
 def language(text: str) -> str:
     """Return the BCP 47 tag of the language that the script of a text tells; empty for one that does not."""
-    first = next((letter for letter in text[:1000] if letter.isalpha()), "")
+    first = next((letter for letter in text[:1000] if letter.isalpha()), " ")
     return LANGUAGE_OF.get(unicodedata.name(first, "").partition(" ")[0], "")
 
 
