@@ -49,8 +49,10 @@ def chromium() -> str:
 async def launched() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield browser
-        await browser.close()
+        try:
+            yield browser
+        finally:
+            await browser.close()
 
 
 class Visitor:
@@ -92,8 +94,10 @@ async def visiting(browser: Browser, url: str, **options: Any) -> AsyncIterator[
     """Visit the server at `url`; at the end nothing may have gone wrong on any page."""
     context = await browser.new_context(locale="en-GB", timezone_id="Asia/Phnom_Penh", **options)
     visitor = Visitor(context, url)
-    yield visitor
-    await context.close()
+    try:
+        yield visitor
+    finally:
+        await context.close()
     assert visitor.troubles == []
 
 

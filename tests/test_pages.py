@@ -84,8 +84,8 @@ async def test_a_protected_page_asks_to_log_in_and_comes_back(anyone: Person, pa
 @pytest.mark.parametrize(
     "target",
     [
-        "https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)",
-        "/\t/evil.example", "/\r\nX-Evil: 1", " //evil.example", "evil", "",
+        "https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example",
+        "javascript:alert(1)", "/\t/evil.example", "/\r\nX-Evil: 1", " //evil.example", "evil", "",
     ],
 )  # fmt: skip
 async def test_next_takes_local_paths_alone(anyone: Person, target: str) -> None:
@@ -215,9 +215,9 @@ async def test_a_text_survives_the_end_of_its_session(ana: Person) -> None:
     assert 'action="/login?next=/scan"' in page
     carried = form(text="A </textarea> long text", force_llm="true", username=ana.email, password="wrong one")
     reply = await ana.post("/login?next=/scan", data=carried)
-    for page in (page, text_of(reply)):
-        assert '<textarea name="text" hidden>\nA &lt;/textarea&gt; long text</textarea>' in page
-        assert '<input type="hidden" name="force_llm" value="true">' in page
+    for carrying in (page, text_of(reply)):
+        assert '<textarea name="text" hidden>\nA &lt;/textarea&gt; long text</textarea>' in carrying
+        assert '<input type="hidden" name="force_llm" value="true">' in carrying
     carried = form(text="A </textarea> long text", force_llm="true", username=ana.email, password=PASSWORD)
     reply = await ana.post("/login?next=/scan", data=carried)
     page = text_of(reply)
