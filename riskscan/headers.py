@@ -84,7 +84,8 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Set what every answer carries (`on_response_prepare`)."""
     headers = response.headers
     headers[X_REQUEST_ID] = request.get(REQUEST_ID) or new_request_id()
-    page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")  # /api/docs is one too
+    # /api/docs is a page too
+    page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
     headers.update(PAGE_HEADERS if page else API_HEADERS)
     if hdrs.CACHE_CONTROL not in headers:
         headers[hdrs.CACHE_CONTROL] = cache_control(request, response)
