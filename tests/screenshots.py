@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from browser import launched, register, visiting
+from playwright.async_api import FilePayload
 from postgres import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,16 +64,13 @@ async def main() -> None:
             visiting(browser, url, viewport={"width": 1120, "height": 800}) as visitor,
         ):
             page = await register(visitor, "maria@example.com")
-            await page.get_by_label("Add documents").set_input_files(
-                [
-                    {
-                        "name": "Supply contract (draft 3).txt",
-                        "mimeType": "text/plain",
-                        "buffer": CONTRACT.encode(),
-                    },
-                    {"name": "Holiday photos.mov", "mimeType": "video/quicktime", "buffer": b"x" * 4000},
-                ]
-            )
+            contract: FilePayload = {
+                "name": "Supply contract (draft 3).txt",
+                "mimeType": "text/plain",
+                "buffer": CONTRACT.encode(),
+            }
+            film: FilePayload = {"name": "Holiday.mov", "mimeType": "video/quicktime", "buffer": b"x" * 4000}
+            await page.get_by_label("Add documents").set_input_files([contract, film])
             await page.get_by_label("Paste a text").fill(TEXT)
             await page.get_by_role("button", name="Find risks").click()
             await page.get_by_role("link", name="Read the risks of Pasted text").wait_for()
