@@ -443,7 +443,7 @@ async def test_assets_are_kept_as_long_as_their_content(anyone: Person) -> None:
 
 
 def test_what_is_vendored_comes_with_its_licence() -> None:
-    for folder in (STATIC / "vendor").iterdir():
+    for folder in filter(Path.is_dir, (STATIC / "vendor").iterdir()):
         assert any("LICENSE" in path.name for path in folder.iterdir()), folder
 
 
