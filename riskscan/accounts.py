@@ -8,14 +8,14 @@ from typing import Any
 from aiohttp import web
 
 from . import db
-from .auth import end_session, issue_token, require_user, start_session
+from .auth import end_session, find_user, issue_token, require_user, start_session
 from .db import DATABASE, Account, Caller, EmailTaken
 from .errors import ApiError, invalid_request, not_authenticated
-from .forms import new_password, normal_email, optional_text, read_fields, required_text
+from .forms import TYPED, new_password, next_path, normal_email, optional_text, read_fields, required_text
 from .limits import count_try, limit, take_back_try
 from .passwords import PASSWORDS
 from .proxies import client_address
-from .replies import page, reply
+from .replies import page, reply, see_other
 from .settings import SETTINGS
 from .shapes import Message
 
@@ -69,7 +69,7 @@ async def login(request: web.Request) -> web.StreamResponse:
 async def logout(request: web.Request) -> web.StreamResponse:
     """End the session of the cookie."""
     await end_session(request)
-    return reply(request, Message("Logged out"), location="/login")
+    return reply(request, Message("Logged out"), location="/login?done=logout")
 
 
 async def me(request: web.Request) -> web.StreamResponse:
@@ -88,7 +88,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     changed = await db.update_password(request.app[DATABASE], account, password_hash)
     if changed is None:  # revoked by another request meanwhile
         raise not_authenticated()
-    return await signed_in(request, changed, location="/account")
+    return await signed_in(request, changed, location="/account?done=password")
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -99,7 +99,12 @@ async def delete(request: web.Request) -> web.StreamResponse:
     if not await db.delete_user(request.app[DATABASE], Caller(account.user.id, account.token_version)):
         raise not_authenticated()
     await end_session(request)
-    return reply(request, Message("Account deleted"), location="/register")
+    return reply(request, Message("Account deleted"), location="/register?done=account")
+
+
+async def home(request: web.Request) -> web.StreamResponse:
+    """Lead to the page that scans, or to the one that signs in."""
+    return see_other("/scan" if await find_user(request) else "/login")
 
 
 async def new(request: web.Request) -> web.StreamResponse:
@@ -108,7 +113,9 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 
 async def login_page(request: web.Request) -> web.StreamResponse:
-    """Show the page that signs in."""
+    """Show the page that signs in; who is signed in goes on."""
+    if await find_user(request):
+        return see_other(next_path(request) or "/scan")
     return page(request, "login.html", {})
 
 
@@ -136,11 +143,6 @@ async def signed_in(
 ) -> web.StreamResponse:
     await start_session(request, account)
     token = issue_token(request.app[SETTINGS], account)
-    return reply(request, token, status=status, location=location or next_path(request))
-
-
-def next_path(request: web.Request) -> str:
-    """Return where to go after signing in: a path of our own, whatever `next` holds."""
-    target = request.query.get("next", "")
-    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
-    return target if own else "/scan"
+    if request.get(TYPED, {}).get("text"):  # its session had ended; the log-in page has carried it here
+        return reply(request, token, status=status, template="upload.html")
+    return reply(request, token, status=status, location=location or next_path(request) or "/scan")

@@ -13,9 +13,8 @@ import aiohttp_session
 import jinja2
 from aiohttp import hdrs, web
 
-from . import accounts, ai_client, cors, db, headers, health, openapi, scans
+from . import accounts, ai_client, cors, db, headers, health, openapi, pages, scans
 from .auth import DatabaseSessions, require_own_origin
-from .documents import EXTENSIONS
 from .errors import ApiError
 from .migrate import DatabaseAway, migrate
 from .passwords import PASSWORDS, Passwords
@@ -29,6 +28,7 @@ CLEAN_UP_SECONDS = 600
 BACKOFF_SECONDS = (0.5, 1, 1.5)
 
 ROUTES = [
+    web.get("/", accounts.home),
     web.post("/api/auth/register", accounts.register),
     web.post("/register", accounts.register),
     web.get("/register", accounts.new),
@@ -80,8 +80,7 @@ def create_app(settings: Settings) -> web.Application:
     environment = aiohttp_jinja2.setup(
         app, loader=jinja2.FileSystemLoader(PACKAGE / "templates"), undefined=jinja2.StrictUndefined
     )
-    environment.globals["max_upload_mb"] = f"{settings.max_upload_bytes / 1024 / 1024:g}"
-    environment.globals["extensions"] = EXTENSIONS
+    pages.set_up(environment, settings)
     app.on_response_prepare.append(headers.set_headers)
     cors.set_up(app)
     app.cleanup_ctx.extend([passwords, ai_session, database])

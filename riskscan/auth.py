@@ -95,14 +95,20 @@ async def require_user(request: web.Request) -> Account:
 
     Raises 401 `not_authenticated` where the token or the session is missing, ended, forged or revoked.
     """
-    account: Account | None = request.get(ACCOUNT)
-    if account is not None:
-        return account
-    token = bearer_token(request)
-    account = await account_of_session(request) if token is None else await account_of_token(request, token)
+    account = await find_user(request)
     if account is None:
         raise not_authenticated()
-    request[ACCOUNT], request[USER_ID] = account, account.user.id
+    return account
+
+
+async def find_user(request: web.Request) -> Account | None:
+    """Return whose request this is, None where nobody's or not any more."""
+    account: Account | None = request.get(ACCOUNT)
+    if account is None:
+        token = bearer_token(request)
+        account = await (account_of_session(request) if token is None else account_of_token(request, token))
+    if account is not None:
+        request[ACCOUNT], request[USER_ID] = account, account.user.id
     return account
 
 

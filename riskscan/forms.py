@@ -117,6 +117,15 @@ def document_in(form: Form) -> Document:
     return Document(text if text.strip() else None, upload, force_llm)
 
 
+async def keep_typed(request: web.Request) -> None:
+    """Read a form that was refused unread, so that its text is not lost; a large one is."""
+    with contextlib.suppress(ApiError):
+        # half, so that the log-in form can bring it back beside its own fields
+        form = await read_form(request, MAX_FORM_BYTES // 2)
+        if form.upload:
+            form.upload.content.close()
+
+
 async def read_form(request: web.Request, max_bytes: int) -> Form:
     """Read a JSON, url-encoded or multipart body of at most `max_bytes`, not counting what frames it."""
     if (request.content_length or 0) > max_bytes + MULTIPART_OVERHEAD:
@@ -347,6 +356,13 @@ def whole_number(request: web.Request, name: str, default: int, low: int, high: 
             f"{name} is out of range.", **{name: f"This takes a whole number from {low} to {high}."}
         )
     return int(value)
+
+
+def next_path(request: web.Request) -> str:
+    """Return where to go after signing in: a path of our own, or an empty text, whatever `next` holds."""
+    target = request.query.get("next", "")
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if own else ""
 
 
 def is_uuid(value: str) -> bool:

@@ -31,7 +31,6 @@ PAGE_POLICY = (
 )
 API_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": API_POLICY})
 PAGE_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": PAGE_POLICY})
-STATIC_CACHE = "public, max-age=600"
 HSTS = "max-age=31536000"
 
 access = logging.getLogger("riskscan.access")
@@ -82,8 +81,18 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Set what every answer carries (`on_response_prepare`)."""
     headers = response.headers
     headers[X_REQUEST_ID] = request.get(REQUEST_ID) or new_request_id()
-    headers.update(API_HEADERS if is_api(request) else PAGE_HEADERS)
+    # /api/docs is a page too
+    page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
+    headers.update(PAGE_HEADERS if page else API_HEADERS)
     if hdrs.CACHE_CONTROL not in headers:
-        headers[hdrs.CACHE_CONTROL] = STATIC_CACHE if request.path.startswith("/static/") else "no-store"
+        headers[hdrs.CACHE_CONTROL] = cache_control(request, response)
     if is_https(request):
         headers[hdrs.STRICT_TRANSPORT_SECURITY] = HSTS
+
+
+def cache_control(request: web.Request, response: web.StreamResponse) -> str:
+    """Return who may keep an answer: nobody, but for files of static/."""
+    if not request.path.startswith("/static/") or response.status >= 400:
+        return "no-store"
+    # the version in an address changes with the content (pages.asset)
+    return "public, max-age=31536000, immutable" if "v" in request.query else "no-cache"

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from .auth import ACCOUNT
 from .errors import REQUEST_ID, ApiError, from_status, internal_error
-from .forms import TYPED
+from .forms import TYPED, keep_typed, next_path
 from .shapes import Error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,10 +26,18 @@ FORMS = {
     "/account/password": "account.html",
     "/account/delete": "account.html",
 }
+PUBLIC_FORMS = ("login.html", "register.html")
 LOGIN_PATHS = ("/api/auth/login", "/login")
 
 log = logging.getLogger("riskscan.errors")
 encoder = msgspec.json.Encoder()
+
+
+class Blank(dict[str, str]):
+    """What was typed, or what is wrong with it, by field; a field that is not here reads as an empty text."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
 
 def is_api(request: web.BaseRequest) -> bool:
@@ -53,8 +61,12 @@ def reply(
     if is_api(request):
         return json_response(data, status)
     if location:
-        return web.Response(status=303, headers={"Location": location})
+        return see_other(location)
     return page(request, template, {"data": data, **(page_only or {})})
+
+
+def see_other(location: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": location})
 
 
 def json_response(
@@ -65,15 +77,29 @@ def json_response(
     )
 
 
-def page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
+def page(
+    request: web.Request,
+    template: str,
+    context: Mapping[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Render a page; it can say who is signed in, what was typed and what is wrong with it."""
     account = request.get(ACCOUNT)
+    error = context.get("error")
     defaults = {
         "user": account.user if account else None,
         "error": None,
-        "typed": request.get(TYPED, {}),
+        "typed": Blank(request.get(TYPED, {})),
+        "wrong": Blank(error.fields if error else {}),
+        "path": request.path,
+        "query": request.query,
+        "next": next_path(request),
         "request_id": request[REQUEST_ID],
     }
-    return aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)
+    answer = aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)
+    answer.headers.update(headers or {})
+    return answer
 
 
 def error_reply(request: web.Request, error: ApiError) -> web.Response:
@@ -86,12 +112,14 @@ def error_reply(request: web.Request, error: ApiError) -> web.Response:
             answer.force_close()
         return answer
     if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
+        if request.get(TYPED, {}).get("text"):
+            return page(request, "login.html", {"next": request.path}, error.status, error.headers)
         target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
-        return web.Response(status=303, headers={"Location": f"/login?next={quote(target, safe='')}"})
+        return see_other(f"/login?next={quote(target, safe='')}")
     template = FORMS.get(request.path, "error.html") if request.method == "POST" else "error.html"
-    answer = page(request, template, {"error": error}, error.status)
-    answer.headers.update(error.headers)
-    return answer
+    if template not in PUBLIC_FORMS and ACCOUNT not in request:  # refused before it was known who asks
+        template = "error.html"
+    return page(request, template, {"error": error}, error.status, error.headers)
 
 
 @web.middleware
@@ -102,6 +130,8 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except ApiError as exc:
         if exc.status >= 500:
             log.warning("%s: %s [%s]", exc.code, why(exc), request[REQUEST_ID])
+        if exc.code == "not_authenticated" and FORMS.get(request.path) == "upload.html":
+            await keep_typed(request)
         return error_reply(request, exc)
     except web.HTTPException as exc:
         if exc.status < 400:

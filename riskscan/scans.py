@@ -138,7 +138,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     account = await require_user(request)
     if not await db.delete_scan(request.app[DATABASE], account.user.id, scan_id(request)):
         raise no_such_scan()
-    return reply(request, Message("Scan deleted"), location="/scans")
+    return reply(request, Message("Scan deleted"), location="/scans?done=scan")
 
 
 def no_such_scan() -> Exception:

@@ -108,8 +108,10 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
     port = runner.addresses[0][1]
-    yield Server(app, f"http://127.0.0.1:{port}", port)
-    await runner.cleanup()
+    try:
+        yield Server(app, f"http://127.0.0.1:{port}", port)
+    finally:
+        await runner.cleanup()
 
 
 @pytest.fixture

@@ -1,0 +1,135 @@
+"""Debian's Chromium through Playwright; what goes wrong on a page while it is open is noted."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    async_playwright,
+)
+
+FLAGS = [
+    "--no-sandbox",  # it refuses to run as root with one
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+MISSING = "the browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM"
+# Chromium's line for every answer of 400 and above; responses() judges those
+STATUS_LINE = "Failed to load resource: the server responded with a status of"
+WAIT_MILLISECONDS = 15_000
+
+
+def chromium() -> str:
+    """Return the browser's path; raise RuntimeError that says what to install."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        raise RuntimeError(MISSING)
+    return found
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Visitor:
+    """A person at a browser window of their own, with its cookies; `troubles` is what must not happen."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.context, self.url = context, url
+        self.troubles: list[str] = []
+        context.on("page", self._watch)
+        context.set_default_timeout(WAIT_MILLISECONDS)
+
+    def _watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        page.on("request", self._request)
+        page.on("response", self._response)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(STATUS_LINE):
+            self.troubles.append(f"{message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.url}/", "data:")):
+            self.troubles.append(f"foreign request: {request.url}")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type not in ("document", "xhr", "fetch"):
+            self.troubles.append(f"{response.status}: {response.url}")
+
+    async def open(self, path: str) -> Page:
+        """Open a path in a tab of its own."""
+        page = await self.context.new_page()
+        await page.goto(self.url + path)
+        return page
+
+
+@asynccontextmanager
+async def visiting(browser: Browser, url: str, **options: Any) -> AsyncIterator[Visitor]:
+    """Visit the server at `url`; at the end nothing may have gone wrong on any page."""
+    context = await browser.new_context(locale="en-GB", timezone_id="Asia/Phnom_Penh", **options)
+    visitor = Visitor(context, url)
+    try:
+        yield visitor
+    finally:
+        await context.close()
+    assert visitor.troubles == []
+
+
+async def register(visitor: Visitor, email: str = "ana@example.com", password: str = "correct horse") -> Page:
+    """Make an account by the page; return the tab, which is on the page that scans."""
+    page = await visitor.open("/register")
+    await page.get_by_label("E-mail address").fill(email)
+    await page.get_by_label("Password").fill(password)
+    await page.get_by_role("button", name="Register").click()
+    await page.wait_for_url("**/scan")
+    return page
+
+
+def axe_source() -> str:
+    spec = importlib.util.find_spec("axe_playwright_python")
+    assert spec
+    assert spec.origin
+    return (Path(spec.origin).parent / "axe.min.js").read_text()
+
+
+async def violations(page: Page) -> list[str]:
+    """Return what axe-core has against a page, in a line each."""
+    await page.evaluate(axe_source())
+    found = await page.evaluate("axe.run().then(({violations}) => violations)")
+    return [
+        f"{rule['id']}: {json.dumps(node['target'])} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+async def overflow(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window."""
+    width: int = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return width

@@ -1,0 +1,479 @@
+"""The built-in pages over plain HTTP: what they lead to, what they say, and what they never let through."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from ai import RISKS, Ai
+from conftest import PASSWORD, MakeSettings, Person, Reply, form, serving
+
+from riskscan import db, pages
+from riskscan.auth import COOKIE
+from riskscan.documents import EXTENSIONS
+from riskscan.shapes import Risk
+
+STATIC = Path(pages.__file__).parent / "static"
+PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
+FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
+
+
+async def sign_up(person: Person, email: str = "ana@example.com", **options: Any) -> Reply:
+    """Register by the page's form, and keep the cookie."""
+    person.email = email
+    reply = await person.post("/register", data={"email": email, "password": PASSWORD}, **options)
+    assert reply.status == 303, reply.body
+    return reply
+
+
+@pytest.fixture
+async def ana(anyone: Person) -> Person:
+    """A browser that is signed in by its cookie."""
+    await sign_up(anyone)
+    return anyone
+
+
+def text_of(reply: Reply) -> str:
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    return reply.body.decode()
+
+
+def assert_wrong(reply: Reply, status: int, field: str, words: str) -> str:
+    """Check that a form came back with a message that belongs to its field."""
+    page = text_of(reply)
+    assert reply.status == status
+    tag = re.search(rf'<(?:input|textarea)[^>]*\bid="{field}"[^>]*>', page, re.DOTALL)
+    assert tag
+    assert 'aria-invalid="true"' in tag[0]
+    assert "autofocus" in tag[0]
+    about = re.search(r'aria-describedby="([^"]*)"', tag[0])
+    assert about
+    assert f"{field}-error" in about[1].split()
+    assert words in page[page.index(f'id="{field}-error"') :].partition("</p>")[0]
+    assert PASSWORD not in page
+    return page
+
+
+async def test_the_address_alone_leads_to_the_right_page(anyone: Person) -> None:
+    assert (await anyone.get("/")).headers["Location"] == "/login"
+    await sign_up(anyone)
+    reply = await anyone.get("/")
+    assert (reply.status, reply.headers["Location"]) == (303, "/scan")
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+async def test_a_protected_page_asks_to_log_in_and_comes_back(anyone: Person, path: str) -> None:
+    await sign_up(anyone)
+    await anyone.post("/logout")
+    reply = await anyone.get(path)
+    assert (reply.status, reply.headers["Location"]) == (303, f"/login?next={quote(path, safe='')}")
+    page = text_of(await anyone.get(reply.headers["Location"]))
+    action = html.unescape(page.partition('<form method="post" action="')[2].partition('"')[0])
+    assert f'href="/register?next={quote(path)}"' in page
+    wrong = await anyone.post(action, data={"username": anyone.email, "password": "not it"})
+    assert f'action="{action}"' in html.unescape(text_of(wrong))
+    right = await anyone.post(action, data={"username": anyone.email, "password": PASSWORD})
+    assert (right.status, right.headers["Location"]) == (303, path)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example",
+        "javascript:alert(1)", "/\t/evil.example", "/\r\nX-Evil: 1", " //evil.example", "evil", "",
+    ],
+)  # fmt: skip
+async def test_next_takes_local_paths_alone(anyone: Person, target: str) -> None:
+    reply = await anyone.post(
+        f"/register?next={quote(target, safe='')}", data={"email": "ana@example.com", "password": PASSWORD}
+    )
+    assert (reply.status, reply.headers["Location"]) == (303, "/scan")
+    assert "evil" not in text_of(await anyone.get("/scan"))
+    await anyone.post("/logout")
+    assert "evil" not in text_of(await anyone.get(f"/login?next={quote(target, safe='')}"))
+
+
+async def test_who_is_signed_in_need_not_log_in(ana: Person) -> None:
+    assert (await ana.get("/login?next=/scans")).headers["Location"] == "/scans"
+
+
+async def test_a_refused_registration_says_why_by_the_field(anyone: Person) -> None:
+    bad = await anyone.post("/register", data={"email": "<b>ana@", "password": PASSWORD})
+    assert 'value="&lt;b&gt;ana@"' in assert_wrong(bad, 400, "email", "not an e-mail address")
+    short = await anyone.post("/register", data={"email": "ana@example.com", "password": "short"})
+    page = assert_wrong(short, 400, "password", "6 to 128 characters")
+    assert 'value="ana@example.com"' in page
+    assert "short" not in page.partition("<form method")[2].partition("</form>")[0].replace(
+        "A short sentence", ""
+    )
+    await sign_up(anyone)
+    taken = await anyone.post("/register", data={"email": "ANA@example.com", "password": PASSWORD})
+    assert_wrong(taken, 409, "email", "already")
+
+
+async def test_a_refused_log_in_says_why_and_keeps_the_address(ana: Person) -> None:
+    await ana.post("/logout")
+    reply = await ana.post("/login", data={"username": "ana@example.com", "password": "wrong one"})
+    page = text_of(reply)
+    assert reply.status == 401
+    assert 'role="alert"' in page
+    assert "The e-mail address or the password is wrong." in page
+    assert 'value="ana@example.com"' in page
+    assert "wrong one" not in page
+    assert re.search(r'id="password"[^>]*aria-describedby="alert"[^>]*autofocus', page)
+    empty = await ana.post("/login", data={"username": "ana@example.com", "password": ""})
+    assert_wrong(empty, 400, "password", "required")
+
+
+async def test_the_session_is_new_at_each_log_in_and_dead_after_log_out(ana: Person) -> None:
+    first = next(iter(ana.session.cookie_jar)).value
+    reply = await ana.post("/login", data={"username": ana.email, "password": PASSWORD})
+    cookie = reply.cookies[COOKIE]
+    assert cookie.value != first
+    assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", "")
+    assert (await ana.get("/scan")).status == 200
+    reply = await ana.post("/logout")
+    assert (reply.status, reply.headers["Location"]) == (303, "/login?done=logout")
+    assert "You are logged out." in text_of(await ana.get("/login?done=logout"))
+    for copied in (first, cookie.value):
+        assert (await ana.get("/scan", cookies={COOKIE: copied})).status == 303
+
+
+async def test_the_cookie_is_secure_behind_https(anyone: Person) -> None:
+    reply = await sign_up(anyone, headers={"X-Forwarded-Proto": "https"})
+    assert reply.cookies[COOKIE]["secure"] is True
+
+
+@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
+)
+async def test_no_other_site_can_post_to_a_page(ana: Person, path: str, headers: dict[str, str]) -> None:
+    reply = await ana.post(path, data={"email": "eve@example.com", "password": PASSWORD}, headers=headers)
+    assert reply.status == 403
+    assert "This request comes from another site." in text_of(reply)
+    assert "Set-Cookie" not in reply.headers
+    assert (await ana.get("/scan")).status == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [{"text": "The budget is tight."}, {"file": ("plan.txt", b"The budget is tight.")}]
+)
+async def test_the_plain_form_scans_one_text_or_one_file(ana: Person, ai: Ai, sent: dict[str, Any]) -> None:
+    # as a browser sends it: every field, the empty ones too
+    fields = {"text": "", "file": ("", b"", "application/octet-stream"), "force_llm": "true", **sent}
+    reply = await ana.post("/scan", data=form(**fields))
+    assert reply.status == 303, reply.body
+    page = text_of(await ana.get(reply.headers["Location"]))
+    title = "plan.txt" if "file" in sent else "Pasted text"
+    assert f"<title>{title} · RiskScan</title>" in page
+    assert "Budget may run out" in page
+    assert ai.calls[0].parts["force_llm"].body == b"true"
+
+
+async def test_a_refused_scan_brings_back_what_was_typed(ana: Person, ai: Ai) -> None:
+    nothing = await ana.post("/scan", data=form(text="  ", file=("", b"")))
+    assert_wrong(nothing, 400, "text", "nothing to scan")
+    film = await ana.post(
+        "/scan", data=form(text="\n <b>tight</b> budget", force_llm="true", file=("a.mp4", b"x"))
+    )
+    page = assert_wrong(film, 400, "file", "cannot be scanned")
+    assert ">\n\n &lt;b&gt;tight&lt;/b&gt; budget</textarea>" in page
+    assert re.search(r'name="force_llm"[^>]*checked', page)
+    ai.answers(500, {"detail": "The <i>model</i> fell over."})
+    failed = await ana.post("/scan", data=form(text="tight budget"))
+    page = text_of(failed)
+    assert failed.status == 502
+    assert "The &lt;i&gt;model&lt;/i&gt; fell over." in page
+    assert failed.headers["X-Request-ID"] in page
+    assert "tight budget</textarea>" in page
+
+
+async def test_a_file_that_is_too_large_is_refused_in_words(make_settings: MakeSettings) -> None:
+    async with serving(make_settings(max_upload_bytes=200_000)) as server:
+        person = Person(server)
+        await sign_up(person)
+        reply = await person.post("/scan", data=form(file=("big.txt", b"x" * 300_000)))
+        await person.session.close()
+    assert reply.status == 413
+    assert "That is too large: at most 195.312 KB is taken." in text_of(reply)
+    assert 'id="scan"' in text_of(reply)
+
+
+async def test_a_text_survives_the_end_of_its_session(ana: Person) -> None:
+    await ana.post("/logout")
+    reply = await ana.post(
+        "/scan", data=form(text="A </textarea> long text", force_llm="true", file=("", b""))
+    )
+    page = text_of(reply)
+    assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert 'action="/login?next=/scan"' in page
+    carried = form(text="A </textarea> long text", force_llm="true", username=ana.email, password="wrong one")
+    reply = await ana.post("/login?next=/scan", data=carried)
+    for carrying in (page, text_of(reply)):
+        assert '<textarea name="text" hidden>\nA &lt;/textarea&gt; long text</textarea>' in carrying
+        assert '<input type="hidden" name="force_llm" value="true">' in carrying
+    carried = form(text="A </textarea> long text", force_llm="true", username=ana.email, password=PASSWORD)
+    reply = await ana.post("/login?next=/scan", data=carried)
+    page = text_of(reply)
+    assert reply.status == 200
+    assert 'id="scan"' in page
+    assert "A &lt;/textarea&gt; long text</textarea>" in page
+    assert ana.email not in page
+    assert (await ana.get("/scan")).status == 200
+
+
+async def test_a_lost_session_without_a_text_goes_to_the_log_in(anyone: Person) -> None:
+    reply = await anyone.post("/scan", data=form(file=("plan.txt", b"x" * 100_000)))
+    assert (reply.status, reply.headers["Location"]) == (303, "/login?next=%2Fscan")
+    reply = await anyone.post("/account/password", data={})
+    assert (reply.status, reply.headers["Location"]) == (303, "/login?next=%2Fscan")
+
+
+async def test_types_and_limit_are_said_before_the_upload(ana: Person) -> None:
+    page = text_of(await ana.get("/scan"))
+    assert f'accept="{",".join(EXTENSIONS)}"' in page
+    assert all(extension[1:].upper() in page for extension in EXTENSIONS)
+    assert "at most 10&nbsp;MB" in page
+    assert "You may leave this page" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/login", "/register", "/scan", "/scans", "/account", "/nowhere", "/api/docs"]
+)
+async def test_a_page_runs_nothing_but_its_own_files(
+    ana: Person, people: Callable[[], Person], path: str
+) -> None:
+    reply = await (people() if path in ("/login", "/register") else ana).get(path)
+    page = text_of(reply)
+    policy = reply.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    for part in ("frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'", "script-src 'self';"):
+        assert part in policy
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["Referrer-Policy"] == "same-origin"
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert all(" src=" in tag for tag in re.findall(r"<script[^>]*>", page))
+    assert not re.search(r"<style| style=|<[^>]* on[a-z]+=|javascript:", page)
+    assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page)
+
+
+async def test_hostile_names_and_findings_are_shown_as_text(ana: Person, ai: Ai) -> None:
+    script = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
+    ai.findings = {"data": [{"risk": script, "category": script, "context": script}], "source": "llm"}
+    reply = await ana.post("/scan", data=form(file=(script.replace("/", "") + ".txt", b"x")))
+    location = reply.headers["Location"]
+    for path in (location, f"{location}?category={quote(script, safe='')}", "/scans"):
+        page = text_of(await ana.get(path))
+        assert "<script>" not in page
+        assert "<img" not in page
+        assert "{{ 7 * 7 }}" in page
+    assert "<script>" not in text_of(await ana.get(f"{location}?category=%3Cscript%3E"))
+
+
+async def test_one_scan_tells_when_by_what_and_how_many(ana: Person, ai: Ai) -> None:
+    ai.findings = {"data": [*RISKS, {**RISKS[0], "risk": "Costs may rise"}], "source": "llm"}
+    location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
+    page = text_of(await ana.get(location))
+    assert "<b>3 risks</b>" in page
+    assert "read by a language model" in page
+    assert re.search(r'<time datetime="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ" title="[-\d]+ [:\d]+ UTC">', page)
+    assert (
+        page.index("Budget may run out") < page.index("Costs may rise") < page.index("Deadline is aggressive")
+    )
+    assert '<blockquote dir="auto" lang="">The budget is tight.</blockquote>' in page
+    assert re.search(
+        r'tone-1">.*?Financial.*?<rect class="bar" width="100.0%".*?Schedule.*?width="50.0%"', page, re.S
+    )
+    filtered = text_of(await ana.get(f"{location}?category=Schedule"))
+    assert "Deadline is aggressive" in filtered
+    assert "Costs may rise" not in filtered
+    assert 'category=Schedule" aria-current="true"' in filtered
+    for unknown in ("?category=Nope", "?category=", "?category=%00", "?category=%ED%A0%80"):
+        reply = await ana.get(location + unknown)
+        assert reply.status == 200
+        assert "Nothing in this category" in text_of(reply)
+
+
+async def test_no_risks_is_explained(ana: Person, ai: Ai) -> None:
+    ai.findings = {"data": [], "source": "model"}
+    location = (await ana.post("/scan", data=form(text="All is well."))).headers["Location"]
+    page = text_of(await ana.get(location))
+    assert "No risks found" in page
+    assert "That does not prove that there are none." in page
+
+
+async def test_khmer_and_arabic_say_what_they_are(ana: Person, ai: Ai) -> None:
+    ai.findings = {
+        "data": [
+            {"risk": "ការផ្គត់ផ្គង់អាចយឺតយ៉ាវ", "category": "Schedule", "context": "«ការផ្គត់ផ្គង់»"},
+            {"risk": "قد يتأخر الترخيص", "category": "قانوني", "context": "لم يصدر الترخيص بعد"},
+        ],
+        "source": "model",
+    }
+    location = (await ana.post("/scan", data=form(file=("កិច្ចសន្យា.txt", b"x")))).headers["Location"]
+    page = text_of(await ana.get(location))
+    assert '<h1 dir="auto" lang="km">កិច្ចសន្យា.txt</h1>' in page
+    assert '<h3 dir="auto" lang="km">ការផ្គត់ផ្គង់អាចយឺតយ៉ាវ</h3>' in page
+    assert '<blockquote dir="auto" lang="ar">لم يصدر الترخيص بعد</blockquote>' in page
+    assert '<bdi lang="ar">قانوني</bdi>' in page
+
+
+async def test_the_history_has_pages_forward_and_back(ana: Person) -> None:
+    empty = text_of(await ana.get("/scans"))
+    assert "No scans yet" in empty
+    assert 'href="/scan"' in empty
+    for number in range(3):
+        await ana.post("/scan", data=form(file=(f"plan-{number}.txt", b"x")))
+    first = text_of(await ana.get("/scans?limit=2"))
+    assert first.index("plan-2.txt") < first.index("plan-1.txt")
+    assert "plan-0.txt" not in first
+    assert "1–2 of 3" in first
+    assert 'rel="prev"' not in first
+    assert '<a rel="next" href="/scans?offset=2&limit=2">' in html.unescape(first)
+    second = text_of(await ana.get("/scans?offset=2&limit=2"))
+    assert "plan-0.txt" in second
+    assert '<a rel="prev" href="/scans?offset=0&limit=2">' in html.unescape(second)
+    assert 'rel="next"' not in second
+    cursor = (await ana.get("/api/scans?limit=2")).json["next_cursor"]
+    assert "plan-0.txt" in text_of(await ana.get(f"/scans?limit=2&cursor={cursor}"))
+    assert "There is nothing on this page" in text_of(await ana.get("/scans?offset=9"))
+    assert "Financial" in first
+    assert "risk model" in first
+
+
+async def test_a_scan_is_deleted_by_its_owner_alone(ana: Person, people: Callable[[], Person]) -> None:
+    location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
+    page = text_of(await ana.get(location))
+    assert (
+        f'<form method="post" action="{location}/delete">' in page.partition("<summary>Delete this scan")[2]
+    )
+    bob = people()
+    await sign_up(bob, "bob@example.com")
+    for reply in (await bob.get(location), await bob.post(f"{location}/delete")):
+        assert reply.status == 404
+        assert "There is no such scan." in text_of(reply)
+    reply = await ana.post(f"{location}/delete")
+    assert (reply.status, reply.headers["Location"]) == (303, "/scans?done=scan")
+    assert "The scan is deleted." in text_of(await ana.get("/scans?done=scan"))
+    assert (await ana.get(location)).status == 404
+
+
+async def test_the_account_page_changes_the_password(ana: Person, people: Callable[[], Person]) -> None:
+    other = people()
+    await other.post("/login", data={"username": ana.email, "password": PASSWORD})
+    page = text_of(await ana.get("/account"))
+    assert "<bdi>ana@example.com</bdi>" in page
+    wrong = await ana.post(
+        "/account/password", data={"current_password": "not it", "new_password": "another one"}
+    )
+    assert_wrong(wrong, 400, "current_password", "not your password")
+    short = await ana.post("/account/password", data={"current_password": PASSWORD, "new_password": "x"})
+    assert_wrong(short, 400, "new_password", "6 to 128")
+    reply = await ana.post(
+        "/account/password", data={"current_password": PASSWORD, "new_password": "another one"}
+    )
+    assert (reply.status, reply.headers["Location"]) == (303, "/account?done=password")
+    assert "Your password is changed." in text_of(await ana.get("/account?done=password"))
+    assert (await other.get("/account")).status == 303
+
+
+async def test_the_account_page_deletes_the_account(ana: Person) -> None:
+    wrong = await ana.post("/account/delete", data={"password": "not it"})
+    assert '<details class="danger" open>' in assert_wrong(wrong, 400, "password", "not your password")
+    reply = await ana.post("/account/delete", data={"password": PASSWORD})
+    assert (reply.status, reply.headers["Location"]) == (303, "/register?done=account")
+    assert "are deleted" in text_of(await ana.get("/register?done=account"))
+    assert (await ana.post("/login", data={"username": ana.email, "password": PASSWORD})).status == 401
+
+
+async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("secret inside")
+
+    location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
+    monkeypatch.setattr(db, "scan_by_id", broken)
+    cases = [
+        (await ana.get("/nowhere"), 404, "There is nothing at this address."),
+        (await ana.get("/logout"), 405, "does not answer that method"),
+        (await ana.get("/static/"), 403, ""),
+        (await ana.get("/scans?limit=0"), 400, "limit is out of range."),
+        (await ana.post("/account/password", data={"x": "y" * 70_000}), 413, "too large"),
+        (await ana.get(location), 500, "Something went wrong on our side."),
+    ]
+    for reply, status, words in cases:
+        page = text_of(reply)
+        assert reply.status == status
+        assert words in page
+        assert "secret inside" not in page
+        assert f"<code>{reply.headers['X-Request-ID']}</code>" in page
+
+
+async def test_a_database_that_is_away_is_said_in_words(make_settings: MakeSettings) -> None:
+    async with serving(make_settings(database_url="postgresql://nobody@127.0.0.1:1/none")) as server:
+        person = Person(server)
+        reply = await person.get("/scans", cookies={COOKIE: "x" * 43})
+        entered = await person.post("/login", data={"username": "ana@example.com", "password": PASSWORD})
+        await person.session.close()
+    assert (reply.status, int(reply.headers["Retry-After"]) > 0) == (503, True)
+    assert "Not available just now" in text_of(reply)
+    assert reply.headers["X-Request-ID"] in text_of(reply)
+    assert entered.status == 503
+    assert 'value="ana@example.com"' in text_of(entered)
+    assert entered.headers["X-Request-ID"] in text_of(entered)
+
+
+async def test_assets_are_kept_as_long_as_their_content(anyone: Person) -> None:
+    page = text_of(await anyone.get("/login"))
+    for name in ("style.css", "app.js", "icon.svg"):
+        address = pages.asset(name)
+        assert f'"{address}"' in page
+        reply = await anyone.get(address)
+        assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert reply.body == (STATIC / name).read_bytes()
+    assert (await anyone.get("/static/style.css")).headers["Cache-Control"] == "no-cache"
+    assert (await anyone.get("/static/nothing.css?v=1")).headers["Cache-Control"] == "no-store"
+    assert (await anyone.get("/static/../app.py")).status == 404
+
+
+def test_what_is_vendored_comes_with_its_licence() -> None:
+    for folder in filter(Path.is_dir, (STATIC / "vendor").iterdir()):
+        assert any("LICENSE" in path.name for path in folder.iterdir()), folder
+
+
+def test_categories_do_not_share_a_colour_while_there_are_enough() -> None:
+    assert pages.tones(["Financial", "budget "]) == {"Financial": 1, "budget ": 1}
+    many = [f"kind {number}" for number in range(pages.TONES)]
+    assert len(set(pages.tones(many).values())) == pages.TONES
+    assert set(pages.tones([*many, "one more", ""]).values()) <= set(range(12))
+    assert pages.tones(["", "Ünïcode"]) == pages.tones(["", "Ünïcode"])
+
+
+def test_the_chart_puts_small_categories_together() -> None:
+    risks = [Risk("r", f"kind {number}", "c") for number in range(40) for _ in range(40 - number)]
+    rows = pages.bars(pages.groups(risks))
+    assert len(rows) == pages.CHART_ROWS
+    assert (rows[0].category, rows[0].number) == ("kind 0", 40)
+    assert (rows[-1].category, sum(row.number for row in rows)) == (None, len(risks))
+    assert max(row.percent for row in rows) == 100
+    assert pages.bars([]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [("«ក»", "km"), ("عقد.pdf", "ar"), ("12. plan", ""), ("", ""), ("…", ""), ("สัญญา", "th"), ("契約", "")],
+)
+def test_a_script_tells_its_language(text: str, tag: str) -> None:
+    assert pages.language(text) == tag
+
+
+def test_our_files_name_no_other_host() -> None:
+    for path in STATIC.glob("*.*"):
+        foreign = re.sub(r"http://www\.w3\.org/\d{4}/svg", "", path.read_text())
+        assert "http" not in foreign.lower().replace("xmlhttprequest", ""), path
