@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 
 from . import accounts, ai_client, cors, db, headers, health, openapi, pages, scans
 from .auth import DatabaseSessions, require_own_origin
-from .errors import ApiError
+from .errors import ApiError, not_found
 from .migrate import DatabaseAway, migrate
 from .passwords import PASSWORDS, Passwords
 from .pool import Pool
@@ -103,8 +103,10 @@ def options(request: web.Request) -> web.Response:
     """Answer which methods a path takes (RFC 9110, section 9.3.7)."""
     resource = request.match_info.route.resource
     if resource is None:
-        raise request.match_info.http_exception or web.HTTPNotFound()
-    methods = sorted({route.method for route in resource})
+        raise not_found("There is nothing at this address.")
+    # a path may be registered in several places
+    same = [other for other in request.app.router.resources() if other.canonical == resource.canonical]
+    methods = sorted({route.method for other in same for route in other})
     return web.Response(status=204, headers={hdrs.ALLOW: ",".join(methods)})
 
 

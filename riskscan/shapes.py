@@ -150,7 +150,7 @@ class Confirmation(msgspec.Struct, frozen=True):
 class ScanText(msgspec.Struct, frozen=True):
     """A text to scan."""
 
-    text: str
+    text: Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
     force_llm: bool = False
 
 

@@ -77,6 +77,8 @@ async def test_options_that_are_no_preflight_name_the_methods(
 ) -> None:
     reply = await anyone.request("OPTIONS", "/api/scans", headers=headers)
     assert (reply.status, reply.headers["Allow"]) == (204, "GET,HEAD,OPTIONS")
+    one = await anyone.request("OPTIONS", "/api/scans/x", headers=headers)
+    assert one.headers["Allow"] == "DELETE,GET,HEAD,OPTIONS"
     assert (await anyone.request("OPTIONS", "/api/nope", headers=headers)).status == 404
 
 
