@@ -39,14 +39,10 @@ def migrate(database_url: str) -> int:
     else:
         url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
         url += f"&connect_timeout={CONNECT_SECONDS}"
-    with locked(database_url):
-        backend = yoyo.get_backend(url)
-        try:
-            backend.break_lock()  # a killed process leaves its row; ours is the lock that counts
-            missing = backend.to_apply(yoyo.read_migrations(str(FOLDER)))
-            backend.apply_migrations(missing)
-        finally:
-            backend.connection.close()
+    with locked(database_url), yoyo.get_backend(url) as backend:
+        backend.break_lock()  # a killed process leaves its row; ours is the lock that counts
+        missing = backend.to_apply(yoyo.read_migrations(str(FOLDER)))
+        backend.apply_migrations(missing)
     for migration in missing:
         log.info("applied migration %s", migration.id)
     return len(missing)
