@@ -1,6 +1,7 @@
 """The HTTP face of the service: POST /scan and GET /."""
 
 import asyncio
+import heapq
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,19 +12,22 @@ from aiohttp import web
 
 from riskscan import __version__
 from riskscan.ai_service.errors import ServiceError, unreadable
-from riskscan.ai_service.forms import ScanForm, read_form
+from riskscan.ai_service.forms import Memory, ScanForm, read_form
 from riskscan.ai_service.llm import Llm, LlmError
 from riskscan.ai_service.processes import Readers, Scorers, scorers
 from riskscan.ai_service.settings import SETTINGS, Settings
 
 SCORERS = web.AppKey("SCORERS", Scorers)
 LLM: web.AppKey[Llm | None] = web.AppKey("LLM")
+MEMORY = web.AppKey("MEMORY", Memory)
 READERS = web.AppKey("READERS", Readers)
 BATCH = 40
 # a longer text is split in a process of its own, like a file, so that it holds up nobody
 LONG_TEXT = 20_000
 SCAN_SECONDS = 57
 SPARE_SECONDS = 8
+# more than are answered, since near-duplicates go
+MOST_FOUND = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +35,18 @@ log = logging.getLogger(__name__)
 async def scan(request: web.Request) -> web.Response:
     """Find the risks in a document, a text, or both."""
     started = time.monotonic()
-    form = await read_form(request, request.app[SETTINGS].max_upload_bytes)
-    try:
-        async with asyncio.timeout(SCAN_SECONDS):
-            units = await read_units(request.app, form)
-            left = SCAN_SECONDS - (time.monotonic() - started)
-            source, data = await analyse(request.app, units, form.force_llm, left)
-    except TimeoutError:
-        raise ServiceError(
-            503, "overloaded", "The service is too busy to finish this scan in time."
-        ) from None
+    app = request.app
+    with app[MEMORY].hold() as take:
+        form = await read_form(request, app[SETTINGS].max_upload_bytes, take)
+        try:
+            async with asyncio.timeout(SCAN_SECONDS):
+                units = await read_units(app, form)
+                left = SCAN_SECONDS - (time.monotonic() - started)
+                source, data = await analyse(app, units, form.force_llm, left)
+        except TimeoutError:
+            raise ServiceError(
+                503, "overloaded", "The service is too busy to finish this scan in time."
+            ) from None
     milliseconds = (time.monotonic() - started) * 1000
     log.info("scan: %d sentences, %d findings (%s), %.0f ms", len(units), len(data), source, milliseconds)
     return web.json_response({"data": data, "source": source})
@@ -89,6 +95,7 @@ async def score(pool: Scorers, units: list[Any]) -> list[dict[str, str]]:
     for start in range(0, len(units), BATCH):
         for item in await pool.ask("score", units[start : start + BATCH]):
             found.append([start + item[0], *item[1:]])
+    found = heapq.nlargest(MOST_FOUND, found, key=lambda item: float(item[-1]))
     return list(await pool.ask("finish", found)) if found else []
 
 
@@ -157,6 +164,7 @@ def create_app(settings: Settings | None = None) -> web.Application:
     # bodies are counted as they stream in, by forms.py
     app = web.Application(middlewares=[errors])
     app[SETTINGS] = settings or Settings()
+    app[MEMORY] = Memory()
     app.cleanup_ctx.extend((processes, language_model))
     app.add_routes([web.post("/scan", scan), web.get("/", about)])
     return app

@@ -1,6 +1,8 @@
 """The multipart form of POST /scan."""
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -15,6 +17,34 @@ BODY_SECONDS = 60
 OVERHEAD = 64 * 1024
 
 
+class Memory:
+    """Counts the bytes of uploads that are held at once, and refuses what there is no room for."""
+
+    MOST = 256 * 1024 * 1024
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[Callable[[int], None]]:
+        """Give a function that takes bytes or raises ServiceError 503; they are free again at the end."""
+        mine = 0
+
+        def take(size: int) -> None:
+            nonlocal mine
+            if self._held + size > self.MOST:
+                raise ServiceError(
+                    503, "overloaded", "Too many documents are being read; try again in a moment."
+                )
+            self._held += size
+            mine += size
+
+        try:
+            yield take
+        finally:
+            self._held -= mine
+
+
 @dataclass
 class ScanForm:
     """What was sent: a document, a text, or both."""
@@ -25,8 +55,8 @@ class ScanForm:
     force_llm: bool = False
 
 
-async def read_form(request: web.Request, max_bytes: int) -> ScanForm:
-    """Read the form as it arrives; raises ServiceError 400, 408, 413, 415 or 422."""
+async def read_form(request: web.Request, max_bytes: int, take: Callable[[int], None]) -> ScanForm:
+    """Read the form as it arrives, taking its bytes; raises ServiceError 400, 408, 413, 415, 422, 503."""
     content_type, options = parse_options_header(request.headers.get("Content-Type", ""))
     if content_type != "multipart/form-data" or not options.get("boundary"):
         raise ServiceError(
@@ -36,7 +66,7 @@ async def read_form(request: web.Request, max_bytes: int) -> ScanForm:
         raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            parts = await _parts(request, options["boundary"], max_bytes)
+            parts = await _parts(request, options["boundary"], max_bytes, take)
     except TimeoutError:
         raise ServiceError(
             408, "request_timeout", f"The upload took longer than {BODY_SECONDS} seconds."
@@ -47,7 +77,7 @@ async def read_form(request: web.Request, max_bytes: int) -> ScanForm:
 
 
 async def _parts(
-    request: web.Request, boundary: str, max_bytes: int
+    request: web.Request, boundary: str, max_bytes: int, take: Callable[[int], None]
 ) -> list[tuple[MultipartSegment, bytearray]]:
     parts: list[tuple[MultipartSegment, bytearray]] = []
     received = 0
@@ -55,6 +85,7 @@ async def _parts(
     with PushMultipartParser(boundary, max_segment_count=32) as parser:
         async for chunk in request.content.iter_any():
             received += len(chunk)
+            take(len(chunk))
             if received > max_bytes + OVERHEAD:
                 raise _too_large(max_bytes)
             for event in parser.parse(chunk):

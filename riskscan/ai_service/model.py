@@ -69,7 +69,7 @@ def features(sentence: str) -> Features:
     return found
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=16_384)
 def _word(token: str) -> tuple[str, tuple[str, ...]]:
     """Return the token as n-grams see it, and its tags."""
     lower = token.lower()
@@ -114,10 +114,12 @@ def _khmer_words(run: str) -> list[str]:
     return words
 
 
-@lru_cache(maxsize=20_000)
+# small, because a word without spaces has many pieces
+@lru_cache(maxsize=4_096)
 def _pieces(word: str) -> tuple[str, ...]:
     """Return the parts of a word that let an unknown one resemble known ones."""
     if KHMER.match(word):
+        word = word[:24]
         return tuple("k:" + word[i : i + n] for n in (3, 4, 6) for i in range(len(word) - n + 1))
     if len(word) < 5:
         return ()

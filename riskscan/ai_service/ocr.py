@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from PIL import Image, ImageSequence
+from PIL import Image, ImageOps, ImageSequence
 
 from riskscan.ai_service.errors import unreadable
 
-MAX_PIXELS = 60_000_000
+MAX_PIXELS = 40_000_000
 MAX_PAGES = 10
 SECONDS = 40
 # Tesseract was trained on about this height of an A4 page
@@ -31,7 +31,7 @@ def image(data: bytes) -> Iterator[tuple[str, list[str]]]:
         picture = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "BMP", "TIFF"))
         if picture.width * picture.height > MAX_PIXELS:
             raise unreadable(
-                f"The picture has {picture.width} × {picture.height} pixels; at most 60 million can be read."
+                f"The picture has {picture.width} × {picture.height} pixels; at most 40 million can be read."
             )
         deadline = time.monotonic() + SECONDS
         texts = [
@@ -66,6 +66,8 @@ def _require_tesseract() -> None:
 
 
 def _readable(picture: Image.Image) -> Image.Image:
+    # phones store a photograph as the sensor saw it, with a note on how to turn it
+    picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("RGBA", "LA", "P"):
         ground = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(ground, picture.convert("RGBA"))

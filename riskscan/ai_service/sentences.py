@@ -55,6 +55,7 @@ CALM_COLUMN = re.compile(
     r"|វិធានការ|អ្នកទទួលខុសត្រូវ|ស្ថានភាព|ដំណោះស្រាយ",
     re.I,
 )
+REGISTER_COLUMN = re.compile(r"\b(risks?|issues?|threats?|concerns?|problems?)\b|ហានិភ័យ", re.I)
 STATUS_COLUMN = re.compile(r"\b(status|state)\b|ស្ថានភាព", re.I)
 OVER = re.compile(
     r"^\W*(closed|done|completed?|resolved|solved|fixed|retired|expired|mitigated|cancelled|rejected|បានបិទ|បិទ|ចប់|បានដោះស្រាយ)",
@@ -161,14 +162,11 @@ def _row(head: list[str], cells: list[str], place: str) -> Iterator[Unit]:
     names = [*head[: len(cells)], *[""] * (len(cells) - len(head))]
     if any(STATUS_COLUMN.search(name) and OVER.search(cell) for name, cell in zip(names, cells, strict=True)):
         return
+    register = any(REGISTER_COLUMN.search(name) for name in head)
     for name, cell in zip(names, cells, strict=True):
-        calm, risky = CALM_COLUMN.search(name), RISK_COLUMN.search(name)
-        if calm and not risky:
+        risky = RISK_COLUMN.search(name)
+        if CALM_COLUMN.search(name) and not risky:
             continue
-        register = any(
-            re.search(r"\b(risks?|issues?|threats?|concerns?|problems?)\b|ហានិភ័យ", other, re.I)
-            for other in names
-        )
         here = place or ("risks" if risky and register else "")
         for line in cell.splitlines():
             for sentence in split(BULLET.sub("", line.strip())):
@@ -199,7 +197,10 @@ def _structured(blocks: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, 
 def _cut(line: str) -> str:
     """Take bullets and clause numbers off the front."""
     line = line.strip()
-    while (shorter := NUMBER.sub("", BULLET.sub("", line))) != line and shorter:
+    for _ in range(3):
+        shorter = NUMBER.sub("", BULLET.sub("", line, count=1), count=1)
+        if not shorter or shorter == line:
+            break
         line = shorter
     return line
 
@@ -209,6 +210,7 @@ def _paragraphs(text: str) -> Iterator[tuple[str, list[str]]]:
     # pdfium's mark for a hyphen at a line's end
     text = re.sub(r"(?<=\w)[\ufffe\x02\xad]\r?\n?", "", text).replace("\u200b", "").replace("\xad", "")
     lines = [line.strip() for line in text.splitlines()]
+    following = _next_lines(lines)
     pending: list[str] = []
     pending_kind = "para"
     fenced = False
@@ -238,7 +240,7 @@ def _paragraphs(text: str) -> Iterator[tuple[str, list[str]]]:
                 yield from flush()
                 yield "row", cells
                 continue
-        level = _heading_level(lines, number, bool(pending))
+        level = _heading_level(lines, number, following[number], bool(pending))
         if level:
             yield from flush()
             yield "heading", [_cut(line.lstrip("# ").rstrip("# :*").strip("*_")), str(level)]
@@ -279,7 +281,15 @@ def _continues(before: str, line: str) -> bool:
     )
 
 
-def _heading_level(lines: list[str], number: int, joined: bool) -> int:
+def _next_lines(lines: list[str]) -> list[str]:
+    """Return for each line the next one that is not empty."""
+    result = [""] * len(lines)
+    for number in range(len(lines) - 2, -1, -1):
+        result[number] = lines[number + 1] or result[number + 1]
+    return result
+
+
+def _heading_level(lines: list[str], number: int, next_line: str, joined: bool) -> int:
     """Return the level of a heading (1 is the highest), or 0 for a line that is none."""
     line = lines[number]
     if line.startswith("#"):
@@ -307,7 +317,6 @@ def _heading_level(lines: list[str], number: int, joined: bool) -> int:
     if bare.endswith((":", "៖")):
         return PLAIN if len(words) <= 6 else 0
     before = lines[number - 1] if number else ""
-    next_line = next((other for other in lines[number + 1 :] if other), "")
     if joined or not next_line or (before and not NUMBER.match(line)):
         return 0
     if NUMBER.match(line):
@@ -338,23 +347,26 @@ def split(text: str) -> Iterator[str]:
     text = " ".join(text.split())
     start = 0
     for gap in BREAK.finditer(text):
-        piece = text[start : gap.end()].strip()
-        if ABBREVIATION.search(piece):
+        if ABBREVIATION.search(text[max(start, gap.start() - 12) : gap.start()]):
             continue
-        yield from _shortened(piece)
+        yield from _shortened(text[start : gap.end()].strip())
         start = gap.end()
     yield from _shortened(text[start:].strip())
 
 
 def _shortened(sentence: str) -> Iterator[str]:
-    while len(sentence) > MAX_UNIT:
-        cut = max(sentence.rfind(mark, 80, MAX_UNIT) for mark in ("; ", "៖ ", "— "))
+    start = 0
+    while len(sentence) - start > MAX_UNIT:
+        least, most = start + 80, start + MAX_UNIT
+        cut = max(sentence.rfind(mark, least, most) for mark in ("; ", "៖ ", "— "))
         if cut < 0:
-            cut = max(sentence.rfind(", ", 80, MAX_UNIT), sentence.rfind(" ", 80, MAX_UNIT), 0) or MAX_UNIT
-        yield sentence[: cut + 1].strip()
-        sentence = sentence[cut + 1 :].strip()
-    if sentence:
-        yield sentence
+            cut = max(sentence.rfind(mark, least, most) for mark in (", ", " "))
+        if cut < 0:
+            cut = most - 1
+        yield sentence[start : cut + 1].strip()
+        start = cut + 1
+    if rest := sentence[start:].strip():
+        yield rest
 
 
 def _is_scorable(sentence: str) -> bool:

@@ -15,8 +15,8 @@ from riskscan.ai_service.errors import ServiceError, unreadable
 
 Block = tuple[str, list[str]]
 
-# about 1,000 full pages; more would not be scored within the minute a client waits
-MAX_CHARS = 3_000_000
+# about 700 full pages; more would not be scored within the minute a client waits
+MAX_CHARS = 2_000_000
 MAX_PAGES = 2_000
 MAX_UNPACKED = 150 * 1024 * 1024
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

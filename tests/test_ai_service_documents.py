@@ -1,0 +1,215 @@
+"""Documents that are scanned, and documents made to do harm: each is bounded, and the service lives."""
+
+import io
+import os
+import shutil
+import struct
+import zipfile
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import aiohttp
+import docx
+import pytest
+from PIL import Image
+from test_ai_service import SAMPLES, Service, contexts, found, refused, running, scan
+
+needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        yield session
+
+
+def word(document_xml: str | bytes, **more: bytes) -> bytes:
+    """A Word file with this main part."""
+    file = io.BytesIO()
+    empty = io.BytesIO()
+    docx.Document().save(empty)
+    with zipfile.ZipFile(empty) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        for entry in source.infolist():
+            if entry.filename != "word/document.xml":
+                target.writestr(entry, source.read(entry))
+        target.writestr("word/document.xml", document_xml)
+    return file.getvalue()
+
+
+def body(inner: str, before: str = "") -> str:
+    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    return f'<?xml version="1.0"?>{before}<w:document xmlns:w="{space}"><w:body>{inner}</w:body></w:document>'
+
+
+def word_bomb() -> bytes:
+    return word(body(" " * 200_000_000))
+
+
+def laughing_word() -> bytes:
+    entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+    inner = "<w:p><w:r><w:t>&a9;</w:t></w:r></w:p>"
+    return word(body(inner, f'<!DOCTYPE d [<!ENTITY a0 "The pump may fail. ">{entities}]>'))
+
+
+def deep_word() -> bytes:
+    depth = 20_000
+    inner = "<w:tbl><w:tr><w:tc>" * depth + "<w:p/>" + "</w:tc></w:tr></w:tbl>" * depth
+    return word(body(inner))
+
+
+def pdf(objects: list[bytes]) -> bytes:
+    """A PDF of these objects, the first of which is the catalogue."""
+    file = bytearray(b"%PDF-1.7\n")
+    places = []
+    for number, content in enumerate(objects, 1):
+        places.append(len(file))
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    start = len(file)
+    file += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    file += b"".join(b"%010d 00000 n \n" % place for place in places)
+    file += b"trailer <</Size %d /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start)
+    return bytes(file)
+
+
+def pdf_bomb() -> bytes:
+    packer = zlib.compressobj(9)
+    block = b"(x) Tj " * 150_000
+    content = b"".join(packer.compress(block) for _ in range(1000)) + packer.flush()
+    stream = b"<</Length %d /Filter /FlateDecode>>\nstream\n%s\nendstream" % (len(content), content)
+    page = b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R>>"
+    return pdf([b"<</Type /Catalog /Pages 2 0 R>>", b"<</Type /Pages /Kids [3 0 R] /Count 1>>", page, stream])
+
+
+def many_pages() -> bytes:
+    kids = b" ".join(b"%d 0 R" % number for number in range(3, 10_003))
+    page = b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 9 9]>>"
+    return pdf(
+        [
+            b"<</Type /Catalog /Pages 2 0 R>>",
+            b"<</Type /Pages /Kids [%s] /Count 10000>>" % kids,
+            *[page] * 10_000,
+        ]
+    )
+
+
+def self_reference() -> bytes:
+    return pdf(
+        [b"<</Type /Catalog /Pages 2 0 R>>", b"<</Type /Pages /Parent 2 0 R /Kids [2 0 R 2 0 R] /Count 4>>"]
+    )
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def huge_picture() -> bytes:
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(5001) * 40_000, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def endless_tiff() -> bytes:
+    """A TIFF whose only directory says that it is followed by itself."""
+    file = io.BytesIO()
+    Image.new("1", (8, 8)).save(file, "TIFF")
+    data = bytearray(file.getvalue())
+    start = struct.unpack_from("<I", data, 4)[0]
+    count = struct.unpack_from("<H", data, start)[0]
+    struct.pack_into("<I", data, start + 2 + 12 * count, start)
+    return bytes(data)
+
+
+def endless_sentence() -> bytes:
+    return b"no " * 1_500_000
+
+
+def one_wide_row() -> bytes:
+    return b"," * 3_000_000 + b"a"
+
+
+HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "a Word bomb": ("a.docx", word_bomb),
+    "entities": ("a.docx", laughing_word),
+    "a deep Word file": ("a.docx", deep_word),
+    "a PDF bomb": ("a.pdf", pdf_bomb),
+    "10,000 pages": ("a.pdf", many_pages),
+    "pages of themselves": ("a.pdf", self_reference),
+    "a huge picture": ("a.png", huge_picture),
+    "an endless TIFF": ("a.tif", endless_tiff),
+    "too much text": ("a.txt", endless_sentence),
+    "too many cells": ("a.csv", one_wide_row),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+async def test_hostile_documents_are_refused_and_the_service_lives(
+    http: aiohttp.ClientSession, service: Service, kind: str
+) -> None:
+    name, make = HOSTILE[kind]
+    await refused(http, service, 422, (name, make()))
+    status, answer = await scan(http, service, text="The pump leaks badly and may fail.")
+    assert (status, len(answer["data"])) == (200, 1)
+    assert service.process.poll() is None
+
+
+async def test_tracked_changes_and_nested_tables_are_read_once(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    def run(text: str) -> str:
+        return f"<w:r><w:t>{text}</w:t></w:r>"
+
+    leak = run("The pump leaks badly and may fail.")
+    unpaid = run("The second instalment has not been paid.")
+    inner = (
+        f"<w:p>{run('The supplier ')}<w:del><w:r><w:delText>always pays</w:delText></w:r></w:del>"
+        f"<w:ins>{run('may cancel the order without notice.')}</w:ins></w:p>"
+        f"<w:tbl><w:tr><w:tc><w:tbl><w:tr><w:tc><w:p>{leak}</w:p></w:tc></w:tr></w:tbl><w:p/></w:tc></w:tr></w:tbl>"
+        f"<w:sdt><w:sdtContent><w:p>{unpaid}</w:p></w:sdtContent></w:sdt>"
+    )
+    _, answer = await scan(http, service, ("a.docx", word(body(inner))))
+    assert contexts(answer["data"]) == [
+        "The supplier may cancel the order without notice.",
+        "The pump leaks badly and may fail.",
+        "The second instalment has not been paid.",
+    ]
+
+
+@needs_tesseract
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("scan.png", "The retaining wall is cracked and may collapse."),
+        ("khmer_scan.tif", "ការសាងសង់យឺតជាងផែនការពីរខែ។"),
+        ("khmer_scan.pdf", "ថវិកាគម្រោងមិនគ្រប់គ្រាន់សម្រាប់ដំណាក់កាលទីពីរទេ។"),
+    ],
+)
+async def test_pictures_and_scanned_pages_are_read(
+    http: aiohttp.ClientSession, service: Service, name: str, line: str
+) -> None:
+    assert line in contexts(await found(http, service, SAMPLES / name))
+
+
+@needs_tesseract
+async def test_a_picture_or_page_without_text_is_refused_in_words(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    white = io.BytesIO()
+    Image.new("L", (300, 200), "white").save(white, "PNG")
+    assert "No text" in await refused(http, service, 422, ("white.png", white.getvalue()))
+    await refused(http, service, 422, SAMPLES / "blank.pdf")
+    cut = (SAMPLES / "scan.png").read_bytes()[:900]
+    assert "damaged" in await refused(http, service, 422, ("cut.png", cut))
+
+
+async def test_without_tesseract_a_picture_is_refused_and_says_what_to_install(
+    http: aiohttp.ClientSession, tmp_path: object
+) -> None:
+    with running(PATH=f"{tmp_path}{os.sep}nothing") as bare:
+        for name in ("scan.png", "khmer_scan.pdf"):
+            assert "tesseract-ocr-khm" in await refused(http, bare, 422, SAMPLES / name)
