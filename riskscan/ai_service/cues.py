@@ -25,6 +25,27 @@ FORMS = {
         doubt uncertainty complication trouble nuisance confusion chaos crisis emergency disaster catastrophe earthquake
         typhoon storm drought landslide epidemic pandemic outbreak unrest war embargo tariff escalation spike surge
         rumour scandal bribery corruption misconduct harassment absenteeism no-show dropout churn idle queue
+        stick seep peel buckle bend snap splinter slide topple sag tilt warp blister burn scorch melt
+        explode ignite electrocute poison pollute contaminate spill drip clog silt erode undercut scour seize jam
+        reboot overcharge undercharge mismatch miscalculate misjudge underestimate overestimate overlook
+        neglect ignore forget postpone stagnate falter dwindle crumble sour strain fray quarrel feud bicker split
+        desert defect emigrate poach sabotage vandalise vandalize loot smuggle forge falsify plagiarise plagiarize
+        infringe trespass encroach squat intimidate bully assault discriminate abuse exploit coerce
+        blackmail extort embezzle launder evade hide conceal withhold dodge drag stall dither hesitate waver backtrack
+        renege repudiate rescind annul invalidate void overrule veto ban prohibit outlaw bar exclude blacklist
+        discontinue deprecate decommission retire sunset withdraw recall obsolete phase-out scrap shelve mothball
+        disconnect unplug starve deprive exhaust deplete drain consume overdraw overspend bleed haemorrhage
+        inquiry investigation probe allegation accusation summons subpoena lien encumbrance foreclosure eviction
+        repossession liquidation receivership layoff redundancy walkout lockout stoppage standstill gridlock
+        deadlock stalemate impasse hole glitch hiccup malfunction breakdown blackout brownout surge spike throttle
+        timeout deadlock leakage seepage subsidence landslip sinkhole avalanche blizzard hurricane cyclone tsunami
+        wildfire heatwave frost hail lightning swarm pest locust vermin rat mosquito disease infection virus malware
+        ransomware phishing spyware hack hacker intruder burglar thief vandal plague cholera malaria dengue flu covid
+        exodus brain-drain poverty hunger famine unrest riot coup insurgency landmine shelling sanction
+        clash collide contradict diverge disagree mistrust alienate antagonise antagonize offend upset frustrate
+        disappoint deter discourage demotivate dissuade lapse moult wither rot decay mould mildew infest rust corrode
+        lag trail underperform underdeliver undercut undersell undercapitalise overpay overheat overcrowd overfish
+        disqualify revoke suspend fine penalise penalize sanction prosecute indict convict sentence jail
         """,
     "EXPOSE": """
         indemnify indemnity forfeit forfeiture waive waiver disclaim disclaimer penalise penalize surcharge clawback
@@ -54,10 +75,25 @@ FORMS = {
         complicated impossible doubtful questionable disputed contested controversial unpopular political sensitive
         stale inexperienced untrained unqualified careless sick ill insolvent bankrupt idle redundant single-threaded
         manual ad-hoc undocumented unsupported unpatched unencrypted unprotected exposed vulnerable dependent
+        sluggish patchy shaky rickety ramshackle dilapidated derelict rotten mouldy leaning sagging crooked blocked
+        clogged jammed stuck stranded paralysed crippled chaotic haphazard sloppy careless negligent reckless lax
+        loose lenient improvised makeshift provisional temporary interim stopgap overdue belated hasty rushed
+        hurried premature frantic overstretched overcrowded overfull overbooked oversubscribed full congested
+        saturated depleted empty dry arid flooded waterlogged soaked rusted corroded worn threadbare ageing aging
+        antiquated archaic primitive legacy discontinued deprecated scarce insufficiently poorly badly barely hardly
+        rarely seldom sporadic erratic intermittent irregular uneven unequal lopsided biased partial fragmentary
+        sketchy superficial rudimentary flimsy fragile delicate precarious perilous risky unsafe slippery icy toxic
+        polluted contaminated infected sick ill injured wounded traumatised demoralised demotivated frustrated weary
+        disillusioned indifferent apathetic uninterested unwilling disloyal corrupt dishonest fraudulent forged fake
+        counterfeit illicit unlicensed uncertified unregistered non-compliant noncompliant dubious murky opaque
+        contradictory conflicting confusing confused misleading deceptive hidden undisclosed unilateral exclusive
+        irretrievable indefinite open-ended unfunded underfunded uneconomic unprofitable loss-making indebted broke
+        unaffordable exorbitant excessive punishing crushing staggering alarming worrying troubling dire bleak grim
+        gloomy pessimistic hopeless doomed unfavourable unfavorable adverse detrimental
         """,
     "UP": "rise increase climb soar double triple grow jump escalate raise rocket surge mount swell",
     "DOWN": "fall drop decline decrease shrink fade dwindle diminish reduce lower plunge sink ebb halve lessen cut",
-    "DEP": "depend rely hinge rest_on assume presuppose presume bank_on await",
+    "DEP": "depend rely hinge assume presuppose presume await",
     "LEAVE": "leave resign retire depart quit emigrate poach dismiss relocate",
     "MGMT": """
         register log matrix workshop appetite owner methodology framework scale scoring likelihood probability

@@ -47,6 +47,11 @@ MONTHS = frozenset(
     ]
 )
 WINDOW = 6
+# word meanings in so many numbers each, made by training/vectors.py from GloVe 6B (public domain)
+VECTORS = Path(__file__).parent / "vectors.bin"
+DIRECTIONS = 24
+# brings the mean of a sentence's word vectors to the size of the other features
+MEANING = 0.04
 
 Features = dict[str, float]
 
@@ -61,6 +66,8 @@ def features(sentence: str) -> Features:
     for name, pattern in PHRASE_PATTERNS:
         if pattern.search(text):
             found["p:" + name] = 1.0
+    _add_meaning(found, tokens)
+    _add_stance(found)
     found["len:" + str(min(len(tokens) // 4, 8))] = 1.0
     if text[-1:] not in ".!?។៕":
         found["open-end"] = 1.0
@@ -151,6 +158,49 @@ def _add_tags(found: Features, tags: list[tuple[int, str]]) -> None:
                 break
             if other_position > position and other.isupper():
                 found[f"t:{tag}>{other}"] = 1.0
+
+
+@cache
+def _vectors() -> tuple[dict[str, int], memoryview]:
+    data = VECTORS.read_bytes()
+    end = data.index(b"\n")
+    return {word: i for i, word in enumerate(data[:end].decode().split())}, memoryview(data)[end + 1 :].cast("b")
+
+
+def _add_meaning(found: Features, tokens: list[str]) -> None:
+    """Add the mean of the words' vectors, the frequent words counting less."""
+    numbers, vectors = _vectors()
+    total = [0.0] * DIRECTIONS
+    weight = 0.0
+    for token in tokens:
+        number = numbers.get(token.removesuffix("'s"))
+        if number is None:
+            continue
+        share = (number + 100) / (number + 250)
+        weight += share
+        start = number * DIRECTIONS
+        for i, value in enumerate(vectors[start : start + DIRECTIONS]):
+            total[i] += share * value
+    if weight:
+        size = MEANING / math.sqrt(weight * weight + 1)
+        for i, value in enumerate(total):
+            found[f"v:{i}"] = value * size
+
+
+TROUBLE = ("t:HARM", "t:BAD", "t:EXPOSE", "t:DOUBT", "t:LEAVE", "p:unlawful", "p:penalty", "p:discretion", "p:liable")
+EASE = ("t:DONE", "t:GOOD", "t:CTRL", "p:denial", "p:resolved", "p:mgmt_talk", "p:software_err", "p:code", "p:definition")
+LACK = ("t:NEG", "t:STILL", "p:notyet", "p:absent", "p:there_is_no", "p:has_no", "p:without_x", "p:nothing_left")
+
+
+def _add_stance(found: Features) -> None:
+    """Add what the cues say together: trouble or lack that nothing in the sentence eases, or none at all."""
+    trouble = any(name in found for name in TROUBLE)
+    lack = any(name in found for name in LACK)
+    ease = any(name in found for name in EASE)
+    found[f"c:{trouble:d}{lack:d}{ease:d}"] = 1.0
+    for name in ("t:MODAL", "t:COND", "t:PAST", "t:NOW", "t:OBLIG", "t:WILL", "t:PARTY"):
+        if name in found:
+            found[f"c:{trouble:d}{lack:d}{ease:d}{name}"] = 1.0
 
 
 class Model:
