@@ -20,7 +20,17 @@ WORDS = 13_000
 # the most frequent tokens are grammar, which the cues know better
 FIRST = 100
 STEP = 160
-ENDINGS = (("s", ""), ("es", ""), ("ies", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"), ("er", ""), ("ied", "y"))
+ENDINGS = (
+    ("s", ""),
+    ("es", ""),
+    ("ies", "y"),
+    ("ed", ""),
+    ("ed", "e"),
+    ("ing", ""),
+    ("ing", "e"),
+    ("er", ""),
+    ("ied", "y"),
+)
 
 
 def lemmas(folder: Path) -> set[str]:
@@ -53,7 +63,9 @@ def main() -> None:
     kept = [
         (number, token)
         for number, token in enumerate(tokens[:60_000])
-        if number >= FIRST and re.fullmatch(r"[a-z]{3,}", token) and any(base in known for base in bases(token))
+        if number >= FIRST
+        and re.fullmatch(r"[a-z]{3,}", token)
+        and any(base in known for base in bases(token))
     ][:WORDS]
     numbers = [number for number, _ in kept]
     rounded = np.clip(np.round((vectors[numbers] - mean) @ directions.T * STEP), -127, 127).astype(np.int8)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from riskscan.ai_service.model import CATEGORIES, KHMER, Features, features, model
+from riskscan.ai_service.model import CATEGORIES, KHMER, Features, features, has_trouble, model
 from riskscan.ai_service.sentences import Unit
 
 MAX_FINDINGS = 200
@@ -14,8 +14,6 @@ MAX_WORDS = 12
 MAX_KHMER = 60
 # log odds: what the headings above a unit are worth
 PLACES = {"risks": 1.0, "calm": -1.0, "closed": -4.0, "": 0.0}
-# both halves of a sentence must be this sure to be risks, and of different categories
-HALF = 0.0
 
 
 class Finding(NamedTuple):
@@ -93,31 +91,30 @@ def checked(position: int, risk: str, category: str, context: str) -> Finding:
 
 # -- two risks in a sentence -----------------------------------------------------------------------
 
-JOINT = re.compile(r"(?:,? and (?:also |the |that )?|; (?:and |also )?|,? while |, as well as |,? but also )")
-# a half that goes on with the first one's subject is the same risk's consequence
-SAME_SUBJECT = re.compile(
-    r"(?:may|might|could|can|will|would|shall|is|are|was|were|has|have|had|does|do|not|never|then|therefore|so|it|they|this|its|their|these)\b",
+JOINT = re.compile(r"(?:,? and (?:also |the |a |an )?| as well as (?:the |a |an )?|, | & )")
+# without one of these the second half names a thing; with one it goes on with the sentence
+VERB = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|will|would|shall|should|may|might|can|could|must|not|n't"
+    r"|that|which|who|to|it|they|this)\b",
     re.I,
 )
+MAX_HALF = 5
 
 
 def _halves(text: str) -> list[tuple[str, str]]:
-    """Cut a sentence that names two separate risks; return each with its category, or nothing."""
+    """Cut a sentence that names two separate risks side by side; return each with its category, or nothing."""
     for joint in JOINT.finditer(text):
-        halves = text[: joint.start()], text[joint.end() :]
-        if (
-            min(len(half.split()) for half in halves) < 2
-            or max(len(half.split()) for half in halves) > MAX_WORDS
-        ):
+        first, second = text[: joint.start()], text[joint.end() :]
+        if VERB.search(second) or not 2 <= len(second.split()) <= MAX_HALF:
             continue
-        if SAME_SUBJECT.match(halves[1]):
+        if not 2 <= len(first.split()) <= MAX_WORDS:
             continue
-        its = [features(half) for half in halves]
-        if min(model().risk(one) for one in its) - model().threshold < HALF:
+        its = features(first), features(second)
+        if not all(has_trouble(one) and model().risk(one) > model().threshold for one in its):
             continue
         names = [_category(one) for one in its]
         if names[0] != names[1]:
-            return list(zip(halves, names, strict=True))
+            return [(first, names[0]), (second, names[1])]
     return []
 
 
@@ -127,6 +124,7 @@ OPENING = re.compile(
     r"^(?:(?:however|moreover|furthermore|in addition|also|unfortunately|note that|please note that|currently|at present"
     r"|as a result|therefore|finally|firstly|secondly|we (?:are concerned|fear|worry|believe|note|expect) that"
     r"|there is (?:a|some) (?:serious |real |significant |high |considerable )?(?:risk|danger|concern|possibility) that"
+    r"|[a-z]+ (?:said|says|reported|reports|pointed out|noted|notes|added|warned|warns|mentioned|explained) that"
     r"|it is (?:possible|likely|feared) that|(?:the|a) (?:main |key |biggest )?(?:risk|concern|problem|issue) is that"
     r"|risk|issue|concern|problem|threat|red|amber|blocker|blocked|warning)[,:]?\s*[-–]?\s+)+",
     re.I,
@@ -134,6 +132,11 @@ OPENING = re.compile(
 CLAUSE = re.compile(
     r"\s*(?:[;:—–]|, |\s\(|\)|\s-\s)\s*|\s+(?=(?:because|since|although|though|whereas|which|unless|until|while|so that|but|if)\b)"
 )
+SUBORDINATE = re.compile(
+    r"(?:if|unless|until|because|since|although|though|whereas|which|while|so that|that|when|where|who|whose|or|nor)\b",
+    re.I,
+)
+JOINED = re.compile(r"^(?:and|but|or|so|yet) ", re.I)
 WEAK_END = re.compile(
     r"(?:\s+(?:the|a|an|of|to|in|on|at|by|for|from|with|and|or|but|that|which|its|their|his|her|our|any|all|is|are|be|as|if"
     r"|than|into|under|upon|this|these|not|no|has|have|may|will|shall|can))+$",
@@ -160,24 +163,21 @@ def _khmer_name(text: str) -> str:
 
 
 def _best(gaps: re.Pattern[str], text: str, fits: Callable[[str], bool]) -> str:
-    """Return the run of clauses that fits and that the model finds riskiest."""
+    """Return the run of clauses that fits and that the model finds riskiest, main clauses first."""
     starts = [0, *(gap.end() for gap in gaps.finditer(text))]
     ends = [*(gap.start() for gap in gaps.finditer(text)), len(text)]
-    pieces = [
-        text[start:end]
-        for i, start in enumerate(starts)
-        for end in ends[i:]
-        if len(text[start:end].split()) >= 3 or KHMER.search(text)
-    ]
-    fitting = [piece for piece in pieces if fits(piece)]
-    if not fitting:
-        return ""
-    scores = {piece: model().risk(features(piece)) + 0.05 * len(piece.split()) for piece in fitting}
-    return max(fitting, key=lambda piece: scores[piece])
+    scores: dict[str, float] = {}
+    for i, start in enumerate(starts):
+        for end in ends[i:]:
+            piece = text[start:end]
+            if (len(piece.split()) >= 3 or KHMER.search(text)) and fits(piece):
+                scores[piece] = model().risk(features(piece)) + 0.1 * len(piece.split())
+                scores[piece] += 0.5 * (start == 0) - 3.0 * bool(SUBORDINATE.match(piece))
+    return max(scores, key=lambda piece: scores[piece], default="")
 
 
 def _tidy(text: str) -> str:
-    words = text.strip(" ,;:—–-").rstrip(".").split()
+    words = JOINED.sub("", text.strip(" ,;:—–-").rstrip(".")).split()
     if len(words) > MAX_WORDS:
         words = WEAK_END.sub("", " ".join(words[:MAX_WORDS])).rstrip(",;:").split()
     name = " ".join(words)

@@ -164,7 +164,9 @@ def _add_tags(found: Features, tags: list[tuple[int, str]]) -> None:
 def _vectors() -> tuple[dict[str, int], memoryview]:
     data = VECTORS.read_bytes()
     end = data.index(b"\n")
-    return {word: i for i, word in enumerate(data[:end].decode().split())}, memoryview(data)[end + 1 :].cast("b")
+    return {word: i for i, word in enumerate(data[:end].decode().split())}, memoryview(data)[end + 1 :].cast(
+        "b"
+    )
 
 
 def _add_meaning(found: Features, tokens: list[str]) -> None:
@@ -187,20 +189,52 @@ def _add_meaning(found: Features, tokens: list[str]) -> None:
             found[f"v:{i}"] = value * size
 
 
-TROUBLE = ("t:HARM", "t:BAD", "t:EXPOSE", "t:DOUBT", "t:LEAVE", "p:unlawful", "p:penalty", "p:discretion", "p:liable")
-EASE = ("t:DONE", "t:GOOD", "t:CTRL", "p:denial", "p:resolved", "p:mgmt_talk", "p:software_err", "p:code", "p:definition")
-LACK = ("t:NEG", "t:STILL", "p:notyet", "p:absent", "p:there_is_no", "p:has_no", "p:without_x", "p:nothing_left")
+TROUBLE = (
+    "t:HARM",
+    "t:BAD",
+    "t:EXPOSE",
+    "t:DOUBT",
+    "t:LEAVE",
+    "p:unlawful",
+    "p:penalty",
+    "p:discretion",
+    "p:liable",
+)
+EASE = (
+    "t:DONE",
+    "t:GOOD",
+    "t:CTRL",
+    "p:denial",
+    "p:resolved",
+    "p:mgmt_talk",
+    "p:software_err",
+    "p:code",
+    "p:definition",
+)
+LACK = (
+    "t:NEG",
+    "t:STILL",
+    "p:notyet",
+    "p:absent",
+    "p:there_is_no",
+    "p:has_no",
+    "p:without_x",
+    "p:nothing_left",
+)
+
+
+def has_trouble(found: Features) -> bool:
+    """Tell whether a sentence's cues speak of trouble or lack at all."""
+    return any(name in found for name in (*TROUBLE, *LACK))
 
 
 def _add_stance(found: Features) -> None:
     """Add what the cues say together: trouble or lack that nothing in the sentence eases, or none at all."""
-    trouble = any(name in found for name in TROUBLE)
-    lack = any(name in found for name in LACK)
-    ease = any(name in found for name in EASE)
-    found[f"c:{trouble:d}{lack:d}{ease:d}"] = 1.0
+    kinds = "".join(str(int(any(name in found for name in names))) for names in (TROUBLE, LACK, EASE))
+    found[f"c:{kinds}"] = 1.0
     for name in ("t:MODAL", "t:COND", "t:PAST", "t:NOW", "t:OBLIG", "t:WILL", "t:PARTY"):
         if name in found:
-            found[f"c:{trouble:d}{lack:d}{ease:d}{name}"] = 1.0
+            found[f"c:{kinds}{name}"] = 1.0
 
 
 class Model:

@@ -347,7 +347,10 @@ def split(text: str) -> Iterator[str]:
     text = " ".join(text.split())
     start = 0
     for gap in BREAK.finditer(text):
-        if ABBREVIATION.search(text[max(start, gap.start() - 12) : gap.start()]):
+        before = text[max(start, gap.start() - 12) : gap.start()]
+        if ABBREVIATION.search(before) or (
+            before.endswith(" no.") and text[gap.end() : gap.end() + 1].isdigit()
+        ):
             continue
         yield from _shortened(text[start : gap.end()].strip())
         start = gap.end()
