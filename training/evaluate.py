@@ -4,6 +4,7 @@ FOLDER holds dev.jsonl (sentences: text, label, category, also, lang) and docs/ 
 NAME.gold.json). Prints each figure for the model and for a list of 70 words.
 """
 
+import contextlib
 import json
 import re
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from riskscan.ai_service import findings, sentences, text
+from riskscan.ai_service.errors import ServiceError
 from riskscan.ai_service.model import CATEGORIES
 
+SAMPLES = Path(__file__).parents[1] / "tests" / "ai_samples"
 Finding = dict[str, str]
 Finder = Callable[[list[sentences.Unit]], list[Finding]]
 
@@ -32,7 +35,8 @@ KEYWORDS = {
 
 def by_model(units: list[sentences.Unit]) -> list[Finding]:
     """Find what the service would answer."""
-    return findings.finish(findings.score(units))
+    found, expected = findings.score(units)
+    return findings.finish(found, expected, len(units))
 
 
 def by_keywords(units: list[sentences.Unit]) -> list[Finding]:
@@ -153,24 +157,36 @@ def _overlap(one: str, other: str) -> float:
     return len(a & b) / max(1, len(a | b))
 
 
+def formats() -> str:
+    """Return which of the sample files can be read here; pictures need Tesseract."""
+    read = set()
+    paths = sorted(SAMPLES.iterdir())
+    for path in paths:
+        with contextlib.suppress(ServiceError):
+            if list(sentences.units(text.blocks(path.name, path.read_bytes()))):
+                read.add(path.suffix)
+    return f"{len(read)} of {len({path.suffix for path in paths})} ({' '.join(sorted(read))})"
+
+
 def main() -> None:
     """Print the table; --show lists what went wrong with the documents."""
-    folder = Path(sys.argv[1])
+    folder, show = Path(sys.argv[1]), "--show" in sys.argv
     lines = [json.loads(line) for line in (folder / "dev.jsonl").read_text("utf-8").splitlines()]
     columns = []
     for find in (by_model, by_keywords):
-        columns.append(
-            of_sentences(lines, find)
-            | of_documents(folder / "docs", find, "--show" in sys.argv and find is by_model)
-        )
-    sample = [sentences.Unit(line["text"], "sentence", "") for line in lines] * 3
-    started = time.process_time()
-    by_model(sample)
-    print(f"{'':42}{'model':>8}{'words':>8}")
+        documents = of_documents(folder / "docs", find, show and find is by_model)
+        columns.append(of_sentences(lines, find) | documents)
+    print(f"{'':44}{'model':>8}{'70 words':>10}")
     for name in columns[0]:
         form = "{:8.1f}" if "per 1,000" in name else "{:8.1%}"
-        print(f"{name:42}" + "".join(form.format(column[name]) for column in columns))
-    print(f"{'milliseconds a sentence':42}{(time.process_time() - started) / len(sample) * 1000:8.2f}")
+        print(f"{name:44}" + "  ".join(form.format(column[name]) for column in columns))
+    passage = "\n\n".join(lines[i % len(lines)]["text"] for i in range(1000))
+    started = time.process_time()
+    by_model(units_of(passage))
+    seconds = time.process_time() - started
+    print(f"{'a document of 1,000 sentences, s of CPU':44}{seconds:8.2f}")
+    print(f"{'milliseconds a sentence':44}{seconds:8.2f}")
+    print(f"{'formats read':44}{formats():>8}")
 
 
 if __name__ == "__main__":

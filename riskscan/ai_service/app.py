@@ -92,11 +92,13 @@ async def analyse(
 async def score(pool: Scorers, units: list[Any]) -> list[dict[str, str]]:
     """Score the units batch by batch and return the findings in document order."""
     found: list[Any] = []
+    expected = 0.0
     for start in range(0, len(units), BATCH):
-        for item in await pool.ask("score", units[start : start + BATCH]):
-            found.append([start + item[0], *item[1:]])
+        batch, of_batch = await pool.ask("score", units[start : start + BATCH])
+        found += [[start + item[0], *item[1:]] for item in batch]
+        expected += of_batch
     found = heapq.nlargest(MOST_FOUND, found, key=lambda item: float(item[-1]))
-    return list(await pool.ask("finish", found)) if found else []
+    return list(await pool.ask("finish", [found, expected, len(units)])) if found else []
 
 
 async def about(request: web.Request) -> web.Response:

@@ -1,6 +1,7 @@
 # ruff: noqa: E501
 """Scored units into findings: the decision, the category, the short name, and what is left out."""
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -9,6 +10,10 @@ from riskscan.ai_service.model import CATEGORIES, KHMER, Features, features, has
 from riskscan.ai_service.sentences import Unit
 
 MAX_FINDINGS = 200
+# from so many units on a text is a document, and says by their sum how much risk is in it
+DOCUMENT = 10
+USUAL_SHARE = 0.31
+MOST_CAUTION = 1.2
 MAX_WORDS = 12
 # Khmer has no spaces between words; this is about twelve of them
 MAX_KHMER = 60
@@ -26,13 +31,15 @@ class Finding(NamedTuple):
     score: float
 
 
-def score(units: list[Unit]) -> list[Finding]:
-    """Return what the model finds in the units."""
+def score(units: list[Unit]) -> tuple[list[Finding], float]:
+    """Return what the model finds in the units, and how many risks it expects in them."""
     found: list[Finding] = []
+    expected = 0.0
     fitted = model()
     for position, unit in enumerate(units):
         its = features(unit.text)
         odds = fitted.risk(its) + PLACES[unit.place] - fitted.threshold
+        expected += 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
         if odds <= 0:
             continue
         halves = _halves(unit.text)
@@ -40,10 +47,29 @@ def score(units: list[Unit]) -> list[Finding]:
             found += [Finding(position, _tidy(half), name, unit.text, odds) for half, name in halves]
         else:
             found.append(Finding(position, short_name(unit.text), _category(its), unit.text, odds))
-    return found
+    return found, expected
 
 
-def finish(found: Iterable[Finding]) -> list[dict[str, str]]:
+def caution(expected: float, count: int) -> float:
+    """Return the log odds that a finding needs in a document where so many risks are expected in all.
+
+    Where nearly every sentence is neutral, a doubtful one is most likely neutral too.
+    """
+    if count < DOCUMENT:
+        return 0.0
+    return max(0.0, min(MOST_CAUTION, (USUAL_SHARE - expected / count) * 10))
+
+
+def finish(found: Iterable[Finding], expected: float, count: int) -> list[dict[str, str]]:
+    """Drop what is too doubtful for this document and return what is left.
+
+    `expected` is the sum that score() returned for its `count` units.
+    """
+    least = caution(expected, count)
+    return distinct(finding for finding in found if finding.score > least)
+
+
+def distinct(found: Iterable[Finding]) -> list[dict[str, str]]:
     """Drop near-duplicates, keep the surest 200 and return them in document order."""
     kept: list[tuple[Finding, frozenset[str]]] = []
     for finding in sorted(found, key=lambda item: -item.score):

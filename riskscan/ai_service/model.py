@@ -185,8 +185,8 @@ def _add_meaning(found: Features, tokens: list[str]) -> None:
             total[i] += share * value
     if weight:
         size = MEANING / math.sqrt(weight * weight + 1)
-        for i, value in enumerate(total):
-            found[f"v:{i}"] = value * size
+        for i, component in enumerate(total):
+            found[f"v:{i}"] = component * size
 
 
 TROUBLE = (

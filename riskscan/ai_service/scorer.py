@@ -17,8 +17,9 @@ def answer(operation: str, argument: Any) -> Any:
     if operation == "score":
         return findings.score([sentences.Unit(*unit) for unit in argument])
     if operation == "check":
-        return findings.finish(findings.checked(*item) for item in argument)
-    return findings.finish([findings.Finding(*item) for item in argument])
+        return findings.distinct(findings.checked(*item) for item in argument)
+    found, expected, count = argument
+    return findings.finish([findings.Finding(*item) for item in found], expected, count)
 
 
 def main() -> None:
