@@ -1,0 +1,144 @@
+"""From text to findings: what is cut into units, what is left out, and what a finding is called."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from riskscan.ai_service import findings, model, sentences
+from riskscan.ai_service.sentences import Unit
+
+
+def units(text: str) -> list[Unit]:
+    return list(sentences.units([("text", [text])]))
+
+
+def texts(text: str) -> list[str]:
+    return [unit.text for unit in units(text)]
+
+
+def found(text: str) -> list[dict[str, str]]:
+    its = units(text)
+    return findings.finish(*findings.score(its), len(its))
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        # wrapped lines are one sentence, paragraphs are not
+        (
+            "The pump was taken out of\nservice in May. It leaks.\n\nTea was served.",
+            ["The pump was taken out of service in May.", "It leaks.", "Tea was served."],
+        ),
+        # bullets and numbers go, abbreviations and decimals stay
+        (
+            "- The fee is 3.5 million.\n* Dr. Lim, Mr. Ou and L. Sok agreed.\n"
+            "2.1 The Lessor pays, cf. Art. 4.\n(a) Goods e.g. timber are dear.",
+            [
+                "The fee is 3.5 million.",
+                "Dr. Lim, Mr. Ou and L. Sok agreed.",
+                "The Lessor pays, cf. Art. 4.",
+                "Goods e.g. timber are dear.",
+            ],
+        ),
+        ("ទឹកឡើង។ ផ្លូវលិច។\n១. ភាគី ក បង់ប្រាក់។", ["ទឹកឡើង។", "ផ្លូវលិច។", "ភាគី ក បង់ប្រាក់។"]),
+        # short lines of a list stand for themselves
+        (
+            "Rising prices of steel\nLate delivery of tiles",
+            ["Rising prices of steel", "Late delivery of tiles"],
+        ),
+        # headings and code are not scored
+        (
+            "RISK ANALYSIS\n\n# All risks\n\n```\nraise an error now\n```\nThe wall is wet.",
+            ["The wall is wet."],
+        ),
+        ("| Risk | Owner |\n| --- | --- |\n| The wall is wet | Ana Lim |", ["The wall is wet"]),
+    ],
+)
+def test_text_is_cut_into_what_a_reader_sees(text: str, pieces: list[str]) -> None:
+    assert texts(text) == pieces
+
+
+def test_headings_say_what_the_lines_below_them_are() -> None:
+    text = (
+        "# Report\n\n## Done\n\n- The wall is dry.\n\n## Risks\n\n### Water\n\n- The wall is wet.\n\n"
+        "## Agenda\n\n- The wall is new.\n\nConcerns\n* The wall is old.\n\nThe wall is red, as it was."
+    )
+    assert [(unit.text, unit.place) for unit in units(text)] == [
+        ("The wall is dry.", "closed"),
+        ("The wall is wet.", "risks"),
+        ("The wall is new.", "calm"),
+        ("The wall is old.", "risks"),
+        ("The wall is red, as it was.", "calm"),
+    ]
+
+
+def test_rows_that_are_closed_and_columns_about_something_else_are_left_out() -> None:
+    rows = [
+        ["No", "Issue", "Mitigation", "Status"],
+        ["1", "The crane may tip over.", "A survey may fail", "Open"],
+        ["2", "The mast may break.", "None", "closed on 3 May"],
+    ]
+    cut = list(sentences.units(("row", row) for row in rows))
+    assert cut == [Unit("The crane may tip over.", "cell", "risks")]
+
+
+def test_a_document_that_is_neutral_throughout_gives_nothing() -> None:
+    lines = [
+        "The choir met on Tuesday.",
+        "Fourteen members were present.",
+        "The accounts were read and approved.",
+        "The hall was painted in May.",
+        "The piano was tuned last week.",
+        "All music has been paid for.",
+        "The summer concert takes place on 4 July.",
+        "Ms Brandt will print the programme.",
+        "The chair thanked the helpers.",
+        "No complaints were received.",
+        "The next meeting is on 6 June.",
+    ]
+    assert found("\n\n".join(lines)) == []
+
+
+def test_the_same_thing_said_twice_is_one_finding() -> None:
+    once = "The supplier may fail to deliver the pumps."
+    assert [item["context"] for item in found(f"{once}\n\n{once[:-1]}!\n\nTea was served.")] == [once]
+
+
+def test_at_most_two_hundred_findings_in_document_order() -> None:
+    lines = [f"Supplier {n} may not deliver part {n * 7} of machine {n * 3}." for n in range(300)]
+    contexts = [item["context"] for item in found("\n\n".join(lines))]
+    assert len(contexts) == findings.MAX_FINDINGS
+    assert contexts == [line for line in lines if line in contexts]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("The main risk is that the dam may break.", "The dam may break"),
+        ("Ms Lim said that the dam may break.", "The dam may break"),
+        (
+            "The dam may break after heavy rain, which the observatory on the hill has measured in each year.",
+            "The dam may break after heavy rain",
+        ),
+        ("ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ។", "ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ"),
+    ],
+)
+def test_a_finding_is_named_in_a_few_words_of_its_own(text: str, name: str) -> None:
+    assert findings.short_name(text) == name
+
+
+def test_the_model_is_small_and_needs_no_numeric_library() -> None:
+    folder = Path(model.__file__).parent
+    assert (folder / "model.json").stat().st_size + model.VECTORS.stat().st_size < 1024 * 1024
+    code = (
+        "import sys\nfrom riskscan.ai_service import findings, scorer, sentences\n"
+        "findings.score([sentences.Unit('The dam may break.', 'sentence', '')])\n"
+        "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'pypdfium2', 'aiohttp'} & set(sys.modules)))\n"
+        "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded, kilobytes = ran.stdout.splitlines()
+    assert loaded == "[]"
+    assert int(kilobytes) < 30_000
