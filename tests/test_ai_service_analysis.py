@@ -119,7 +119,7 @@ def test_at_most_two_hundred_findings_in_document_order() -> None:
         ("The main risk is that the dam may break.", "The dam may break"),
         ("Ms Lim said that the dam may break.", "The dam may break"),
         (
-            "The dam may break after heavy rain, which the observatory on the hill has measured in each year.",
+            "The dam may break after heavy rain, which the station on the hill has measured each year.",
             "The dam may break after heavy rain",
         ),
         ("ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ។", "ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ"),
@@ -135,7 +135,7 @@ def test_the_model_is_small_and_needs_no_numeric_library() -> None:
     code = (
         "import sys\nfrom riskscan.ai_service import findings, scorer, sentences\n"
         "findings.score([sentences.Unit('The dam may break.', 'sentence', '')])\n"
-        "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'pypdfium2', 'aiohttp'} & set(sys.modules)))\n"
+        "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
