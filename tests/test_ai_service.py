@@ -198,6 +198,35 @@ async def test_file_and_text_are_both_analysed(http: aiohttp.ClientSession, serv
     ]
 
 
+@pytest.mark.parametrize("start", ["PKI ", "%PDF- is how a PDF begins. ", "BM: ", "GIF "])
+async def test_text_that_begins_like_another_format_is_text(
+    http: aiohttp.ClientSession, service: Service, start: str
+) -> None:
+    line = "The pump leaks badly and may fail."
+    text = f"{start}\n\n{line}\n"
+    for name in ("notes.md", "notes.txt"):
+        if not start.startswith("%"):
+            _, answer = await scan(http, service, (name, text.encode()))
+            assert contexts(answer["data"]) == [line]
+    _, answer = await scan(http, service, text=text + "Tea was served.\n\n" * 2000)
+    assert contexts(answer["data"]) == [line]
+
+
+async def test_text_with_a_few_bad_bytes_keeps_its_encoding(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    line = "ថវិកាគម្រោងមិនគ្រប់គ្រាន់សម្រាប់ដំណាក់កាលទីពីរទេ។"
+    _, answer = await scan(http, service, ("cut.txt", f"{line}\n\nសាលា".encode()[:-2]))
+    assert line in contexts(answer["data"])
+
+
+async def test_contexts_are_verbatim_with_their_marks(http: aiohttp.ClientSession, service: Service) -> None:
+    text = "The **pump** leaks badly and may fail.\n\nថវិកា\u200bមិន\u200bគ្រប់គ្រាន់\u200bទេ។"
+    _, answer = await scan(http, service, text=text)
+    assert contexts(answer["data"]) == text.split("\n\n")
+    assert answer["data"][0]["risk"] == "The pump leaks badly and may fail"
+
+
 async def test_what_cannot_be_read_is_refused_in_words(http: aiohttp.ClientSession, service: Service) -> None:
     assert "password" in await refused(http, service, 422, SAMPLES / "locked.pdf")
     assert "empty" in await refused(http, service, 422, ("a.txt", b""))

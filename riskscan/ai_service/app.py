@@ -56,9 +56,9 @@ async def read_units(app: web.Application, form: ScanForm) -> list[Any]:
     """Split what was sent into units, the file's first."""
     units: list[Any] = []
     if form.filename or form.file:
-        units += await app[READERS].read(form.filename, form.file)
+        units += await app[READERS].read(form.filename or "file", form.file)
     if len(form.text) > LONG_TEXT:
-        units += await app[READERS].read("text.txt", form.text.encode("utf-8", "replace"))
+        units += await app[READERS].read("", form.text.encode("utf-8", "replace"))
     elif form.text.strip():
         units += await app[SCORERS].ask("split", form.text)
     if not units:

@@ -13,7 +13,7 @@ MAX_FINDINGS = 200
 # from so many units on a text is a document, and says by their sum how much risk is in it
 DOCUMENT = 10
 USUAL_SHARE = 0.31
-MOST_CAUTION = 1.2
+MOST_CAUTION = 0.9
 MAX_WORDS = 12
 # Khmer has no spaces between words; this is about twelve of them
 MAX_KHMER = 60
@@ -93,7 +93,7 @@ def _same(finding: Finding, words: frozenset[str], other: Finding, others: froze
 def words(text: str) -> frozenset[str]:
     """Return what two texts are compared by: words, or runs of four signs in Khmer."""
     if KHMER.search(text):
-        bare = re.sub(r"\s", "", text)
+        bare = re.sub(r"[\s\u200b]", "", text)
         return frozenset(bare[i : i + 4] for i in range(max(1, len(bare) - 3)))
     return frozenset(re.findall(r"\w+", text.lower()))
 
@@ -181,7 +181,7 @@ def short_name(text: str) -> str:
 
 
 def _khmer_name(text: str) -> str:
-    bare = text.rstrip("។៕ ")
+    bare = text.replace("\u200b", "").rstrip("។៕ ")
     if len(bare) <= MAX_KHMER:
         return bare
     best = _best(re.compile(r"\s+"), bare, lambda piece: len(piece) <= MAX_KHMER)
@@ -203,7 +203,8 @@ def _best(gaps: re.Pattern[str], text: str, fits: Callable[[str], bool]) -> str:
 
 
 def _tidy(text: str) -> str:
-    words = JOINED.sub("", text.strip(" ,;:—–-").rstrip(".")).split()
+    plain = text.replace("**", "").replace("__", "").replace("`", "").replace("\u200b", "")
+    words = JOINED.sub("", plain.strip(" ,;:—–-").rstrip(".")).split()
     if len(words) > MAX_WORDS:
         words = WEAK_END.sub("", " ".join(words[:MAX_WORDS])).rstrip(",;:").split()
     name = " ".join(words)

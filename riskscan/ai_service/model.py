@@ -59,7 +59,8 @@ Features = dict[str, float]
 def features(sentence: str) -> Features:
     """Turn a sentence into named numbers; n-grams share a length of one, cues count one each."""
     found: Features = {}
-    text = sentence.replace("’", "'")
+    # Khmer marks its words with spaces of no width, or does not
+    text = sentence.replace("’", "'").replace("\u200b", "")
     tokens, tags = _read(text)
     _add_ngrams(found, tokens)
     _add_tags(found, tags)

@@ -208,7 +208,7 @@ def _cut(line: str) -> str:
 def _paragraphs(text: str) -> Iterator[tuple[str, list[str]]]:
     """Join wrapped lines into paragraphs and tell headings, items and table rows."""
     # pdfium's mark for a hyphen at a line's end
-    text = re.sub(r"(?<=\w)[\ufffe\x02\xad]\r?\n?", "", text).replace("\u200b", "").replace("\xad", "")
+    text = re.sub(r"(?<=\w)[\ufffe\x02\xad]\r?\n?", "", text)
     lines = [line.strip() for line in text.splitlines()]
     following = _next_lines(lines)
     pending: list[str] = []
@@ -245,16 +245,15 @@ def _paragraphs(text: str) -> Iterator[tuple[str, list[str]]]:
             yield from flush()
             yield "heading", [_cut(line.lstrip("# ").rstrip("# :*").strip("*_")), str(level)]
             continue
-        plain = line.replace("**", "").replace("__", "") if "**" in line or "__" in line else line
-        cut = _cut(plain)
-        if cut != plain:
+        cut = _cut(line)
+        if cut != line:
             yield from flush()
             pending, pending_kind = [cut], "item"
         elif pending and _continues(pending[-1], line):
-            pending.append(plain)
+            pending.append(line)
         else:
             yield from flush()
-            pending = [plain]
+            pending = [line]
     yield from flush()
 
 

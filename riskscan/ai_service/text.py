@@ -25,16 +25,19 @@ IMAGE_NAMES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 def blocks(filename: str, data: bytes) -> Iterator[Block]:
-    """Read a document, told by its first bytes and, for text, by its name."""
+    """Read a document, told by its first bytes and its name; without a name it is text in UTF-8."""
     return _bounded(_blocks(filename.lower(), data))
 
 
 def _blocks(name: str, data: bytes) -> Iterable[Block]:
+    if not name:
+        return [("text", [data.decode("utf-8", "replace")])]
     if not data:
         raise unreadable("The file is empty.")
-    if b"%PDF-" in data[:1024]:
+    # some programs write a line or two before a PDF's own first one
+    if data[:1024].lstrip().startswith(b"%PDF-") or (name.endswith(".pdf") and b"%PDF-" in data[:1024]):
         return pdf(data)
-    if data.startswith(b"PK"):
+    if data.startswith((b"PK\3\4", b"PK\5\6")):
         return docx(data)
     if data.startswith(OLE):
         if "EncryptedPackage".encode("utf-16-le") in data:
@@ -86,10 +89,12 @@ def decode(data: bytes) -> str:
         if max(even, odd) < len(head) // 8 or min(even, odd) > max(even, odd) // 4:
             raise unreadable("The file is not text.")
         return _clean(data.decode("utf-16-le" if odd > even else "utf-16-be", "replace"))
-    try:
-        return _clean(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        return _clean(_eight_bit(data))
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    # a few bad bytes among many good characters are damage, not another encoding
+    if broken and sum(sign > "\x7f" for sign in text) < 5 * broken:
+        text = _eight_bit(data)
+    return _clean(text)
 
 
 def _eight_bit(data: bytes) -> str:
