@@ -40,7 +40,7 @@ def score(units: list[Unit]) -> tuple[list[Finding], float]:
         its = features(unit.text)
         odds = fitted.risk(its) + PLACES[unit.place] - fitted.threshold
         expected += 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
-        if odds <= 0:
+        if odds <= 0 or (unit.place != "risks" and _is_title(unit.text, its)):
             continue
         halves = _halves(unit.text)
         if halves:
@@ -48,6 +48,13 @@ def score(units: list[Unit]) -> tuple[list[Finding], float]:
         else:
             found.append(Finding(position, short_name(unit.text), _category(its), unit.text, odds))
     return found, expected
+
+
+def _is_title(text: str, its: Features) -> bool:
+    """Tell whether a few words without an end speak of no trouble: a heading or a name, however they score."""
+    if text.endswith((".", "!", "?", "។", "៕")) or has_trouble(its):
+        return False
+    return len(text) < MAX_KHMER / 2 if KHMER.search(text) else len(text.split()) <= 3
 
 
 def caution(expected: float, count: int) -> float:

@@ -226,7 +226,7 @@ LACK = (
 
 def has_trouble(found: Features) -> bool:
     """Tell whether a sentence's cues speak of trouble or lack at all."""
-    return any(name in found for name in (*TROUBLE, *LACK))
+    return any(name in found for name in (*TROUBLE, *LACK, "p:harm_of", "p:scope_creep"))
 
 
 def _add_stance(found: Features) -> None:

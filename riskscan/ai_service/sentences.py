@@ -318,17 +318,14 @@ def _heading_level(lines: list[str], number: int, next_line: str, joined: bool) 
     before = lines[number - 1] if number else ""
     if joined or not next_line or (before and not NUMBER.match(line)):
         return 0
-    if NUMBER.match(line):
-        # a number of the same kind below makes it a list, not a heading
-        same = NUMBER.match(next_line)
-        own = NUMBER.match(line)
-        assert own
-        sibling = (
-            same is not None
-            and same.group().count(".") == own.group().count(".")
-            and same.group().strip()[-1] == own.group().strip()[-1]
-        )
-        return 0 if sibling or len(words) > 7 or following else PLAIN
+    own = NUMBER.match(line)
+    if own:
+        # a number of the same kind below makes it a list, one of the next kind a heading
+        below = NUMBER.match(next_line)
+        levels = (own.group().rstrip(". ").count("."), below.group().rstrip(". ").count(".") if below else -1)
+        if len(words) > 7 or levels[0] == levels[1]:
+            return 0
+        return PLAIN if levels[1] > levels[0] or not following else 0
     if len(words) > 6 or not (bare[0].isupper() or KHMER.match(bare)):
         return 0
     if BULLET.match(next_line) or NUMBER.match(next_line) or "|" in next_line:
