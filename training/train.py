@@ -10,7 +10,7 @@ import argparse
 import json
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ HERE = Path(__file__).parent
 MODEL = Path(model.__file__).parent / "model.json"
 LETTERS = "FSTLOCX"
 SCALE = 200
+# a feature that moves no category by more than this, in units of SCALE, is left out
+LEAST = 3
 DETECT_EPOCHS = 6
 CATEGORY_EPOCHS = 6
 DETECT_L2 = 2e-4
@@ -28,6 +30,8 @@ CATEGORY_L2 = 2e-4
 RATE = 0.12
 THRESHOLD = -0.2
 SEED = 7
+# the order of the sentences leaves its mark on the weights; the mean of a few orders hardly does
+ORDERS = 4
 
 
 class Example(NamedTuple):
@@ -62,33 +66,42 @@ def train(data: Sequence[Example]) -> dict[str, Any]:
     names = sorted(name for name, count in counts.items() if count > 1)
     number = {name: i for i, name in enumerate(names)}
     rows = [[(number[name], value) for name, value in one.items() if name in number] for one in found]
-    detect, detect_bias = _detector(rows, [bool(example.categories) for example in data], len(names))
+    labels = [bool(example.categories) for example in data]
     risks = [i for i, example in enumerate(data) if example.categories]
-    weights, biases = _classifier([rows[i] for i in risks], [data[i].categories for i in risks], len(names))
+    risk_rows, targets = [rows[i] for i in risks], [data[i].categories for i in risks]
+    seeds = range(SEED, SEED + ORDERS)
+    detect = _mean([_detector(rows, labels, len(names), seed) for seed in seeds])
+    kinds = [_classifier(risk_rows, targets, len(names), seed) for seed in seeds]
+    categories = [_mean([one[j] for one in kinds]) for j in range(len(names) + 1)]
+    # the last weight belongs to no feature: it is the bias, kept under an empty name
+    names.append("")
     return {
         "scale": SCALE,
         "threshold": THRESHOLD,
-        "detect": {"": round(detect_bias * SCALE), **_rounded(zip(names, detect, strict=True))},
+        "detect": {
+            name: weight for name, weight in zip(names, _rounded(detect), strict=True) if weight or not name
+        },
         "categories": {
-            "": [round(bias * SCALE) for bias in biases],
-            **{
-                name: row
-                for name, row in zip(names, ([round(w * SCALE) for w in row] for row in weights), strict=True)
-                if any(abs(w) > 3 for w in row)
-            },
+            name: row
+            for name, row in zip(names, map(_rounded, categories), strict=True)
+            if any(abs(weight) > LEAST for weight in row) or not name
         },
     }
 
 
-def _rounded(weights: Iterable[tuple[str, float]]) -> dict[str, int]:
-    return {name: round(weight * SCALE) for name, weight in weights if round(weight * SCALE)}
+def _mean(rows: list[list[float]]) -> list[float]:
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
 
 
-def _detector(rows: list[Row], labels: list[bool], size: int) -> tuple[list[float], float]:
+def _rounded(weights: list[float]) -> list[int]:
+    return [round(weight * SCALE) for weight in weights]
+
+
+def _detector(rows: list[Row], labels: list[bool], size: int, seed: int) -> list[float]:
     """Logistic regression by AdaGrad with an L2 penalty; the weights of the last epochs are averaged."""
     weights, squares, total = [0.0] * (size + 1), [1e-2] * (size + 1), [0.0] * (size + 1)
     order = list(range(len(rows)))
-    shuffle = random.Random(SEED)  # noqa: S311 - an order, not a secret
+    shuffle = random.Random(seed)  # noqa: S311 - an order, not a secret
     averaged = 0
     for epoch in range(DETECT_EPOCHS):
         shuffle.shuffle(order)
@@ -104,19 +117,17 @@ def _detector(rows: list[Row], labels: list[bool], size: int) -> tuple[list[floa
             averaged += 1
             for j, weight in enumerate(weights):
                 total[j] += weight
-    return [weight / averaged for weight in total[:size]], total[size] / averaged
+    return [weight / averaged for weight in total]
 
 
-def _classifier(
-    rows: list[Row], targets: list[tuple[int, ...]], size: int
-) -> tuple[list[list[float]], list[float]]:
+def _classifier(rows: list[Row], targets: list[tuple[int, ...]], size: int, seed: int) -> list[list[float]]:
     """Softmax regression in the same way; the second best category gets a share of the target."""
     kinds = range(len(CATEGORIES))
     weights = [[0.0] * len(CATEGORIES) for _ in range(size + 1)]
     squares = [[1e-2] * len(CATEGORIES) for _ in range(size + 1)]
     total = [[0.0] * len(CATEGORIES) for _ in range(size + 1)]
     order = list(range(len(rows)))
-    shuffle = random.Random(SEED)  # noqa: S311 - an order, not a secret
+    shuffle = random.Random(seed)  # noqa: S311 - an order, not a secret
     averaged = 0
     for epoch in range(CATEGORY_EPOCHS):
         shuffle.shuffle(order)
@@ -142,8 +153,7 @@ def _classifier(
             for j, row_weights in enumerate(weights):
                 for k in kinds:
                     total[j][k] += row_weights[k]
-    mean = [[weight / averaged for weight in row] for row in total]
-    return mean[:size], mean[size]
+    return [[weight / averaged for weight in row] for row in total]
 
 
 def cross_validate(data: list[Example], show: bool) -> None:
