@@ -35,7 +35,7 @@ class Settings:
         if base_url and not model:
             raise SettingsError("LLM_MODEL takes the name of a model at LLM_BASE_URL; it is not set")
         return cls(
-            max_upload_bytes=int(_number(env, "MAX_UPLOAD_MB", 10, 0.01, 3600) * 1024 * 1024),
+            max_upload_bytes=int(_number(env, "MAX_UPLOAD_MB", 10, 1e-6, 3600) * 1024 * 1024),
             workers=int(_number(env, "AI_WORKERS", min(2, os.cpu_count() or 1), 1, 64)),
             llm_base_url=base_url,
             llm_model=model,
