@@ -168,6 +168,8 @@ def test_postgresql_has_real_types_and_the_indexes(postgres: Postgres) -> None:
         assert any(wanted in index for index in indexes), wanted
 
 
+# asyncpg leaves a socket to the garbage collector where the server goes while it connects
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 class TestFaults:
     """A PostgreSQL of the test's own, to be stopped and frozen."""
 
