@@ -1,0 +1,191 @@
+"""At a million scans every statement still finds its rows by an index, and the totals are exact."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+from postgres import Postgres
+
+from riskscan import db
+from riskscan.migrate import migrate
+from riskscan.pool import numbered
+
+SCANS, USERS, PAGE = 1_000_000, 1000, 21
+# the users who have 500,000 of the scans, all of them older than anyone else's, and 10,000
+LARGE, MIDDLE = 1, 2
+NEWEST = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+# the n-th of a kind has the same id in every run, and the ids come in no order, as random ones do
+FILL = (
+    f"""
+    INSERT INTO users (id, email, password_hash, created_at, updated_at)
+    SELECT md5(n::text)::uuid, n || '@example.com', 'hash', now(), now() FROM generate_series(1, {USERS}) n
+    """,
+    f"""
+    INSERT INTO scans (id, user_id, filename, data, risk_count, categories, source, created_at)
+    SELECT md5('scan' || n)::uuid, md5(CASE
+            WHEN n > {SCANS} / 2 THEN {LARGE}
+            WHEN n % 50 = 1 THEN {MIDDLE}
+            ELSE {MIDDLE} + 1 + n % {USERS - MIDDLE}
+        END::text)::uuid,
+        'plan.pdf', '[]', 0, '[]', 'model', '{NEWEST}'::timestamptz - n * interval '1 second'
+    FROM generate_series(1, {SCANS}) n
+    """,
+    f"""
+    INSERT INTO sessions (id, user_id, token_version, expires_at)
+    SELECT md5('session' || n), md5((1 + n % {USERS})::text)::uuid, 0, now() + interval '1 hour'
+    FROM generate_series(1, 10000) n
+    """,
+    """
+    INSERT INTO attempts (name, tries, expires_at)
+    SELECT md5('attempt' || n), 1, now() + interval '1 hour' FROM generate_series(1, 10000) n
+    """,
+    "ANALYZE",
+)
+
+STATEMENTS = {
+    name: value
+    for name, value in vars(db).items()
+    if isinstance(value, str) and re.match(r"\s*(SELECT|UPDATE|DELETE|WITH) [^{]+$", value)
+} | {f"EXPIRED[{number}]": statement for number, statement in enumerate(db.EXPIRED)}
+
+
+@pytest.fixture(scope="module")
+def large(postgres: Postgres) -> Iterator[str]:
+    """The URL of a database with a million scans."""
+    url = postgres.create()
+    migrate(url)
+    name = name_of(url)
+    for statement in FILL:
+        postgres.execute(statement, name)
+    yield url
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def name_of(url: str) -> str:
+    return url.rpartition("/")[2].partition("?")[0]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def assert_indexed(plan: dict[str, Any]) -> None:
+    """Check that no table is read whole, and that nothing is sorted but the rows of a page."""
+    for node in nodes(plan):
+        assert node["Node Type"] != "Seq Scan", json.dumps(plan, indent=1)
+        if node["Node Type"].endswith("Sort"):
+            assert node["Plan Rows"] <= PAGE, json.dumps(plan, indent=1)
+
+
+def indexes(plan: dict[str, Any]) -> set[str]:
+    return {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
+
+
+def rows_read(plan: dict[str, Any]) -> int:
+    """Return how many rows the tables gave, those counted that were read for nothing."""
+    return sum(
+        node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        for node in nodes(plan)
+        if "Relation Name" in node
+    )
+
+
+async def explain(url: str, sql: str, **values: Any) -> dict[str, Any]:
+    """Return the plan of a statement; it runs too, and is undone."""
+    text, names = numbered(sql)
+    connection = await asyncpg.connect(url)
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        found = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", *[values[name] for name in names]
+        )
+    finally:
+        await transaction.rollback()
+        await connection.close()
+    plan: dict[str, Any] = json.loads(found)[0]["Plan"]
+    return plan
+
+
+async def id_of(url: str, text: str) -> str:
+    connection = await asyncpg.connect(url)
+    try:
+        return str(await connection.fetchval("SELECT md5($1)::uuid", text))
+    finally:
+        await connection.close()
+
+
+def test_the_totals_are_exact(large: str, postgres: Postgres) -> None:
+    counts = postgres.execute(
+        "SELECT scan_count, count(scans.id) FROM users LEFT JOIN scans ON users.id = user_id "
+        "GROUP BY users.id ORDER BY scan_count DESC",
+        name_of(large),
+    )
+    assert counts[:2] == [(500_000, 500_000), (10_000, 10_000)]
+    assert [kept for kept, counted in counts if kept != counted] == []
+
+
+@pytest.mark.parametrize("owner", [LARGE, MIDDLE])
+async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int) -> None:
+    values = {
+        "user_id": await id_of(large, str(owner)),
+        "token_version": 0,
+        "limit": PAGE,
+        "id": await id_of(large, "scan900001"),
+    }
+    first = await explain(large, db.PAGE_AT, **values, offset=0)
+    assert_indexed(first)
+    assert indexes(first) == {"users_pkey", "scans_user_id_created_at"}
+    assert rows_read(first) == PAGE + 1
+    for place in (0, 500_000, 990_000):
+        moment = NEWEST - datetime.timedelta(seconds=place)
+        deep = await explain(large, db.PAGE_AFTER, **values, created_at=moment)
+        assert_indexed(deep)
+        assert indexes(deep) == indexes(first)
+        assert rows_read(deep) <= PAGE + 1
+
+
+async def test_one_row_is_found_by_its_key(large: str) -> None:
+    user_id, scan_id = await id_of(large, str(MIDDLE)), await id_of(large, "scan1")
+    values = {"user_id": user_id, "id": scan_id, "token_version": 0, "email": "2@example.com"}
+    for sql, wanted in (
+        (db.SCAN_BY_ID, {"scans_pkey", "users_pkey"}),
+        (db.DELETE_SCAN, {"scans_pkey"}),
+        (db.ACCOUNT_OF, {"users_pkey"}),
+        (db.DELETE_USER, {"users_pkey"}),
+        (db.ACCOUNT_BY_EMAIL, {"users_email"}),
+    ):
+        plan = await explain(large, sql, **values)
+        assert_indexed(plan)
+        assert indexes(plan) == wanted
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_statement_reads_a_table_whole(large: str, postgres: Postgres, name: str) -> None:
+    """The generic plan: the one that PostgreSQL may keep for a prepared statement."""
+    text, _ = numbered(STATEMENTS[name])
+    found = postgres.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {text}", name_of(large))
+    for node in nodes(found[0][0][0]["Plan"]):
+        assert node["Node Type"] != "Seq Scan", found
+
+
+async def test_deleting_an_account_finds_what_goes_with_it(large: str, postgres: Postgres) -> None:
+    """Each foreign key to users deletes by a statement of PostgreSQL's own, made like this one."""
+    keys = postgres.execute(
+        "SELECT conrelid::regclass::text FROM pg_constraint WHERE confrelid = 'users'::regclass",
+        name_of(large),
+    )
+    assert {"scans", "sessions"} <= {table for (table,) in keys}
+    user_id = await id_of(large, str(MIDDLE))
+    for (table,) in keys:
+        plan = await explain(large, f"DELETE FROM ONLY {table} WHERE :user_id = user_id", user_id=user_id)
+        assert_indexed(plan)
