@@ -7,15 +7,19 @@ import fcntl
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from .settings import is_sqlite, sqlite_path
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 ADVISORY_LOCK = 7_475_752_701  # any number, the same in every process
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 
 CONNECT_SECONDS = 5
+TRY_AGAIN_SECONDS = 0.1
 
 log = logging.getLogger("riskscan.migrate")
 
@@ -34,18 +38,30 @@ def migrate(database_url: str) -> int:
 
     # yoyo asks for the user's name, and a container may have none for its uid
     os.environ.setdefault("LOGNAME", "riskscan")
-    if is_sqlite(database_url):
-        url = f"sqlite:///{sqlite_path(database_url)}"
-    else:
-        url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-        url += f"&connect_timeout={CONNECT_SECONDS}"
-    with locked(database_url), yoyo.get_backend(url) as backend:
+    with locked(database_url), open_backend(database_url) as backend:
         backend.break_lock()  # a killed process leaves its row; ours is the lock that counts
         missing = backend.to_apply(yoyo.read_migrations(str(FOLDER)))
         backend.apply_migrations(missing)
     for migration in missing:
         log.info("applied migration %s", migration.id)
     return len(missing)
+
+
+def open_backend(database_url: str) -> Any:
+    """Return yoyo's connection to the database."""
+    import yoyo
+
+    if is_sqlite(database_url):
+        return yoyo.get_backend(f"sqlite:///{sqlite_path(database_url)}")
+    from yoyo.backends import PostgresqlPsycopgBackend
+    from yoyo.connections import default_migration_table, parse_uri
+
+    uri = parse_uri(database_url)
+    # for psycopg.connect(); behind pgbouncer a statement is not prepared on the connection that runs it next
+    uri.args.update(connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
+    backend = PostgresqlPsycopgBackend(uri, default_migration_table)
+    backend.init_database()
+    return backend
 
 
 @contextlib.contextmanager
@@ -61,10 +77,16 @@ def locked(database_url: str) -> Iterator[None]:
     else:
         import psycopg
 
-        try:
-            lock_holder = psycopg.connect(database_url, autocommit=True, connect_timeout=CONNECT_SECONDS)
-        except psycopg.OperationalError as exc:
-            raise DatabaseAway(str(exc).partition("\n")[0]) from exc
-        with lock_holder:
-            lock_holder.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))
+        with contextlib.ExitStack() as held:
+            try:
+                holder = held.enter_context(
+                    psycopg.connect(database_url, connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
+                )
+                # it lasts as long as the transaction: behind pgbouncer a session's would stay for ever,
+                # and whoever waits inside of a transaction keeps a connection that the migration may need
+                while holder.execute(TRY_LOCK, (ADVISORY_LOCK,)).fetchone() != (True,):
+                    holder.rollback()
+                    time.sleep(TRY_AGAIN_SECONDS)
+            except psycopg.OperationalError as exc:
+                raise DatabaseAway(str(exc).partition("\n")[0]) from exc
             yield

@@ -1,0 +1,117 @@
+"""Behind pgbouncer in transaction mode, where each statement may run on another connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from ai import Ai
+from conftest import OFF, SECRET, Person, serving
+from postgres import Postgres, free_port
+
+from riskscan.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+CONNECTIONS = 2  # to PostgreSQL: fewer than ask for one
+CONFIGURATION = """
+[databases]
+* = host=127.0.0.1 port={postgres_port} user=postgres
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {connections}
+max_client_conn = 500
+log_connections = 0
+log_disconnections = 0
+"""
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, by way of a pgbouncer of the test's own."""
+    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert program, "tests/provide installs pgbouncer"
+    port = free_port()
+    configuration = tmp_path / "pgbouncer.ini"
+    configuration.write_text(
+        CONFIGURATION.format(postgres_port=postgres.port, port=port, connections=CONNECTIONS)
+    )
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []  # it does not run as root
+    with subprocess.Popen([program, *user, configuration], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        log = ""
+        while "process up" not in log:
+            line = process.stderr.readline()
+            assert line, log
+            log += line
+        yield postgres.create().replace(f":{postgres.port}/", f":{port}/")
+        process.terminate()
+
+
+async def test_many_requests_share_few_connections(database_url: str, ai: Ai) -> None:
+    settings = Settings(
+        database_url=database_url,
+        database_pool_size=20,
+        database_statement_cache=0,
+        jwt_secret=SECRET,
+        ai_service_url=ai.url,
+        bcrypt_cost=4,
+        login_limit=OFF,
+        register_limit=OFF,
+    )
+    async with serving(settings) as one, serving(settings) as two:
+        people = [Person((one, two)[number % 2]) for number in range(10)]
+        try:
+            names = [f"{number}@example.com" for number in range(len(people))]
+            await asyncio.gather(*map(Person.register, people, names))
+            await asyncio.gather(*(use(person) for person in people))
+        finally:
+            await asyncio.gather(*(person.session.close() for person in people))
+
+
+async def use(person: Person) -> None:
+    scans = await asyncio.gather(*(person.scan(text=f"text {number}") for number in range(10)))
+    paths = [f"/api/scans/{scan['scan_id']}" for scan in scans]
+    found = await asyncio.gather(*(person.get(path) for path in paths))
+    assert [reply.json for reply in found] == scans
+    deleted = await asyncio.gather(*(person.delete(path) for path in paths[:5]))
+    assert [reply.status for reply in deleted] == [200] * 5
+    page = (await person.get("/api/scans?limit=2")).json
+    assert page["total"] == 5
+    rest = (await person.get(f"/api/scans?limit=3&cursor={page['next_cursor']}")).json
+    listed = {scan["scan_id"] for scan in page["scans"] + rest["scans"]}
+    assert listed == {scan["scan_id"] for scan in scans[5:]}
+
+
+def test_processes_that_migrate_at_once_take_turns(database_url: str, postgres: Postgres) -> None:
+    """More of them than pgbouncer has connections, so that one that waits must not keep one."""
+    environ = {**os.environ, "DATABASE_URL": database_url, "JWT_SECRET": SECRET}
+    command = [sys.executable, str(ROOT / "run.py"), "migrate"]
+    started = [
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(CONNECTIONS + 2)
+    ]
+    said = [process.communicate(timeout=60)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * len(started), said
+    migrations = len([*(ROOT / "migrations").glob("0*.*")])
+    applied = [line for text in said for line in text.splitlines() if line.endswith("migrations applied")]
+    assert sorted(applied) == sorted(
+        [f"{migrations} migrations applied", *["0 migrations applied"] * (len(started) - 1)]
+    )
+    assert postgres.execute("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
+    with contextlib.ExitStack() as held:  # a transaction each, so that they see all of the connections
+        for _ in range(CONNECTIONS):
+            connection = held.enter_context(psycopg.connect(database_url, prepare_threshold=None))
+            assert connection.execute("SELECT name FROM pg_prepared_statements").fetchall() == []
