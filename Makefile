@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run install format lint types test evaluate check clean
+.PHONY: help run install format lint types test evaluate bench check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,6 +19,9 @@ test: $(VENV)/ready-dev  ## provide what the tests need, and run all of them
 
 evaluate: $(VENV)/ready-dev  ## measure the embedded analyser: make evaluate DATA=folder-of-labelled-texts
 	$(BIN)/python training/evaluate.py $(DATA)
+
+bench: $(VENV)/ready-dev  ## measure what this machine can take, for planning: make bench WORKERS=2
+	@$(BIN)/python -W ignore tests/bench.py
 
 format: $(VENV)/ready-dev  ## write the code in the house's form
 	$(BIN)/ruff format .

@@ -1,0 +1,148 @@
+"""What this machine can take: RiskScan under load, beside a bare aiohttp handler in the same run.
+
+`make bench` runs it in half a minute, `make bench WORKERS=2` with two workers. The load, the database and
+the servers share the machine, so trust the CPU time of a request and the ratios more than the throughput.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import multiprocessing
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import uvloop
+from aiohttp import web
+from conftest import SECRET
+from postgres import Postgres, free_port
+from test_server import Program, get, sign_up
+
+ROUNDS, SECONDS, CONNECTIONS, SCANS = 2, 3.0, 32, 10_000
+PASSED_ON = ("WORKERS", "DATABASE_POOL_SIZE", "LOG_LEVEL")
+RISK = {"risk": "The budget may run out", "category": "Financial", "context": "The budget is tight." * 3}
+FINDINGS = json.dumps({"data": [RISK] * 8, "source": "model"})
+SEED = f"""
+INSERT INTO scans (id, user_id, filename, data, risk_count, categories, source, created_at)
+SELECT gen_random_uuid(), users.id, 'plan.pdf', '{json.dumps([RISK] * 8)}', 8, '["Financial"]', 'model',
+    now() - n * interval '1 minute'
+FROM users, generate_series(1, {SCANS}) n
+"""
+FORM = '--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nThe budget is tight.\r\n--x--\r\n'
+
+
+class Load(NamedTuple):
+    """What is asked again and again, and of whom."""
+
+    name: str
+    port: int
+    requests: list[bytes]
+    server: psutil.Process
+
+
+async def keep_asking(load: Load, requests: Iterator[bytes], until: float, times: list[float]) -> None:
+    """Ask on one connection, the next as soon as the one before is answered, until the time is over."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
+    while (began := time.perf_counter()) < until:
+        writer.write(next(requests))
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        assert length
+        await reader.readexactly(int(length[1]))
+        times.append(time.perf_counter() - began)
+    writer.close()
+
+
+async def run(load: Load, times: list[float]) -> None:
+    """Ask for a while, on all connections at once; the time of each answer goes to `times`."""
+    until, requests = time.perf_counter() + SECONDS, itertools.cycle(load.requests)
+    await asyncio.gather(*(keep_asking(load, requests, until, times) for _ in range(CONNECTIONS)))
+
+
+def request(target: str, token: str = "", body: str = "") -> bytes:
+    head = f"{target} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+    if body:
+        head += f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}\r\n{body}".encode()
+
+
+def serve_bare(port: int) -> None:
+    """Serve one fixed answer: the AI service's stand-in, and what RiskScan is compared with."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(text=FINDINGS, content_type="application/json")
+
+    app = web.Application()
+    app.add_routes([web.get("/", answer), web.post("/scan", answer)])
+    web.run_app(app, port=port, access_log=None, print=None, loop=uvloop.new_event_loop())
+
+
+def cpu_and_memory(server: psutil.Process) -> tuple[float, float]:
+    """Return the seconds of CPU time of a server's processes, and the megabytes of the largest."""
+    family = [server, *server.children(recursive=True)]
+    cpu = sum(sum(process.cpu_times()[:2]) for process in family)
+    return cpu, max(process.memory_info().rss for process in family) / 2**20
+
+
+def measure(loads: list[Load]) -> None:
+    """Run the loads in turns, and print what came of them."""
+    times: dict[str, list[float]] = {load.name: [] for load in loads}
+    cpu, memory = dict.fromkeys(times, 0.0), dict.fromkeys(times, 0.0)
+    for _, load in itertools.product(range(ROUNDS), loads):
+        before, _ = cpu_and_memory(load.server)
+        uvloop.run(run(load, times[load.name]))
+        after, memory[load.name] = cpu_and_memory(load.server)
+        cpu[load.name] += after - before
+    print(f"{'':24}{'a second':>10}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'MB':>6}{'of bare':>9}")
+    for name, taken in times.items():
+        cuts, ratio = statistics.quantiles(taken, n=100), len(taken) / len(times[loads[0].name])
+        speed = f"{len(taken) / ROUNDS / SECONDS:10.0f}{cuts[49] * 1000:9.1f}{cuts[98] * 1000:9.1f}"
+        print(f"{name:24}{speed}{cpu[name] / len(taken) * 1e6:9.0f}{memory[name]:6.0f}{ratio:9.2f}")
+
+
+def main() -> None:
+    postgres, bare, ai = Postgres(), free_port(), free_port()
+    context = multiprocessing.get_context("spawn")
+    servers = [context.Process(target=serve_bare, args=(port,), daemon=True) for port in (bare, ai)]
+    with contextlib.ExitStack() as stack:
+        stack.callback(postgres.remove)
+        postgres.start()
+        for server in servers:
+            server.start()
+        url = postgres.create()
+        environ = {"DATABASE_URL": url, "JWT_SECRET": SECRET, "AI_SERVICE_URL": f"http://127.0.0.1:{ai}"}
+        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        program = Program(folder, {"LOG_LEVEL": "warning", **environ, **passed_on})
+        stack.callback(program.close)
+        token = sign_up(program.url)
+        for statement in (SEED, "VACUUM ANALYZE"):
+            postgres.execute(statement, url.rpartition("/")[2].partition("?")[0])
+        scans = get(program.url, token, "/api/scans?limit=100")["scans"]
+        ones = [request(f"GET /api/scans/{scan['scan_id']}", token) for scan in scans]
+        port, process = int(program.url.rpartition(":")[2]), psutil.Process(program.process.pid)
+        print(f"{CONNECTIONS} connections, {os.cpu_count()} cores, {passed_on}, Python {sys.version[:7]}")
+        measure(
+            [
+                Load("a bare handler", bare, [request("GET /")], psutil.Process(servers[0].pid)),
+                Load("GET /api/scans?limit=20", port, [request("GET /api/scans?limit=20", token)], process),
+                Load("GET /api/scans/{id}", port, ones, process),
+                Load("POST /api/scan, a text", port, [request("POST /api/scan", token, FORM)], process),
+            ]
+        )
+
+
+if __name__ == "__main__":
+    main()
