@@ -5,17 +5,25 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psycopg
 import pytest
+from conftest import SECRET
 from postgres import Postgres
+from test_pool import a_scan
 
 from riskscan import db
+from riskscan.db import Caller, UserGone
 from riskscan.migrate import migrate
-from riskscan.pool import numbered
+from riskscan.pool import Pool, numbered
+from riskscan.settings import Settings, database_url
 
+PARTITION = Path(__file__).parent.parent / "deploy" / "partition.sql"
 SCANS, USERS, PAGE = 1_000_000, 1000, 21
 # the users who have 500,000 of the scans, all of them older than anyone else's, and 10,000
 LARGE, MIDDLE = 1, 2
@@ -189,3 +197,37 @@ async def test_deleting_an_account_finds_what_goes_with_it(large: str, postgres:
     for (table,) in keys:
         plan = await explain(large, f"DELETE FROM ONLY {table} WHERE :user_id = user_id", user_id=user_id)
         assert_indexed(plan)
+
+
+async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -> None:
+    url = postgres.create(template="template")
+    pool = Pool(
+        Settings(database_url=database_url(url), jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1")
+    )
+    await pool.open()
+    pool.ready = True
+    try:
+        owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+        caller, scans = Caller(owner, 0), [a_scan() for _ in range(5)]
+        await db.insert_scan(pool, owner, scans[0])
+        with psycopg.connect(url) as connection:
+            connection.execute(PARTITION.read_bytes())
+        for scan in scans:  # the first is there already
+            await db.insert_scan(pool, owner, scan)
+        assert await db.delete_scan(pool, owner, scans[0].scan_id)
+        listed = await db.newest_scans(pool, caller, 2)
+        assert listed is not None
+        assert (listed[0], len(listed[1])) == (4, 2)
+        found = await db.scan_by_id(pool, caller, scans[1].scan_id)
+        assert found is not None
+        assert found.risks == scans[1].risks
+        with pytest.raises(UserGone):
+            await db.insert_scan(pool, str(uuid.uuid4()), a_scan())
+        plan = await explain(url, db.SCAN_BY_ID, user_id=owner, id=scans[1].scan_id, token_version=0)
+        tables = {node["Relation Name"] for node in nodes(plan) if "Relation Name" in node}
+        assert len(tables) == 2  # users, and one part of scans
+        assert await db.delete_user(pool, caller)
+        assert await pool.fetch("SELECT 1 AS one FROM scans", {}) == []
+    finally:
+        await pool.close()
+    assert migrate(url) == 0

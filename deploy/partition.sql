@@ -1,0 +1,30 @@
+-- Split scans into 16 parts by user, where one table has grown too large to look after (PostgreSQL 14 or newer).
+-- It copies the table and holds off writers meanwhile: stop RiskScan, then
+--   psql --single-transaction --set ON_ERROR_STOP=1 --file deploy/partition.sql "$DATABASE_URL"
+
+ALTER TABLE scans RENAME TO scans_before;
+ALTER TABLE scans_before RENAME CONSTRAINT scans_pkey TO scans_before_pkey;
+ALTER INDEX scans_user_id_created_at RENAME TO scans_before_user_id_created_at;
+ALTER INDEX scans_created_at RENAME TO scans_before_created_at;
+
+CREATE TABLE scans (LIKE scans_before INCLUDING CONSTRAINTS) PARTITION BY HASH (user_id);
+
+DO $$ BEGIN FOR part IN 0..15 LOOP
+    EXECUTE format('CREATE TABLE scans_%s PARTITION OF scans FOR VALUES WITH (MODULUS 16, REMAINDER %s)', part, part);
+END LOOP; END $$;
+
+INSERT INTO scans SELECT * FROM scans_before;
+DROP TABLE scans_before;
+
+-- a key of a partitioned table has to hold what it is split by
+ALTER TABLE scans ADD PRIMARY KEY (user_id, id);
+ALTER TABLE scans ADD FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
+CREATE INDEX scans_user_id_created_at ON scans (user_id, created_at DESC, id DESC);
+CREATE INDEX scans_created_at ON scans (created_at DESC) WHERE risk_count >= 0;
+
+CREATE TRIGGER scans_inserted AFTER INSERT ON scans
+    REFERENCING NEW TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('1');
+CREATE TRIGGER scans_deleted AFTER DELETE ON scans
+    REFERENCING OLD TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('-1');
+
+ANALYZE scans;
