@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DATA ?= ../shared/analyser
 
 .PHONY: help run install format lint types test evaluate bench check clean
 
@@ -17,7 +18,7 @@ test: $(VENV)/ready-dev  ## provide what the tests need, and run all of them
 	@tests/provide
 	$(BIN)/python -m pytest
 
-evaluate: $(VENV)/ready-dev  ## measure the embedded analyser: make evaluate DATA=folder-of-labelled-texts
+evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts: make evaluate DATA=folder
 	$(BIN)/python training/evaluate.py $(DATA)
 
 bench: $(VENV)/ready-dev  ## measure what this machine can take, for planning: make bench WORKERS=2

@@ -171,6 +171,8 @@ def formats() -> str:
 def main() -> None:
     """Print the table; --show lists what went wrong with the documents."""
     folder, show = Path(sys.argv[1]), "--show" in sys.argv
+    if not (folder / "dev.jsonl").exists():
+        sys.exit(f"{folder} holds no labelled texts: it takes dev.jsonl and docs/")
     lines = [json.loads(line) for line in (folder / "dev.jsonl").read_text("utf-8").splitlines()]
     columns = []
     for find in (by_model, by_keywords):
