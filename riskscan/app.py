@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 
 from . import accounts, ai_client, cors, db, headers, health, openapi, pages, scans
 from .auth import DatabaseSessions, require_own_origin
-from .errors import ApiError, not_found
+from .errors import ApiError, from_status
 from .migrate import DatabaseAway, migrate
 from .passwords import PASSWORDS, Passwords
 from .pool import Pool
@@ -103,7 +103,7 @@ def options(request: web.Request) -> web.Response:
     """Answer which methods a path takes (RFC 9110, section 9.3.7)."""
     resource = request.match_info.route.resource
     if resource is None:
-        raise not_found("There is nothing at this address.")
+        raise from_status(404)
     # a path may be registered in several places
     same = [other for other in request.app.router.resources() if other.canonical == resource.canonical]
     methods = sorted({route.method for other in same for route in other})

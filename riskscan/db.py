@@ -74,10 +74,10 @@ def read_account(row: Row) -> Account:
 
 ACCOUNT = "users.id, email, password_hash, users.token_version, created_at, updated_at"
 
-INSERT_USER = """
+INSERT_USER = f"""
 INSERT INTO users (id, email, password_hash, created_at, updated_at)
 VALUES (:id, :email, :password_hash, :now, :now)
-RETURNING id, email, password_hash, token_version, created_at, updated_at
+RETURNING {ACCOUNT}
 """
 
 

@@ -146,6 +146,11 @@ def sign_up(url: str) -> str:
     return token
 
 
+def scan_command(url: str, token: str, field: str) -> list[str]:
+    """Return the command line of a scan, for a client that runs beside the test."""
+    return ["curl", "-sS", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", "-F", field]
+
+
 def scan(url: str, token: str, *fields: str) -> Any:
     forms = [argument for field in fields for argument in ("-F", field)]
     return curl("-X", "POST", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", *forms)
@@ -250,15 +255,7 @@ def test_several_workers_start_together_on_an_empty_database(start: Start, envir
 def test_sigterm_finishes_what_is_in_flight(start: Start, ai_port: int) -> None:
     program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
     token = sign_up(program.url)
-    command = [
-        "curl",
-        "-sS",
-        f"{program.url}/api/scan",
-        "-H",
-        f"Authorization: Bearer {token}",
-        "-F",
-        "text=x",
-    ]
+    command = scan_command(program.url, token, "text=x")
     with HeldAi(ai_port) as held, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
         held.wait_for_call()
         request = b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -281,15 +278,7 @@ def test_sigterm_finishes_what_is_in_flight(start: Start, ai_port: int) -> None:
 def test_a_second_sigterm_ends_it_now(start: Start, ai_port: int) -> None:
     program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
     token = sign_up(program.url)
-    command = [
-        "curl",
-        "-sS",
-        f"{program.url}/api/scan",
-        "-H",
-        f"Authorization: Bearer {token}",
-        "-F",
-        "text=x",
-    ]
+    command = scan_command(program.url, token, "text=x")
     with HeldAi(ai_port) as held, subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
         held.wait_for_call()
         program.process.send_signal(signal.SIGTERM)
@@ -382,8 +371,7 @@ def test_an_upload_of_10_mb_costs_little_memory(start: Start, tmp_path: Path, ai
     program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
     token = sign_up(program.url)
     (tmp_path / "big.txt").write_bytes(b"0123456789abcdef" * (10 * 1024 * 1024 // 16))
-    command = ["curl", "-sS", f"{program.url}/api/scan", "-H", f"Authorization: Bearer {token}"]
-    command += ["-F", f"file=@{tmp_path / 'big.txt'}"]
+    command = scan_command(program.url, token, f"file=@{tmp_path / 'big.txt'}")
     worker = program.worker()
     before = worker.memory_info().rss
     with HeldAi(ai_port) as held, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
