@@ -27,7 +27,12 @@ async def register(request: web.Request) -> web.StreamResponse:
     fields = await read_fields(request)
     email = normal_email(required_text(fields, "email"))
     password = new_password(fields, "password")
-    await count_try(request, limit(request.app[SETTINGS].register_limit, "register", client_address(request)))
+    rate = request.app[SETTINGS].register_limit
+    await count_try(
+        request,
+        limit(rate, "register by account", email),
+        limit(rate, "register by address", client_address(request)),
+    )
     password_hash = await request.app[PASSWORDS].hashed(password)
     try:
         account = await db.insert_user(request.app[DATABASE], email, password_hash)

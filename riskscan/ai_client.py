@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,8 +15,12 @@ import msgspec
 from aiohttp import web
 from multipart import content_disposition_quote
 
+from . import timing
+from .auth import USER_ID
+from .backpressure import TURNS
 from .documents import Document
 from .errors import REQUEST_ID, ApiError, unavailable
+from .metrics import METRICS
 from .settings import SETTINGS
 from .shapes import Findings, Risk
 
@@ -50,10 +55,27 @@ def open_session() -> aiohttp.ClientSession:
 async def scan(request: web.Request, document: Document) -> Findings:
     """Send the document to the AI service and return what it found, fit to be stored.
 
-    Waits AI_SERVICE_TIMEOUT seconds at most. Raises ApiError 503 `ai_service_unavailable`,
-    502 `ai_service_invalid_response`, or `ai_service_error` with the service's own status where that
-    tells the client what to mend, else 502 (API.md, Statuses).
+    Takes AI_SERVICE_TIMEOUT seconds at most, the wait for a turn included. Raises ApiError 503 `overloaded`
+    where none comes, 503 `ai_service_unavailable`, 502 `ai_service_invalid_response`, or `ai_service_error`
+    with the service's own status where that tells the client what to mend, else 502 (API.md, Statuses).
     """
+    begin, outcome = time.perf_counter(), "cancelled"
+    try:
+        findings = await ask(request, document)
+        outcome = "ok"
+        return findings
+    except ApiError as exc:
+        outcome = exc.code
+        raise
+    finally:
+        seconds = time.perf_counter() - begin
+        timing.add("ai", seconds)
+        metrics = request.app.get(METRICS)
+        if metrics is not None:
+            metrics.count_ai_call(outcome, seconds)
+
+
+async def ask(request: web.Request, document: Document) -> Findings:
     settings, session = request.app[SETTINGS], request.app[AI]
     boundary = secrets.token_hex(16)
     head, tail = framed(document, boundary)
@@ -65,9 +87,11 @@ async def scan(request: web.Request, document: Document) -> Findings:
         "X-Request-ID": request[REQUEST_ID],
     }
     url = f"{settings.ai_service_url}/scan"
+    deadline = asyncio.get_running_loop().time() + settings.ai_timeout_seconds
     try:
         async with (
-            asyncio.timeout(settings.ai_timeout_seconds),
+            request.app[TURNS].turn(request[USER_ID], deadline),
+            asyncio.timeout_at(deadline),
             session.post(
                 url, data=sent(head, document, tail), headers=headers, allow_redirects=False
             ) as response,

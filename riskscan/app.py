@@ -13,8 +13,9 @@ import aiohttp_session
 import jinja2
 from aiohttp import hdrs, web
 
-from . import accounts, ai_client, cors, db, headers, health, openapi, pages, scans
+from . import accounts, ai_client, cors, db, headers, health, metrics, openapi, pages, scans
 from .auth import DatabaseSessions, require_own_origin
+from .backpressure import IN_FLIGHT, TURNS, InFlight, Turns
 from .errors import ApiError, from_status
 from .migrate import DatabaseAway, migrate
 from .passwords import PASSWORDS, Passwords
@@ -73,7 +74,8 @@ def create_app(settings: Settings) -> web.Application:
         ]
     )
     app[SETTINGS] = settings
-    app[scans.IN_FLIGHT] = scans.InFlight(settings.max_scans_in_flight)
+    app[IN_FLIGHT] = InFlight(settings.max_scans_in_flight)
+    app[TURNS] = Turns(max(1, settings.ai_max_concurrency // settings.workers))
     app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)
     app[openapi.DOCUMENT] = openapi.build(app)
@@ -84,6 +86,7 @@ def create_app(settings: Settings) -> web.Application:
     app.on_response_prepare.append(headers.set_headers)
     cors.set_up(app)
     app.cleanup_ctx.extend([passwords, ai_session, database])
+    metrics.set_up(app)
     return app
 
 

@@ -292,11 +292,15 @@ async def count_attempt(db: Pool, name: str, seconds: int) -> tuple[int, datetim
     return row["tries"], read_time(row["expires_at"])
 
 
-TAKE_BACK_ATTEMPT = "UPDATE attempts SET tries = tries - 1 WHERE name = :name AND tries > 0"
+TAKE_BACK_ATTEMPT = """
+UPDATE attempts SET tries = tries - 1 WHERE name = :name AND tries > 0 RETURNING tries, expires_at
+"""
 
 
-async def take_back_attempt(db: Pool, name: str) -> None:
-    await db.fetch(TAKE_BACK_ATTEMPT, {"name": name})
+async def take_back_attempt(db: Pool, name: str) -> tuple[int, datetime.datetime] | None:
+    """Count one try less under this name; return how many there are now, and when the window ends."""
+    row = await db.fetch_one(TAKE_BACK_ATTEMPT, {"name": name})
+    return (row["tries"], read_time(row["expires_at"])) if row else None
 
 
 EXPIRED = ("DELETE FROM sessions WHERE expires_at <= :now", "DELETE FROM attempts WHERE expires_at <= :now")

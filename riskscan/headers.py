@@ -9,14 +9,18 @@ import time
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
+from . import timing
 from .auth import USER_ID
 from .errors import REQUEST_ID, new_request_id
+from .limits import tightest
 from .logs import Event
+from .metrics import METRICS
 from .proxies import is_https
 from .replies import Handler, is_api
 
 SANE_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
-X_REQUEST_ID = istr("X-Request-ID")
+X_REQUEST_ID, SERVER_TIMING = istr("X-Request-ID"), istr("Server-Timing")
+SPENT = web.RequestKey("SPENT", dict[str, float])  # seconds, by what they were spent on
 SECURITY = {
     "Server": "RiskScan",
     "X-Content-Type-Options": "nosniff",
@@ -38,10 +42,10 @@ access = logging.getLogger("riskscan.access")
 
 @web.middleware
 async def request_id_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Name the request, and log one line when it is answered."""
+    """Name the request; log it and count it when it is answered."""
     given = request.headers.get("X-Request-ID", "")
     request[REQUEST_ID] = given if SANE_REQUEST_ID.fullmatch(given) else new_request_id()
-    begin = time.perf_counter()
+    begin, request[SPENT] = time.perf_counter(), timing.start()
     status = 499  # nobody was left to answer
     try:
         response = await handler(request)
@@ -50,8 +54,7 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
         status = exc.status
         raise
     finally:
-        if access.isEnabledFor(logging.INFO):
-            log_request(request, status, time.perf_counter() - begin)
+        note_request(request, status, time.perf_counter() - begin)
     return response
 
 
@@ -70,11 +73,15 @@ class Answered(Event, frozen=True):
         return f"{begin} request={self.request_id} user={self.user_id or '-'}"
 
 
-def log_request(request: web.Request, status: int, seconds: float) -> None:
+def note_request(request: web.Request, status: int, seconds: float) -> None:
     resource = request.match_info.route.resource
     route = resource.canonical if resource else "(no route)"
-    milliseconds, user_id = round(seconds * 1000, 1), request.get(USER_ID)
-    access.info(Answered(request.method, route, status, milliseconds, request[REQUEST_ID], user_id))
+    if access.isEnabledFor(logging.INFO):
+        milliseconds, user_id = round(seconds * 1000, 1), request.get(USER_ID)
+        access.info(Answered(request.method, route, status, milliseconds, request[REQUEST_ID], user_id))
+    metrics = request.app.get(METRICS)
+    if metrics is not None:
+        metrics.count_request(request.method, route, status, seconds)
 
 
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -86,6 +93,13 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers.update(PAGE_HEADERS if page else API_HEADERS)
     if hdrs.CACHE_CONTROL not in headers:
         headers[hdrs.CACHE_CONTROL] = cache_control(request, response)
+    if spent := request.get(SPENT):  # W3C Server Timing, in milliseconds
+        headers[SERVER_TIMING] = ", ".join(
+            [f"{name};dur={seconds * 1000:.1f}" for name, seconds in spent.items()]
+        )
+    usage = tightest(request)
+    if usage:
+        headers.update(usage.headers)
     if is_https(request):
         headers[hdrs.STRICT_TRANSPORT_SECURITY] = HSTS
 

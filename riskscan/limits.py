@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
+import math
 from typing import NamedTuple
 
 from aiohttp import web
@@ -16,35 +18,77 @@ from .settings import Rate
 class Limit(NamedTuple):
     """So many tries of one kind, by one account, address or both."""
 
+    kind: str
     name: str
     rate: Rate
+
+
+class Usage(NamedTuple):
+    """How much of a limit is used up in the window that ends at `ends_at`."""
+
+    limit: Limit
+    tries: int
+    ends_at: datetime.datetime
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit.rate.tries - self.tries)
+
+    @property
+    def seconds(self) -> int:
+        """Return how long the window still is, in whole seconds."""
+        return max(1, math.ceil((self.ends_at - db.now()).total_seconds()))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what tells a client (draft-ietf-httpapi-ratelimit-headers-10)."""
+        kind, rate = self.limit.kind, self.limit.rate
+        return {
+            "RateLimit-Policy": f'"{kind}";q={rate.tries};w={rate.seconds}',
+            "RateLimit": f'"{kind}";r={self.left};t={self.seconds}',
+        }
+
+
+USAGE = web.RequestKey("USAGE", dict[str, Usage])  # by the kind of limit
 
 
 def limit(rate: Rate, kind: str, *by: str, share: int = 1) -> Limit:
     """Return the limit of this kind of try by these; `share` widens it where several people share it."""
     # a digest, so that the table holds no addresses, and any input makes a short name
     digest = hashlib.sha256("\0".join(by).encode()).hexdigest()
-    return Limit(f"{kind} {digest}", Rate(rate.tries * share, rate.seconds))
+    return Limit(kind, f"{kind} {digest}", Rate(rate.tries * share, rate.seconds))
 
 
 async def count_try(request: web.Request, *limits: Limit) -> None:
     """Count a try; raise 429 `rate_limited` where there were too many in the window of one of its limits."""
-    for name, rate in limits:
-        if not rate.tries:
+    for one in limits:
+        if not one.rate.tries:
             continue
-        tries, ends_at = await db.count_attempt(request.app[DATABASE], name, rate.seconds)
-        if tries > rate.tries:
-            seconds = max(1, round((ends_at - db.now()).total_seconds()))
+        usage = note(request, one, await db.count_attempt(request.app[DATABASE], one.name, one.rate.seconds))
+        if usage.tries > one.rate.tries:
             raise ApiError(
                 429,
                 "rate_limited",
-                f"Too many tries. Wait {seconds} seconds.",
-                headers={"Retry-After": str(seconds)},
+                f"Too many tries. Wait {usage.seconds} seconds.",
+                headers={"Retry-After": str(usage.seconds)},
             )
 
 
 async def take_back_try(request: web.Request, *limits: Limit) -> None:
     """Do not count a try after all: it was a good one."""
-    for name, rate in limits:
-        if rate.tries:
-            await db.take_back_attempt(request.app[DATABASE], name)
+    for one in limits:
+        if one.rate.tries:
+            counted = await db.take_back_attempt(request.app[DATABASE], one.name)
+            if counted:
+                note(request, one, counted)
+
+
+def note(request: web.Request, one: Limit, counted: tuple[int, datetime.datetime]) -> Usage:
+    usage = Usage(one, *counted)
+    request.setdefault(USAGE, {})[one.kind] = usage
+    return usage
+
+
+def tightest(request: web.Request) -> Usage | None:
+    """Return which of the limits that this request was counted by has the least left."""
+    return min(request.get(USAGE, {}).values(), key=lambda usage: usage.left, default=None)

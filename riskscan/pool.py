@@ -12,6 +12,7 @@ import datetime
 import functools
 import re
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ import asyncpg
 from databases import Database
 from databases.core import Connection
 
+from . import timing
 from .errors import ApiError, unavailable
 from .settings import SQLITE, Settings, is_sqlite, sqlite_path
 
@@ -108,24 +110,25 @@ class Pool:
         url = settings.database_url
         self.sqlite = is_sqlite(url)
         if self.sqlite:
-            size = min(settings.database_pool_size, SQLITE_CONNECTIONS)
+            self.size = min(settings.database_pool_size, SQLITE_CONNECTIONS)
             self._database = Database(
                 f"{SQLITE}{sqlite_path(url)}", timeout=STATEMENT_SECONDS, factory=SqliteConnection
             )
         else:
-            size = settings.database_pool_size
+            self.size = settings.database_pool_size
             options: dict[str, Any] = {
                 # asyncpg reads the URL itself: `databases` would drop sslmode without a word
                 "dsn": url,
                 "database": None,
                 "min_size": 0,
-                "max_size": size,
+                "max_size": self.size,
                 "timeout": WAIT_SECONDS,
                 "statement_cache_size": settings.database_statement_cache,
             }
             self._database = Database("postgresql:///", **options)
+        self.used = 0  # connections that are lent
         self.ready = False  # set when the tables are up to date
-        self._free = asyncio.Semaphore(size)  # it is fair: who waits longest is next
+        self._free = asyncio.Semaphore(self.size)  # it is fair: who waits longest is next
         self._idle: list[Connection] = []
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -149,6 +152,7 @@ class Pool:
         """
         if not self.ready:
             raise database_unavailable()
+        begin = time.perf_counter()
         try:
             for _ in range(DEADLOCK_TRIES):
                 # undone whole, so that it can be tried again
@@ -163,6 +167,8 @@ class Pool:
             if isinstance(exc, asyncpg.ForeignKeyViolationError) or is_sqlite_error(exc, FOREIGN_KEY):
                 raise Orphan from exc
             raise
+        finally:
+            timing.add("db", time.perf_counter() - begin)
 
     async def fetch_one(self, sql: str, values: Values) -> Row | None:
         """Run one statement and return its first row, if any; raises as `fetch` does."""
@@ -171,6 +177,7 @@ class Pool:
 
     async def _fetch(self, sql: str, values: Values) -> Sequence[Row]:
         connection = await self._take()
+        self.used += 1
         well = False
         try:
             raw: Any = connection.raw_connection
@@ -189,6 +196,7 @@ class Pool:
                 self._idle.append(connection)
             else:  # cancelled, timed out or broken: nobody knows what state it is in
                 self._discard(connection)
+            self.used -= 1
             self._free.release()
 
     async def _take(self) -> Connection:

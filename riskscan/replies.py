@@ -42,7 +42,7 @@ class Blank(dict[str, str]):
 
 def is_api(request: web.BaseRequest) -> bool:
     """Tell which face an answer has; the path decides, so that an unknown one knows its face too."""
-    return request.path == "/api" or request.path.startswith("/api/")
+    return request.path.startswith("/api/") or request.path in ("/api", "/metrics")
 
 
 def reply(

@@ -5,48 +5,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import collections
-import contextlib
 import datetime
 import logging
 import time
 import uuid
-from collections.abc import Iterator
 
 import msgspec
 from aiohttp import web
 
 from . import ai_client, db
 from .auth import require_caller, require_user
+from .backpressure import IN_FLIGHT
 from .db import DATABASE, Position, UserGone
-from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found, unavailable
+from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
 from .forms import is_uuid, read_document, whole_number
+from .limits import count_try, limit
 from .replies import encoder, page, reply
+from .settings import SETTINGS
 from .shapes import Message, Scan, ScanList
 
-
-class InFlight:
-    """The scans that this process is at, uploads included: a bounded number, of which one user gets half."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._by_user: collections.Counter[str] = collections.Counter()
-
-    @contextlib.contextmanager
-    def place(self, user_id: str) -> Iterator[None]:
-        """Hold a place for a scan. Raises 503 `overloaded` where there is none."""
-        if self._by_user.total() >= self._most or self._by_user[user_id] >= max(1, self._most // 2):
-            raise unavailable("overloaded", "Too many scans are under way. Try again soon.", retry_seconds=10)
-        self._by_user[user_id] += 1
-        try:
-            yield
-        finally:
-            self._by_user[user_id] -= 1
-            if not self._by_user[user_id]:
-                del self._by_user[user_id]
-
-
-IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)
 MAX_OFFSET = 10**9
 KEEP_TRYING_SECONDS = 8
 TRY_AGAIN_SECONDS = 0.5
@@ -63,6 +40,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 async def create(request: web.Request) -> web.StreamResponse:
     """Find the risks in a text or a file, and keep them."""
     account = await require_user(request)
+    await count_try(request, limit(request.app[SETTINGS].scan_limit, "scan", account.user.id))
     with request.app[IN_FLIGHT].place(account.user.id):
         async with read_document(request) as document:
             findings = await ai_client.scan(request, document)

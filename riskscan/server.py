@@ -22,6 +22,7 @@ from typing import Protocol
 from aiohttp import web
 
 from .app import create_app
+from .metrics import shared_by_workers
 from .parser_errors import Runner
 from .settings import Settings
 from .traffic import TRAFFIC
@@ -164,7 +165,8 @@ def run(settings: Settings) -> int:
         starters[f"worker {number}"] = lambda: Worker(work)
     host, port = listening.getsockname()[:2]
     print(f"RiskScan is on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
-    return supervisor.run()
+    with shared_by_workers() if settings.metrics_token else contextlib.nullcontext():
+        return supervisor.run()
 
 
 def listen(host: str, port: int) -> socket.socket:

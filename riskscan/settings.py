@@ -117,6 +117,12 @@ def secret(value: str) -> str:
     return value
 
 
+def metrics_token(value: str) -> str:
+    if value and not re.fullmatch(r"[!-~]{16,}", value):
+        raise ValueError
+    return value
+
+
 def database_url(value: str) -> str:
     """Return the URL as `postgresql://…` or `sqlite:///path`, in every form that platforms hand out."""
     scheme, colon, rest = value.partition("://")
@@ -198,11 +204,18 @@ class Settings:
     max_scans_in_flight: int = setting(
         "MAX_SCANS_IN_FLIGHT", "a whole number from 1 to 100000", whole(1, 100_000), "1000"
     )
+    ai_max_concurrency: int = setting(
+        "AI_MAX_CONCURRENCY", "a whole number of calls from 1 to 10000", whole(1, 10_000), "64"
+    )
     bcrypt_cost: int = setting("BCRYPT_COST", "a whole number from 4 to 16", whole(4, 16), "12")
     login_limit: Rate = setting("LOGIN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "10/minute")
     register_limit: Rate = setting("REGISTER_LIMIT", 'a rate such as 10/minute, or "off"', rate, "100/minute")
+    scan_limit: Rate = setting("SCAN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "600/minute")
     trusted_proxies: tuple[Network, ...] = setting(
         "TRUSTED_PROXIES", "addresses or networks, separated by commas", networks, "127.0.0.1,::1"
+    )
+    metrics_token: str = setting(
+        "METRICS_TOKEN", "16 characters or more that a header can hold", metrics_token, "", secret=True
     )
     log_level: str = setting(
         "LOG_LEVEL",
@@ -260,7 +273,7 @@ def shown(field: dataclasses.Field[Any], value: Any) -> str:
     if field.name in ("database_url", "ai_service_url"):
         return masked(value)
     if field.metadata["secret"]:
-        return MASK
+        return MASK if value else ""
     if field.name == "max_upload_bytes":
         return f"{value / 1024 / 1024:g}"
     if isinstance(value, Rate):

@@ -86,6 +86,7 @@ def make_settings(database_url: str, ai: Ai) -> MakeSettings:
             "bcrypt_cost": 4,
             "login_limit": OFF,
             "register_limit": OFF,
+            "scan_limit": OFF,
         }
         return Settings(**{**values, **changes})
 

@@ -277,3 +277,29 @@ class TestLimits:
             "/api/auth/register", json={"email": "x@example.com", "password": PASSWORD}
         )
         assert_error(reply, 429, "rate_limited")
+
+    async def test_registrations_of_one_account_are_limited(self, anyone: Person, alice: Person) -> None:
+        body = {"email": alice.email, "password": PASSWORD}
+        statuses = []
+        for number in range(5):
+            headers = {"X-Forwarded-For": f"203.0.113.{number}"}
+            statuses.append((await anyone.post("/api/auth/register", json=body, headers=headers)).status)
+        assert statuses == [409, 409, 409, 429, 429]
+
+    async def test_an_answer_says_what_is_left(self, anyone: Person, alice: Person) -> None:
+        body = {"email": alice.email, "password": "wrong horse"}
+        for left in (2, 1, 0, 0):
+            reply = await anyone.post("/api/auth/login", json=body)
+            assert reply.headers["RateLimit-Policy"] == '"login";q=3;w=60'
+            found = re.fullmatch(r'"login";r=(\d+);t=(\d+)', reply.headers["RateLimit"])
+            assert found
+            assert int(found[1]) == left
+            assert 1 <= int(found[2]) <= 60
+            reset = found[2]
+        assert reply.headers["Retry-After"] == reset
+        assert "RateLimit" not in (await alice.get("/api/auth/me")).headers
+
+    async def test_a_right_password_is_given_back_in_the_count(self, anyone: Person, alice: Person) -> None:
+        right = {"email": alice.email, "password": PASSWORD}
+        reply = await anyone.post("/api/auth/login", json=right)
+        assert reply.headers["RateLimit"].startswith('"login";r=3;')

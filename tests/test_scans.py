@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from typing import Any
 
 import pytest
 from ai import FINDINGS, RISKS, Ai
+from aiohttp import web
 from conftest import PASSWORD, Person, assert_error, form
+
+from riskscan.settings import Rate
 
 
 async def test_a_scan_is_answered_kept_and_found_again(alice: Person, ai: Ai) -> None:
@@ -223,3 +227,61 @@ class TestOverload:
         go.set()
         await asyncio.gather(*asked)
         assert (await alice.scan(text="tight budget"))["source"] == FINDINGS["source"]
+
+
+class TestScanLimit:
+    @pytest.fixture
+    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
+        return lambda: make_settings(scan_limit=Rate(2, 3600))
+
+    async def test_the_scans_of_one_user_are_limited(self, alice: Person, bob: Person, ai: Ai) -> None:
+        for _ in range(2):
+            await alice.scan(text="tight budget")
+        reply = await alice.post("/api/scan", data=form(text="tight budget"))
+        assert_error(reply, 429, "rate_limited")
+        assert reply.headers["RateLimit-Policy"] == '"scan";q=2;w=3600'
+        assert len(ai.calls) == 2
+        assert (await alice.get("/api/scans")).json["total"] == 2
+        await bob.scan(text="tight budget")
+
+
+class TestTurns:
+    @pytest.fixture
+    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
+        return lambda: make_settings(ai_max_concurrency=4)
+
+    async def test_calls_to_the_ai_service_are_bounded(self, alice: Person, bob: Person, ai: Ai) -> None:
+        at_once, four, numbers = 0, asyncio.Barrier(4), []
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            nonlocal at_once
+            at_once += 1
+            await four.wait()
+            numbers.append(at_once)
+            await four.wait()
+            at_once -= 1
+            return await ai.found(request)
+
+        ai.answer = answer
+        people = (alice, bob) * 20
+        await asyncio.gather(*[person.scan(text="tight budget") for person in people])
+        assert numbers == [4] * 40
+
+
+class TestTurnsInTime:
+    @pytest.fixture
+    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
+        return lambda: make_settings(ai_max_concurrency=4, ai_timeout_seconds=2.0)
+
+    async def test_the_wait_counts_as_time_of_the_call(self, alice: Person, bob: Person, ai: Ai) -> None:
+        ai.holds()
+        begin = time.monotonic()
+        replies = await asyncio.gather(
+            *[alice.post("/api/scan", data=form(text="tight budget")) for _ in range(3)]
+        )
+        assert time.monotonic() - begin < 3.8  # and not twice the two seconds
+        for reply in replies:
+            assert_error(reply, 503, reply.json["error"])
+        assert (await alice.get("/api/scans")).json["total"] == 0
+        ai.answer = ai.found
+        await bob.scan(text="tight budget")

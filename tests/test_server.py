@@ -128,10 +128,15 @@ def environ(request: pytest.FixtureRequest) -> dict[str, str]:
 
 def curl(*arguments: str | Path) -> Any:
     """Run curl and return the JSON that it prints."""
+    return json.loads(curled(*arguments))
+
+
+def curled(*arguments: str | Path) -> str:
+    """Run curl and return what it prints."""
     found = subprocess.run(
         ["curl", "-sS", *arguments], capture_output=True, text=True, check=True, timeout=90
     )
-    return json.loads(found.stdout)
+    return found.stdout
 
 
 def sign_up(url: str) -> str:
@@ -250,6 +255,36 @@ def test_several_workers_start_together_on_an_empty_database(start: Start, envir
     assert seen == {"test@test.com"}
     assert program.stop() == 0
     assert "Traceback" not in program.log
+
+
+def test_metrics_are_of_all_workers_and_outlive_one(start: Start) -> None:
+    token = "a-token-of-the-tests"
+    program = start(WORKERS="2", METRICS_TOKEN=token)
+    access = sign_up(program.url)
+
+    def sample(name: str) -> float:
+        metrics = curled("-H", f"Authorization: Bearer {token}", f"{program.url}/metrics")
+        return float(re.search(rf"^{re.escape(name)} (\S+)$", metrics, re.MULTILINE)[1])  # type: ignore[index]
+
+    def ask(times: int) -> None:
+        for _ in range(times):
+            get(program.url, access, "/api/auth/me")
+
+    me = 'riskscan_requests_total{method="GET",route="/api/auth/me",status="200"}'
+    most = 'riskscan_database_connections{what="most"}'
+    ask(20)
+    assert {sample(me) for _ in range(10)} == {20}
+    while sample(most) != 8:  # 4 of each worker, sampled once a second
+        pass
+    worker = program.worker()
+    worker.kill()
+    worker.wait(20)
+    program.wait_for("starting another")
+    ask(20)
+    assert sample(me) == 40
+    while sample(most) != 8:
+        pass
+    assert program.stop() == 0
 
 
 def test_sigterm_finishes_what_is_in_flight(start: Start, ai_port: int) -> None:

@@ -1,0 +1,120 @@
+"""How much is done at once: scans in this process, and calls to the AI service; no user gets all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+from aiohttp import web
+
+from .errors import unavailable
+
+
+class InFlight:
+    """The scans that this process is at, uploads included: a bounded number, of which one user gets half."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_user: collections.Counter[str] = collections.Counter()
+
+    @contextlib.contextmanager
+    def place(self, user_id: str) -> Iterator[None]:
+        """Hold a place for a scan. Raises 503 `overloaded` where there is none."""
+        if self.number >= self._most or self._by_user[user_id] >= half(self._most):
+            raise overloaded()
+        self._by_user[user_id] += 1
+        try:
+            yield
+        finally:
+            subtract(self._by_user, user_id)
+
+    @property
+    def number(self) -> int:
+        return self._by_user.total()
+
+
+class Turns:
+    """The calls to the AI service: a bounded number at once, of which one user gets half.
+
+    A turn that comes free goes to the user with the fewest calls under way, and who has waited longest.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._share = half(most)
+        self._calls: collections.Counter[str] = collections.Counter()
+        self._waiting: dict[asyncio.Future[None], str] = {}  # whose turn it will be
+
+    @contextlib.asynccontextmanager
+    async def turn(self, user_id: str, deadline: float) -> AsyncIterator[None]:
+        """Wait for a turn and hold it. Raises 503 `overloaded` where it does not come before the deadline.
+
+        The deadline is a time of the event loop's clock.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._take(user_id)
+        except TimeoutError:
+            raise overloaded() from None
+        try:
+            yield
+        finally:
+            self._give_back(user_id)
+
+    @property
+    def under_way(self) -> int:
+        return self._calls.total()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    async def _take(self, user_id: str) -> None:
+        if self._free and self._calls[user_id] < self._share:
+            self._hand_out(user_id)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[turn] = user_id
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if self._waiting.pop(turn, None) is None:  # it came at the same moment
+                self._give_back(user_id)
+            raise
+
+    def _hand_out(self, user_id: str) -> None:
+        self._free -= 1
+        self._calls[user_id] += 1
+
+    def _give_back(self, user_id: str) -> None:
+        self._free += 1
+        subtract(self._calls, user_id)
+        may_go = [
+            turn
+            for turn, user in self._waiting.items()
+            if self._calls[user] < self._share and not turn.cancelled()
+        ]
+        if may_go:
+            turn = min(may_go, key=lambda turn: self._calls[self._waiting[turn]])
+            self._hand_out(self._waiting.pop(turn))
+            turn.set_result(None)
+
+
+def half(most: int) -> int:
+    return max(1, most // 2)
+
+
+def subtract(counter: collections.Counter[str], name: str) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]
+
+
+def overloaded() -> Exception:
+    return unavailable("overloaded", "Too many scans are under way. Try again soon.", retry_seconds=10)
+
+
+IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)
+TURNS = web.AppKey("TURNS", Turns)

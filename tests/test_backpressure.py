@@ -1,0 +1,110 @@
+"""Whose turn it is to call the AI service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from riskscan.backpressure import Turns
+from riskscan.errors import ApiError
+
+FAR = 10.0
+
+
+class Calls:
+    """Calls that go on until they are ended, in the order in which they came to be."""
+
+    def __init__(self, most: int) -> None:
+        self.turns = Turns(most)
+        self.running: list[str] = []
+        self.ends: dict[str, asyncio.Event] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self, user: str, name: str) -> None:
+        """Ask for a turn, and let what can happen happen."""
+        self.ends[name] = asyncio.Event()
+        self.tasks[name] = asyncio.create_task(self._call(user, name))
+        await self.settle()
+
+    async def end(self, name: str) -> None:
+        self.ends[name].set()
+        await self.tasks[name]
+        await self.settle()
+
+    async def cancel(self, name: str) -> None:
+        self.tasks[name].cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.tasks[name]
+        await self.settle()
+
+    async def settle(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def _call(self, user: str, name: str) -> None:
+        async with self.turns.turn(user, asyncio.get_running_loop().time() + FAR):
+            self.running.append(name)
+            await self.ends[name].wait()
+            self.running.remove(name)
+
+
+async def test_a_free_turn_goes_to_the_user_with_the_fewest_calls() -> None:
+    calls = Calls(4)
+    for name in ("a1", "a2", "a3", "b1", "b2", "c1", "b3"):
+        await calls.start(name[0], name)
+    assert calls.running == ["a1", "a2", "b1", "b2"]  # a3 is over half, c1 finds nothing free
+    assert (calls.turns.under_way, calls.turns.waiting) == (4, 3)
+    await calls.end("a1")
+    assert calls.running == ["a2", "b1", "b2", "c1"]  # though a3 came before c1
+    await calls.end("b1")
+    assert calls.running == ["a2", "b2", "c1", "a3"]  # a3 came before b3
+    for name in ("a2", "b2", "c1", "a3", "b3"):
+        await calls.end(name)
+    assert (calls.turns.under_way, calls.turns.waiting) == (0, 0)
+
+
+async def test_one_user_alone_gets_half() -> None:
+    calls = Calls(4)
+    for name in ("a1", "a2", "a3"):
+        await calls.start("a", name)
+    assert calls.running == ["a1", "a2"]
+    await calls.start("b", "b1")
+    assert calls.running == ["a1", "a2", "b1"]
+    await calls.end("a2")
+    assert calls.running == ["a1", "b1", "a3"]
+
+
+async def test_who_goes_while_waiting_keeps_no_turn() -> None:
+    calls = Calls(1)
+    await calls.start("a", "a1")
+    await calls.start("b", "b1")
+    await calls.start("c", "c1")
+    await calls.cancel("b1")
+    await calls.end("a1")
+    assert calls.running == ["c1"]
+    await calls.cancel("c1")
+    assert (calls.turns.under_way, calls.turns.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize("first", ["ends", "goes"])
+async def test_who_goes_as_the_turn_comes_passes_it_on(first: str) -> None:
+    calls = Calls(1)
+    for name in ("a1", "b1", "c1"):
+        await calls.start(name[0], name)
+    # both in one round of the loop, in either order
+    for step in (calls.ends["a1"].set, calls.tasks["b1"].cancel)[:: 1 if first == "ends" else -1]:
+        step()
+    await calls.settle()
+    assert calls.running == ["c1"]
+
+
+async def test_a_turn_that_does_not_come_in_time_is_refused() -> None:
+    calls = Calls(1)
+    await calls.start("a", "a1")
+    with pytest.raises(ApiError) as refused:
+        async with calls.turns.turn("b", asyncio.get_running_loop().time() + 0.01):
+            pass
+    assert (refused.value.status, refused.value.code) == (503, "overloaded")
+    assert calls.turns.waiting == 0
