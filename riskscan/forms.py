@@ -109,7 +109,7 @@ def document_in(form: Form) -> Document:
     """Return what a form brings to be scanned; raise 400 where that is nothing."""
     text = optional_text(form.fields, "text")
     force_llm = flag(form.fields, "force_llm")
-    if form.fields.get("file"):
+    if form.fields.get("file") not in (None, ""):
         raise invalid_request("Send the file as a file.", file="Send this as a file, with a name.")
     upload = form.upload if form.upload and form.upload.size else None
     if not text.strip() and upload is None:

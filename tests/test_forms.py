@@ -192,6 +192,8 @@ async def test_names_as_clients_write_them(alice: Person, disposition: bytes, na
         ("application/json", b'{"text": "x", "force_llm": "maybe"}'),
         ("application/json", b'{"text": "x", "force_llm": []}'),
         ("application/json", b'{"text": "x", "force_llm": 7}'),
+        ("application/json", b'{"text": "x", "file": "plan.txt"}'),
+        ("application/json", b'{"text": "x", "file": 0}'),
         ("application/json", b"\xff\xfe{"),
         ("application/json", b"[" * 200_000),
         ("application/json", b'{"n": ' + b"9" * 6000 + b"}"),

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 import aiohttp
-import hypothesis
 import pytest
 from ai import FINDINGS, RISKS, Ai
 from aiohttp import web
@@ -316,7 +315,6 @@ def test_any_error_answer_has_a_message_for_people_or_none(runner: asyncio.Runne
         async with aiohttp.request("GET", ai.url) as response:
             return await read_message(response)
 
-    @hypothesis.settings(deadline=None)
     @given(st.binary() | like(MESSAGE), st.sampled_from(["application/json", "text/plain", "text/html"]))
     def check(body: bytes, kind: str) -> None:
         text = runner.run(message(body, kind))
@@ -349,7 +347,6 @@ ENVIRONMENTS = st.fixed_dictionaries(
 )
 
 
-@hypothesis.settings(deadline=None)
 @given(ENVIRONMENTS)
 def test_any_environment_is_read_or_refused_and_tells_no_secret(
     tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]
@@ -364,7 +361,6 @@ def test_any_environment_is_read_or_refused_and_tells_no_secret(
     assert "\n" not in told
 
 
-@hypothesis.settings(deadline=None)
 @given(st.text(st.characters(codec=None, exclude_characters="/."), min_size=1))
 def test_any_sqlite_path_is_taken_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     folder = tmp_path_factory.getbasetemp() / "paths"
