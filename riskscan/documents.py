@@ -28,7 +28,8 @@ SIGNATURES: dict[str, tuple[bytes, ...]] = {
 EXTENSIONS = tuple(SIGNATURES)
 # BM may begin a text; the others cannot
 NEVER_TEXT = tuple(mark for extension, marks in SIGNATURES.items() if extension != ".bmp" for mark in marks)
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# and what turns the direction of text, and so could make one name look like another
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -62,7 +63,7 @@ def kept_name(name: str) -> str:
     clean = CONTROL.sub("", last).strip()
     if len(clean) > MAX_NAME:
         suffix = extension_of(clean)
-        clean = clean[: MAX_NAME - len(suffix)] + suffix
+        clean = clean[: MAX_NAME - len(suffix)].rstrip() + suffix
     return clean
 
 

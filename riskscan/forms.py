@@ -109,7 +109,7 @@ def document_in(form: Form) -> Document:
     """Return what a form brings to be scanned; raise 400 where that is nothing."""
     text = optional_text(form.fields, "text")
     force_llm = flag(form.fields, "force_llm")
-    if form.fields.get("file"):
+    if form.fields.get("file") not in (None, ""):
         raise invalid_request("Send the file as a file.", file="Send this as a file, with a name.")
     upload = form.upload if form.upload and form.upload.size else None
     if not text.strip() and upload is None:
@@ -152,9 +152,11 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
     raise invalid_request("Send multipart/form-data, a url-encoded form or JSON.")
 
 
-def remember(request: web.Request, fields: Mapping[str, str]) -> None:
+def remember(request: web.Request, fields: Mapping[str, Any]) -> None:
     """Keep what was typed for the page that shows the form again; never a password."""
-    request[TYPED] = {name: value for name, value in fields.items() if "password" not in name}
+    request[TYPED] = {
+        name: value for name, value in fields.items() if isinstance(value, str) and "password" not in name
+    }
 
 
 async def chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
@@ -182,7 +184,7 @@ def not_json(constant: str) -> Any:
     raise ValueError(constant)
 
 
-def read_urlencoded(body: bytes) -> dict[str, str]:
+def read_urlencoded(body: bytes) -> dict[str, Any]:
     try:
         pairs = parse_qsl(
             body.decode(),
@@ -193,14 +195,17 @@ def read_urlencoded(body: bytes) -> dict[str, str]:
         )
     except ValueError:
         raise invalid_request("The form is not valid UTF-8, or has too many fields.") from None
-    return only_once(pairs)
+    return by_name(pairs)
 
 
-def only_once(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
-        raise invalid_request("A field was sent twice.", **{printable(twice): "Send this once."})
+def by_name(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return fields by name; what was sent twice is a list, which is refused where it is read.
+
+    Fields that nobody reads may come as they like (RFC 6749, section 3.2).
+    """
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        fields[name] = [fields[name], value] if name in fields else value
     return fields
 
 
@@ -223,7 +228,7 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
                 upload = Upload(kept_name(part.filename), part.content_type, part.content, size)
             else:
                 raise invalid_request("Send one file at a time.", file="Send one file at a time.")
-        form = Form(only_once(texts), upload)
+        form = Form(by_name(texts), upload)
     except BaseException as exc:
         for content in opened:
             content.close()
@@ -292,7 +297,7 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise invalid_request("A field is not a text.", **{name: "This must be a text."})
+        raise invalid_request("A field is not a text.", **{name: "This must be a text, sent once."})
     try:
         value.encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can bring

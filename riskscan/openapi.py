@@ -14,9 +14,11 @@ from . import __version__, accounts, health, scans
 from .documents import EXTENSIONS
 from .replies import Handler, page
 from .shapes import (
+    SOMETHING,
     Confirmation,
     Credentials,
     Error,
+    FlagText,
     Health,
     Live,
     Message,
@@ -24,6 +26,7 @@ from .shapes import (
     PasswordGrant,
     Risk,
     Scan,
+    ScanForm,
     ScanList,
     ScanText,
     TokenAnswer,
@@ -73,7 +76,7 @@ OPERATIONS: dict[Handler, Operation] = {
     ),
     scans.create: Operation(
         Scan,
-        bodies={MULTIPART: None, FORM: ScanText, JSON: ScanText},
+        bodies={MULTIPART: None, FORM: ScanForm, JSON: ScanText},
         errors=(400, 403, 408, 413, 415, 422, 429, 502),
     ),
     scans.index: Operation(ScanList, query=("limit", "offset", "cursor"), errors=(400,)),
@@ -89,6 +92,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "offset": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
     "cursor": {
         "type": "string",
+        "pattern": f"^{scans.CURSOR.pattern}$",
         "description": "`next_cursor` of the page before; not together with an offset",
     },
 }
@@ -97,8 +101,23 @@ FILE_FORM = {
     "properties": {
         "file": {"type": "string", "format": "binary", "description": f"One of {' '.join(EXTENSIONS)}"},
         "text": {"type": "string"},
-        "force_llm": {"type": "string", "enum": ["true", "false", "1", "0", "yes", "no", "on", "off"]},
+        "force_llm": msgspec.json.schema(FlagText),
     },
+    "anyOf": [
+        {"required": ["file"], "properties": {"file": {"minLength": 1}}},
+        {"required": ["text"], "properties": {"text": {"pattern": SOMETHING}}},
+    ],
+}
+FILE_ENCODING = {
+    "file": {
+        "headers": {
+            "Content-Disposition": {
+                "description": "Names the file; the extension tells what it is.",
+                "schema": {"type": "string"},
+                "example": 'form-data; name="file"; filename="plan.txt"',
+            }
+        }
+    }
 }
 
 
@@ -168,7 +187,7 @@ def described(handler: Any, path: str) -> dict[str, Any]:
         found["parameters"] = parameters
     if operation.bodies:
         content = {
-            media: {"schema": schema_of(body) if body else FILE_FORM}
+            media: {"schema": schema_of(body)} if body else {"schema": FILE_FORM, "encoding": FILE_ENCODING}
             for media, body in operation.bodies.items()
         }
         found["requestBody"] = {"required": True, "content": content}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import datetime
 import logging
+import re
 import time
 import uuid
 
@@ -18,13 +17,16 @@ from .auth import require_caller, require_user
 from .backpressure import IN_FLIGHT
 from .db import DATABASE, Position, UserGone
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
-from .forms import is_uuid, read_document, whole_number
+from .forms import CANONICAL_UUID, is_uuid, read_document, whole_number
 from .limits import count_try, limit
 from .replies import encoder, page, reply
 from .settings import SETTINGS
 from .shapes import Message, Scan, ScanList
 
 MAX_OFFSET = 10**9
+EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetime.timedelta(microseconds=1)
+# all that it takes is in the pattern, which the OpenAPI document quotes: microseconds until 2286, and an id
+CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})", re.ASCII)
 KEEP_TRYING_SECONDS = 8
 TRY_AGAIN_SECONDS = 0.5
 
@@ -132,22 +134,15 @@ def scan_id(request: web.Request) -> str:
 
 
 def write_cursor(position: Position) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+    return f"{(position.created_at - EPOCH) // MICROSECOND}-{position.scan_id}"
 
 
 def read_cursor(request: web.Request) -> Position | None:
-    """Return the place that a cursor of ours names; raise 400 where it is not one."""
+    """Return the place that a cursor names; raise 400 where it names none."""
     value = request.query.get("cursor")
     if value is None:
         return None
-    try:
-        padded = value.encode("ascii") + b"=" * (-len(value) % 4)
-        position = msgspec.json.decode(base64.b64decode(padded, b"-_", validate=True), type=Position)
-        if position.created_at.tzinfo is None or not is_uuid(position.scan_id):
-            raise ValueError
-        position.created_at.astimezone(datetime.UTC)
-    except (ValueError, OverflowError, binascii.Error, msgspec.MsgspecError):
-        raise invalid_request(
-            "This cursor is not one of ours.", cursor="This is no cursor of a list."
-        ) from None
-    return position
+    match = CURSOR.fullmatch(value)
+    if match is None:
+        raise invalid_request("This cursor is not one of ours.", cursor="This is no cursor of a list.")
+    return Position(EPOCH + int(match[1]) * MICROSECOND, match[2])

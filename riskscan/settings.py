@@ -311,7 +311,7 @@ def sqlite_path(url: str) -> Path:
 def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
         raise SettingsError(f"DATABASE_URL or DATA_DIR names a folder that cannot be made: {exc}") from None
 
 

@@ -11,6 +11,12 @@ Source = Literal["llm", "model"]
 # always aware and in UTC, so that it is written with a Z
 Time = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
+Given = Annotated[str, msgspec.Meta(min_length=1)]
+NewPassword = Annotated[str, msgspec.Meta(min_length=6, max_length=128)]
+# something that str.strip() leaves; what is a space differs between dialects of patterns
+SOMETHING = r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+FlagText = Literal["true", "false", "1", "0", "yes", "no", "on", "off", ""]
+Flag = FlagText | bool | Literal[0, 1] | None
 
 
 class Risk(msgspec.Struct, frozen=True):
@@ -120,14 +126,14 @@ class Credentials(msgspec.Struct, frozen=True):
     """What registers an account."""
 
     email: Annotated[str, msgspec.Meta(extra_json_schema={"format": "email"})]
-    password: Annotated[str, msgspec.Meta(min_length=6, max_length=128)]
+    password: NewPassword
 
 
 class PasswordGrant(msgspec.Struct, frozen=True):
     """The OAuth2 password grant (RFC 6749, section 4.3.2); `username` is the e-mail address."""
 
-    username: str
-    password: str
+    username: Given
+    password: Given
     grant_type: Literal["password"] = "password"
     scope: str = ""
     client_id: str = ""
@@ -137,21 +143,29 @@ class PasswordGrant(msgspec.Struct, frozen=True):
 class PasswordChange(msgspec.Struct, frozen=True):
     """What changes a password."""
 
-    current_password: str
-    new_password: Annotated[str, msgspec.Meta(min_length=6, max_length=128)]
+    current_password: Given
+    new_password: NewPassword
 
 
 class Confirmation(msgspec.Struct, frozen=True):
     """The password again, for what cannot be undone."""
 
-    password: str
+    password: Given
 
 
 class ScanText(msgspec.Struct, frozen=True):
-    """A text to scan."""
+    """A text to scan; a file comes as multipart/form-data alone."""
 
-    text: Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
-    force_llm: bool = False
+    text: Annotated[str, msgspec.Meta(min_length=1, pattern=SOMETHING)]
+    force_llm: Flag = None
+    file: Literal[""] | None = None
+
+
+class ScanForm(ScanText, frozen=True):
+    """A text to scan, as a form sends it."""
+
+    force_llm: FlagText = ""
+    file: Literal[""] = ""
 
 
 RISKS = msgspec.json.Decoder(list[Risk])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
+import hypothesis
 import pytest
 from ai import Ai
 from aiohttp import web
@@ -27,6 +28,12 @@ SECRET = "a-secret-of-the-tests-that-is-long-enough"
 PASSWORD = "correct horse"
 SAMPLES = Path(__file__).parent / "samples"
 OFF = Rate(0, 1)
+
+# the same examples each time, on a busy machine too; --hypothesis-profile=default looks for others
+hypothesis.settings.register_profile(
+    "tests", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,368 @@
+"""What reads from outside takes anything: it answers what it promises, or raises what it declares."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import ipaddress
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urljoin, urlsplit
+
+import aiohttp
+import pytest
+from ai import FINDINGS, RISKS, Ai
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from conftest import SECRET
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+from multidict import CIMultiDict
+
+from riskscan.ai_client import MAX_MESSAGE, NotTheContract, framed, message_in, read_findings, read_message
+from riskscan.db import Position
+from riskscan.documents import EXTENSIONS, NEVER_TEXT, extension_of, kept_name
+from riskscan.errors import ApiError
+from riskscan.forms import (
+    FLAGS,
+    next_path,
+    normal_email,
+    read_document,
+    read_json,
+    read_urlencoded,
+    whole_number,
+)
+from riskscan.proxies import client_address
+from riskscan.replies import encoder
+from riskscan.scans import read_cursor, write_cursor
+from riskscan.settings import SETTINGS, Settings, SettingsError
+
+ANY = st.text(st.characters(codec=None))  # NUL and lone surrogates too
+VALID = st.text(st.characters(codec="utf-8"))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY, inner, max_size=4),
+    max_leaves=12,
+)
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # what PostgreSQL or UTF-8 cannot keep
+app = web.Application()
+app[SETTINGS] = Settings(
+    database_url="sqlite:///nowhere.db", jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1"
+)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as started:
+        yield started
+
+
+class Chunks:
+    """A body that arrives in these pieces."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = iter(pieces)
+
+    async def readany(self) -> bytes:
+        return next(self.pieces, b"")
+
+
+class Sent(NamedTuple):
+    """A form, what it says, and how it arrives."""
+
+    content_type: str
+    body: bytes
+    text: str
+    file: tuple[str, bytes] | None
+    force_llm: str
+
+    async def read(self, cuts: list[int]) -> tuple[str | None, tuple[str, bytes] | None, bool | None]:
+        """Have the form read that arrives in pieces; return what a document has of it."""
+        ends = sorted(cut % (len(self.body) + 1) for cut in cuts)
+        pieces = [self.body[begin:end] for begin, end in itertools.pairwise([0, *ends, len(self.body)])]
+        headers, payload = {"Content-Type": self.content_type}, Chunks([*filter(None, pieces)])
+        request = make_mocked_request("POST", "/", headers, app=app, payload=payload)  # type: ignore[arg-type]
+        async with read_document(request) as document:
+            framed(document, "frontier")  # the AI service can be asked
+            upload = document.upload
+            return document.text, upload and (upload.filename, upload.content.read()), document.force_llm
+
+
+CUTS = st.lists(st.integers(min_value=0), max_size=10)
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters='"\\/%'))
+
+
+@st.composite
+def forms(draw: DrawFn) -> Sent:
+    """Multipart bodies as RFC 7578 has them: any boundary, any order, content that looks like a boundary."""
+    boundary = draw(st.from_regex(r"[0-9A-Za-z'()+_,./:=?-]{1,30}", fullmatch=True)).encode()
+    marks = st.sampled_from([b"\r\n", b"\r", b"-", b"--" + boundary[:-1], b"\r\n--"])
+    content = st.lists(marks | st.binary(max_size=9), max_size=8).map(b"".join)
+    text, force_llm = draw(VALID | st.just(" \n")), draw(st.sampled_from(["", *FLAGS]))
+    file = draw(st.none() | st.tuples(NAMES.map(lambda stem: f"{stem}.txt"), content))
+    fields = [(b'"text"', text.encode()), (b'"force_llm"', force_llm.encode())]
+    if file:
+        fields.append((b'"file"; filename="%b"' % file[0].encode(), file[1]))
+    fields += [(b'"other"', value) for value in draw(st.lists(VALID.map(str.encode), max_size=3))]
+    assume(all(b"\r\n--" + boundary not in b"\r\n" + value for _, value in fields))
+    assume(not file or not file[1].startswith(NEVER_TEXT))
+    parts = [
+        b"--%b\r\nContent-Disposition: form-data; name=%b\r\n\r\n%b\r\n" % (boundary, name, value)
+        for name, value in draw(st.permutations(fields))
+    ]
+    body = b"".join(parts) + b"--%b--\r\n" % boundary
+    return Sent(f'multipart/form-data; boundary="{boundary.decode()}"', body, text, file, force_llm)
+
+
+@given(forms(), CUTS)
+def test_a_form_reads_as_it_was_written_however_it_arrives(
+    runner: asyncio.Runner, form: Sent, cuts: list[int]
+) -> None:
+    text = form.text if form.text.strip() else None
+    file = (kept_name(form.file[0]), form.file[1]) if form.file and form.file[1] else None
+    if text is None and file is None:
+        with pytest.raises(ApiError, match="Send a file or a text"):
+            runner.run(form.read(cuts))
+    else:
+        assert runner.run(form.read(cuts)) == (text, file, FLAGS.get(form.force_llm))
+
+
+def broken(form: Sent, begin: int, end: int, instead: bytes) -> Sent:
+    begin, end = sorted((begin % (len(form.body) + 1), end % (len(form.body) + 1)))
+    return form._replace(body=form.body[:begin] + instead + form.body[end:])
+
+
+POSITION = st.integers(min_value=0, max_value=2000)
+KINDS = st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/plain", ""])
+HEADERS = (
+    KINDS | st.just("multipart/form-data; boundary=x") | VALID | VALID.map("multipart/form-data; ".__add__)
+)
+BODIES = st.binary() | JSON.map(lambda value: json.dumps(value).encode()) | st.just(b"--x\r\n")
+BROKEN = st.builds(broken, forms(), POSITION, POSITION, st.binary(max_size=20)) | st.builds(
+    Sent, HEADERS, BODIES, st.just(""), st.none(), st.just("")
+)
+
+
+@given(BROKEN, CUTS)
+def test_any_body_is_read_or_refused(runner: asyncio.Runner, form: Sent, cuts: list[int]) -> None:
+    try:
+        text, file, _ = runner.run(form.read(cuts))
+        status = 200 if text or file else 500
+    except ApiError as error:
+        status = error.status
+        encoder.encode([error.detail, error.fields])  # it can be said
+    assert status in (200, 400)
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_json_is_read_or_refused(body: bytes) -> None:
+    with contextlib.suppress(ApiError):
+        assert isinstance(read_json(body), dict)
+
+
+@given(st.dictionaries(VALID, VALID))
+def test_a_url_encoded_form_reads_as_it_was_written(fields: dict[str, str]) -> None:
+    body = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in fields.items())
+    assert read_urlencoded(body.encode()) == fields
+
+
+# what is read of a request's other parts
+
+
+def asked(name: str, value: str) -> web.Request:
+    return make_mocked_request("GET", f"/?{name}={quote(value, safe='', errors='surrogatepass')}", app=app)
+
+
+TIMES = st.datetimes(
+    datetime.datetime(1970, 1, 1), datetime.datetime(2286, 1, 1), timezones=st.just(datetime.UTC)
+)
+
+
+@given(st.builds(Position, TIMES, st.uuids().map(str)))
+def test_a_cursor_leads_where_it_was_written(position: Position) -> None:
+    assert read_cursor(asked("cursor", write_cursor(position))) == position
+
+
+@given(ANY | st.from_regex(r"[0-9]+-[0-9a-f-]{36}"))
+def test_any_cursor_is_read_or_refused(cursor: str) -> None:
+    status = 400
+    try:
+        position = read_cursor(asked("cursor", cursor))
+        assert position
+        assert read_cursor(asked("cursor", write_cursor(position))) == position
+    except ApiError as error:
+        status = error.status
+    assert status == 400
+
+
+@given(ANY | st.integers().map(str))
+def test_any_number_is_within_bounds_or_refused(value: str) -> None:
+    with contextlib.suppress(ApiError):
+        assert 1 <= whole_number(asked("limit", value), "limit", 20, 1, 100) <= 100
+
+
+@given(ANY | ANY.map("/".__add__) | st.from_regex(r"[/\\a-z:.]+"))
+def test_the_way_after_signing_in_leads_to_no_other_site(target: str) -> None:
+    path = next_path(asked("next", target))
+    assert urlsplit(urljoin("http://us.example/login", path)).netloc == "us.example"
+
+
+@given(ANY | st.emails())
+def test_any_address_is_normal_or_refused(value: str) -> None:
+    with contextlib.suppress(ApiError):
+        email = normal_email(value)
+        assert normal_email(email) == email
+
+
+ADDRESSES = st.ip_addresses().map(str)
+
+
+@given(st.lists(VALID | ADDRESSES), ADDRESSES)
+def test_the_address_is_what_our_proxy_says(headers: list[str], client: str) -> None:
+    assume(client not in ("127.0.0.1", "::1"))
+
+    def seen(remote: str, *added: str) -> str:
+        forwarded = CIMultiDict(("X-Forwarded-For", value) for value in (*headers, *added))
+        return client_address(make_mocked_request("GET", "/", forwarded, app=app).clone(remote=remote))
+
+    assert seen(client) == client  # who is no proxy of ours says what it likes
+    assert seen("127.0.0.1", client) == client
+    ipaddress.ip_address(seen("127.0.0.1"))
+
+
+# names
+
+
+@given(ANY | st.text("a./\\ \0\n\u202e\u2067\ud800ផ", max_size=400))
+def test_any_name_is_made_fit_to_be_kept(name: str) -> None:
+    kept = kept_name(name)
+    assert len(kept) <= 255
+    assert not re.search(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", kept)
+    assert kept == kept.strip()
+    assert kept_name(kept) == kept
+
+
+@given(st.text(st.characters(codec=None), max_size=400), st.sampled_from(EXTENSIONS), st.booleans())
+def test_a_name_keeps_its_extension(stem: str, extension: str, upper: bool) -> None:
+    assert extension_of(kept_name(stem + (extension.upper() if upper else extension))) == extension
+
+
+# what the AI service answers
+
+
+def like(answer: SearchStrategy[Any]) -> SearchStrategy[bytes]:
+    return answer.map(lambda value: json.dumps(value).encode())
+
+
+RISK = st.fixed_dictionaries(
+    {"risk": ANY, "category": ANY, "context": ANY}, optional={"score": ANY | st.integers()}
+)
+ANSWER = st.fixed_dictionaries({"data": st.lists(RISK), "source": st.sampled_from(["llm", "model"])})
+ALMOST = st.fixed_dictionaries(
+    {},
+    optional={"data": JSON | st.lists(st.just(RISKS[0]) | JSON), "source": JSON | st.just("llm"), "x": JSON},
+)
+
+
+@given(like(ANSWER))
+def test_findings_can_be_kept(body: bytes) -> None:
+    findings, given_risks = read_findings(body), json.loads(body)["data"]
+    assert not UNSTORABLE.search(encoder.encode(findings.data).decode())
+    for risk, sent in zip(findings.data, given_risks, strict=True):
+        for name in ("risk", "category", "context"):
+            assert getattr(risk, name) == UNSTORABLE.sub("\ufffd", sent[name])
+
+
+@given(st.binary() | like(JSON) | like(ALMOST) | st.just(json.dumps(FINDINGS).encode()[:-1]))
+def test_any_answer_is_the_contract_or_is_said_not_to_be(body: bytes) -> None:
+    with contextlib.suppress(NotTheContract):
+        encoder.encode(read_findings(body))
+
+
+MESSAGE = st.recursive(
+    ANY | JSON,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["detail", "msg", "message", "error"]), inner)
+    ),
+)
+
+
+@given(MESSAGE)
+def test_any_json_has_a_message_or_none(answer: Any) -> None:
+    assert isinstance(message_in(answer), str)
+
+
+def test_any_error_answer_has_a_message_for_people_or_none(runner: asyncio.Runner) -> None:
+    ai = Ai()
+    stop = runner.run(ai.serve())
+
+    async def message(body: bytes, kind: str) -> str:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            head = f"HTTP/1.1 422 No\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+            writer.close()
+
+        ai.raw = answer
+        async with aiohttp.request("GET", ai.url) as response:
+            return await read_message(response)
+
+    @given(st.binary() | like(MESSAGE), st.sampled_from(["application/json", "text/plain", "text/html"]))
+    def check(body: bytes, kind: str) -> None:
+        text = runner.run(message(body, kind))
+        assert len(text) <= MAX_MESSAGE
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", text)
+
+    check()
+    runner.run(asyncio.wait_for(stop(), timeout=10))
+
+
+# settings
+
+MARK = "hunter2"
+PLAUSIBLE = st.sampled_from(
+    ["1", "0", "-1", "1.5", "1e3", "nan", "inf", "off", "10/minute", "HS512", "*", "http://a.example",
+     "[::1]", "127.0.0.1, ::1/128", "10.0.0.1/8", "debug", "json", "9" * 5000]
+)  # fmt: skip
+SECRETS = {
+    "JWT_SECRET": st.builds("{}{}".format, st.just(MARK), ANY),
+    "DATABASE_URL": st.builds(
+        "{}://{}:{}{}@{}".format,
+        st.sampled_from(["postgresql", "postgres", "postgresql+asyncpg", "mysql"]),
+        *(ANY, st.just(MARK), ANY, ANY | st.just("h/d?sslmode=require") | st.just("[::1")),
+    ),
+    "AI_SERVICE_URL": st.builds("http://{}:{}{}@{}".format, ANY, st.just(MARK), ANY, ANY | st.just("h:1/x")),
+}
+VARIABLES = [field.metadata["env"] for field in Settings.__dataclass_fields__.values()]
+ENVIRONMENTS = st.fixed_dictionaries(
+    {}, optional={name: SECRETS.get(name, PLAUSIBLE | ANY) for name in VARIABLES}
+)
+
+
+@given(ENVIRONMENTS)
+def test_any_environment_is_read_or_refused_and_tells_no_secret(
+    tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "settings"
+    try:
+        read = Settings.from_env(environ, folder)
+        told = repr((read, read.described()))
+    except SettingsError as error:
+        told = str(error)
+    assert MARK not in told
+    assert "\n" not in told
+
+
+@given(st.text(st.characters(codec=None, exclude_characters="/."), min_size=1))
+def test_any_sqlite_path_is_taken_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    folder = tmp_path_factory.getbasetemp() / "paths"
+    with contextlib.suppress(SettingsError):
+        Settings.from_env({"DATABASE_URL": f"sqlite:///{folder}/{name}/x.db"}, Path("unused"))

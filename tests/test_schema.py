@@ -1,0 +1,43 @@
+"""The API is what its OpenAPI document says, whatever is sent: schemathesis with all of its checks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Server
+
+TESTS = Path(__file__).parent
+CASES = int(os.environ.get("CASES", "2000"))  # in all; half of them with a token
+EXAMPLES = CASES // 34  # for each operation; those that take no input have but one
+
+
+@pytest.mark.timeout(60 + CASES // 4)
+@pytest.mark.parametrize(
+    ("database_url", "hooks"), [("postgresql", "schema_hooks"), ("sqlite", "")], indirect=["database_url"]
+)
+async def test_every_answer_is_what_the_document_says(server: Server, hooks: str, tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(TESTS / "schemathesis.toml")),
+        *("run", f"{server.url}/api/openapi.json", f"--max-examples={EXAMPLES}"),
+    ]
+    st = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(TESTS), "SCHEMATHESIS_HOOKS": hooks, "NO_COLOR": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output = (await st.communicate())[0].decode()
+    assert st.returncode == 0, output
+    counted = re.search(r"(\d+) generated, (\d+) passed", output)
+    assert counted, output
+    print(counted[0])
+    assert int(counted[1]) >= CASES / 2, output
+    # the token was good for all that it opens, and a new one was fetched when an account had gone
+    assert ("returned only 401/403 responses" in output) == (not hooks), output
+    assert ("Re-authenticated" in output) == bool(hooks), output
