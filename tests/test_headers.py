@@ -41,6 +41,52 @@ async def test_every_error_has_one_shape(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 303),
+        ("GET", "/scan", 303),
+        ("GET", "/login", 200),
+        ("HEAD", "/login", 200),
+        ("POST", "/login", 400),
+        ("PUT", "/login", 405),
+        ("TRACE", "/", 405),
+        ("GET", "/nope", 404),
+        ("GET", "/static/app.js", 200),
+        ("HEAD", "/static/style.css", 200),
+        ("GET", "/static/nope", 404),
+        ("GET", "/api/docs", 200),
+        ("GET", "/api/openapi.json", 200),
+        ("GET", "/api/health/live", 200),
+        ("OPTIONS", "/api/scan", 204),
+        ("GET", "/api/nope", 404),
+        ("GET", "/api/auth/me", 401),
+        ("POST", "/api/auth/login", 400),
+    ],
+)
+async def test_every_answer_carries_the_security_headers(
+    anyone: Person, method: str, path: str, status: int
+) -> None:
+    reply = await anyone.request(method, path, headers={"X-Forwarded-Proto": "https"})
+    assert reply.status == status
+    found = reply.headers
+    assert found["X-Content-Type-Options"] == "nosniff"
+    assert found["X-Frame-Options"] == "DENY"
+    assert found["Referrer-Policy"] == "same-origin"
+    assert found["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert found["Strict-Transport-Security"] == "max-age=31536000"
+    assert found["Server"] == "RiskScan"
+    policy = found["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert policy.endswith("; base-uri 'none'; frame-ancestors 'none'")
+    assert "unsafe" not in policy
+    cached = path.startswith("/static/") and status == 200
+    assert found["Cache-Control"] == ("no-cache" if cached else "no-store")
+    if reply.body:
+        kind = found["Content-Type"]
+        assert kind == "application/json" or kind.endswith("; charset=utf-8")
+
+
+@pytest.mark.parametrize(
     ("given", "kept"), [("abc-123", True), ("x" * 129, False), ("a b", False), ("<script>", False)]
 )
 @pytest.mark.parametrize("path", ["/api/health/live", "/api/nope", "/nope"])

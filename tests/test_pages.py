@@ -402,7 +402,7 @@ async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.
     cases = [
         (await ana.get("/nowhere"), 404, "There is nothing at this address."),
         (await ana.get("/logout"), 405, "does not answer that method"),
-        (await ana.get("/static/"), 403, ""),
+        (await ana.get("/static/"), 404, ""),
         (await ana.get("/scans?limit=0"), 400, "limit is out of range."),
         (await ana.post("/account/password", data={"x": "y" * 70_000}), 413, "too large"),
         (await ana.get(location), 500, "Something went wrong on our side."),
@@ -439,7 +439,17 @@ async def test_assets_are_kept_as_long_as_their_content(anyone: Person) -> None:
         assert reply.body == (STATIC / name).read_bytes()
     assert (await anyone.get("/static/style.css")).headers["Cache-Control"] == "no-cache"
     assert (await anyone.get("/static/nothing.css?v=1")).headers["Cache-Control"] == "no-store"
-    assert (await anyone.get("/static/../app.py")).status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "vendor", "vendor/", "style.css/", "style.css%00", "../app.py", "..%2fapp.py", "%2e%2e/app.py"]
+    + ["..%5capp.py", "/etc/passwd", "%2fetc%2fpasswd", "a" * 5000, "%ff", "./style.css", "vendor/../app.js"],
+)
+async def test_no_path_leads_out_of_the_static_files(anyone: Person, path: str) -> None:
+    reply = await anyone.get(f"/static/{path}")
+    assert reply.status == 404
+    assert "There is nothing at this address." in text_of(reply)
 
 
 def test_what_is_vendored_comes_with_its_licence() -> None:
