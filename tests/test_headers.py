@@ -6,9 +6,11 @@ import logging
 
 import pytest
 from ai import Ai
+from aiohttp import web
 from conftest import MakeSettings, Person, Server, assert_error, form, serving, signed_in
 
-from riskscan import scans
+from riskscan import accounts, scans
+from riskscan.app import ROUTES
 from riskscan.db import DATABASE
 
 
@@ -122,13 +124,37 @@ async def test_the_log_names_the_route_and_no_secret(alice: Person, caplog: pyte
     assert not [line for line in lines if "hidden" in line or alice.email in line or "confidential" in line]
 
 
+async def test_what_is_sent_makes_no_line_of_the_log(
+    anyone: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    forged = "%0d%0aforged%20line"
+    await anyone.get(f"/api/scans/{forged}?{forged}", headers={"X-Request-ID": "forged\tline"})
+    await anyone.get(f"/{forged}")
+    await anyone.post("/api/auth/login", json={"email": "forged\nline", "password": "forged\nline"})
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("riskscan")]
+    assert len(lines) == 3
+    assert not [line for line in lines if "\n" in line or "forged" in line]
+
+
+def test_no_safe_method_changes_anything() -> None:
+    changing = {
+        accounts.register, accounts.login, accounts.logout, accounts.change_password, accounts.delete,
+        scans.create, scans.delete,
+    }  # fmt: skip
+    methods = {
+        route.method for route in ROUTES if isinstance(route, web.RouteDef) and route.handler in changing
+    }
+    assert methods == {"POST", "DELETE"}
+
+
 async def test_https_behind_a_trusted_proxy(make_settings: MakeSettings) -> None:
     account = {"email": "ana@example.com", "password": "correct horse"}
     https = {"X-Forwarded-Proto": "https"}
     async with serving(make_settings()) as server:
         person = Person(server)
         reply = await person.post("/api/auth/register", json=account, headers=https)
-        assert reply.cookies["riskscan_session"]["secure"]
+        assert reply.cookies["__Host-riskscan_session"]["secure"]
         assert reply.headers["Strict-Transport-Security"]
         await person.session.close()
     async with (
