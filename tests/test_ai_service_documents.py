@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import aiohttp
 import docx
@@ -156,6 +157,17 @@ async def test_hostile_documents_are_refused_and_the_service_lives(
     status, answer = await scan(http, service, text="The pump leaks badly and may fail.")
     assert (status, len(answer["data"])) == (200, 1)
     assert service.process.poll() is None
+
+
+async def test_an_entity_reads_no_file_and_asks_no_host(
+    http: aiohttp.ClientSession, service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("The pump leaks badly and may fail.")
+    for address in (f"file://{tmp_path}/secret", f"{service.url}/secret"):
+        inner = "<w:p><w:r><w:t>There is no backup plan. &x;</w:t></w:r></w:p>"
+        document = word(body(inner, f'<!DOCTYPE d [<!ENTITY x SYSTEM "{address}">]>'))
+        status, answer = await scan(http, service, ("a.docx", document))
+        assert (status, contexts(answer["data"])) == (200, ["There is no backup plan."])
 
 
 async def test_tracked_changes_and_nested_tables_are_read_once(
