@@ -8,6 +8,7 @@ import gzip
 import io
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -160,7 +161,7 @@ async def test_an_unknown_content_encoding_is_refused(alice: Person, encoding: s
     assert_error(reply, 400, "invalid_request")
 
 
-PACKERS = {"gzip": gzip.compress, "deflate": zlib.compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
 @pytest.mark.parametrize("encoding", PACKERS)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
+import re
 
 import pytest
 from ai import Ai
@@ -12,6 +15,8 @@ from conftest import MakeSettings, Person, Server, assert_error, form, serving, 
 from riskscan import accounts, scans
 from riskscan.app import ROUTES
 from riskscan.db import DATABASE
+from riskscan.headers import Answered
+from riskscan.logs import JsonFormatter
 
 
 @pytest.mark.parametrize(
@@ -137,6 +142,17 @@ async def test_what_is_sent_makes_no_line_of_the_log(
     assert not [line for line in lines if "\n" in line or "forged" in line]
 
 
+def test_a_line_of_the_json_log_says_when_what_and_who() -> None:
+    event = Answered("GET", "/scans", 200, 1.5, "an-id", "a-user")
+    record = logging.LogRecord("riskscan.access", logging.INFO, "", 0, event, None, None)
+    line = json.loads(JsonFormatter().format(record))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert line == {
+        "level": "INFO", "logger": "riskscan.access", "method": "GET", "route": "/scans", "status": 200,
+        "milliseconds": 1.5, "request_id": "an-id", "user_id": "a-user",
+    }  # fmt: skip
+
+
 def test_no_safe_method_changes_anything() -> None:
     changing = {
         accounts.register, accounts.login, accounts.logout, accounts.change_password, accounts.delete,
@@ -146,6 +162,15 @@ def test_no_safe_method_changes_anything() -> None:
         route.method for route in ROUTES if isinstance(route, web.RouteDef) and route.handler in changing
     }
     assert methods == {"POST", "DELETE"}
+
+
+async def test_a_head_that_never_ends_is_cut(make_settings: MakeSettings) -> None:
+    async with serving(make_settings(), keepalive_timeout=0.2) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /login HTTP/1.1\r\nX-Slow: ")
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_https_behind_a_trusted_proxy(make_settings: MakeSettings) -> None:
