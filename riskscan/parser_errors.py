@@ -56,10 +56,11 @@ class Runner(web.AppRunner):
         async def outer(request: web.BaseRequest) -> web.StreamResponse:
             try:
                 return await inner(request)
-            except web.HTTPExpectationFailed as exc:  # raised before the middlewares
+            # an unknown Expect, which aiohttp quotes before the middlewares, though it be no UTF-8
+            except (web.HTTPExpectationFailed, UnicodeEncodeError):
                 assert isinstance(request, web.Request)
                 request[REQUEST_ID] = new_request_id()
-                return error_reply(request, from_status(exc.status))
+                return error_reply(request, from_status(417))
 
         server.request_handler = outer
         return server

@@ -351,6 +351,7 @@ def wait_until_refused(url: str) -> None:
         b"GET /api/health HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"Host: x\r\n\r\n",
         b"GET /api/health?" + b"y" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /api/health HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nHost: x\r\nExpect: \xff\r\n\r\n",
     ],
 )
 def test_what_the_parser_refuses_has_the_contracts_shape(program: Program, sent: bytes) -> None:
