@@ -292,6 +292,14 @@ class TestLimits:
         statuses = [await self.wrong(anyone, alice.email, f"203.0.113.{number}") for number in range(32)]
         assert statuses == [401] * 30 + [429] * 2
 
+    async def test_a_customer_of_ipv6_counts_once(self, anyone: Person, alice: Person) -> None:
+        addresses = ["2001:db8::1", "2001:db8::2:3", "2001:db8::ffff:ffff:ffff:ffff", "2001:db8::4"]
+        assert [await self.wrong(anyone, alice.email, one) for one in addresses] == [401, 401, 401, 429]
+        others = ["2001:db8:0:1::1", "::ffff:192.0.2.1", "::ffff:192.0.2.2", "192.0.2.3", "192.0.2.1"]
+        # the second and the last are one
+        tries = [await self.wrong(anyone, alice.email, one) for one in others * 2]
+        assert tries == [401] * 9 + [429]
+
     async def test_only_a_trusted_proxy_says_where_a_try_comes_from(
         self, make_settings: MakeSettings
     ) -> None:
