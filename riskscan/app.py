@@ -57,7 +57,7 @@ ROUTES = [
     web.get("/api/health/live", health.live),
     web.get("/api/openapi.json", openapi.document),
     web.get("/api/docs", openapi.docs),
-    web.static("/static", PACKAGE / "static"),
+    web.get("/static/{name:.+}", pages.static_file),
 ]
 
 log = logging.getLogger("riskscan.app")

@@ -158,10 +158,15 @@ async def end_session(request: web.Request) -> None:
     session = await aiohttp_session.get_session(request)
     if not session.new:
         await db.delete_session(request.app[DATABASE], hashed(str(session.identity)))
-    if COOKIE in request.cookies:
+    if cookie_name(request) in request.cookies:
         session.invalidate()
     if ACCOUNT in request:
         del request[ACCOUNT]
+
+
+def cookie_name(request: web.Request) -> str:
+    """Return the name of the session cookie: behind HTTPS one that no neighbouring host can set."""
+    return f"__Host-{COOKIE}" if is_https(request) else COOKIE
 
 
 def hashed(session_id: str) -> str:
@@ -176,7 +181,7 @@ class DatabaseSessions(aiohttp_session.AbstractStorage):
         super().__init__(cookie_name=COOKIE, samesite="Lax", httponly=True)
 
     async def load_session(self, request: web.Request) -> aiohttp_session.Session:
-        session_id = request.cookies.get(COOKIE, "")
+        session_id = request.cookies.get(cookie_name(request), "")
         found = None
         if SESSION_ID.fullmatch(session_id):
             found = await db.account_by_session(request.app[DATABASE], hashed(session_id))
@@ -191,8 +196,9 @@ class DatabaseSessions(aiohttp_session.AbstractStorage):
     async def save_session(
         self, request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
     ) -> None:
+        name, secure = cookie_name(request), is_https(request)
         if session.empty:
-            response.del_cookie(COOKIE, secure=is_https(request), httponly=True, samesite="Lax")
+            response.del_cookie(name, secure=secure, httponly=True, samesite="Lax")
             return
         session_id = secrets.token_urlsafe(32)
         try:
@@ -205,7 +211,7 @@ class DatabaseSessions(aiohttp_session.AbstractStorage):
             )
         except UserGone:
             raise not_authenticated("This account was deleted.") from None
-        response.set_cookie(COOKIE, session_id, secure=is_https(request), httponly=True, samesite="Lax")
+        response.set_cookie(name, session_id, secure=secure, httponly=True, samesite="Lax")
 
 
 def session_end(request: web.Request) -> datetime.datetime:

@@ -8,6 +8,7 @@ import json
 import re
 import tempfile
 import unicodedata
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from typing import IO, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -38,7 +39,8 @@ EXTENDED_NAME = re.compile(r"filename\*=utf-8'[^']*'([^;]+)", re.IGNORECASE)  # 
 CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
 )
-ENCODINGS = frozenset(("", "identity", "gzip", "deflate", "br", "zstd"))  # what aiohttp unpacks
+ENCODINGS = frozenset(("", "identity", "gzip", "deflate"))
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
 
@@ -139,7 +141,7 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
             body = b"".join([chunk async for chunk in chunks(request, max_bytes)])
     except TimeoutError:
         raise ApiError(408, "request_timeout", "The request took too long to arrive.") from None
-    except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as exc:
+    except (HttpProcessingError, web.RequestPayloadError, ConnectionError, zlib.error) as exc:
         raise invalid_request("The request was cut short or its encoding is broken.") from exc
     if not body:
         return Form({})
@@ -160,13 +162,22 @@ def remember(request: web.Request, fields: Mapping[str, Any]) -> None:
 
 
 async def chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives; raise 413 as soon as it is over `max_bytes`."""
+    """Yield the body as it arrives, unpacked; raise 413 as soon as it is over `max_bytes`."""
+    packed = request.headers.get("Content-Encoding", "").lower() in ("gzip", "deflate")
+    unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
     size = 0
     while chunk := await request.content.readany():
+        if packed:
+            chunk = unpacker.decompress(chunk, max_bytes - size + 1)
+            if unpacker.unused_data:
+                raise zlib.error("something follows the end")
         size += len(chunk)
         if size > max_bytes:
             raise payload_too_large(max_bytes)
-        yield chunk
+        if chunk:
+            yield chunk
+    if packed and size and not unpacker.eof:
+        raise zlib.error("cut short")
 
 
 def read_json(body: bytes) -> dict[str, Any]:

@@ -12,12 +12,17 @@ from typing import NamedTuple
 
 import jinja2
 import msgspec
+from aiohttp import web
 
 from .documents import EXTENSIONS
+from .errors import from_status
 from .settings import Settings
 from .shapes import Risk
 
 STATIC = Path(__file__).parent / "static"
+STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+# by name: nothing that a request says becomes a path
+STATIC_FILES = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.is_file()}
 TONES = 11  # colours in style.css, tone-1 to tone-11; tone-0 is grey
 # the words that AI services use for the same kind of risk share a colour
 TONE_OF = {
@@ -113,8 +118,17 @@ def language(text: str) -> str:
     return LANGUAGE_OF.get(unicodedata.name(first, "").partition(" ")[0], "")
 
 
+async def static_file(request: web.Request) -> web.StreamResponse:
+    """Answer a file of static/."""
+    path = STATIC_FILES.get(request.match_info["name"])
+    if path is None:
+        raise from_status(404)
+    media_type = STATIC_TYPES.get(path.suffix, "text/plain")
+    return web.FileResponse(path, headers={"Content-Type": f"{media_type}; charset=utf-8"})
+
+
 @functools.cache
 def asset(name: str) -> str:
     """Return the address of a file in static/; it changes with the content, so it may be kept for ever."""
-    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
+    digest = hashlib.sha256(STATIC_FILES[name].read_bytes()).hexdigest()
     return f"/static/{name}?v={digest[:12]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -41,7 +42,11 @@ def handle_error(
 
 
 class Runner(web.AppRunner):
-    """An AppRunner whose every refusal has the contract's shape."""
+    """An AppRunner whose every refusal has the contract's shape; bodies are unpacked by forms.py alone."""
+
+    def __init__(self, app: web.Application, **options: Any) -> None:
+        # aiohttp would unpack, on the loop, even the rest of a body that was refused
+        super().__init__(app, auto_decompress=False, **options)
 
     async def _make_server(self) -> web.Server:
         RequestHandler.handle_error = handle_error  # type: ignore[method-assign,assignment]  # aiohttp has no hook
@@ -51,10 +56,11 @@ class Runner(web.AppRunner):
         async def outer(request: web.BaseRequest) -> web.StreamResponse:
             try:
                 return await inner(request)
-            except web.HTTPExpectationFailed as exc:  # raised before the middlewares
+            # an unknown Expect, which aiohttp quotes before the middlewares, though it be no UTF-8
+            except (web.HTTPExpectationFailed, UnicodeEncodeError):
                 assert isinstance(request, web.Request)
                 request[REQUEST_ID] = new_request_id()
-                return error_reply(request, from_status(exc.status))
+                return error_reply(request, from_status(417))
 
         server.request_handler = outer
         return server

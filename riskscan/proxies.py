@@ -18,7 +18,10 @@ def is_trusted(request: web.Request, address: str) -> bool:
 
 
 def client_address(request: web.Request) -> str:
-    """Return the address of the client: the last in X-Forwarded-For that is none of our own proxies."""
+    """Return the address of the client: the last in X-Forwarded-For that is none of our own proxies.
+
+    Of IPv6 it is the network of 64 bits, for one customer has all of its addresses.
+    """
     address = request.remote or ""
     hops = [hop.strip() for hop in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
     while hops and is_trusted(request, address):
@@ -26,7 +29,11 @@ def client_address(request: web.Request) -> str:
             address = str(ipaddress.ip_address(hops.pop()))
         except ValueError:
             break
-    return address
+    try:
+        known = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address
+    return str(known.ipv4_mapped or ipaddress.IPv6Network((int(known), 64), strict=False))
 
 
 def is_https(request: web.Request) -> bool:

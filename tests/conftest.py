@@ -109,10 +109,10 @@ class Server(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Server]:
-    """Serve the application on a free port for the length of the block."""
+async def serving(settings: Settings, **options: Any) -> AsyncIterator[Server]:
+    """Serve the application on a free port for the length of the block; `options` are the runner's."""
     app = create_app(settings)
-    runner = Runner(app, access_log=None, shutdown_timeout=1)
+    runner = Runner(app, access_log=None, shutdown_timeout=1, **options)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
     port = runner.addresses[0][1]

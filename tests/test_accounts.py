@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import re
 from collections.abc import Callable
 
 import pytest
-from conftest import PASSWORD, Person, assert_error
+from conftest import PASSWORD, MakeSettings, Person, Server, assert_error, serving, signed_in
 
+from riskscan.db import DATABASE
 from riskscan.settings import Rate
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
@@ -55,6 +57,36 @@ async def test_register_refuses_what_is_no_address(anyone: Person, email: object
 async def test_register_refuses_a_password(anyone: Person, password: object) -> None:
     reply = await anyone.post("/api/auth/register", json={"email": "ana@example.com", "password": password})
     assert_error(reply, 400, "invalid_request", password=...)
+
+
+async def test_register_takes_no_other_fields(anyone: Person, alice: Person) -> None:
+    more = {
+        "id": alice.id,
+        "user_id": alice.id,
+        "token_version": 7,
+        "created_at": "2000-01-01",
+        "scan_count": 7,
+    }
+    reply = await anyone.post("/api/auth/register", json={"email": "a@b.cd", "password": PASSWORD, **more})
+    assert reply.json["user_id"] != alice.id
+    assert not reply.json["user"]["created_at"].startswith("2000")
+    assert (await anyone.get("/api/scans")).json["total"] == 0
+    assert (await anyone.get("/api/auth/me")).status == 200
+
+
+async def test_a_new_database_has_no_account(server: Server) -> None:
+    assert await server.app[DATABASE].fetch("SELECT id FROM users", {}) == []
+
+
+async def test_sql_in_what_is_sent_stays_text(anyone: Person, alice: Person) -> None:
+    sql = "'; DROP TABLE scans; -- :id $1 %"
+    scan = await alice.scan(text=sql, file=(f"{sql}.txt", b"The budget is tight."))
+    found = (await alice.get(f"/api/scans/{scan['scan_id']}")).json
+    assert found["filename"] == f"{sql}.txt"
+    for name in ("username", "password"):
+        login = {"username": alice.email, "password": PASSWORD, name: f"{alice.email}' OR '1'='1"}
+        assert_error(await anyone.post("/api/auth/login", data=login), 401, "invalid_credentials")
+    assert (await alice.get("/api/scans")).json["total"] == 1
 
 
 async def test_a_taken_address_is_a_conflict_whatever_its_case(anyone: Person, alice: Person) -> None:
@@ -259,6 +291,22 @@ class TestLimits:
     async def test_a_flood_from_many_addresses_is_limited(self, anyone: Person, alice: Person) -> None:
         statuses = [await self.wrong(anyone, alice.email, f"203.0.113.{number}") for number in range(32)]
         assert statuses == [401] * 30 + [429] * 2
+
+    async def test_a_customer_of_ipv6_counts_once(self, anyone: Person, alice: Person) -> None:
+        addresses = ["2001:db8::1", "2001:db8::2:3", "2001:db8::ffff:ffff:ffff:ffff", "2001:db8::4"]
+        assert [await self.wrong(anyone, alice.email, one) for one in addresses] == [401, 401, 401, 429]
+        others = ["2001:db8:0:1::1", "::ffff:192.0.2.1", "::ffff:192.0.2.2", "192.0.2.3", "192.0.2.1"]
+        # the second and the last are one
+        tries = [await self.wrong(anyone, alice.email, one) for one in others * 2]
+        assert tries == [401] * 9 + [429]
+
+    async def test_only_a_trusted_proxy_says_where_a_try_comes_from(
+        self, make_settings: MakeSettings
+    ) -> None:
+        settings = dataclasses.replace(make_settings(), trusted_proxies=())
+        async with serving(settings) as server, signed_in(server) as ana:
+            tries = [await self.wrong(ana, ana.email, f"203.0.113.{number}") for number in range(5)]
+        assert tries == [401, 401, 401, 429, 429]
 
     async def test_what_is_no_address_is_counted_apart(self, anyone: Person) -> None:
         for _ in range(5):

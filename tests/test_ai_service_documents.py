@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import aiohttp
 import docx
@@ -39,6 +40,8 @@ def word(document_xml: str | bytes, **more: bytes) -> bytes:
             if entry.filename != "word/document.xml":
                 target.writestr(entry, source.read(entry))
         target.writestr("word/document.xml", document_xml)
+        for name, content in more.items():
+            target.writestr(name, content)
     return file.getvalue()
 
 
@@ -49,6 +52,11 @@ def body(inner: str, before: str = "") -> str:
 
 def word_bomb() -> bytes:
     return word(body(" " * 200_000_000))
+
+
+def many_entries() -> bytes:
+    paragraph = "<w:p><w:r><w:t>The pump may fail.</w:t></w:r></w:p>"
+    return word(body(paragraph), **{f"word/{number}.xml": b"" for number in range(10_001)})
 
 
 def laughing_word() -> bytes:
@@ -135,6 +143,7 @@ def one_wide_row() -> bytes:
 
 HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a Word bomb": ("a.docx", word_bomb),
+    "10,001 entries": ("a.docx", many_entries),
     "entities": ("a.docx", laughing_word),
     "a deep Word file": ("a.docx", deep_word),
     "a PDF bomb": ("a.pdf", pdf_bomb),
@@ -156,6 +165,25 @@ async def test_hostile_documents_are_refused_and_the_service_lives(
     status, answer = await scan(http, service, text="The pump leaks badly and may fail.")
     assert (status, len(answer["data"])) == (200, 1)
     assert service.process.poll() is None
+
+
+async def test_a_nul_in_a_name_is_dropped(http: aiohttp.ClientSession, service: Service) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\0.txt"\r\n\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    sent = part + b"The pump leaks badly and may fail.\r\n--x--\r\n"
+    async with http.post(f"{service.url}/scan", data=sent, headers=headers) as response:
+        assert (response.status, len((await response.json())["data"])) == (200, 1)
+
+
+async def test_an_entity_reads_no_file_and_asks_no_host(
+    http: aiohttp.ClientSession, service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("The pump leaks badly and may fail.")
+    for address in (f"file://{tmp_path}/secret", f"{service.url}/secret"):
+        inner = "<w:p><w:r><w:t>There is no backup plan. &x;</w:t></w:r></w:p>"
+        document = word(body(inner, f'<!DOCTYPE d [<!ENTITY x SYSTEM "{address}">]>'))
+        status, answer = await scan(http, service, ("a.docx", document))
+        assert (status, contexts(answer["data"])) == (200, ["There is no backup plan."])
 
 
 async def test_tracked_changes_and_nested_tables_are_read_once(

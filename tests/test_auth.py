@@ -67,13 +67,31 @@ def unsigned(person: Person) -> str:
     return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims(person))}."
 
 
-@pytest.mark.parametrize("attack", ["secret", "HS384", "HS512", "none", "cut", "signature", "session"])
+OWN_KEY = {"kty": "oct", "k": base64.urlsafe_b64encode((SECRET + "x").encode()).decode().rstrip("=")}
+ATTACKS = [
+    "secret",
+    "empty",
+    "HS384",
+    "HS512",
+    "none",
+    "own key",
+    "key of ours",
+    "cut",
+    "signature",
+    "session",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
 async def test_a_forged_token_is_refused(alice: Person, anyone: Person, attack: str) -> None:
     login = {"email": alice.email, "password": PASSWORD}
     session = (await anyone.post("/api/auth/login", json=login)).cookies["riskscan_session"].value
     head, body, signature = alice.token.split(".")
     token = {
         "secret": jwt.encode(claims(alice), SECRET + "x", "HS256"),
+        "empty": unsigned(alice) + base64.urlsafe_b64encode(bytes(32)).decode().rstrip("="),
+        "own key": jwt.encode(claims(alice), SECRET + "x", "HS256", headers={"jwk": OWN_KEY}),
+        "key of ours": jwt.encode(claims(alice), SECRET + "x", "HS256", headers={"kid": "../jwt-secret"}),
         "HS384": jwt.encode(claims(alice), SECRET, "HS384"),
         "HS512": jwt.encode(claims(alice), SECRET, "HS512"),
         "none": unsigned(alice),
@@ -108,6 +126,17 @@ async def test_a_cookie_that_is_none_of_ours_is_refused(anyone: Person, value: s
 async def test_a_token_never_passes_for_a_cookie(anyone: Person, alice: Person) -> None:
     reply = await anyone.get("/api/auth/me", headers={"Cookie": f"riskscan_session={alice.token}"})
     assert_error(reply, 401, "not_authenticated")
+
+
+async def test_a_token_counts_in_its_header_alone(anyone: Person, alice: Person) -> None:
+    for name in ("token", "access_token"):
+        for reply in (
+            await anyone.get(f"/api/auth/me?{name}={alice.token}"),
+            await anyone.get("/api/auth/me", headers={"Cookie": f"{name}={alice.token}"}),
+            await anyone.post("/api/scan", data={"text": "x", name: alice.token}),
+            await anyone.post(f"/api/scan?{name}={alice.token}", json={"text": "x", name: alice.token}),
+        ):
+            assert_error(reply, 401, "not_authenticated")
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])

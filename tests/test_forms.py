@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gzip
 import io
+import time
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -92,6 +97,7 @@ def test_the_name_that_is_kept(sent: str, kept: str) -> None:
 
 BOUNDARY = "frontier"
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/json"}
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
@@ -147,9 +153,44 @@ async def test_what_nobody_reads_may_come_as_it_likes(alice: Person, ai: Ai) -> 
     assert [call.parts["text"].body for call in ai.calls] == [b"tight"] * 2
 
 
-async def test_an_unknown_content_encoding_is_refused(alice: Person) -> None:
-    reply = await alice.post("/api/scan", data=b"x", headers={**MULTIPART, "Content-Encoding": "rot13"})
+@pytest.mark.parametrize("encoding", ["rot13", "br", "gzip, gzip"])
+async def test_an_unknown_content_encoding_is_refused(alice: Person, encoding: str) -> None:
+    reply = await alice.post("/api/scan", data=b"x", headers={**MULTIPART, "Content-Encoding": encoding})
     assert_error(reply, 400, "invalid_request")
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+@pytest.mark.parametrize("encoding", PACKERS)
+async def test_a_packed_body_is_unpacked(alice: Person, ai: Ai, encoding: str) -> None:
+    for body, headers in ((b'{"text": "packed"}', JSON), (part(TEXT, b"packed") + END, MULTIPART)):
+        packed = PACKERS[encoding](body)
+        reply = await alice.post("/api/scan", data=packed, headers={**headers, "Content-Encoding": encoding})
+        assert reply.status == 200
+        assert ai.calls.pop().parts["text"].body == b"packed"
+        for broken in (packed[:-1], packed + b"more", body):
+            sent = {**headers, "Content-Encoding": encoding}
+            assert_error(await alice.post("/api/scan", data=broken, headers=sent), 400, "invalid_request")
+    assert ai.calls == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/api/auth/login", 413), ("/api/scan", 401), ("/api/nope", 404)]
+)
+async def test_a_packed_bomb_costs_no_time(anyone: Person, path: str, status: int) -> None:
+    packer = zlib.compressobj()
+    megabyte = packer.compress(bytes(MB)) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(bytes(MB)) + packer.flush(zlib.Z_FULL_FLUSH)
+    bomb = megabyte + again * 4000  # 4 GB
+    began = time.process_time()
+    with contextlib.suppress(aiohttp.ClientConnectionError):  # the answer came while we sent
+        reply = await anyone.post(
+            path, data=io.BytesIO(bomb), headers={**JSON, "Content-Encoding": "deflate"}
+        )
+        assert reply.status == status
+    await anyone.get("/api/health/live")
+    assert time.process_time() - began < 1
 
 
 async def test_a_multipart_body_without_a_boundary_is_refused(alice: Person) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
+import re
 
 import pytest
 from ai import Ai
+from aiohttp import web
 from conftest import MakeSettings, Person, Server, assert_error, form, serving, signed_in
 
-from riskscan import scans
+from riskscan import accounts, scans
+from riskscan.app import ROUTES
 from riskscan.db import DATABASE
+from riskscan.headers import Answered
+from riskscan.logs import JsonFormatter
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,52 @@ async def test_every_error_has_one_shape(
     assert reply.headers["Server"] == "RiskScan"
     if status == 405:
         assert reply.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 303),
+        ("GET", "/scan", 303),
+        ("GET", "/login", 200),
+        ("HEAD", "/login", 200),
+        ("POST", "/login", 400),
+        ("PUT", "/login", 405),
+        ("TRACE", "/", 405),
+        ("GET", "/nope", 404),
+        ("GET", "/static/app.js", 200),
+        ("HEAD", "/static/style.css", 200),
+        ("GET", "/static/nope", 404),
+        ("GET", "/api/docs", 200),
+        ("GET", "/api/openapi.json", 200),
+        ("GET", "/api/health/live", 200),
+        ("OPTIONS", "/api/scan", 204),
+        ("GET", "/api/nope", 404),
+        ("GET", "/api/auth/me", 401),
+        ("POST", "/api/auth/login", 400),
+    ],
+)
+async def test_every_answer_carries_the_security_headers(
+    anyone: Person, method: str, path: str, status: int
+) -> None:
+    reply = await anyone.request(method, path, headers={"X-Forwarded-Proto": "https"})
+    assert reply.status == status
+    found = reply.headers
+    assert found["X-Content-Type-Options"] == "nosniff"
+    assert found["X-Frame-Options"] == "DENY"
+    assert found["Referrer-Policy"] == "same-origin"
+    assert found["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert found["Strict-Transport-Security"] == "max-age=31536000"
+    assert found["Server"] == "RiskScan"
+    policy = found["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert policy.endswith("; base-uri 'none'; frame-ancestors 'none'")
+    assert "unsafe" not in policy
+    cached = path.startswith("/static/") and status == 200
+    assert found["Cache-Control"] == ("no-cache" if cached else "no-store")
+    if reply.body:
+        kind = found["Content-Type"]
+        assert kind == "application/json" or kind.endswith("; charset=utf-8")
 
 
 @pytest.mark.parametrize(
@@ -76,13 +129,57 @@ async def test_the_log_names_the_route_and_no_secret(alice: Person, caplog: pyte
     assert not [line for line in lines if "hidden" in line or alice.email in line or "confidential" in line]
 
 
+async def test_what_is_sent_makes_no_line_of_the_log(
+    anyone: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    forged = "%0d%0aforged%20line"
+    await anyone.get(f"/api/scans/{forged}?{forged}", headers={"X-Request-ID": "forged\tline"})
+    await anyone.get(f"/{forged}")
+    await anyone.post("/api/auth/login", json={"email": "forged\nline", "password": "forged\nline"})
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("riskscan")]
+    assert len(lines) == 3
+    assert not [line for line in lines if "\n" in line or "forged" in line]
+
+
+def test_a_line_of_the_json_log_says_when_what_and_who() -> None:
+    event = Answered("GET", "/scans", 200, 1.5, "an-id", "a-user")
+    record = logging.LogRecord("riskscan.access", logging.INFO, "", 0, event, None, None)
+    line = json.loads(JsonFormatter().format(record))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert line == {
+        "level": "INFO", "logger": "riskscan.access", "method": "GET", "route": "/scans", "status": 200,
+        "milliseconds": 1.5, "request_id": "an-id", "user_id": "a-user",
+    }  # fmt: skip
+
+
+def test_no_safe_method_changes_anything() -> None:
+    changing = {
+        accounts.register, accounts.login, accounts.logout, accounts.change_password, accounts.delete,
+        scans.create, scans.delete,
+    }  # fmt: skip
+    methods = {
+        route.method for route in ROUTES if isinstance(route, web.RouteDef) and route.handler in changing
+    }
+    assert methods == {"POST", "DELETE"}
+
+
+async def test_a_head_that_never_ends_is_cut(make_settings: MakeSettings) -> None:
+    async with serving(make_settings(), keepalive_timeout=0.2) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /login HTTP/1.1\r\nX-Slow: ")
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_https_behind_a_trusted_proxy(make_settings: MakeSettings) -> None:
     account = {"email": "ana@example.com", "password": "correct horse"}
     https = {"X-Forwarded-Proto": "https"}
     async with serving(make_settings()) as server:
         person = Person(server)
         reply = await person.post("/api/auth/register", json=account, headers=https)
-        assert reply.cookies["riskscan_session"]["secure"]
+        assert reply.cookies["__Host-riskscan_session"]["secure"]
         assert reply.headers["Strict-Transport-Security"]
         await person.session.close()
     async with (

@@ -144,9 +144,17 @@ async def test_the_session_is_new_at_each_log_in_and_dead_after_log_out(ana: Per
         assert (await ana.get("/scan", cookies={COOKIE: copied})).status == 303
 
 
-async def test_the_cookie_is_secure_behind_https(anyone: Person) -> None:
-    reply = await sign_up(anyone, headers={"X-Forwarded-Proto": "https"})
-    assert reply.cookies[COOKIE]["secure"] is True
+async def test_no_other_host_can_set_the_cookie_behind_https(anyone: Person) -> None:
+    https = {"X-Forwarded-Proto": "https"}
+    cookie = (await sign_up(anyone, headers=https)).cookies[f"__Host-{COOKIE}"]
+    assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+    anyone.session.cookie_jar.clear()
+    good, planted = {f"__Host-{COOKIE}": cookie.value}, {COOKIE: cookie.value}
+    assert (await anyone.get("/scan", cookies=good, headers=https)).status == 200
+    assert (await anyone.get("/scan", cookies=planted, headers=https)).status == 303
+    gone = (await anyone.post("/logout", cookies=good, headers=https)).cookies[f"__Host-{COOKIE}"]
+    assert (gone.value, gone["max-age"], gone["secure"], gone["path"]) == ("", "0", True, "/")
+    assert (await anyone.get("/scan", cookies=good, headers=https)).status == 303
 
 
 @pytest.mark.parametrize("path", FORMS)
@@ -402,7 +410,7 @@ async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.
     cases = [
         (await ana.get("/nowhere"), 404, "There is nothing at this address."),
         (await ana.get("/logout"), 405, "does not answer that method"),
-        (await ana.get("/static/"), 403, ""),
+        (await ana.get("/static/"), 404, ""),
         (await ana.get("/scans?limit=0"), 400, "limit is out of range."),
         (await ana.post("/account/password", data={"x": "y" * 70_000}), 413, "too large"),
         (await ana.get(location), 500, "Something went wrong on our side."),
@@ -439,7 +447,47 @@ async def test_assets_are_kept_as_long_as_their_content(anyone: Person) -> None:
         assert reply.body == (STATIC / name).read_bytes()
     assert (await anyone.get("/static/style.css")).headers["Cache-Control"] == "no-cache"
     assert (await anyone.get("/static/nothing.css?v=1")).headers["Cache-Control"] == "no-store"
-    assert (await anyone.get("/static/../app.py")).status == 404
+
+
+OUTSIDE = [
+    "", "vendor", "vendor/", "style.css/", "style.css%00", "../app.py", "..%2fapp.py", "%2e%2e/app.py",
+    "..%5capp.py", "/etc/passwd", "%2fetc%2fpasswd", "./style.css", "vendor/../app.js", "%ff", "a" * 5000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+async def test_no_path_leads_out_of_the_static_files(anyone: Person, path: str) -> None:
+    reply = await anyone.get(f"/static/{path}")
+    assert reply.status == 404
+    assert "There is nothing at this address." in text_of(reply)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/login", ["current-password"]),
+        ("/register", ["new-password"]),
+        ("/account", ["current-password", "new-password", "current-password"]),
+    ],
+)
+async def test_passwords_are_masked_and_open_to_password_managers(
+    anyone: Person, path: str, asked: list[str]
+) -> None:
+    if path == "/account":
+        await sign_up(anyone)
+    page = text_of(await anyone.get(path))
+    fields = [tag for tag in re.findall(r"<input[^>]*>", page) if 'type="password"' in tag]
+    assert [re.findall(r'autocomplete="([^"]*)"', tag) for tag in fields] == [[one] for one in asked]
+    assert len(re.findall(r'name="[^"]*password"', page)) == len(fields)
+    assert 'autocomplete="username"' in page
+    assert "maxlength" not in page  # what is pasted is never cut
+    assert "onpaste" not in page
+
+
+async def test_every_page_of_the_signed_in_offers_to_log_out(ana: Person) -> None:
+    scan = (await ana.post("/scan", data=form(text="The budget is tight."))).headers["Location"]
+    for path in ("/scan", "/scans", "/account", scan):
+        assert '<form method="post" action="/logout"' in text_of(await ana.get(path))
 
 
 def test_what_is_vendored_comes_with_its_licence() -> None:

@@ -375,7 +375,18 @@ def wait_until_refused(url: str) -> None:
         b"GET /api/health HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
         b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"POST /api/scan HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
+        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n",
+        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n",
+        b"GET /api/health HTTP/1.1\nHost: x\n\n",
+        b"GET /api/health HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"Host: x\r\n\r\n",
+        b"GET /api/health?" + b"y" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /api/health HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nHost: x\r\nExpect: \xff\r\n\r\n",
     ],
 )
 def test_what_the_parser_refuses_has_the_contracts_shape(program: Program, sent: bytes) -> None:
@@ -391,7 +402,11 @@ def test_what_the_parser_refuses_has_the_contracts_shape(program: Program, sent:
     assert set(json.loads(body)) == {"error", "detail"}
     assert b"X-Request-ID: " in head
     assert b"X-Content-Type-Options: nosniff" in head
+    assert b"Content-Security-Policy: default-src 'none'" in head
+    assert b"Cache-Control: no-store" in head
+    assert b"Server: RiskScan\r\n" in head
     assert b"aiohttp" not in head
+    assert answer.count(b"HTTP/1.") == 1  # what follows is no second request
 
 
 @pytest.fixture(scope="module")

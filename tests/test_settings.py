@@ -30,6 +30,7 @@ def test_nothing_set_is_sqlite_with_a_kept_secret(tmp_path: Path) -> None:
         30,
     )
     assert settings.max_upload_bytes == 10 * 1024 * 1024
+    assert settings.bcrypt_cost == 12
     assert settings.cors_origins == ("http://localhost:5173", "http://localhost:3000")
     kept = tmp_path / "data" / "jwt-secret"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600

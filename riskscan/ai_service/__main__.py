@@ -55,7 +55,9 @@ async def serve(sock: socket.socket, settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(create_app(settings), access_log=None, keepalive_timeout=75, shutdown_timeout=3)
+    runner = web.AppRunner(
+        create_app(settings), access_log=None, keepalive_timeout=75, shutdown_timeout=3, auto_decompress=False
+    )
     await runner.setup()
     await web.SockSite(runner, sock, backlog=1024).start()
     host, port = sock.getsockname()[:2]

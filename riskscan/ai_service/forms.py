@@ -102,7 +102,7 @@ def _form(parts: list[tuple[MultipartSegment, bytearray]]) -> ScanForm:
     form = ScanForm()
     for segment, body in parts:
         if segment.name == "file" and (segment.filename or body):
-            form.filename = segment.filename or ""
+            form.filename = (segment.filename or "").replace("\0", "")  # it becomes a program's argument
             form.file = body
         elif segment.name == "text":
             form.text = body.decode("utf-8", "replace")

@@ -19,6 +19,7 @@ Block = tuple[str, list[str]]
 MAX_CHARS = 2_000_000
 MAX_PAGES = 2_000
 MAX_UNPACKED = 150 * 1024 * 1024
+MAX_ENTRIES = 10_000
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 IMAGE_NAMES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -136,7 +137,7 @@ def docx(data: bytes) -> Iterator[Block]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
+            if len(names) > MAX_ENTRIES or sum(one.file_size for one in archive.infolist()) > MAX_UNPACKED:
                 raise unreadable("The document unpacks to far more than a document holds.")
     except zipfile.BadZipFile:
         raise unreadable("The document is damaged and could not be read.") from None
