@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 
+from .filters import ALL, Filter
 from .pool import Conflict, Orphan, Pool, Row
-from .shapes import Scan, ScanSummary, User
+from .shapes import Risk, Scan, ScanSummary, User
+from .words import words_of
 
 DATABASE = web.AppKey("DATABASE", Pool)
 
@@ -39,17 +43,18 @@ class Caller(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A scan in a list; `categories` are the distinct ones of its risks, as a JSON list."""
+    """A scan in a list; `categories` is a JSON object of how many risks it has of each."""
 
     summary: ScanSummary
     categories: str
 
 
-class Position(msgspec.Struct, frozen=True):
-    """A place in a user's list of scans: the one after which to go on."""
+class Position(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A place in a user's list of scans: the one after which to go on; `filter` is its digest."""
 
     created_at: datetime.datetime
     scan_id: str
+    filter: str = ""
 
 
 def now() -> datetime.datetime:
@@ -179,20 +184,21 @@ async def delete_session(db: Pool, session_id: str) -> None:
 
 
 INSERT_SCAN = """
-INSERT INTO scans (id, user_id, filename, data, risk_count, categories, source, created_at)
-VALUES (:id, :user_id, :filename, :data, :risk_count, :categories, :source, :created_at)
+INSERT INTO scans (id, user_id, filename, data, risk_count, categories, words, source, created_at)
+VALUES (:id, :user_id, :filename, :data, :risk_count, :categories, :words, :source, :created_at)
 """
 
 
-async def insert_scan(db: Pool, user_id: str, scan: Scan) -> None:
-    """Keep a scan; raise UserGone where the account was deleted while the AI service worked."""
+async def insert_scan(db: Pool, user_id: str, scan: Scan, risks: Sequence[Risk]) -> None:
+    """Keep a scan and its risks; raise UserGone where the account was deleted while the AI service worked."""
     values = {
         "id": scan.scan_id,
         "user_id": user_id,
         "filename": scan.filename,
         "data": bytes(scan.data).decode(),
         "risk_count": scan.risk_count,
-        "categories": msgspec.json.encode(list(dict.fromkeys(risk.category for risk in scan.risks))).decode(),
+        "categories": msgspec.json.encode(collections.Counter(risk.category for risk in risks)).decode(),
+        "words": words_of(scan.filename, risks),
         "source": scan.source,
         "created_at": scan.created_at,
     }
@@ -228,6 +234,40 @@ async def scan_by_id(db: Pool, caller: Caller, scan_id: str) -> Scan | None:
     )
 
 
+# PostgreSQL may find words by the index scans_words; SQLite looks at those of each of the user's scans
+HAS_WORDS = "array_to_tsvector(string_to_array(words, ' ')) @@ CAST(:words AS tsquery)"
+HAS_CATEGORY = "strpos(' ' || words || ' ', :category) > 0"
+HAS_WORDS_SQLITE = (
+    "NOT EXISTS (SELECT 1 FROM json_each(:words) AS sought WHERE instr(' ' || words, sought.value) = 0)"
+)
+HAS_CATEGORY_SQLITE = "instr(' ' || words || ' ', :category) > 0"
+
+
+def condition_of(db: Pool, chosen: Filter) -> tuple[str, dict[str, Any]]:
+    """Return the condition on `scans` that a filter is, TRUE where nothing is chosen, and its values."""
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    if chosen.words and db.sqlite:
+        conditions.append(HAS_WORDS_SQLITE)
+        values["words"] = msgspec.json.encode([f" {word}" for word in chosen.words]).decode()
+    elif chosen.words:
+        conditions.append(HAS_WORDS)
+        values["words"] = " & ".join(f"'{word}':*" for word in chosen.words)  # letters, marks and digits
+    if chosen.category:
+        conditions.append(HAS_CATEGORY_SQLITE if db.sqlite else HAS_CATEGORY)
+        values["category"] = f" {chosen.category} "
+    if chosen.source:
+        conditions.append("source = :source")
+        values["source"] = chosen.source
+    if chosen.since:
+        conditions.append("created_at >= :since")
+        values["since"] = chosen.since
+    if chosen.until:
+        conditions.append("created_at < :until")
+        values["until"] = chosen.until
+    return " AND ".join(conditions) or "TRUE", values
+
+
 # the user's row comes first, so that a user without scans is told from one who is gone
 PAGE = """
 SELECT scan_count, page.* FROM users LEFT JOIN (
@@ -242,18 +282,36 @@ PAGE_AT = PAGE.format(after="", offset="OFFSET :offset")
 PAGE_AFTER = PAGE.format(after="AND (created_at, id) < (:created_at, :id)", offset="")
 
 
+# every match is counted, and so they are looked for once
+CHOSEN_PAGE = """
+WITH matches AS MATERIALIZED (SELECT id, created_at FROM scans WHERE user_id = :user_id AND {chosen})
+SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users LEFT JOIN (
+    SELECT scans.id, filename, source, risk_count, categories, scans.created_at FROM scans JOIN (
+        SELECT id FROM matches {after} ORDER BY created_at DESC, id DESC LIMIT :limit {offset}
+    ) AS listed ON listed.id = scans.id AND user_id = :user_id
+) AS page ON TRUE
+WHERE users.id = :user_id AND token_version = :token_version
+ORDER BY page.created_at DESC, page.id DESC
+"""
+
+
 async def newest_scans(
-    db: Pool, caller: Caller, limit: int, offset: int = 0, after: Position | None = None
+    db: Pool, caller: Caller, limit: int, offset: int = 0, after: Position | None = None, chosen: Filter = ALL
 ) -> tuple[int, list[Listed]] | None:
     """Return how many scans the caller has, and some of them, newest first; None where the caller is gone.
 
-    They start past `offset` scans, or `after` a position.
+    They start past `offset` scans, or `after` a position. Only those count that meet `chosen`.
     """
-    values = {"limit": limit, **caller._asdict()}
+    condition, values = condition_of(db, chosen)
+    values |= {"limit": limit, **caller._asdict()}
     if after is None:
-        rows = await db.fetch(PAGE_AT, {**values, "offset": offset})
+        values |= {"offset": offset}
+        sql = CHOSEN_PAGE.format(chosen=condition, after="", offset="OFFSET :offset") if chosen else PAGE_AT
     else:
-        rows = await db.fetch(PAGE_AFTER, {**values, "created_at": after.created_at, "id": after.scan_id})
+        values |= {"created_at": after.created_at, "id": after.scan_id}
+        later = "WHERE (created_at, id) < (:created_at, :id)"
+        sql = CHOSEN_PAGE.format(chosen=condition, after=later, offset="") if chosen else PAGE_AFTER
+    rows = await db.fetch(sql, values)
     if not rows:
         return None
     return rows[0]["scan_count"], [read_listed(row) for row in rows if row["id"] is not None]

@@ -41,7 +41,7 @@ LANGUAGE_OF = {
     "KHMER": "km", "LAO": "lo", "THAI": "th",
 }  # fmt: skip
 
-read_categories = msgspec.json.Decoder(list[str]).decode
+read_categories = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class Group(NamedTuple):

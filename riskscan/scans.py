@@ -11,7 +11,7 @@ import datetime
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from aiohttp import web
@@ -20,9 +20,10 @@ from . import ai_client, db
 from .auth import require_caller, require_user
 from .db import DATABASE, Position, UserGone
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found, unavailable
+from .filters import Filter, read_filter
 from .forms import is_uuid, read_document, whole_number
 from .replies import encoder, page, reply
-from .shapes import Message, Scan, ScanList
+from .shapes import Message, Risk, Scan, ScanList
 
 
 class InFlight:
@@ -76,11 +77,11 @@ async def create(request: web.Request) -> web.StreamResponse:
             created_at=created_at,
             timestamp=created_at,
         )
-        await keep(request, account.user.id, scan)
+        await keep(request, account.user.id, scan, findings.data)
     return reply(request, scan, location=f"/scans/{scan.scan_id}")
 
 
-async def keep(request: web.Request, user_id: str, scan: Scan) -> None:
+async def keep(request: web.Request, user_id: str, scan: Scan, risks: Sequence[Risk]) -> None:
     """Keep a scan that was paid for, though the database be away for a few seconds.
 
     Raises 401 where the account was deleted meanwhile, 503 `database_unavailable` where it stays away.
@@ -88,7 +89,7 @@ async def keep(request: web.Request, user_id: str, scan: Scan) -> None:
     deadline = time.monotonic() + KEEP_TRYING_SECONDS
     while True:
         try:
-            return await db.insert_scan(request.app[DATABASE], user_id, scan)
+            return await db.insert_scan(request.app[DATABASE], user_id, scan, risks)
         except UserGone:
             raise not_authenticated("This account was deleted.") from None
         except ApiError:
@@ -103,22 +104,23 @@ async def index(request: web.Request) -> web.StreamResponse:
     caller = await require_caller(request)
     limit = whole_number(request, "limit", 20, 1, 100)
     offset = whole_number(request, "offset", 0, 0, MAX_OFFSET)
-    after = read_cursor(request)
+    chosen = read_filter(request)
+    after = read_cursor(request, chosen)
     if after and offset:
         raise invalid_request(
             "Give a cursor or an offset, not both.", cursor="This cannot go with an offset."
         )
     # one more than asked for tells whether there are more
-    found = await db.newest_scans(request.app[DATABASE], caller, limit + 1, offset, after)
+    found = await db.newest_scans(request.app[DATABASE], caller, limit + 1, offset, after, chosen)
     if found is None:
         raise not_authenticated()
     total, listed = found
     scans = [one.summary for one in listed[:limit]]
     more = len(listed) > limit
-    cursor = write_cursor(Position(scans[-1].created_at, scans[-1].scan_id)) if more else None
+    last = Position(scans[-1].created_at, scans[-1].scan_id, chosen.digest) if more else None
     return reply(
         request,
-        ScanList(scans, total, limit, offset, cursor),
+        ScanList(scans, total, limit, offset, write_cursor(last) if last else None),
         template="scans.html",
         page_only={"categories": {one.summary.scan_id: one.categories for one in listed}},
     )
@@ -157,8 +159,8 @@ def write_cursor(position: Position) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
-def read_cursor(request: web.Request) -> Position | None:
-    """Return the place that a cursor of ours names; raise 400 where it is not one."""
+def read_cursor(request: web.Request, chosen: Filter) -> Position | None:
+    """Return the place that a cursor of ours names; raise 400 where it is none, or of another filter."""
     value = request.query.get("cursor")
     if value is None:
         return None
@@ -172,4 +174,8 @@ def read_cursor(request: web.Request) -> Position | None:
         raise invalid_request(
             "This cursor is not one of ours.", cursor="This is no cursor of a list."
         ) from None
+    if position.filter != chosen.digest:
+        raise invalid_request(
+            "This cursor goes with another filter.", cursor="This is of a list with another filter."
+        )
     return position
