@@ -91,7 +91,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "offset": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
     "cursor": {
         "type": "string",
-        "description": "`next_cursor` of the page before; not together with an offset, nor with another filter",
+        "description": "`next_cursor` of the page before; not with an offset or another filter",
     },
     "q": {
         "type": "string",
@@ -101,7 +101,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "category": {
         "type": "string",
         "maxLength": MAX_TYPED,
-        "description": "A category, without regard to case",
+        "description": "A category, in any case",
     },
     "source": {"type": "string", "enum": ["llm", "model"]},
     "from": {"type": "string", "description": f"The first {DAY_OR_TIME}"},
