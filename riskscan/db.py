@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 
+from .filters import ALL, Filter
 from .pool import Conflict, Orphan, Pool, Row
-from .shapes import Scan, ScanSummary, User
+from .shapes import CategoryRisks, MonthRisks, Risk, Scan, ScanSummary, Stats, User
+from .words import category_word, words_of
 
 DATABASE = web.AppKey("DATABASE", Pool)
 
@@ -39,13 +43,13 @@ class Caller(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A scan in a list; `categories` are the distinct ones of its risks, as a JSON list."""
+    """A scan in a list; `categories` is a JSON object of how many risks it has of each."""
 
     summary: ScanSummary
     categories: str
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(NamedTuple):
     """A place in a user's list of scans: the one after which to go on."""
 
     created_at: datetime.datetime
@@ -179,20 +183,21 @@ async def delete_session(db: Pool, session_id: str) -> None:
 
 
 INSERT_SCAN = """
-INSERT INTO scans (id, user_id, filename, data, risk_count, categories, source, created_at)
-VALUES (:id, :user_id, :filename, :data, :risk_count, :categories, :source, :created_at)
+INSERT INTO scans (id, user_id, filename, data, risk_count, categories, words, source, created_at)
+VALUES (:id, :user_id, :filename, :data, :risk_count, :categories, :words, :source, :created_at)
 """
 
 
-async def insert_scan(db: Pool, user_id: str, scan: Scan) -> None:
-    """Keep a scan; raise UserGone where the account was deleted while the AI service worked."""
+async def insert_scan(db: Pool, user_id: str, scan: Scan, risks: Sequence[Risk]) -> None:
+    """Keep a scan and its risks; raise UserGone where the account was deleted while the AI service worked."""
     values = {
         "id": scan.scan_id,
         "user_id": user_id,
         "filename": scan.filename,
         "data": bytes(scan.data).decode(),
         "risk_count": scan.risk_count,
-        "categories": msgspec.json.encode(list(dict.fromkeys(risk.category for risk in scan.risks))).decode(),
+        "categories": msgspec.json.encode(collections.Counter(risk.category for risk in risks)).decode(),
+        "words": words_of(scan.filename, risks),
         "source": scan.source,
         "created_at": scan.created_at,
     }
@@ -228,6 +233,36 @@ async def scan_by_id(db: Pool, caller: Caller, scan_id: str) -> Scan | None:
     )
 
 
+# PostgreSQL finds words by their index; SQLite looks at the words of each of the user's scans, as both do
+# for a category: IS TRUE keeps PostgreSQL from the index there, which lists a good part of everyone's scans
+HAS_WORDS = "words @@ CAST(:words AS tsquery)"
+HAS_CATEGORY = "(words @@ CAST(:category AS tsquery)) IS TRUE"
+HAS_WORDS_SQLITE = (
+    "NOT EXISTS (SELECT 1 FROM json_each(:words) AS sought WHERE instr(' ' || words, sought.value) = 0)"
+)
+HAS_CATEGORY_SQLITE = "instr(' ' || words || ' ', :category) > 0"
+
+
+def condition_of(db: Pool, chosen: Filter) -> tuple[str, dict[str, Any]]:
+    """Return the condition on `scans` that a filter is, TRUE where nothing is chosen, and its values."""
+    conditions: dict[str, Any] = {}
+    if chosen.words and db.sqlite:
+        conditions[HAS_WORDS_SQLITE] = "words", msgspec.json.encode([f" {w}" for w in chosen.words]).decode()
+    elif chosen.words:
+        conditions[HAS_WORDS] = "words", " & ".join(f"'{word}':*" for word in chosen.words)
+    if chosen.category and db.sqlite:
+        conditions[HAS_CATEGORY_SQLITE] = "category", f" {chosen.category} "
+    elif chosen.category:
+        conditions[HAS_CATEGORY] = "category", f"'{chosen.category}'"
+    if chosen.source:
+        conditions["source = :source"] = "source", chosen.source
+    if chosen.since:
+        conditions["created_at >= :since"] = "since", chosen.since
+    if chosen.until:
+        conditions["created_at < :until"] = "until", chosen.until
+    return " AND ".join(conditions) or "TRUE", dict(conditions.values())
+
+
 # the user's row comes first, so that a user without scans is told from one who is gone
 PAGE = """
 SELECT scan_count, page.* FROM users LEFT JOIN (
@@ -242,18 +277,36 @@ PAGE_AT = PAGE.format(after="", offset="OFFSET :offset")
 PAGE_AFTER = PAGE.format(after="AND (created_at, id) < (:created_at, :id)", offset="")
 
 
+# every match is counted, and so they are looked for once
+CHOSEN_PAGE = """
+WITH matches AS MATERIALIZED (SELECT id, created_at FROM scans WHERE user_id = :user_id AND {chosen})
+SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users LEFT JOIN (
+    SELECT scans.id, filename, source, risk_count, categories, scans.created_at FROM scans JOIN (
+        SELECT id FROM matches {after} ORDER BY created_at DESC, id DESC LIMIT :limit {offset}
+    ) AS listed ON listed.id = scans.id AND user_id = :user_id
+) AS page ON TRUE
+WHERE users.id = :user_id AND token_version = :token_version
+ORDER BY page.created_at DESC, page.id DESC
+"""
+
+
 async def newest_scans(
-    db: Pool, caller: Caller, limit: int, offset: int = 0, after: Position | None = None
+    db: Pool, caller: Caller, limit: int, offset: int = 0, after: Position | None = None, chosen: Filter = ALL
 ) -> tuple[int, list[Listed]] | None:
     """Return how many scans the caller has, and some of them, newest first; None where the caller is gone.
 
-    They start past `offset` scans, or `after` a position.
+    They start past `offset` scans, or `after` a position. Only those count that meet `chosen`.
     """
-    values = {"limit": limit, **caller._asdict()}
+    condition, values = condition_of(db, chosen)
+    values |= {"limit": limit, **caller._asdict()}
     if after is None:
-        rows = await db.fetch(PAGE_AT, {**values, "offset": offset})
+        values |= {"offset": offset}
+        sql = CHOSEN_PAGE.format(chosen=condition, after="", offset="OFFSET :offset") if chosen else PAGE_AT
     else:
-        rows = await db.fetch(PAGE_AFTER, {**values, "created_at": after.created_at, "id": after.scan_id})
+        values |= {"created_at": after.created_at, "id": after.scan_id}
+        later = "WHERE (created_at, id) < (:created_at, :id)"
+        sql = CHOSEN_PAGE.format(chosen=condition, after=later, offset="") if chosen else PAGE_AFTER
+    rows = await db.fetch(sql, values, anew=bool(chosen))
     if not rows:
         return None
     return rows[0]["scan_count"], [read_listed(row) for row in rows if row["id"] is not None]
@@ -263,6 +316,46 @@ def read_listed(row: Row) -> Listed:
     created_at = read_time(row["created_at"])
     summary = ScanSummary(str(row["id"]), row["filename"], row["source"], row["risk_count"], created_at)
     return Listed(summary, row["categories"])
+
+
+# the rows without a category are of the scans themselves
+STATS = """
+WITH matches AS MATERIALIZED (
+    SELECT {month} AS month, created_at, categories FROM scans WHERE user_id = :user_id AND {chosen}
+    AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND token_version = :token_version)
+)
+SELECT month, NULL AS category, count(*) AS number, max(created_at) AS newest FROM matches GROUP BY month
+UNION ALL
+SELECT month, key, sum(CAST(value AS integer)), NULL FROM matches, {categories} GROUP BY month, key
+"""
+STATS_SQLITE = {"month": "substr(created_at, 1, 7)", "categories": "json_each(categories)"}
+STATS_POSTGRESQL = {
+    "month": "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM')",
+    "categories": "json_each_text(CAST(categories AS json))",
+}
+
+
+async def stats(db: Pool, caller: Caller, chosen: Filter = ALL) -> Stats:
+    """Return what the scans that meet `chosen` come to: nothing, too, where the caller is gone.
+
+    Of a category that is chosen the risks of that category alone are counted.
+    """
+    condition, values = condition_of(db, chosen)
+    sql = STATS.format(chosen=condition, **(STATS_SQLITE if db.sqlite else STATS_POSTGRESQL))
+    rows = await db.fetch(sql, {**values, **caller._asdict()}, anew=bool(chosen))
+    scans = [row for row in rows if row["category"] is None]
+    months: dict[str, dict[str, int]] = {month: {} for month in sorted(row["month"] for row in scans)}
+    for row in sorted((row for row in rows if row["category"] is not None), key=lambda row: row["category"]):
+        if chosen.category in ("", category_word(row["category"])):
+            months[row["month"]][row["category"]] = row["number"]
+    counts = sum(map(collections.Counter, months.values()), collections.Counter())
+    return Stats(
+        scans=sum(row["number"] for row in scans),
+        risks=counts.total(),
+        newest=max((read_time(row["newest"]) for row in scans), default=None),
+        by_category=[CategoryRisks(category, risks) for category, risks in counts.most_common()],
+        over_time=[MonthRisks(month, risks) for month, risks in months.items()],
+    )
 
 
 DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"

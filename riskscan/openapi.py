@@ -12,6 +12,7 @@ from aiohttp import web
 
 from . import __version__, accounts, health, scans
 from .documents import EXTENSIONS
+from .filters import FIELDS, MAX_TYPED
 from .replies import Handler, page
 from .shapes import (
     SOMETHING,
@@ -29,6 +30,7 @@ from .shapes import (
     ScanForm,
     ScanList,
     ScanText,
+    Stats,
     TokenAnswer,
     User,
 )
@@ -79,7 +81,8 @@ OPERATIONS: dict[Handler, Operation] = {
         bodies={MULTIPART: None, FORM: ScanForm, JSON: ScanText},
         errors=(400, 403, 408, 413, 415, 422, 429, 502),
     ),
-    scans.index: Operation(ScanList, query=("limit", "offset", "cursor"), errors=(400,)),
+    scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FIELDS), errors=(400,)),
+    scans.stats: Operation(Stats, query=FIELDS, errors=(400,)),
     scans.show: Operation(Scan, errors=(404,)),
     scans.delete: Operation(Message, errors=(403, 404)),
     health.show: Operation(Health, protected=False),
@@ -87,14 +90,28 @@ OPERATIONS: dict[Handler, Operation] = {
     document: Operation(dict[str, Any], protected=False),
     docs: Operation(str, protected=False),
 }
+DAY_OR_TIME = "day of UTC (`2026-11-25`) or time (RFC 3339)"
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     "offset": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
     "cursor": {
         "type": "string",
         "pattern": f"^{scans.CURSOR.pattern}$",
-        "description": "`next_cursor` of the page before; not together with an offset",
+        "description": "`next_cursor` of the page before; not with an offset or another filter",
     },
+    "q": {
+        "type": "string",
+        "maxLength": MAX_TYPED,
+        "description": "Words that the file name or the risks hold, each by its beginning",
+    },
+    "category": {
+        "type": "string",
+        "maxLength": MAX_TYPED,
+        "description": "A category, in any case",
+    },
+    "source": {"type": "string", "enum": ["llm", "model"]},
+    "from": {"type": "string", "description": f"The first {DAY_OR_TIME}"},
+    "to": {"type": "string", "description": f"The last {DAY_OR_TIME}"},
 }
 FILE_FORM = {
     "type": "object",

@@ -1,4 +1,4 @@
-"""Handlers of scans: new, create, index, show, delete."""
+"""Handlers of scans: new, create, index, stats, show, delete."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -17,16 +19,19 @@ from .auth import require_caller, require_user
 from .backpressure import IN_FLIGHT
 from .db import DATABASE, Position, UserGone
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
+from .filters import FIELDS, Filter, read_filter
 from .forms import CANONICAL_UUID, is_uuid, read_document, whole_number
 from .limits import count_try, limit
-from .replies import encoder, page, reply
+from .replies import encoder, is_api, page, reply
 from .settings import SETTINGS
-from .shapes import Message, Scan, ScanList
+from .shapes import Message, Risk, Scan, ScanList
 
 MAX_OFFSET = 10**9
 EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetime.timedelta(microseconds=1)
-# all that it takes is in the pattern, which the OpenAPI document quotes: microseconds until 2286, and an id
-CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})", re.ASCII)
+# all that it takes is in the pattern, which the OpenAPI document quotes: microseconds until 2286, an id, and
+# the digest of the filter where there is one
+CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
+OVERVIEW_SCANS = 2000  # of more the history shows the overview when it is asked for
 KEEP_TRYING_SECONDS = 8
 TRY_AGAIN_SECONDS = 0.5
 
@@ -56,11 +61,11 @@ async def create(request: web.Request) -> web.StreamResponse:
             created_at=created_at,
             timestamp=created_at,
         )
-        await keep(request, account.user.id, scan)
+        await keep(request, account.user.id, scan, findings.data)
     return reply(request, scan, location=f"/scans/{scan.scan_id}")
 
 
-async def keep(request: web.Request, user_id: str, scan: Scan) -> None:
+async def keep(request: web.Request, user_id: str, scan: Scan, risks: Sequence[Risk]) -> None:
     """Keep a scan that was paid for, though the database be away for a few seconds.
 
     Raises 401 where the account was deleted meanwhile, 503 `database_unavailable` where it stays away.
@@ -68,7 +73,7 @@ async def keep(request: web.Request, user_id: str, scan: Scan) -> None:
     deadline = time.monotonic() + KEEP_TRYING_SECONDS
     while True:
         try:
-            return await db.insert_scan(request.app[DATABASE], user_id, scan)
+            return await db.insert_scan(request.app[DATABASE], user_id, scan, risks)
         except UserGone:
             raise not_authenticated("This account was deleted.") from None
         except ApiError:
@@ -83,25 +88,41 @@ async def index(request: web.Request) -> web.StreamResponse:
     caller = await require_caller(request)
     limit = whole_number(request, "limit", 20, 1, 100)
     offset = whole_number(request, "offset", 0, 0, MAX_OFFSET)
-    after = read_cursor(request)
+    chosen = read_filter(request)
+    after = read_cursor(request, chosen)
     if after and offset:
         raise invalid_request(
             "Give a cursor or an offset, not both.", cursor="This cannot go with an offset."
         )
     # one more than asked for tells whether there are more
-    found = await db.newest_scans(request.app[DATABASE], caller, limit + 1, offset, after)
+    found = await db.newest_scans(request.app[DATABASE], caller, limit + 1, offset, after, chosen)
     if found is None:
         raise not_authenticated()
     total, listed = found
     scans = [one.summary for one in listed[:limit]]
     more = len(listed) > limit
-    cursor = write_cursor(Position(scans[-1].created_at, scans[-1].scan_id)) if more else None
-    return reply(
-        request,
-        ScanList(scans, total, limit, offset, cursor),
-        template="scans.html",
-        page_only={"categories": {one.summary.scan_id: one.categories for one in listed}},
-    )
+    last = Position(scans[-1].created_at, scans[-1].scan_id) if more else None
+    page_only: dict[str, Any] = {}
+    if not is_api(request):
+        # of many scans it takes longer than their list
+        first, few = not (offset or after), total <= OVERVIEW_SCANS or "overview" in request.query
+        page_only = {
+            "categories": {one.summary.scan_id: one.categories for one in listed},
+            "chosen": {name: value for name in FIELDS if (value := request.query.get(name, "").strip())},
+            "stats": await db.stats(request.app[DATABASE], caller, chosen)
+            if first and few and total
+            else None,
+        }
+    answer = ScanList(scans, total, limit, offset, write_cursor(last, chosen) if last else None)
+    return reply(request, answer, template="scans.html", page_only=page_only)
+
+
+async def stats(request: web.Request) -> web.StreamResponse:
+    """Answer what the user's scans come to: how many risks of each category, in all and by month."""
+    found = await db.stats(request.app[DATABASE], await require_caller(request), read_filter(request))
+    if not found.scans:
+        await require_user(request)  # a token that is revoked is told from no scan
+    return reply(request, found)
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -133,16 +154,21 @@ def scan_id(request: web.Request) -> str:
     return value
 
 
-def write_cursor(position: Position) -> str:
-    return f"{(position.created_at - EPOCH) // MICROSECOND}-{position.scan_id}"
+def write_cursor(position: Position, chosen: Filter) -> str:
+    digest = f"-{chosen.digest}" if chosen else ""
+    return f"{(position.created_at - EPOCH) // MICROSECOND}-{position.scan_id}{digest}"
 
 
-def read_cursor(request: web.Request) -> Position | None:
-    """Return the place that a cursor names; raise 400 where it names none."""
+def read_cursor(request: web.Request, chosen: Filter) -> Position | None:
+    """Return the place that a cursor names; raise 400 where it names none, or one with another filter."""
     value = request.query.get("cursor")
     if value is None:
         return None
     match = CURSOR.fullmatch(value)
     if match is None:
         raise invalid_request("This cursor is not one of ours.", cursor="This is no cursor of a list.")
+    if (match[3] or "") != chosen.digest:
+        raise invalid_request(
+            "This cursor goes with another filter.", cursor="This is of a list with another filter."
+        )
     return Position(EPOCH + int(match[1]) * MICROSECOND, match[2])

@@ -34,7 +34,7 @@ RISK = {"risk": "The budget may run out", "category": "Financial", "context": "T
 FINDINGS = json.dumps({"data": [RISK] * 8, "source": "model"})
 SEED = f"""
 INSERT INTO scans (id, user_id, filename, data, risk_count, categories, source, created_at)
-SELECT gen_random_uuid(), users.id, 'plan.pdf', '{json.dumps([RISK] * 8)}', 8, '["Financial"]', 'model',
+SELECT gen_random_uuid(), users.id, 'plan.pdf', '{json.dumps([RISK] * 8)}', 8, '{{"Financial": 8}}', 'model',
     now() - n * interval '1 minute'
 FROM users, generate_series(1, {SCANS}) n
 """

@@ -29,6 +29,7 @@ from riskscan.ai_client import MAX_MESSAGE, NotTheContract, framed, message_in, 
 from riskscan.db import Position
 from riskscan.documents import EXTENSIONS, NEVER_TEXT, extension_of, kept_name
 from riskscan.errors import ApiError
+from riskscan.filters import ALL, Filter
 from riskscan.forms import (
     FLAGS,
     next_path,
@@ -184,18 +185,25 @@ TIMES = st.datetimes(
 )
 
 
-@given(st.builds(Position, TIMES, st.uuids().map(str)))
-def test_a_cursor_leads_where_it_was_written(position: Position) -> None:
-    assert read_cursor(asked("cursor", write_cursor(position))) == position
+FILTERS = st.builds(Filter, source=st.sampled_from(["", "llm", "model"]))
+
+
+@given(st.builds(Position, TIMES, st.uuids().map(str)), FILTERS, FILTERS)
+def test_a_cursor_leads_where_it_was_written(position: Position, chosen: Filter, other: Filter) -> None:
+    written = asked("cursor", write_cursor(position, chosen))
+    assert read_cursor(written, chosen) == position
+    if other != chosen:
+        with pytest.raises(ApiError):
+            read_cursor(written, other)
 
 
 @given(ANY | st.from_regex(r"[0-9]+-[0-9a-f-]{36}"))
 def test_any_cursor_is_read_or_refused(cursor: str) -> None:
     status = 400
     try:
-        position = read_cursor(asked("cursor", cursor))
+        position = read_cursor(asked("cursor", cursor), ALL)
         assert position
-        assert read_cursor(asked("cursor", write_cursor(position))) == position
+        assert read_cursor(asked("cursor", write_cursor(position, ALL)), ALL) == position
     except ApiError as error:
         status = error.status
     assert status == 400

@@ -54,7 +54,7 @@ async def test_an_account_comes_back_as_it_went_in(pool: Pool) -> None:
 async def test_a_scan_comes_back_as_it_went_in(pool: Pool) -> None:
     owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
     scan = a_scan()
-    await db.insert_scan(pool, owner, scan)
+    await db.insert_scan(pool, owner, scan, scan.risks)
     caller = Caller(owner, 0)
     found = await db.scan_by_id(pool, caller, scan.scan_id)
     assert found is not None
@@ -63,24 +63,24 @@ async def test_a_scan_comes_back_as_it_went_in(pool: Pool) -> None:
     assert await db.scan_by_id(pool, Caller(owner, 1), scan.scan_id) is None
     listed = await db.newest_scans(pool, caller, 5)
     assert listed is not None
-    assert (listed[0], listed[1][0].categories) == (1, '["Legal"]')
+    assert (listed[0], listed[1][0].categories) == (1, '{"Legal":1}')
     assert await db.newest_scans(pool, Caller(owner, 1), 5) is None
     with pytest.raises(UserGone):
-        await db.insert_scan(pool, str(uuid.uuid4()), a_scan())
+        await db.insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
 
 
 async def test_the_database_checks_the_source(pool: Pool) -> None:
     owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
     scan = msgspec.structs.replace(a_scan(), source="guess")
     with pytest.raises(Exception, match="source"):
-        await db.insert_scan(pool, owner, scan)
+        await db.insert_scan(pool, owner, scan, scan.risks)
     assert await db.newest_scans(pool, Caller(owner, 0), 5) == (0, [])
 
 
 async def test_deletes_cascade_and_the_count_keeps_step(pool: Pool) -> None:
     owner = await db.insert_user(pool, "ana@example.com", "hash")
     scans = [a_scan() for _ in range(5)]
-    await asyncio.gather(*(db.insert_scan(pool, owner.user.id, scan) for scan in scans))
+    await asyncio.gather(*(db.insert_scan(pool, owner.user.id, scan, scan.risks) for scan in scans))
     await db.delete_scan(pool, owner.user.id, scans[0].scan_id)
     listed = await db.newest_scans(pool, Caller(owner.user.id, 0), 2)
     assert listed is not None
@@ -95,7 +95,7 @@ async def test_scans_of_one_instant_are_all_listed(pool: Pool) -> None:
     owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
     moment = db.now()
     for _ in range(5):
-        await db.insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment))
+        await db.insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment), [])
     seen: list[str] = []
     after = None
     while (found := await db.newest_scans(pool, Caller(owner, 0), 2, after=after)) and found[1]:

@@ -42,7 +42,7 @@ FILL = (
             WHEN n % 50 = 1 THEN {MIDDLE}
             ELSE {MIDDLE} + 1 + n % {USERS - MIDDLE}
         END::text)::uuid,
-        'plan.pdf', '[]', 0, '[]', 'model', '{NEWEST}'::timestamptz - n * interval '1 second'
+        'plan.pdf', '[]', 0, '{{}}', 'model', '{NEWEST}'::timestamptz - n * interval '1 second'
     FROM generate_series(1, {SCANS}) n
     """,
     f"""
@@ -209,11 +209,11 @@ async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -
     try:
         owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
         caller, scans = Caller(owner, 0), [a_scan() for _ in range(5)]
-        await db.insert_scan(pool, owner, scans[0])
+        await db.insert_scan(pool, owner, scans[0], scans[0].risks)
         with psycopg.connect(url) as connection:
             connection.execute(PARTITION.read_bytes())
         for scan in scans:  # the first is there already
-            await db.insert_scan(pool, owner, scan)
+            await db.insert_scan(pool, owner, scan, scan.risks)
         assert await db.delete_scan(pool, owner, scans[0].scan_id)
         listed = await db.newest_scans(pool, caller, 2)
         assert listed is not None
@@ -222,7 +222,7 @@ async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -
         assert found is not None
         assert found.risks == scans[1].risks
         with pytest.raises(UserGone):
-            await db.insert_scan(pool, str(uuid.uuid4()), a_scan())
+            await db.insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
         plan = await explain(url, db.SCAN_BY_ID, user_id=owner, id=scans[1].scan_id, token_version=0)
         tables = {node["Relation Name"] for node in nodes(plan) if "Relation Name" in node}
         assert len(tables) == 2  # users, and one part of scans
