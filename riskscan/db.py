@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from .pool import Conflict, Orphan, Pool, Row
-from .shapes import Scan, ScanSummary, User
+from .shapes import ApiToken, Scan, ScanSummary, User
 
 DATABASE = web.AppKey("DATABASE", Pool)
 
@@ -36,6 +36,23 @@ class Caller(NamedTuple):
 
     user_id: str
     token_version: int
+
+
+class ApiTokenUse(NamedTuple):
+    """Whose an API token is, what it may do, and when it was used before."""
+
+    account: Account
+    token_id: str
+    scopes: list[str]
+    last_used_at: datetime.datetime | None
+
+
+class Held(NamedTuple):
+    """An Idempotency-Key in use: for which input, and the id of the scan that comes or came of it."""
+
+    fingerprint: str
+    claim: str
+    kept: bool
 
 
 class Listed(NamedTuple):
@@ -72,7 +89,7 @@ def read_account(row: Row) -> Account:
     return Account(user, row["password_hash"], row["token_version"])
 
 
-ACCOUNT = "users.id, email, password_hash, users.token_version, created_at, updated_at"
+ACCOUNT = "users.id, email, password_hash, users.token_version, users.created_at, updated_at"
 
 INSERT_USER = f"""
 INSERT INTO users (id, email, password_hash, created_at, updated_at)
@@ -108,15 +125,19 @@ async def account_of(db: Pool, caller: Caller) -> Account | None:
 
 
 UPDATE_PASSWORD = f"""
-UPDATE users SET password_hash = :password_hash, token_version = token_version + 1, updated_at = :now
+UPDATE users SET password_hash = :password_hash, token_version = token_version + 1,
+    api_token_version = api_token_version + :api_tokens_end, updated_at = :now
 WHERE id = :id AND token_version = :token_version
 RETURNING {ACCOUNT}
 """
 
 
-async def update_password(db: Pool, account: Account, password_hash: str) -> Account | None:
+async def update_password(
+    db: Pool, account: Account, password_hash: str, *, keep_api_tokens: bool = False
+) -> Account | None:
     """Set the password and revoke every token and session; None where another request was first."""
     values = {
+        "api_tokens_end": 0 if keep_api_tokens else 1,
         "id": account.user.id,
         "token_version": account.token_version,
         "password_hash": password_hash,
@@ -176,6 +197,85 @@ DELETE_SESSION = "DELETE FROM sessions WHERE id = :id"
 
 async def delete_session(db: Pool, session_id: str) -> None:
     await db.fetch(DELETE_SESSION, {"id": session_id})
+
+
+INSERT_API_TOKEN = """
+INSERT INTO api_tokens (id, user_id, digest, name, scopes, version, created_at, expires_at)
+SELECT :id, users.id, :digest, :name, :scopes, api_token_version, :created_at, :expires_at FROM users
+WHERE users.id = :user_id AND token_version = :token_version AND :most > (
+    SELECT count(*) FROM api_tokens WHERE user_id = :user_id AND version = api_token_version
+)
+RETURNING id
+"""
+
+
+async def insert_api_token(db: Pool, account: Account, token: ApiToken, digest: str, most: int) -> bool:
+    """Keep an API token, unless the user has `most` already; return whether it is kept."""
+    values = {
+        "id": token.id,
+        "user_id": account.user.id,
+        "token_version": account.token_version,
+        "digest": digest,
+        "name": token.name,
+        "scopes": " ".join(token.scopes),
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "most": most,
+    }
+    return await db.fetch_one(INSERT_API_TOKEN, values) is not None
+
+
+API_TOKENS_OF = """
+SELECT api_tokens.id, name, scopes, api_tokens.created_at, last_used_at, expires_at FROM api_tokens
+JOIN users ON users.id = user_id AND api_token_version = version
+WHERE user_id = :user_id ORDER BY api_tokens.created_at DESC, api_tokens.id DESC
+"""
+
+
+async def api_tokens_of(db: Pool, user_id: str) -> list[ApiToken]:
+    """Return the user's API tokens, newest first; those that a new password has ended are gone."""
+    return [
+        ApiToken(
+            id=str(row["id"]),
+            name=row["name"],
+            scopes=row["scopes"].split(),
+            created_at=read_time(row["created_at"]),
+            last_used_at=read_time(row["last_used_at"]) if row["last_used_at"] else None,
+            expires_at=read_time(row["expires_at"]) if row["expires_at"] else None,
+        )
+        for row in await db.fetch(API_TOKENS_OF, {"user_id": user_id})
+    ]
+
+
+ACCOUNT_BY_API_TOKEN = f"""
+SELECT {ACCOUNT}, api_tokens.id AS token_id, scopes, last_used_at FROM api_tokens
+JOIN users ON users.id = user_id AND api_token_version = version
+WHERE digest = :digest AND (expires_at IS NULL OR expires_at > :now)
+"""
+
+
+async def account_by_api_token(db: Pool, digest: str) -> ApiTokenUse | None:
+    """Return whose API token has this digest, unless it has ended or was revoked."""
+    row = await db.fetch_one(ACCOUNT_BY_API_TOKEN, {"digest": digest, "now": now()})
+    if row is None:
+        return None
+    used = read_time(row["last_used_at"]) if row["last_used_at"] else None
+    return ApiTokenUse(read_account(row), str(row["token_id"]), row["scopes"].split(), used)
+
+
+USE_API_TOKEN = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"
+
+
+async def use_api_token(db: Pool, token_id: str) -> None:
+    await db.fetch(USE_API_TOKEN, {"id": token_id, "now": now()})
+
+
+DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id RETURNING id"
+
+
+async def delete_api_token(db: Pool, user_id: str, token_id: str) -> bool:
+    """Delete one of the user's own API tokens; return whether there was one."""
+    return await db.fetch_one(DELETE_API_TOKEN, {"id": token_id, "user_id": user_id}) is not None
 
 
 INSERT_SCAN = """

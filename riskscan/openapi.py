@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -10,16 +11,19 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from . import __version__, accounts, health, scans
+from . import __version__, accounts, health, scans, tokens
 from .documents import EXTENSIONS
 from .replies import Handler, page
 from .shapes import (
+    ApiTokenList,
+    ApiTokenWish,
     Confirmation,
     Credentials,
     Error,
     Health,
     Live,
     Message,
+    NewApiToken,
     PasswordChange,
     PasswordGrant,
     Risk,
@@ -64,20 +68,25 @@ OPERATIONS: dict[Handler, Operation] = {
         TokenAnswer, 200, False, {FORM: PasswordGrant, JSON: PasswordGrant}, errors=(400, 401, 403, 413, 429)
     ),
     accounts.logout: Operation(Message, 200, False, errors=(403,)),
-    accounts.me: Operation(User),
+    accounts.me: Operation(User, errors=(403,)),
     accounts.change_password: Operation(
         TokenAnswer, bodies={JSON: PasswordChange, FORM: PasswordChange}, errors=(400, 403, 413, 429)
     ),
     accounts.delete: Operation(
         Message, bodies={JSON: Confirmation, FORM: Confirmation}, errors=(400, 403, 413, 429)
     ),
+    tokens.index: Operation(ApiTokenList, errors=(403,)),
+    tokens.create: Operation(
+        NewApiToken, 201, bodies={JSON: ApiTokenWish, FORM: ApiTokenWish}, errors=(400, 403, 409, 413)
+    ),
+    tokens.delete: Operation(Message, errors=(403, 404)),
     scans.create: Operation(
         Scan,
         bodies={MULTIPART: None, FORM: ScanText, JSON: ScanText},
         errors=(400, 403, 408, 413, 415, 422, 429, 502),
     ),
-    scans.index: Operation(ScanList, query=("limit", "offset", "cursor"), errors=(400,)),
-    scans.show: Operation(Scan, errors=(404,)),
+    scans.index: Operation(ScanList, query=("limit", "offset", "cursor"), errors=(400, 403)),
+    scans.show: Operation(Scan, errors=(403, 404)),
     scans.delete: Operation(Message, errors=(403, 404)),
     health.show: Operation(Health, protected=False),
     health.live: Operation(Live, protected=False),
@@ -132,7 +141,11 @@ def build(app: web.Application) -> bytes:
             "schemas": components,
             "securitySchemes": {
                 "password": {"type": "oauth2", "flows": {"password": {"tokenUrl": LOGIN_PATH, "scopes": {}}}},
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An access token (JWT) or an API token (`rsk_…`)",
+                },
             },
         },
     }
@@ -161,9 +174,9 @@ def described(handler: Any, path: str) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "query", "schema": QUERY[name]} for name in operation.query
     ]
-    if "{scan_id}" in path:
+    for name in re.findall(r"{(\w+)}", path):
         uuid = {"type": "string", "format": "uuid"}
-        parameters.append({"name": "scan_id", "in": "path", "required": True, "schema": uuid})
+        parameters.append({"name": name, "in": "path", "required": True, "schema": uuid})
     if parameters:
         found["parameters"] = parameters
     if operation.bodies:

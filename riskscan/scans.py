@@ -62,7 +62,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Find the risks in a text or a file, and keep them."""
-    account = await require_user(request)
+    account = await require_user(request, "scan")
     with request.app[IN_FLIGHT].place(account.user.id):
         async with read_document(request) as document:
             findings = await ai_client.scan(request, document)
@@ -128,7 +128,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     """Answer one of the user's own scans."""
     scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), scan_id(request))
     if scan is None:
-        await require_user(request)  # a token that is revoked is told from a scan that is not there
+        await require_user(request, "read")  # a token that is revoked is told from a scan that is not there
         raise no_such_scan()
     return reply(request, scan, template="scan.html")
 
