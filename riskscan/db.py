@@ -48,11 +48,12 @@ class ApiTokenUse(NamedTuple):
 
 
 class Held(NamedTuple):
-    """An Idempotency-Key in use: for which input, and the id of the scan that comes or came of it."""
+    """An Idempotency-Key in use: for which input, the id of its scan, if that is kept, and until when."""
 
     fingerprint: str
     claim: str
     kept: bool
+    held_until: datetime.datetime
 
 
 class Listed(NamedTuple):
@@ -304,6 +305,68 @@ async def insert_scan(db: Pool, user_id: str, scan: Scan) -> None:
         raise UserGone from None
 
 
+# the same input gets the same id until its scan is kept
+CLAIM_KEY = """
+INSERT INTO idempotency_keys (user_id, key, fingerprint, claim, kept, held_until)
+VALUES (:user_id, :key, :fingerprint, :claim, FALSE, :held_until)
+ON CONFLICT (user_id, key) DO UPDATE SET
+    claim = CASE
+        WHEN idempotency_keys.kept OR idempotency_keys.fingerprint <> excluded.fingerprint THEN excluded.claim
+        ELSE idempotency_keys.claim
+    END,
+    fingerprint = excluded.fingerprint, kept = FALSE, held_until = excluded.held_until
+WHERE idempotency_keys.held_until <= :now
+RETURNING claim
+"""
+
+
+async def claim_key(
+    db: Pool, user_id: str, key: str, fingerprint: str, claim: str, until: datetime.datetime
+) -> str | None:
+    """Hold the user's key for an input; return the id that its scan is to have, None where the key is held.
+
+    Raises UserGone where the account was deleted.
+    """
+    values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "claim": claim}
+    try:
+        row = await db.fetch_one(CLAIM_KEY, {**values, "held_until": until, "now": now()})
+    except Orphan:
+        raise UserGone from None
+    return str(row["claim"]) if row else None
+
+
+HELD_KEY = """
+SELECT fingerprint, claim, kept, held_until FROM idempotency_keys WHERE user_id = :user_id AND key = :key
+"""
+
+
+async def held_key(db: Pool, user_id: str, key: str) -> Held | None:
+    row = await db.fetch_one(HELD_KEY, {"user_id": user_id, "key": key})
+    if row is None:
+        return None
+    return Held(row["fingerprint"], str(row["claim"]), bool(row["kept"]), read_time(row["held_until"]))
+
+
+SETTLE_KEY = """
+UPDATE idempotency_keys SET kept = :kept, held_until = :until
+WHERE user_id = :user_id AND key = :key AND held_until = :lease
+"""
+
+
+async def settle_key(
+    db: Pool,
+    user_id: str,
+    key: str,
+    lease: datetime.datetime,
+    *,
+    kept: bool,
+    until: datetime.datetime,
+) -> None:
+    """Say what came of a key that was held until `lease`; one that another has taken over stays theirs."""
+    values = {"user_id": user_id, "key": key, "lease": lease, "kept": kept, "until": until}
+    await db.fetch(SETTLE_KEY, values)
+
+
 SCAN_BY_ID = """
 SELECT scans.id, filename, data, source, risk_count, scans.created_at FROM scans
 JOIN users ON users.id = scans.user_id AND token_version = :token_version
@@ -399,13 +462,19 @@ async def take_back_attempt(db: Pool, name: str) -> None:
     await db.fetch(TAKE_BACK_ATTEMPT, {"name": name})
 
 
-EXPIRED = ("DELETE FROM sessions WHERE expires_at <= :now", "DELETE FROM attempts WHERE expires_at <= :now")
+EXPIRED = (
+    "DELETE FROM sessions WHERE expires_at <= :now",
+    "DELETE FROM attempts WHERE expires_at <= :now",
+    # not at once: whoever is late with a scan must not meet a key that has forgotten its id
+    "DELETE FROM idempotency_keys WHERE held_until <= :yesterday",
+)
 
 
 async def delete_expired(db: Pool) -> None:
-    """Drop the sessions and counters whose time is over."""
+    """Drop the sessions, counters and keys whose time is over."""
+    moment = now()
     for statement in EXPIRED:
-        await db.fetch(statement, {"now": now()})
+        await db.fetch(statement, {"now": moment, "yesterday": moment - datetime.timedelta(days=1)})
 
 
 async def is_up(db: Pool) -> bool:

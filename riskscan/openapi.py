@@ -13,6 +13,7 @@ from aiohttp import web
 
 from . import __version__, accounts, health, scans, tokens
 from .documents import EXTENSIONS
+from .idempotency import HEADER, MAX_KEY, REPLAYED
 from .replies import Handler, page
 from .shapes import (
     ApiTokenList,
@@ -46,6 +47,7 @@ class Operation(NamedTuple):
     protected: bool = True
     bodies: Mapping[str, Any] = {}
     query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
 
 
@@ -83,7 +85,8 @@ OPERATIONS: dict[Handler, Operation] = {
     scans.create: Operation(
         Scan,
         bodies={MULTIPART: None, FORM: ScanText, JSON: ScanText},
-        errors=(400, 403, 408, 413, 415, 422, 429, 502),
+        headers=(HEADER,),
+        errors=(400, 403, 408, 409, 413, 415, 422, 429, 502),
     ),
     scans.index: Operation(ScanList, query=("limit", "offset", "cursor"), errors=(400, 403)),
     scans.show: Operation(Scan, errors=(403, 404)),
@@ -99,6 +102,15 @@ QUERY: dict[str, dict[str, Any]] = {
     "cursor": {
         "type": "string",
         "description": "`next_cursor` of the page before; not together with an offset",
+    },
+}
+HEADERS: dict[str, dict[str, Any]] = {
+    HEADER: {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_KEY,
+        "description": "Of your choice, new for each scan. The same key and input again, within 24 hours, "
+        f"answer the first scan with `{REPLAYED}: true`; 409 while it is being made, 422 for another input.",
     },
 }
 FILE_FORM = {
@@ -167,6 +179,8 @@ def described(handler: Any, path: str) -> dict[str, Any]:
             **{str(status): answered(status, Error) for status in sorted(errors)},
         },
     }
+    if HEADER in operation.headers:
+        found["responses"][str(operation.status)]["headers"][REPLAYED] = {"schema": {"const": "true"}}
     if handler is health.show:
         found["responses"]["503"] = answered(503, Health)
     if operation.protected:
@@ -174,6 +188,7 @@ def described(handler: Any, path: str) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "query", "schema": QUERY[name]} for name in operation.query
     ]
+    parameters += [{"name": name, "in": "header", "schema": HEADERS[name]} for name in operation.headers]
     for name in re.findall(r"{(\w+)}", path):
         uuid = {"type": "string", "format": "uuid"}
         parameters.append({"name": name, "in": "path", "required": True, "schema": uuid})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import secrets
 import unicodedata
 import zlib
 from collections.abc import Iterable
@@ -67,6 +68,7 @@ def set_up(environment: jinja2.Environment, settings: Settings) -> None:
     environment.filters.update(groups=groups, bars=bars, tones=tones, language=language)
     environment.globals.update(
         asset=asset,
+        random_key=functools.partial(secrets.token_urlsafe, 16),
         read_categories=read_categories,
         max_upload_mb=f"{settings.max_upload_bytes / 1024 / 1024:g}",
         max_upload_bytes=settings.max_upload_bytes,

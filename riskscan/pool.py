@@ -125,6 +125,7 @@ class Pool:
             }
             self._database = Database("postgresql:///", **options)
         self.ready = False  # set when the tables are up to date
+        self._size = size
         self._free = asyncio.Semaphore(size)  # it is fair: who waits longest is next
         self._idle: list[Connection] = []
         self._closing: set[asyncio.Task[None]] = set()
@@ -134,7 +135,11 @@ class Pool:
         await self._database.connect()
 
     async def close(self) -> None:
-        """Close the connections; statements under way must have ended."""
+        """Close the connections, as soon as the statements under way have ended."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS + STATEMENT_SECONDS):
+                for _ in range(self._size):
+                    await self._free.acquire()
         while self._idle:
             self._discard(self._idle.pop())
         if self._closing:

@@ -8,9 +8,9 @@ import binascii
 import collections
 import contextlib
 import datetime
+import functools
 import logging
 import time
-import uuid
 from collections.abc import Iterator
 
 import msgspec
@@ -19,8 +19,10 @@ from aiohttp import web
 from . import ai_client, db
 from .auth import require_caller, require_user
 from .db import DATABASE, Position, UserGone
+from .documents import Document
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found, unavailable
 from .forms import is_uuid, read_document, whole_number
+from .idempotency import REPLAYED, once
 from .replies import encoder, page, reply
 from .shapes import Message, Scan, ScanList
 
@@ -61,23 +63,33 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Find the risks in a text or a file, and keep them."""
+    """Find the risks in a text or a file, and keep them; with an Idempotency-Key once, however often sent."""
     account = await require_user(request, "scan")
     with request.app[IN_FLIGHT].place(account.user.id):
         async with read_document(request) as document:
-            findings = await ai_client.scan(request, document)
-        created_at = db.now()
-        scan = Scan(
-            scan_id=str(uuid.uuid4()),
-            filename=document.upload.filename if document.upload else None,
-            data=msgspec.Raw(encoder.encode(findings.data)),
-            source=findings.source,
-            risk_count=len(findings.data),
-            created_at=created_at,
-            timestamp=created_at,
-        )
-        await keep(request, account.user.id, scan)
-    return reply(request, scan, location=f"/scans/{scan.scan_id}")
+            make = functools.partial(scanned, request, account.user.id, document)
+            scan, replayed = await once(request, account, document, make)
+    answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
+    if replayed:
+        answer.headers[REPLAYED] = "true"
+    return answer
+
+
+async def scanned(request: web.Request, user_id: str, document: Document, scan_id: str) -> Scan:
+    """Return what the AI service finds in a document, kept under the id."""
+    findings = await ai_client.scan(request, document)
+    created_at = db.now()
+    scan = Scan(
+        scan_id=scan_id,
+        filename=document.upload.filename if document.upload else None,
+        data=msgspec.Raw(encoder.encode(findings.data)),
+        source=findings.source,
+        risk_count=len(findings.data),
+        created_at=created_at,
+        timestamp=created_at,
+    )
+    await keep(request, user_id, scan)
+    return scan
 
 
 async def keep(request: web.Request, user_id: str, scan: Scan) -> None:
