@@ -436,6 +436,20 @@ async def delete_scan(db: Pool, user_id: str, scan_id: str) -> bool:
     return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
 
 
+# the condition on risk_count, which always holds, is that of the index
+DELETE_SCANS_BEFORE = """
+DELETE FROM scans WHERE (user_id, id) IN (
+    SELECT user_id, id FROM scans WHERE created_at < :before AND risk_count >= 0 ORDER BY created_at LIMIT 500
+)
+RETURNING id
+"""
+
+
+async def delete_scans_before(db: Pool, before: datetime.datetime) -> int:
+    """Delete some of the scans that are older than this; return how many, 0 when there are none left."""
+    return len(await db.fetch(DELETE_SCANS_BEFORE, {"before": before}))
+
+
 # a window that has ended starts anew
 COUNT_ATTEMPT = """
 INSERT INTO attempts (name, tries, expires_at) VALUES (:name, 1, :expires_at)

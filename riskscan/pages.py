@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import hashlib
 import secrets
@@ -71,6 +72,7 @@ def set_up(environment: jinja2.Environment, settings: Settings) -> None:
         random_key=functools.partial(secrets.token_urlsafe, 16),
         read_categories=read_categories,
         max_upload_mb=f"{settings.max_upload_bytes / 1024 / 1024:g}",
+        kept_for=datetime.timedelta(days=settings.scan_retention_days),
         max_upload_bytes=settings.max_upload_bytes,
         extensions=EXTENSIONS,
     )
