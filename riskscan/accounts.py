@@ -11,11 +11,20 @@ from . import db
 from .auth import end_session, find_user, issue_token, require_user, start_session
 from .db import DATABASE, Account, Caller, EmailTaken
 from .errors import ApiError, invalid_request, not_authenticated
-from .forms import TYPED, new_password, next_path, normal_email, optional_text, read_fields, required_text
+from .forms import (
+    TYPED,
+    flag,
+    new_password,
+    next_path,
+    normal_email,
+    optional_text,
+    read_fields,
+    required_text,
+)
 from .limits import count_try, limit, take_back_try
 from .passwords import PASSWORDS
 from .proxies import client_address
-from .replies import page, reply, see_other
+from .replies import is_api, page, reply, see_other
 from .settings import SETTINGS
 from .shapes import Message
 
@@ -79,21 +88,25 @@ async def logout(request: web.Request) -> web.StreamResponse:
 
 async def me(request: web.Request) -> web.StreamResponse:
     """Answer who is signed in."""
-    account = await require_user(request)
-    return reply(request, account.user, template="account.html")
+    account = await require_user(request, "read")
+    tokens = [] if is_api(request) else await db.api_tokens_of(request.app[DATABASE], account.user.id)
+    return reply(
+        request, account.user, template="account.html", page_only={"tokens": tokens, "now": db.now()}
+    )
 
 
 async def change_password(request: web.Request) -> web.StreamResponse:
-    """Set a new password; every token and session issued before is dead."""
+    """Set a new password; all tokens and sessions issued before are dead, but API tokens that are kept."""
     account = await require_user(request)
     fields = await read_fields(request)
     current, password = required_text(fields, "current_password"), new_password(fields, "new_password")
+    keep = flag(fields, "keep_api_tokens") or False
     await require_password(request, account, current, "current_password")
     password_hash = await request.app[PASSWORDS].hashed(password)
-    changed = await db.update_password(request.app[DATABASE], account, password_hash)
+    changed = await db.update_password(request.app[DATABASE], account, password_hash, keep_api_tokens=keep)
     if changed is None:  # revoked by another request meanwhile
         raise not_authenticated()
-    return await signed_in(request, changed, location="/account?done=password")
+    return await signed_in(request, changed, location=f"/account?done={'kept' if keep else 'password'}")
 
 
 async def delete(request: web.Request) -> web.StreamResponse:

@@ -13,7 +13,7 @@ import aiohttp_session
 import jinja2
 from aiohttp import hdrs, web
 
-from . import accounts, ai_client, cors, db, headers, health, metrics, openapi, pages, scans
+from . import accounts, ai_client, cors, db, headers, health, metrics, openapi, pages, scans, tokens
 from .auth import DatabaseSessions, require_own_origin
 from .backpressure import IN_FLIGHT, TURNS, InFlight, Turns
 from .errors import ApiError, from_status
@@ -44,6 +44,12 @@ ROUTES = [
     web.post("/account/password", accounts.change_password),
     web.delete("/api/auth/me", accounts.delete),
     web.post("/account/delete", accounts.delete),  # a form can only POST
+    web.get("/api/tokens", tokens.index),
+    web.post("/api/tokens", tokens.create),
+    web.post("/account/tokens", tokens.create),
+    web.get("/account/tokens", accounts.me),  # the address that the new token was shown at
+    web.delete("/api/tokens/{token_id}", tokens.delete),
+    web.post("/account/tokens/{token_id}/delete", tokens.delete),
     web.post("/api/scan", scans.create),
     web.post("/scan", scans.create),
     web.get("/scan", scans.new),

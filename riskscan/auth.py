@@ -20,14 +20,16 @@ from .errors import ApiError, not_authenticated
 from .forms import is_uuid
 from .proxies import is_https
 from .settings import SETTINGS, Settings
-from .shapes import TokenAnswer
+from .shapes import Scope, TokenAnswer
 
 ACCOUNT = web.RequestKey("ACCOUNT", Account)
 USER_ID = web.RequestKey("USER_ID", str)  # whose request it is, for the log
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 COOKIE = "riskscan_session"
 SESSION_ID = re.compile(r"[0-9A-Za-z_-]{43}", re.ASCII)  # secrets.token_urlsafe(32)
-# a session is extended when it is used, but not more often than this
+API_PREFIX = "rsk_"
+API_TOKEN = re.compile(API_PREFIX + SESSION_ID.pattern, re.ASCII)
+# a session is extended when it is used, and an API token's use noted, but not more often than this
 EXTEND_AFTER = datetime.timedelta(minutes=1)
 
 
@@ -90,19 +92,40 @@ def bearer_token(request: web.Request) -> str | None:
     return " ".join(tokens) if tokens else None
 
 
-async def require_user(request: web.Request) -> Account:
+async def require_user(request: web.Request, scope: Scope | None = None) -> Account:
     """Return whose request this is: by its Bearer token or, where there is none, by its session cookie.
 
-    Raises 401 `not_authenticated` where the token or the session is missing, ended, forged or revoked.
+    `scope` is what an API token must have; without one, API tokens may not do this.
+    Raises 401 `not_authenticated` where the token or the session is missing, ended, forged or revoked,
+    403 `forbidden` for an API token that may not.
     """
+    token = bearer_token(request)
+    if token is not None and token.startswith(API_PREFIX):
+        return await require_api_token(request, token, scope)
     account = await find_user(request)
     if account is None:
         raise not_authenticated()
     return account
 
 
+async def require_api_token(request: web.Request, token: str, scope: Scope | None) -> Account:
+    found = None
+    if API_TOKEN.fullmatch(token):
+        found = await db.account_by_api_token(request.app[DATABASE], hashed(token))
+    if found is None:
+        raise not_authenticated()
+    if scope is None:
+        raise ApiError(403, "forbidden", "An API token cannot do this. Log in with your password.")
+    if scope not in found.scopes:
+        raise ApiError(403, "forbidden", f"This API token does not have the scope “{scope}”.")
+    if found.last_used_at is None or db.now() - found.last_used_at > EXTEND_AFTER:
+        await db.use_api_token(request.app[DATABASE], found.token_id)
+    request[ACCOUNT], request[USER_ID] = found.account, found.account.user.id
+    return found.account
+
+
 async def find_user(request: web.Request) -> Account | None:
-    """Return whose request this is, None where nobody's or not any more."""
+    """Return whose request this is, None where nobody's or not any more, and for an API token."""
     account: Account | None = request.get(ACCOUNT)
     if account is None:
         token = bearer_token(request)
@@ -112,14 +135,15 @@ async def find_user(request: web.Request) -> Account | None:
     return account
 
 
-async def require_caller(request: web.Request) -> Caller:
+async def require_caller(request: web.Request, scope: Scope = "read") -> Caller:
     """Return whose request this is, a token's word for it: for statements that check it themselves.
 
-    Raises 401 `not_authenticated` where the token or the session is missing, ended or forged.
+    Raises 401 `not_authenticated` where the token or the session is missing, ended or forged,
+    403 `forbidden` for an API token without the scope.
     """
     token = bearer_token(request)
-    if token is None:
-        account = await require_user(request)
+    if token is None or token.startswith(API_PREFIX):
+        account = await require_user(request, scope)
         return Caller(account.user.id, account.token_version)
     caller = caller_of_token(request, token)
     if caller is None:
@@ -169,9 +193,9 @@ def cookie_name(request: web.Request) -> str:
     return f"__Host-{COOKIE}" if is_https(request) else COOKIE
 
 
-def hashed(session_id: str) -> str:
-    # a leaked table opens no session
-    return hashlib.sha256(session_id.encode()).hexdigest()
+def hashed(secret: str) -> str:
+    # a leaked table opens no session, and no API token is read from it
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class DatabaseSessions(aiohttp_session.AbstractStorage):

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from .filters import ALL, Filter
 from .pool import Conflict, Orphan, Pool, Row
-from .shapes import CategoryRisks, MonthRisks, Risk, Scan, ScanSummary, Stats, User
+from .shapes import ApiToken, CategoryRisks, MonthRisks, Risk, Scan, ScanSummary, Stats, User
 from .words import category_word, words_of
 
 DATABASE = web.AppKey("DATABASE", Pool)
@@ -40,6 +40,24 @@ class Caller(NamedTuple):
 
     user_id: str
     token_version: int
+
+
+class ApiTokenUse(NamedTuple):
+    """Whose an API token is, what it may do, and when it was used before."""
+
+    account: Account
+    token_id: str
+    scopes: list[str]
+    last_used_at: datetime.datetime | None
+
+
+class Held(NamedTuple):
+    """An Idempotency-Key in use: for which input, the id of its scan, if that is kept, and until when."""
+
+    fingerprint: str
+    claim: str
+    kept: bool
+    held_until: datetime.datetime
 
 
 class Listed(NamedTuple):
@@ -76,7 +94,7 @@ def read_account(row: Row) -> Account:
     return Account(user, row["password_hash"], row["token_version"])
 
 
-ACCOUNT = "users.id, email, password_hash, users.token_version, created_at, updated_at"
+ACCOUNT = "users.id, email, password_hash, users.token_version, users.created_at, updated_at"
 
 INSERT_USER = f"""
 INSERT INTO users (id, email, password_hash, created_at, updated_at)
@@ -112,15 +130,19 @@ async def account_of(db: Pool, caller: Caller) -> Account | None:
 
 
 UPDATE_PASSWORD = f"""
-UPDATE users SET password_hash = :password_hash, token_version = token_version + 1, updated_at = :now
+UPDATE users SET password_hash = :password_hash, token_version = token_version + 1,
+    api_token_version = api_token_version + :api_tokens_end, updated_at = :now
 WHERE id = :id AND token_version = :token_version
 RETURNING {ACCOUNT}
 """
 
 
-async def update_password(db: Pool, account: Account, password_hash: str) -> Account | None:
+async def update_password(
+    db: Pool, account: Account, password_hash: str, *, keep_api_tokens: bool = False
+) -> Account | None:
     """Set the password and revoke every token and session; None where another request was first."""
     values = {
+        "api_tokens_end": 0 if keep_api_tokens else 1,
         "id": account.user.id,
         "token_version": account.token_version,
         "password_hash": password_hash,
@@ -182,6 +204,85 @@ async def delete_session(db: Pool, session_id: str) -> None:
     await db.fetch(DELETE_SESSION, {"id": session_id})
 
 
+INSERT_API_TOKEN = """
+INSERT INTO api_tokens (id, user_id, digest, name, scopes, version, created_at, expires_at)
+SELECT :id, users.id, :digest, :name, :scopes, api_token_version, :created_at, :expires_at FROM users
+WHERE users.id = :user_id AND token_version = :token_version AND :most > (
+    SELECT count(*) FROM api_tokens WHERE user_id = :user_id AND version = api_token_version
+)
+RETURNING id
+"""
+
+
+async def insert_api_token(db: Pool, account: Account, token: ApiToken, digest: str, most: int) -> bool:
+    """Keep an API token, unless the user has `most` already; return whether it is kept."""
+    values = {
+        "id": token.id,
+        "user_id": account.user.id,
+        "token_version": account.token_version,
+        "digest": digest,
+        "name": token.name,
+        "scopes": " ".join(token.scopes),
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "most": most,
+    }
+    return await db.fetch_one(INSERT_API_TOKEN, values) is not None
+
+
+API_TOKENS_OF = """
+SELECT api_tokens.id, name, scopes, api_tokens.created_at, last_used_at, expires_at FROM api_tokens
+JOIN users ON users.id = user_id AND api_token_version = version
+WHERE user_id = :user_id ORDER BY api_tokens.created_at DESC, api_tokens.id DESC
+"""
+
+
+async def api_tokens_of(db: Pool, user_id: str) -> list[ApiToken]:
+    """Return the user's API tokens, newest first; those that a new password has ended are gone."""
+    return [
+        ApiToken(
+            id=str(row["id"]),
+            name=row["name"],
+            scopes=row["scopes"].split(),
+            created_at=read_time(row["created_at"]),
+            last_used_at=read_time(row["last_used_at"]) if row["last_used_at"] else None,
+            expires_at=read_time(row["expires_at"]) if row["expires_at"] else None,
+        )
+        for row in await db.fetch(API_TOKENS_OF, {"user_id": user_id})
+    ]
+
+
+ACCOUNT_BY_API_TOKEN = f"""
+SELECT {ACCOUNT}, api_tokens.id AS token_id, scopes, last_used_at FROM api_tokens
+JOIN users ON users.id = user_id AND api_token_version = version
+WHERE digest = :digest AND (expires_at IS NULL OR expires_at > :now)
+"""
+
+
+async def account_by_api_token(db: Pool, digest: str) -> ApiTokenUse | None:
+    """Return whose API token has this digest, unless it has ended or was revoked."""
+    row = await db.fetch_one(ACCOUNT_BY_API_TOKEN, {"digest": digest, "now": now()})
+    if row is None:
+        return None
+    used = read_time(row["last_used_at"]) if row["last_used_at"] else None
+    return ApiTokenUse(read_account(row), str(row["token_id"]), row["scopes"].split(), used)
+
+
+USE_API_TOKEN = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"
+
+
+async def use_api_token(db: Pool, token_id: str) -> None:
+    await db.fetch(USE_API_TOKEN, {"id": token_id, "now": now()})
+
+
+DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id RETURNING id"
+
+
+async def delete_api_token(db: Pool, user_id: str, token_id: str) -> bool:
+    """Delete one of the user's own API tokens; return whether there was one."""
+    return await db.fetch_one(DELETE_API_TOKEN, {"id": token_id, "user_id": user_id}) is not None
+
+
 INSERT_SCAN = """
 INSERT INTO scans (id, user_id, filename, data, risk_count, categories, words, source, created_at)
 VALUES (:id, :user_id, :filename, :data, :risk_count, :categories, :words, :source, :created_at)
@@ -207,6 +308,68 @@ async def insert_scan(db: Pool, user_id: str, scan: Scan, risks: Sequence[Risk])
         pass
     except Orphan:
         raise UserGone from None
+
+
+# the same input gets the same id until its scan is kept
+CLAIM_KEY = """
+INSERT INTO idempotency_keys (user_id, key, fingerprint, claim, kept, held_until)
+VALUES (:user_id, :key, :fingerprint, :claim, FALSE, :held_until)
+ON CONFLICT (user_id, key) DO UPDATE SET
+    claim = CASE
+        WHEN idempotency_keys.kept OR idempotency_keys.fingerprint <> excluded.fingerprint THEN excluded.claim
+        ELSE idempotency_keys.claim
+    END,
+    fingerprint = excluded.fingerprint, kept = FALSE, held_until = excluded.held_until
+WHERE idempotency_keys.held_until <= :now
+RETURNING claim
+"""
+
+
+async def claim_key(
+    db: Pool, user_id: str, key: str, fingerprint: str, claim: str, until: datetime.datetime
+) -> str | None:
+    """Hold the user's key for an input; return the id that its scan is to have, None where the key is held.
+
+    Raises UserGone where the account was deleted.
+    """
+    values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "claim": claim}
+    try:
+        row = await db.fetch_one(CLAIM_KEY, {**values, "held_until": until, "now": now()})
+    except Orphan:
+        raise UserGone from None
+    return str(row["claim"]) if row else None
+
+
+HELD_KEY = """
+SELECT fingerprint, claim, kept, held_until FROM idempotency_keys WHERE user_id = :user_id AND key = :key
+"""
+
+
+async def held_key(db: Pool, user_id: str, key: str) -> Held | None:
+    row = await db.fetch_one(HELD_KEY, {"user_id": user_id, "key": key})
+    if row is None:
+        return None
+    return Held(row["fingerprint"], str(row["claim"]), bool(row["kept"]), read_time(row["held_until"]))
+
+
+SETTLE_KEY = """
+UPDATE idempotency_keys SET kept = :kept, held_until = :until
+WHERE user_id = :user_id AND key = :key AND held_until = :lease
+"""
+
+
+async def settle_key(
+    db: Pool,
+    user_id: str,
+    key: str,
+    lease: datetime.datetime,
+    *,
+    kept: bool,
+    until: datetime.datetime,
+) -> None:
+    """Say what came of a key that was held until `lease`; one that another has taken over stays theirs."""
+    values = {"user_id": user_id, "key": key, "lease": lease, "kept": kept, "until": until}
+    await db.fetch(SETTLE_KEY, values)
 
 
 SCAN_BY_ID = """
@@ -366,6 +529,20 @@ async def delete_scan(db: Pool, user_id: str, scan_id: str) -> bool:
     return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
 
 
+# the condition on risk_count, which always holds, is that of the index
+DELETE_SCANS_BEFORE = """
+DELETE FROM scans WHERE (user_id, id) IN (
+    SELECT user_id, id FROM scans WHERE created_at < :before AND risk_count >= 0 ORDER BY created_at LIMIT 500
+)
+RETURNING id
+"""
+
+
+async def delete_scans_before(db: Pool, before: datetime.datetime) -> int:
+    """Delete some of the scans that are older than this; return how many, 0 when there are none left."""
+    return len(await db.fetch(DELETE_SCANS_BEFORE, {"before": before}))
+
+
 # a window that has ended starts anew
 COUNT_ATTEMPT = """
 INSERT INTO attempts (name, tries, expires_at) VALUES (:name, 1, :expires_at)
@@ -396,13 +573,19 @@ async def take_back_attempt(db: Pool, name: str) -> tuple[int, datetime.datetime
     return (row["tries"], read_time(row["expires_at"])) if row else None
 
 
-EXPIRED = ("DELETE FROM sessions WHERE expires_at <= :now", "DELETE FROM attempts WHERE expires_at <= :now")
+EXPIRED = (
+    "DELETE FROM sessions WHERE expires_at <= :now",
+    "DELETE FROM attempts WHERE expires_at <= :now",
+    # not at once: whoever is late with a scan must not meet a key that has forgotten its id
+    "DELETE FROM idempotency_keys WHERE held_until <= :yesterday",
+)
 
 
 async def delete_expired(db: Pool) -> None:
-    """Drop the sessions and counters whose time is over."""
+    """Drop the sessions, counters and keys whose time is over."""
+    moment = now()
     for statement in EXPIRED:
-        await db.fetch(statement, {"now": now()})
+        await db.fetch(statement, {"now": moment, "yesterday": moment - datetime.timedelta(days=1)})
 
 
 async def is_up(db: Pool) -> bool:

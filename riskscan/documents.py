@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import re
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple
@@ -10,6 +12,7 @@ from .errors import ApiError
 
 MAX_NAME = 255
 SIGNATURE_BYTES = 1024
+HASHED_AT_ONCE = 256 * 1024  # a millisecond's work; more goes to a thread
 
 # what a file of this name must hold; text has no signature
 SIGNATURES: dict[str, tuple[bytes, ...]] = {
@@ -48,6 +51,25 @@ class Document(NamedTuple):
     text: str | None
     upload: Upload | None
     force_llm: bool | None
+
+
+async def digest(document: Document) -> str:
+    """Return the SHA-256 of what was sent, in hex: of the file's bytes, of a text alone in UTF-8."""
+    if document.upload is None:
+        return hashlib.sha256((document.text or "").encode()).hexdigest()
+    if document.upload.size <= HASHED_AT_ONCE:
+        return file_digest(document.upload.content)
+    return await asyncio.to_thread(file_digest, document.upload.content)
+
+
+def file_digest(content: IO[bytes]) -> str:
+    """Return the SHA-256 of a file from its start, in hex; leave it at its start."""
+    content.seek(0)
+    found = hashlib.sha256()
+    while chunk := content.read(HASHED_AT_ONCE):
+        found.update(chunk)
+    content.seek(0)
+    return found.hexdigest()
 
 
 def unsupported(detail: str) -> ApiError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -10,12 +11,15 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from . import __version__, accounts, health, scans
+from . import __version__, accounts, health, scans, tokens
 from .documents import EXTENSIONS
 from .filters import FIELDS, MAX_TYPED
+from .idempotency import HEADER, MAX_KEY, REPLAYED
 from .replies import Handler, page
 from .shapes import (
     SOMETHING,
+    ApiTokenList,
+    ApiTokenWish,
     Confirmation,
     Credentials,
     Error,
@@ -23,6 +27,7 @@ from .shapes import (
     Health,
     Live,
     Message,
+    NewApiToken,
     PasswordChange,
     PasswordGrant,
     Risk,
@@ -47,6 +52,7 @@ class Operation(NamedTuple):
     protected: bool = True
     bodies: Mapping[str, Any] = {}
     query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
 
 
@@ -69,21 +75,27 @@ OPERATIONS: dict[Handler, Operation] = {
         TokenAnswer, 200, False, {FORM: PasswordGrant, JSON: PasswordGrant}, errors=(400, 401, 403, 413, 429)
     ),
     accounts.logout: Operation(Message, 200, False, errors=(403,)),
-    accounts.me: Operation(User),
+    accounts.me: Operation(User, errors=(403,)),
     accounts.change_password: Operation(
         TokenAnswer, bodies={JSON: PasswordChange, FORM: PasswordChange}, errors=(400, 403, 413, 429)
     ),
     accounts.delete: Operation(
         Message, bodies={JSON: Confirmation, FORM: Confirmation}, errors=(400, 403, 413, 429)
     ),
+    tokens.index: Operation(ApiTokenList, errors=(403,)),
+    tokens.create: Operation(
+        NewApiToken, 201, bodies={JSON: ApiTokenWish, FORM: ApiTokenWish}, errors=(400, 403, 409, 413)
+    ),
+    tokens.delete: Operation(Message, errors=(403, 404)),
     scans.create: Operation(
         Scan,
         bodies={MULTIPART: None, FORM: ScanForm, JSON: ScanText},
-        errors=(400, 403, 408, 413, 415, 422, 429, 502),
+        headers=(HEADER,),
+        errors=(400, 403, 408, 409, 413, 415, 422, 429, 502),
     ),
-    scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FIELDS), errors=(400,)),
-    scans.stats: Operation(Stats, query=FIELDS, errors=(400,)),
-    scans.show: Operation(Scan, errors=(404,)),
+    scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FIELDS), errors=(400, 403)),
+    scans.stats: Operation(Stats, query=FIELDS, errors=(400, 403)),
+    scans.show: Operation(Scan, errors=(403, 404)),
     scans.delete: Operation(Message, errors=(403, 404)),
     health.show: Operation(Health, protected=False),
     health.live: Operation(Live, protected=False),
@@ -112,6 +124,15 @@ QUERY: dict[str, dict[str, Any]] = {
     "source": {"type": "string", "enum": ["llm", "model"]},
     "from": {"type": "string", "description": f"The first {DAY_OR_TIME}"},
     "to": {"type": "string", "description": f"The last {DAY_OR_TIME}"},
+}
+HEADERS: dict[str, dict[str, Any]] = {
+    HEADER: {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_KEY,
+        "description": "Of your choice, new for each scan. The same key and input again, within 24 hours, "
+        f"answer the first scan with `{REPLAYED}: true`; 409 while it is being made, 422 for another input.",
+    },
 }
 FILE_FORM = {
     "type": "object",
@@ -168,7 +189,11 @@ def build(app: web.Application) -> bytes:
             "schemas": components,
             "securitySchemes": {
                 "password": {"type": "oauth2", "flows": {"password": {"tokenUrl": LOGIN_PATH, "scopes": {}}}},
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An access token (JWT) or an API token (`rsk_…`)",
+                },
             },
         },
     }
@@ -190,6 +215,8 @@ def described(handler: Any, path: str) -> dict[str, Any]:
             **{str(status): answered(status, Error) for status in sorted(errors)},
         },
     }
+    if HEADER in operation.headers:
+        found["responses"][str(operation.status)]["headers"][REPLAYED] = {"schema": {"const": "true"}}
     if handler is health.show:
         found["responses"]["503"] = answered(503, Health)
     if operation.protected:
@@ -197,9 +224,10 @@ def described(handler: Any, path: str) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "query", "schema": QUERY[name]} for name in operation.query
     ]
-    if "{scan_id}" in path:
+    parameters += [{"name": name, "in": "header", "schema": HEADERS[name]} for name in operation.headers]
+    for name in re.findall(r"{(\w+)}", path):
         uuid = {"type": "string", "format": "uuid"}
-        parameters.append({"name": "scan_id", "in": "path", "required": True, "schema": uuid})
+        parameters.append({"name": name, "in": "path", "required": True, "schema": uuid})
     if parameters:
         found["parameters"] = parameters
     if operation.bodies:

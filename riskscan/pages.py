@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import hashlib
+import secrets
 import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
@@ -96,8 +97,10 @@ def set_up(environment: jinja2.Environment, settings: Settings) -> None:
         asset=asset,
         category_tag=category_tag,
         time_element=time_element,
+        random_key=functools.partial(secrets.token_urlsafe, 16),
         read_categories=read_categories,
         max_upload_mb=f"{settings.max_upload_bytes / 1024 / 1024:g}",
+        kept_for=datetime.timedelta(days=settings.scan_retention_days),
         max_upload_bytes=settings.max_upload_bytes,
         extensions=EXTENSIONS,
     )

@@ -137,7 +137,11 @@ class Pool:
         await self._database.connect()
 
     async def close(self) -> None:
-        """Close the connections; statements under way must have ended."""
+        """Close the connections, as soon as the statements under way have ended."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS + STATEMENT_SECONDS):
+                for _ in range(self.size):
+                    await self._free.acquire()
         while self._idle:
             self._discard(self._idle.pop())
         if self._closing:

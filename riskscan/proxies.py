@@ -42,3 +42,8 @@ def is_https(request: web.Request) -> bool:
         return True
     forwarded = request.headers.get("X-Forwarded-Proto")
     return forwarded == "https" and is_trusted(request, request.remote or "")
+
+
+def own_address(request: web.Request) -> str:
+    """Return the address that the client knows this server by, such as `https://riskscan.example.com`."""
+    return f"{'https' if is_https(request) else 'http'}://{request.host}"

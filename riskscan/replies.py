@@ -15,6 +15,7 @@ from .auth import ACCOUNT
 from .errors import REQUEST_ID, ApiError, from_status, internal_error
 from .filters import FIELDS
 from .forms import TYPED, keep_typed, next_path
+from .proxies import own_address
 from .shapes import Error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,6 +28,7 @@ FORMS = {
     "/scans": "scans.html",
     "/account/password": "account.html",
     "/account/delete": "account.html",
+    "/account/tokens": "account.html",
 }
 PUBLIC_FORMS = ("login.html", "register.html")
 LOGIN_PATHS = ("/api/auth/login", "/login")
@@ -97,6 +99,7 @@ def page(
         "path": request.path,
         "query": request.query,
         "next": next_path(request),
+        "own_address": own_address(request),
         "request_id": request[REQUEST_ID],
     }
     answer = aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)

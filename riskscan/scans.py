@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import logging
 import re
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +18,11 @@ from . import ai_client, db
 from .auth import require_caller, require_user
 from .backpressure import IN_FLIGHT
 from .db import DATABASE, Position, UserGone
+from .documents import Document
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
 from .filters import FIELDS, Filter, read_filter
 from .forms import CANONICAL_UUID, is_uuid, read_document, whole_number
+from .idempotency import REPLAYED, once
 from .limits import count_try, limit
 from .replies import encoder, is_api, page, reply
 from .settings import SETTINGS
@@ -45,24 +47,34 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Find the risks in a text or a file, and keep them."""
-    account = await require_user(request)
+    """Find the risks in a text or a file, and keep them; with an Idempotency-Key once, however often sent."""
+    account = await require_user(request, "scan")
     await count_try(request, limit(request.app[SETTINGS].scan_limit, "scan", account.user.id))
     with request.app[IN_FLIGHT].place(account.user.id):
         async with read_document(request) as document:
-            findings = await ai_client.scan(request, document)
-        created_at = db.now()
-        scan = Scan(
-            scan_id=str(uuid.uuid4()),
-            filename=document.upload.filename if document.upload else None,
-            data=msgspec.Raw(encoder.encode(findings.data)),
-            source=findings.source,
-            risk_count=len(findings.data),
-            created_at=created_at,
-            timestamp=created_at,
-        )
-        await keep(request, account.user.id, scan, findings.data)
-    return reply(request, scan, location=f"/scans/{scan.scan_id}")
+            make = functools.partial(scanned, request, account.user.id, document)
+            scan, replayed = await once(request, account, document, make)
+    answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
+    if replayed:
+        answer.headers[REPLAYED] = "true"
+    return answer
+
+
+async def scanned(request: web.Request, user_id: str, document: Document, scan_id: str) -> Scan:
+    """Return what the AI service finds in a document, kept under the id."""
+    findings = await ai_client.scan(request, document)
+    created_at = db.now()
+    scan = Scan(
+        scan_id=scan_id,
+        filename=document.upload.filename if document.upload else None,
+        data=msgspec.Raw(encoder.encode(findings.data)),
+        source=findings.source,
+        risk_count=len(findings.data),
+        created_at=created_at,
+        timestamp=created_at,
+    )
+    await keep(request, user_id, scan, findings.data)
+    return scan
 
 
 async def keep(request: web.Request, user_id: str, scan: Scan, risks: Sequence[Risk]) -> None:
@@ -129,7 +141,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     """Answer one of the user's own scans."""
     scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), scan_id(request))
     if scan is None:
-        await require_user(request)  # a token that is revoked is told from a scan that is not there
+        await require_user(request, "read")  # a token that is revoked is told from a scan that is not there
         raise no_such_scan()
     return reply(request, scan, template="scan.html")
 

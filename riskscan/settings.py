@@ -111,6 +111,10 @@ def rate(value: str) -> Rate:
     return Rate(int(match[1]), {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[match[2]])
 
 
+def days(value: str) -> int:
+    return 0 if value == "off" else whole(1, 36_500)(value)
+
+
 def secret(value: str) -> str:
     if len(value) < 32:
         raise ValueError
@@ -211,6 +215,9 @@ class Settings:
     login_limit: Rate = setting("LOGIN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "10/minute")
     register_limit: Rate = setting("REGISTER_LIMIT", 'a rate such as 10/minute, or "off"', rate, "100/minute")
     scan_limit: Rate = setting("SCAN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "600/minute")
+    scan_retention_days: int = setting(
+        "SCAN_RETENTION_DAYS", 'a whole number of days from 1 to 36500, or "off"', days, "off"
+    )
     trusted_proxies: tuple[Network, ...] = setting(
         "TRUSTED_PROXIES", "addresses or networks, separated by commas", networks, "127.0.0.1,::1"
     )
@@ -276,6 +283,8 @@ def shown(field: dataclasses.Field[Any], value: Any) -> str:
         return MASK if value else ""
     if field.name == "max_upload_bytes":
         return f"{value / 1024 / 1024:g}"
+    if field.name == "scan_retention_days" and not value:
+        return "off"
     if isinstance(value, Rate):
         return f"{value.tries}/{value.seconds}s" if value.tries else "off"
     if isinstance(value, tuple):

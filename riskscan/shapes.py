@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Source = Literal["llm", "model"]
+Scope = Literal["scan", "read"]  # what an API token may do
 # always aware and in UTC, so that it is written with a Z
 Time = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
@@ -116,6 +117,29 @@ class Stats(msgspec.Struct, frozen=True):
     over_time: list[MonthRisks]
 
 
+class ApiToken(msgspec.Struct, frozen=True):
+    """A token for programs; without an end it lasts until it is deleted or the password is changed."""
+
+    id: Id
+    name: str
+    scopes: list[Scope]
+    created_at: Time
+    last_used_at: Time | None
+    expires_at: Time | None
+
+
+class NewApiToken(ApiToken, frozen=True):
+    """An API token with its secret, which is told this once."""
+
+    token: str
+
+
+class ApiTokenList(msgspec.Struct, frozen=True):
+    """The user's API tokens, newest first."""
+
+    tokens: list[ApiToken]
+
+
 class Health(msgspec.Struct, frozen=True):
     """Whether RiskScan and what it needs are well."""
 
@@ -169,6 +193,7 @@ class PasswordChange(msgspec.Struct, frozen=True):
 
     current_password: Given
     new_password: NewPassword
+    keep_api_tokens: Flag = None
 
 
 class Confirmation(msgspec.Struct, frozen=True):
@@ -190,6 +215,14 @@ class ScanForm(ScanText, frozen=True):
 
     force_llm: FlagText = ""
     file: Literal[""] = ""
+
+
+class ApiTokenWish(msgspec.Struct, frozen=True):
+    """An API token to be made; `scopes` may also be one text, separated by spaces."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"\S")]
+    scopes: list[Scope] = msgspec.field(default_factory=lambda: ["scan", "read"])
+    expires_at: Time | None = None
 
 
 RISKS = msgspec.json.Decoder(list[Risk])

@@ -433,9 +433,11 @@ def test_an_upload_of_10_mb_costs_little_memory(start: Start, tmp_path: Path, ai
     assert peak - before < 25 * 1024 * 1024
 
 
-def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, typed: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "run.py"), *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env=environ, input=typed, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize(

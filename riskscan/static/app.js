@@ -75,7 +75,8 @@ function setUpScan(form) {
     for (const source of sources) {
       const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
       const name = typeof source === "string" ? "Pasted text" : source.name;
-      const item = {source, name, row, state: ""};
+      const key = crypto.getRandomValues(new Uint32Array(4)).join("-");  // sent again, it is not analysed twice
+      const item = {source, name, row, key, state: ""};
       row.querySelector(".name").textContent = name;
       row.querySelector(".size").textContent = sizeOf(source);
       row.querySelector("progress").setAttribute("aria-label", `Upload of ${name}`);
@@ -136,6 +137,7 @@ function setUpScan(form) {
         resolve();
       });
       request.open("POST", "/api/scan");
+      request.setRequestHeader("Idempotency-Key", forceLlm.checked ? `${item.key}-llm` : item.key);
       request.send(body);
     });
   }
@@ -156,10 +158,9 @@ function setUpScan(form) {
       fail(item, "You are logged out. Log in (in a new tab), then try again here.", true, link);
     } else if (request.status) {
       const why = Object.values(answer.fields ?? {})[0] ?? answer.detail;
-      fail(item, why ?? `The server answered with error ${request.status}.`, request.status >= 429);
+      fail(item, why ?? `The server answered with error ${request.status}.`, request.status === 409 || request.status >= 429);
     } else {
-      const sent = item.state === "analysing" ? " It may have been kept all the same: look into the history first." : "";
-      fail(item, `The connection was lost.${sent}`, true);
+      fail(item, "The connection was lost. Try again: what arrived is not analysed twice.", true);
     }
   }
 

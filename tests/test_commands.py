@@ -1,0 +1,172 @@
+"""The operator's commands, as processes of their own on a database in use."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import os
+import pty
+import sys
+from typing import Any
+
+import pytest
+from conftest import PASSWORD, SECRET, MakeSettings, Person, Server, assert_error, serving, signed_in
+from test_auth import bearer
+from test_pool import a_scan
+from test_server import ROOT, run
+from test_tokens import make
+
+from riskscan import db
+from riskscan.db import DATABASE
+
+
+class Command:
+    """Runs `run.py` on the test's database."""
+
+    def __init__(self, database_url: str, **environ: str) -> None:
+        self.environ = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET, "BCRYPT_COST": "4", **environ}
+
+    async def __call__(self, *arguments: str, typed: str = "") -> tuple[int, str, str]:
+        found = await asyncio.to_thread(run, *arguments, typed=typed, **self.environ)
+        return found.returncode, found.stdout, found.stderr
+
+
+@pytest.fixture
+def command(database_url: str) -> Command:
+    return Command(database_url)
+
+
+async def login(person: Person, password: str) -> int:
+    reply = await person.post("/api/auth/login", json={"email": person.email, "password": password})
+    return reply.status
+
+
+async def test_a_password_is_set_and_all_that_was_issued_ends(
+    alice: Person, bob: Person, command: Command
+) -> None:
+    token = (await make(alice))["token"]
+    status, out, err = await command("reset-password", " Alice@Example.com", typed="quite another\nmore\n")
+    assert (status, out) == (0, "The password is set. Every session and token of the account has ended.\n")
+    assert "quite another" not in out + err
+    for headers in ({}, bearer(token)):
+        assert_error(await alice.get("/api/auth/me", headers=headers), 401, "not_authenticated")
+    assert (await login(alice, PASSWORD), await login(alice, "quite another")) == (401, 200)
+    assert (await bob.get("/api/auth/me")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("email", "typed", "said"),
+    [
+        ("nobody@example.com", "quite another", "no account with the address nobody@example.com"),
+        ("nobody", "quite another", "email: This is not an e-mail address."),
+        ("alice@example.com", "short", "password: A password has 6 to 128 characters."),
+        ("alice@example.com", "", "password: This is required."),
+    ],
+)
+async def test_what_cannot_be_set_is_said_in_one_line(
+    alice: Person, command: Command, email: str, typed: str, said: str
+) -> None:
+    status, out, err = await command("reset-password", email, typed=typed)
+    assert (status, out) == (1, "")
+    assert said in err
+    assert err.count("\n") == 1
+    assert await login(alice, PASSWORD) == 200
+
+
+def at_terminal(command: Command, *typed: str) -> tuple[int, str]:
+    """Run reset-password at a terminal; return its status and what was on the screen."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        arguments = [sys.executable, str(ROOT / "run.py"), "reset-password", "alice@example.com"]
+        os.execve(sys.executable, arguments, command.environ)
+    screen = b""
+    waiting = list(typed)
+    while True:
+        try:
+            read = os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+        screen += read
+        if waiting and read.rstrip().endswith(b":"):
+            os.write(terminal, waiting.pop(0).encode() + b"\n")
+        if not read:
+            break
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), screen.decode()
+
+
+@pytest.mark.parametrize("again", ["quite another", "quite anothr"])
+async def test_at_a_terminal_it_is_asked_for_twice_without_an_echo(
+    alice: Person, command: Command, again: str
+) -> None:
+    status, screen = await asyncio.to_thread(at_terminal, command, "quite another", again)
+    assert "New password: " in screen
+    assert "The same again: " in screen
+    assert "quite" not in screen
+    assert status == (0 if again == "quite another" else 1)
+    assert ("the two passwords differ" in screen) == (status == 1)
+    assert await login(alice, "quite another") == (200 if status == 0 else 401)
+
+
+async def age(server: Server, scan: Any, days: float) -> None:
+    values = {"id": scan["scan_id"], "then": db.now() - datetime.timedelta(days=days)}
+    await server.app[DATABASE].fetch("UPDATE scans SET created_at = :then WHERE id = :id", values)
+
+
+async def test_purge_deletes_what_is_too_old_and_nothing_else(
+    alice: Person, bob: Person, server: Server, database_url: str
+) -> None:
+    scans = [await alice.scan(text=f"scan {number}") for number in range(3)]
+    await age(server, scans[0], 30.01)
+    await age(server, scans[1], 29.99)
+    await age(server, await bob.scan(text="of bob"), 400)
+    command = Command(database_url, SCAN_RETENTION_DAYS="30")
+    assert (await command("purge"))[:2] == (0, "2 scans deleted\n")
+    listed = (await alice.get("/api/scans")).json
+    assert {scan["scan_id"] for scan in listed["scans"]} == {scan["scan_id"] for scan in scans[1:]}
+    assert (listed["total"], (await bob.get("/api/scans")).json["total"]) == (2, 0)
+    assert (await command("purge"))[:2] == (0, "0 scans deleted\n")
+
+
+async def test_purge_goes_on_until_all_is_gone(server: Server, alice: Person, database_url: str) -> None:
+    kept = await alice.scan(text="kept")
+    for _ in range(1100):
+        await db.insert_scan(server.app[DATABASE], alice.id, a_scan(), ())
+    past = {"then": db.now() - datetime.timedelta(days=2), "id": kept["scan_id"]}
+    await server.app[DATABASE].fetch("UPDATE scans SET created_at = :then WHERE id <> :id", past)
+    status, out, _ = await Command(database_url, SCAN_RETENTION_DAYS="1")("purge")
+    assert (status, out) == (0, "1100 scans deleted\n")
+    assert (await alice.get("/api/scans")).json["total"] == 1
+
+
+async def test_purge_does_nothing_where_it_is_not_said_how_long_scans_are_kept(
+    alice: Person, server: Server, command: Command
+) -> None:
+    await age(server, await alice.scan(text="old"), 40_000)
+    status, out, err = await command("purge")
+    assert (status, out) == (2, "")
+    assert err.startswith("riskscan: SCAN_RETENTION_DAYS is off")
+    assert err.count("\n") == 1
+    assert (await alice.get("/api/scans")).json["total"] == 1
+
+
+async def test_commands_say_that_the_database_is_away() -> None:
+    away = Command("postgresql://nobody@127.0.0.1:1/none", SCAN_RETENTION_DAYS="1")
+    for arguments in (("purge",), ("reset-password", "alice@example.com"), ("migrate",)):
+        status, out, err = await away(*arguments, typed="quite another")
+        assert (status, out) == (1, "")
+        assert err.startswith("riskscan: the database cannot be reached")
+        assert err.count("\n") == 1
+
+
+async def test_the_scan_page_says_how_long_it_is_kept(make_settings: MakeSettings) -> None:
+    for days, said in ((0, "Kept until you delete it."), (30, "Kept until <time")):
+        async with (
+            serving(make_settings(scan_retention_days=days)) as server,
+            signed_in(server, f"ana{days}@example.com") as ana,
+        ):
+            scan = await ana.scan(text="tight budget")
+            page = (await ana.get(f"/scans/{scan['scan_id']}")).body.decode()
+            assert said in page
+            end = datetime.datetime.fromisoformat(scan["created_at"]) + datetime.timedelta(days=days)
+            assert (f"{end:%Y-%m-%dT%H:%M:%SZ}" in page.partition("Kept until")[2][:200]) == (days > 0)

@@ -1,0 +1,300 @@
+"""API tokens: made, listed, used and ended; what they may do, and that they may do nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hashlib
+import html
+import re
+import uuid
+from typing import Any
+
+import pytest
+from ai import Ai
+from conftest import PASSWORD, Person, Reply, Server, assert_error, form
+from test_auth import bearer
+
+from riskscan import db
+from riskscan.db import DATABASE
+from riskscan.tokens import MOST
+
+NEVER = {"last_used_at": None, "expires_at": None}
+TOKEN = re.compile(r"rsk_[0-9A-Za-z_-]{43}")
+
+
+async def make(person: Person, **wish: Any) -> Any:
+    reply = await person.post("/api/tokens", json={"name": "nightly import", **wish})
+    assert reply.status == 201, reply.body
+    return reply.json
+
+
+async def tokens_of(person: Person) -> list[Any]:
+    listed: list[Any] = (await person.get("/api/tokens")).json["tokens"]
+    return listed
+
+
+async def test_a_token_is_told_once_and_only_its_digest_is_kept(alice: Person, server: Server) -> None:
+    reply = await alice.post("/api/tokens", json={"name": " nightly import "})
+    assert reply.status == 201
+    assert reply.headers["Cache-Control"] == "no-store"
+    made = reply.json
+    assert made == {
+        "id": str(uuid.UUID(made["id"])),
+        "name": "nightly import",
+        "scopes": ["scan", "read"],
+        "created_at": made["created_at"],
+        **NEVER,
+        "token": made["token"],
+    }
+    token = made.pop("token")
+    assert TOKEN.fullmatch(token)
+    assert made["created_at"].endswith("Z")
+    second = await make(alice, name="second", scopes="read")
+    listed = await alice.get("/api/tokens")
+    del second["token"]
+    assert listed.json == {"tokens": [second, made]}
+    rows = await server.app[DATABASE].fetch("SELECT * FROM api_tokens WHERE id = :id", {"id": made["id"]})
+    assert rows[0]["digest"] == hashlib.sha256(token.encode()).hexdigest()
+    assert token not in str(dict(rows[0]))
+
+
+async def test_a_token_scans_and_reads(alice: Person, anyone: Person) -> None:
+    token = (await make(alice))["token"]
+    anyone.session.headers["Authorization"] = f"bearer {token}"
+    scan = await anyone.scan(text="tight budget")
+    assert (await anyone.get(f"/api/scans/{scan['scan_id']}")).json == scan
+    assert (await anyone.get("/api/scans")).json["total"] == 1
+    assert (await anyone.get("/api/auth/me")).json["id"] == alice.id
+    unknown = await anyone.get(f"/api/scans/{uuid.uuid4()}")
+    assert_error(unknown, 404, "not_found")
+
+
+async def test_a_token_may_do_what_its_scope_says_alone(alice: Person, anyone: Person, ai: Ai) -> None:
+    reads = bearer((await make(alice, scopes=["read"]))["token"])
+    scans = bearer((await make(alice, scopes=["scan"]))["token"])
+    assert_error(
+        await anyone.post("/api/scan", data=form(text="tight budget"), headers=reads), 403, "forbidden"
+    )
+    assert ai.calls == []
+    made = (await anyone.post("/api/scan", data=form(text="tight budget"), headers=scans)).json
+    for path in ("/api/scans", f"/api/scans/{made['scan_id']}", "/api/auth/me", f"/api/scans/{uuid.uuid4()}"):
+        assert_error(await anyone.get(path, headers=scans), 403, "forbidden")
+    assert (await anyone.get("/api/scans", headers=reads)).json["total"] == 1
+
+
+# what changes something: anyone may, or a token with its scope
+TAKEN = {"/api/auth/register", "/api/auth/login", "/api/auth/logout", "/api/scan"}
+
+
+async def test_every_other_change_is_refused_to_a_token_on_both_faces(alice: Person, anyone: Person) -> None:
+    made = await make(alice)
+    scan = await alice.scan(text="tight budget")
+    headers = bearer(made["token"])
+    ids = {"scan_id": scan["scan_id"], "token_id": made["id"]}
+    asked = 0
+    for path, operations in (await anyone.get("/api/openapi.json")).json["paths"].items():
+        for method in set(operations) - {"get"} if path not in TAKEN else ():
+            reply = await anyone.request(
+                method.upper(), path.format(**ids), json={"password": PASSWORD}, headers=headers
+            )
+            assert_error(reply, 403, "forbidden")
+            asked += 1
+    assert asked >= 5
+    assert_error(await anyone.get("/api/tokens", headers=headers), 403, "forbidden")
+    for path in (
+        "/account/password",
+        "/account/delete",
+        "/account/tokens",
+        f"/account/tokens/{made['id']}/delete",
+        f"/scans/{scan['scan_id']}/delete",
+    ):
+        assert (await anyone.post(path, data={"password": PASSWORD}, headers=headers)).status == 403
+    assert len(await tokens_of(alice)) == 1
+    assert (await alice.get("/api/scans")).json["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "token", ["rsk_", "rsk_" + "x" * 43, "rsk_" + "x" * 42, "rsk_" + "é" * 43, "rsk_" + "x" * 5000, "rsk_x y"]
+)
+async def test_what_is_no_token_of_ours_is_refused(anyone: Person, alice: Person, token: str) -> None:
+    for path in ("/api/auth/me", "/api/scans", "/api/tokens"):
+        assert_error(await anyone.get(path, headers=bearer(token)), 401, "not_authenticated")
+
+
+async def test_a_deleted_token_is_refused(alice: Person, bob: Person, anyone: Person) -> None:
+    gone, kept = await make(alice), await make(alice)
+    path = f"/api/tokens/{gone['id']}"
+    assert_error(await bob.delete(path), 404, "not_found")
+    assert (await anyone.get("/api/scans", headers=bearer(gone["token"]))).status == 200
+    reply = await alice.delete(path)
+    assert (reply.status, reply.json) == (200, {"message": "Token deleted"})
+    assert_error(await alice.delete(path), 404, "not_found")
+    for asked in ("/api/scans", "/api/auth/me"):
+        assert_error(await anyone.get(asked, headers=bearer(gone["token"])), 401, "not_authenticated")
+    assert (await anyone.get("/api/scans", headers=bearer(kept["token"]))).status == 200
+    for bad in ("x", "%00", gone["id"].upper(), str(uuid.uuid4())):
+        assert_error(await alice.delete(f"/api/tokens/{bad}"), 404, "not_found")
+    assert await tokens_of(bob) == []
+
+
+async def test_a_token_ends_when_it_was_to_end(alice: Person, anyone: Person, server: Server) -> None:
+    made = await make(alice, expires_at="2099-12-31T12:00:00+07:00")
+    assert made["expires_at"] == "2099-12-31T05:00:00Z"
+    assert (await anyone.get("/api/scans", headers=bearer(made["token"]))).status == 200
+    await server.app[DATABASE].fetch(
+        "UPDATE api_tokens SET expires_at = :now WHERE id = :id", {"id": made["id"], "now": db.now()}
+    )
+    assert_error(await anyone.get("/api/scans", headers=bearer(made["token"])), 401, "not_authenticated")
+    assert [token["id"] for token in await tokens_of(alice)] == [made["id"]]
+
+
+async def test_a_day_lasts_to_its_end_in_utc(alice: Person) -> None:
+    assert (await make(alice, expires_at="2099-12-31"))["expires_at"] == "2100-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"name": None}, {"name": ""}, {"name": "  "}, {"name": "x" * 101}, {"name": "a\nb"},
+        {"name": "nul\x00"}, {"name": 7}, {"name": "\ud800"},
+        {"scopes": ["write"]}, {"scopes": "scan write"}, {"scopes": []}, {"scopes": " "}, {"scopes": 7},
+        {"scopes": ["scan", 7]}, {"scopes": [["scan"]]}, {"scopes": {"scan": True}}, {"scopes": False},
+        {"expires_at": "soon"}, {"expires_at": 7}, {"expires_at": "2020-01-01"},
+        {"expires_at": "2099-01-01T00:00:00"}, {"expires_at": "2020-01-01T00:00:00Z"},
+        {"expires_at": "9999-12-31"}, {"expires_at": "9999-12-31T23:59:59-12:00"},
+        {"expires_at": "2099-02-30"}, {"expires_at": "2099-01-01\x00"},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_bad_wish_is_refused_with_its_field(alice: Person, wish: dict[str, Any]) -> None:
+    reply = await alice.post("/api/tokens", json={"name": "nightly import", **wish})
+    assert_error(reply, 400, "invalid_request", **dict.fromkeys(wish, ...))
+    assert await tokens_of(alice) == []
+
+
+async def test_a_token_is_made_by_a_form_too(alice: Person) -> None:
+    reply = await alice.post("/api/tokens", data={"name": "ថវិកា", "scopes": "read", "expires_at": ""})
+    assert (reply.status, reply.json["name"], reply.json["scopes"]) == (201, "ថវិកា", ["read"])
+
+
+async def test_a_user_has_so_many_tokens_at_most(alice: Person, bob: Person) -> None:
+    for number in range(MOST):
+        await make(alice, name=str(number))
+    assert_error(await alice.post("/api/tokens", json={"name": "more"}), 409, "too_many_tokens")
+    await make(bob)
+    await alice.delete(f"/api/tokens/{(await tokens_of(alice))[0]['id']}")
+    await make(alice)
+
+
+async def change_password(person: Person, old: str, new: str, **fields: Any) -> Reply:
+    body = {"current_password": old, "new_password": new, **fields}
+    reply = await person.post("/api/auth/password", json=body)
+    if reply.status == 200:
+        person.session.headers["Authorization"] = f"Bearer {reply.json['access_token']}"
+    return reply
+
+
+async def test_a_new_password_ends_every_token_unless_they_are_kept(alice: Person, anyone: Person) -> None:
+    made = await make(alice)
+    used = bearer(made["token"])
+    assert_error(
+        await change_password(alice, PASSWORD, "second one", keep_api_tokens="maybe"),
+        400,
+        "invalid_request",
+        keep_api_tokens=...,
+    )
+    assert (await change_password(alice, PASSWORD, "second one", keep_api_tokens=True)).status == 200
+    assert (await anyone.get("/api/scans", headers=used)).status == 200
+    assert (await anyone.get("/api/auth/me", headers=used)).status == 200
+    assert [token["id"] for token in await tokens_of(alice)] == [made["id"]]
+    assert (await change_password(alice, "second one", "third one")).status == 200
+    assert_error(await anyone.get("/api/scans", headers=used), 401, "not_authenticated")
+    assert await tokens_of(alice) == []
+    assert (await change_password(alice, "third one", "fourth one", keep_api_tokens=True)).status == 200
+    assert_error(await anyone.get("/api/auth/me", headers=used), 401, "not_authenticated")
+
+
+async def test_tokens_go_with_their_account(alice: Person, anyone: Person, server: Server) -> None:
+    used = bearer((await make(alice))["token"])
+    assert (await alice.delete("/api/auth/me", json={"password": PASSWORD})).status == 200
+    assert_error(await anyone.get("/api/scans", headers=used), 401, "not_authenticated")
+    assert await server.app[DATABASE].fetch("SELECT id FROM api_tokens", {}) == []
+
+
+async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person, server: Server) -> None:
+    made = await make(alice)
+    pool = server.app[DATABASE]
+
+    async def last_used() -> datetime.datetime | None:
+        found = await db.account_by_api_token(pool, hashlib.sha256(made["token"].encode()).hexdigest())
+        assert found
+        return found.last_used_at
+
+    async def use() -> None:
+        assert (await anyone.get("/api/scans", headers=bearer(made["token"]))).status == 200
+
+    assert await last_used() is None
+    await use()
+    first = await last_used()
+    assert first
+    assert db.now() - first < datetime.timedelta(seconds=30)
+    await asyncio.gather(use(), use())
+    assert await last_used() == first
+    long_ago = {"id": made["id"], "then": first - datetime.timedelta(minutes=2)}
+    await pool.fetch("UPDATE api_tokens SET last_used_at = :then WHERE id = :id", long_ago)
+    await use()
+    again = await last_used()
+    assert again
+    assert again >= first
+
+
+async def test_the_account_page_makes_shows_and_deletes_tokens(anyone: Person, alice: Person) -> None:
+    login = {"username": alice.email, "password": PASSWORD}
+    assert (await anyone.post("/login", data=login)).status == 303
+    empty = (await anyone.get("/account")).body.decode()
+    assert "You have none." in empty
+    assert f"curl {anyone.url}/api/scan" in empty
+    wish = {"name": "<b>nightly", "scopes": "scan", "expires_at": "2099-12-31"}
+    reply = await anyone.post("/account/tokens", data=wish)
+    page = html.unescape(reply.body.decode())
+    assert reply.headers["Cache-Control"] == "no-store"
+    token = TOKEN.findall(page)[0]
+    assert f'curl {anyone.url}/api/scan \\\n  -H "Authorization: Bearer {token}"' in page
+    assert b"<b>nightly" not in reply.body
+    proxied = await anyone.post(
+        "/account/tokens", data=wish, headers={"Host": "risk.example", "X-Forwarded-Proto": "https"}
+    )
+    assert b"curl https://risk.example/api/scan" in proxied.body
+    used = await anyone.post("/api/scan", data=form(text="tight budget"), headers=bearer(token))
+    assert used.status == 200
+    listed = (await anyone.get("/account/tokens")).body.decode()
+    assert token not in listed
+    assert listed.count("&lt;b&gt;nightly</h3>") == 2
+    for made in await tokens_of(alice):
+        gone = await anyone.post(f"/account/tokens/{made['id']}/delete")
+        assert (gone.status, gone.headers["Location"]) == (303, "/account?done=token")
+    assert b"You have none." in (await anyone.get("/account?done=token")).body
+
+
+async def test_a_refused_token_form_comes_back_with_what_was_typed(anyone: Person, alice: Person) -> None:
+    await anyone.post("/login", data={"username": alice.email, "password": PASSWORD})
+    reply = await anyone.post(
+        "/account/tokens", data={"name": "kept", "scopes": "read", "expires_at": "2020-01-01"}
+    )
+    page = reply.body.decode()
+    assert reply.status == 400
+    assert 'value="kept"' in page
+    assert '<option value="read" selected>' in page
+    assert 'id="expires_at-error"' in page
+    wrong = await anyone.post("/account/password", data={"current_password": "x", "new_password": "y" * 9})
+    assert b'href="/account#tokens"' in wrong.body
+
+
+async def test_the_page_that_sets_a_password_can_keep_tokens(anyone: Person, alice: Person) -> None:
+    made = await make(alice)
+    await anyone.post("/login", data={"username": alice.email, "password": PASSWORD})
+    fields = {"current_password": PASSWORD, "new_password": "another one", "keep_api_tokens": "true"}
+    reply = await anyone.post("/account/password", data=fields)
+    assert reply.headers["Location"] == "/account?done=kept"
+    assert (await anyone.get("/api/scans", headers=bearer(made["token"]))).status == 200
