@@ -13,7 +13,7 @@ import aiohttp_session
 import jinja2
 from aiohttp import hdrs, web
 
-from . import accounts, ai_client, cors, db, headers, health, openapi, pages, scans
+from . import accounts, ai_client, compare, cors, db, headers, health, openapi, pages, scans
 from .auth import DatabaseSessions, require_own_origin
 from .errors import ApiError, from_status
 from .migrate import DatabaseAway, migrate
@@ -50,6 +50,8 @@ ROUTES = [
     web.get("/scans", scans.index),
     web.get("/api/scans/{scan_id}", scans.show),
     web.get("/scans/{scan_id}", scans.show),
+    web.get("/api/scans/{scan_id}/compare", compare.show),
+    web.get("/scans/{scan_id}/compare", compare.show),
     web.delete("/api/scans/{scan_id}", scans.delete),
     web.post("/scans/{scan_id}/delete", scans.delete),
     web.get("/api/health", health.show),

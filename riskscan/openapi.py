@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from . import __version__, accounts, health, scans
+from . import __version__, accounts, compare, health, scans
 from .documents import EXTENSIONS
 from .replies import Handler, page
 from .shapes import (
+    Comparison,
     Confirmation,
     Credentials,
     Error,
@@ -78,6 +79,7 @@ OPERATIONS: dict[Handler, Operation] = {
     ),
     scans.index: Operation(ScanList, query=("limit", "offset", "cursor"), errors=(400,)),
     scans.show: Operation(Scan, errors=(404,)),
+    compare.show: Operation(Comparison, query=("with",), errors=(400, 404)),
     scans.delete: Operation(Message, errors=(403, 404)),
     health.show: Operation(Health, protected=False),
     health.live: Operation(Live, protected=False),
@@ -87,11 +89,17 @@ OPERATIONS: dict[Handler, Operation] = {
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     "offset": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
+    "with": {
+        "type": "string",
+        "format": "uuid",
+        "description": "the earlier scan: what it has not, and `scan_id` has, is new",
+    },
     "cursor": {
         "type": "string",
         "description": "`next_cursor` of the page before; not together with an offset",
     },
 }
+REQUIRED = frozenset(("with",))
 FILE_FORM = {
     "type": "object",
     "properties": {
@@ -156,10 +164,16 @@ def described(handler: Any, path: str) -> dict[str, Any]:
     }
     if handler is health.show:
         found["responses"]["503"] = answered(503, Health)
+    if handler is scans.create:
+        found["responses"]["200"]["headers"]["Link"] = {
+            "description": "Earlier scans of the same bytes or file name, to compare with (RFC 5829)",
+            "schema": {"type": "string"},
+        }
     if operation.protected:
         found["security"] = [{"password": []}, {"bearer": []}]
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "query", "schema": QUERY[name]} for name in operation.query
+        {"name": name, "in": "query", "required": name in REQUIRED, "schema": QUERY[name]}
+        for name in operation.query
     ]
     if "{scan_id}" in path:
         uuid = {"type": "string", "format": "uuid"}

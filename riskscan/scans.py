@@ -14,14 +14,15 @@ import uuid
 from collections.abc import Iterator
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from . import ai_client, db
 from .auth import require_caller, require_user
 from .db import DATABASE, Position, UserGone
+from .documents import digest
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found, unavailable
 from .forms import is_uuid, read_document, whole_number
-from .replies import encoder, page, reply
+from .replies import encoder, is_api, page, reply
 from .shapes import Message, Scan, ScanList
 
 
@@ -65,6 +66,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     account = await require_user(request)
     with request.app[IN_FLIGHT].place(account.user.id):
         async with read_document(request) as document:
+            sha256 = await digest(document)
             findings = await ai_client.scan(request, document)
         created_at = db.now()
         scan = Scan(
@@ -76,19 +78,23 @@ async def create(request: web.Request) -> web.StreamResponse:
             created_at=created_at,
             timestamp=created_at,
         )
-        await keep(request, account.user.id, scan)
-    return reply(request, scan, location=f"/scans/{scan.scan_id}")
+        earlier = await keep(request, account.user.id, scan, sha256)
+    answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
+    for earlier_id, like in earlier.items():  # RFC 5829, section 3
+        link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
+        answer.headers.add(hdrs.LINK, link)
+    return answer
 
 
-async def keep(request: web.Request, user_id: str, scan: Scan) -> None:
-    """Keep a scan that was paid for, though the database be away for a few seconds.
+async def keep(request: web.Request, user_id: str, scan: Scan, sha256: str) -> dict[str, str]:
+    """Keep a scan that was paid for, though the database be away for a few seconds; return what is like it.
 
     Raises 401 where the account was deleted meanwhile, 503 `database_unavailable` where it stays away.
     """
     deadline = time.monotonic() + KEEP_TRYING_SECONDS
     while True:
         try:
-            return await db.insert_scan(request.app[DATABASE], user_id, scan)
+            return await db.insert_scan(request.app[DATABASE], user_id, scan, sha256)
         except UserGone:
             raise not_authenticated("This account was deleted.") from None
         except ApiError:
@@ -126,11 +132,12 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Answer one of the user's own scans."""
-    scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), scan_id(request))
-    if scan is None:
-        await require_user(request)  # a token that is revoked is told from a scan that is not there
-        raise no_such_scan()
-    return reply(request, scan, template="scan.html")
+    scan = await own_scan(request)
+    if is_api(request):
+        return reply(request, scan)
+    user_id = (await require_caller(request)).user_id
+    earlier = await db.earlier_scans(request.app[DATABASE], user_id, scan)
+    return reply(request, scan, template="scan.html", page_only={"earlier": earlier})
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -139,6 +146,16 @@ async def delete(request: web.Request) -> web.StreamResponse:
     if not await db.delete_scan(request.app[DATABASE], account.user.id, scan_id(request)):
         raise no_such_scan()
     return reply(request, Message("Scan deleted"), location="/scans?done=scan")
+
+
+async def own_scan(request: web.Request, wanted: str = "") -> Scan:
+    """Return the user's own scan of this id, or that the path names; raise 404 where there is none."""
+    wanted = wanted or scan_id(request)
+    scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), wanted)
+    if scan is None:
+        await require_user(request)  # a token that is revoked is told from a scan that is not there
+        raise no_such_scan()
+    return scan
 
 
 def no_such_scan() -> Exception:
