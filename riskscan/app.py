@@ -13,7 +13,7 @@ import aiohttp_session
 import jinja2
 from aiohttp import hdrs, web
 
-from . import accounts, ai_client, cors, db, headers, health, metrics, openapi, pages, scans, tokens
+from . import accounts, ai_client, compare, cors, db, headers, health, metrics, openapi, pages, scans, tokens
 from .auth import DatabaseSessions, require_own_origin
 from .backpressure import IN_FLIGHT, TURNS, InFlight, Turns
 from .errors import ApiError, from_status
@@ -58,6 +58,8 @@ ROUTES = [
     web.get("/api/stats", scans.stats),
     web.get("/api/scans/{scan_id}", scans.show),
     web.get("/scans/{scan_id}", scans.show),
+    web.get("/api/scans/{scan_id}/compare", compare.show),
+    web.get("/scans/{scan_id}/compare", compare.show),
     web.delete("/api/scans/{scan_id}", scans.delete),
     web.post("/scans/{scan_id}/delete", scans.delete),
     web.get("/api/health", health.show),

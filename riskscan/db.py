@@ -67,6 +67,14 @@ class Listed(NamedTuple):
     categories: str
 
 
+class Earlier(NamedTuple):
+    """An earlier scan of the same bytes, or only of the same file name."""
+
+    scan_id: str
+    created_at: datetime.datetime
+    same_bytes: bool
+
+
 class Position(NamedTuple):
     """A place in a user's list of scans: the one after which to go on."""
 
@@ -283,14 +291,28 @@ async def delete_api_token(db: Pool, user_id: str, token_id: str) -> bool:
     return await db.fetch_one(DELETE_API_TOKEN, {"id": token_id, "user_id": user_id}) is not None
 
 
-INSERT_SCAN = """
-INSERT INTO scans (id, user_id, filename, data, risk_count, categories, words, source, created_at)
-VALUES (:id, :user_id, :filename, :data, :risk_count, :categories, :words, :source, :created_at)
+# the user's last scan before this one that is like it
+EARLIER = """
+SELECT {columns} FROM scans AS earlier
+WHERE user_id = :user_id AND {like} AND (created_at, id) < (:created_at, :id)
+ORDER BY created_at DESC, id DESC LIMIT 1
+"""
+
+INSERT_SCAN = f"""
+INSERT INTO scans (id, user_id, filename, data, digest, risk_count, categories, words, source, created_at)
+VALUES (:id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :created_at)
+RETURNING ({EARLIER.format(columns="id", like="filename = :filename")}) AS same_name,
+    ({EARLIER.format(columns="id", like="digest = :digest")}) AS same_bytes
 """
 
 
-async def insert_scan(db: Pool, user_id: str, scan: Scan, risks: Sequence[Risk]) -> None:
-    """Keep a scan and its risks; raise UserGone where the account was deleted while the AI service worked."""
+async def insert_scan(
+    db: Pool, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
+) -> dict[str, str]:
+    """Keep a scan and its risks; return what earlier ones are like it, `same bytes` or `same name`, by id.
+
+    Raises UserGone where the account was deleted while the AI service worked.
+    """
     values = {
         "id": scan.scan_id,
         "user_id": user_id,
@@ -299,15 +321,19 @@ async def insert_scan(db: Pool, user_id: str, scan: Scan, risks: Sequence[Risk])
         "risk_count": scan.risk_count,
         "categories": msgspec.json.encode(collections.Counter(risk.category for risk in risks)).decode(),
         "words": words_of(scan.filename, risks),
+        "digest": digest,
         "source": scan.source,
         "created_at": scan.created_at,
     }
     try:
-        await db.fetch(INSERT_SCAN, values)
+        row = await db.fetch_one(INSERT_SCAN, values)
     except Conflict:  # kept by an earlier try whose answer was lost
-        pass
+        return {}
     except Orphan:
         raise UserGone from None
+    assert row is not None  # RETURNING answers a row for an insert
+    likes = ("same name", row["same_name"]), ("same bytes", row["same_bytes"])
+    return {str(earlier_id): like for like, earlier_id in likes if earlier_id is not None}
 
 
 # the same input gets the same id until its scan is kept
@@ -424,6 +450,35 @@ def condition_of(db: Pool, chosen: Filter) -> tuple[str, dict[str, Any]]:
     if chosen.until:
         conditions["created_at < :until"] = "until", chosen.until
     return " AND ".join(conditions) or "TRUE", dict(conditions.values())
+
+
+EARLIER_SCANS = f"""
+SELECT 1 AS same_bytes, by_digest.* FROM ({
+    EARLIER.format(
+        columns="id, created_at",
+        like="digest = (SELECT digest FROM scans WHERE id = :id AND user_id = :user_id)",
+    )
+}) AS by_digest
+UNION ALL
+SELECT 0 AS same_bytes, by_name.* FROM ({
+    EARLIER.format(columns="id, created_at", like="filename = :filename")
+}) AS by_name
+"""
+
+
+async def earlier_scans(db: Pool, user_id: str, scan: Scan) -> list[Earlier]:
+    """Return the user's last scan before this one of the same bytes, and that of the same file name."""
+    values = {
+        "id": scan.scan_id,
+        "user_id": user_id,
+        "filename": scan.filename,
+        "created_at": scan.created_at,
+    }
+    rows = await db.fetch(EARLIER_SCANS, values)
+    found: dict[str, Earlier] = {}
+    for row in sorted(rows, key=lambda row: row["same_bytes"]):  # which counts for more
+        found[str(row["id"])] = Earlier(str(row["id"]), read_time(row["created_at"]), bool(row["same_bytes"]))
+    return list(found.values())
 
 
 # the user's row comes first, so that a user without scans is told from one who is gone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from pathlib import PurePosixPath
@@ -12,7 +11,6 @@ from .errors import ApiError
 
 MAX_NAME = 255
 SIGNATURE_BYTES = 1024
-HASHED_AT_ONCE = 256 * 1024  # a millisecond's work; more goes to a thread
 
 # what a file of this name must hold; text has no signature
 SIGNATURES: dict[str, tuple[bytes, ...]] = {
@@ -37,12 +35,13 @@ SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Upload(NamedTuple):
-    """A file that was sent: its kept name, its own media type, its bytes (at the start) and their number."""
+    """A file that was sent: its kept name, its own media type, and its bytes, with their number and SHA-256."""
 
     filename: str
     content_type: str
     content: IO[bytes]
     size: int
+    digest: str
 
 
 class Document(NamedTuple):
@@ -52,24 +51,10 @@ class Document(NamedTuple):
     upload: Upload | None
     force_llm: bool | None
 
-
-async def digest(document: Document) -> str:
-    """Return the SHA-256 of what was sent, in hex: of the file's bytes, of a text alone in UTF-8."""
-    if document.upload is None:
-        return hashlib.sha256((document.text or "").encode()).hexdigest()
-    if document.upload.size <= HASHED_AT_ONCE:
-        return file_digest(document.upload.content)
-    return await asyncio.to_thread(file_digest, document.upload.content)
-
-
-def file_digest(content: IO[bytes]) -> str:
-    """Return the SHA-256 of a file from its start, in hex; leave it at its start."""
-    content.seek(0)
-    found = hashlib.sha256()
-    while chunk := content.read(HASHED_AT_ONCE):
-        found.update(chunk)
-    content.seek(0)
-    return found.hexdigest()
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of what was sent, in hex: of the file's bytes, of a text alone in UTF-8."""
+        return self.upload.digest if self.upload else hashlib.sha256((self.text or "").encode()).hexdigest()
 
 
 def unsupported(detail: str) -> ApiError:

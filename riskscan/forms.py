@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import re
 import tempfile
@@ -61,9 +62,11 @@ class Part:
         self.charset = segment.charset or "utf-8"
         self.content = content
         self.checked = self.filename is None
+        self.sha256 = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
         self.content.write(data)
+        self.sha256.update(data)
         if not self.checked and self.content.tell() >= SIGNATURE_BYTES:
             self.check()
 
@@ -236,7 +239,8 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
                 texts.append((part.name, decoded(part)))
                 remember(request, dict(texts))
             elif upload is None:
-                upload = Upload(kept_name(part.filename), part.content_type, part.content, size)
+                digest = part.sha256.hexdigest()
+                upload = Upload(kept_name(part.filename), part.content_type, part.content, size, digest)
             else:
                 raise invalid_request("Send one file at a time.", file="Send one file at a time.")
         form = Form(by_name(texts), upload)

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from . import db
 from .db import DATABASE, Account, Caller, UserGone
-from .documents import Document, digest
+from .documents import Document
 from .errors import ApiError, invalid_request, not_authenticated
 from .forms import TYPED
 from .replies import is_api
@@ -169,5 +169,5 @@ def header_key(sent: Sequence[str]) -> str:
 async def fingerprint(document: Document) -> str:
     """Return the SHA-256 of all that was sent."""
     name = document.upload.filename if document.upload else None
-    sent = (await digest(document), name, document.text, document.force_llm)
+    sent = (document.digest, name, document.text, document.force_llm)
     return hashlib.sha256(msgspec.json.encode(sent)).hexdigest()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from . import __version__, accounts, health, scans, tokens
+from . import __version__, accounts, compare, health, scans, tokens
 from .documents import EXTENSIONS
 from .filters import FIELDS, MAX_TYPED
 from .idempotency import HEADER, MAX_KEY, REPLAYED
@@ -20,6 +20,7 @@ from .shapes import (
     SOMETHING,
     ApiTokenList,
     ApiTokenWish,
+    Comparison,
     Confirmation,
     Credentials,
     Error,
@@ -96,6 +97,7 @@ OPERATIONS: dict[Handler, Operation] = {
     scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FIELDS), errors=(400, 403)),
     scans.stats: Operation(Stats, query=FIELDS, errors=(400, 403)),
     scans.show: Operation(Scan, errors=(403, 404)),
+    compare.show: Operation(Comparison, query=("with",), errors=(400, 403, 404)),
     scans.delete: Operation(Message, errors=(403, 404)),
     health.show: Operation(Health, protected=False),
     health.live: Operation(Live, protected=False),
@@ -106,6 +108,11 @@ DAY_OR_TIME = "day of UTC (`2026-11-25`) or time (RFC 3339)"
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     "offset": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
+    "with": {
+        "type": "string",
+        "format": "uuid",
+        "description": "the earlier scan: what it has not, and `scan_id` has, is new",
+    },
     "cursor": {
         "type": "string",
         "pattern": f"^{scans.CURSOR.pattern}$",
@@ -134,6 +141,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         f"answer the first scan with `{REPLAYED}: true`; 409 while it is being made, 422 for another input.",
     },
 }
+REQUIRED = frozenset(("with",))
 FILE_FORM = {
     "type": "object",
     "properties": {
@@ -219,10 +227,16 @@ def described(handler: Any, path: str) -> dict[str, Any]:
         found["responses"][str(operation.status)]["headers"][REPLAYED] = {"schema": {"const": "true"}}
     if handler is health.show:
         found["responses"]["503"] = answered(503, Health)
+    if handler is scans.create:
+        found["responses"]["200"]["headers"]["Link"] = {
+            "description": "Earlier scans of the same bytes or file name, to compare with (RFC 5829)",
+            "schema": {"type": "string"},
+        }
     if operation.protected:
         found["security"] = [{"password": []}, {"bearer": []}]
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "query", "schema": QUERY[name]} for name in operation.query
+        {"name": name, "in": "query", "required": name in REQUIRED, "schema": QUERY[name]}
+        for name in operation.query
     ]
     parameters += [{"name": name, "in": "header", "schema": HEADERS[name]} for name in operation.headers]
     for name in re.findall(r"{(\w+)}", path):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from . import ai_client, db
 from .auth import require_caller, require_user
@@ -34,6 +34,7 @@ EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetim
 # the digest of the filter where there is one
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
 OVERVIEW_SCANS = 2000  # of more the history shows the overview when it is asked for
+EARLIER = web.RequestKey("EARLIER", dict[str, str])  # the scans that the new one is like, by id
 KEEP_TRYING_SECONDS = 8
 TRY_AGAIN_SECONDS = 0.5
 
@@ -57,6 +58,9 @@ async def create(request: web.Request) -> web.StreamResponse:
     answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
     if replayed:
         answer.headers[REPLAYED] = "true"
+    for earlier_id, like in request.get(EARLIER, {}).items():  # RFC 5829, section 3
+        link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
+        answer.headers.add(hdrs.LINK, link)
     return answer
 
 
@@ -73,19 +77,21 @@ async def scanned(request: web.Request, user_id: str, document: Document, scan_i
         created_at=created_at,
         timestamp=created_at,
     )
-    await keep(request, user_id, scan, findings.data)
+    request[EARLIER] = await keep(request, user_id, scan, findings.data, document.digest)
     return scan
 
 
-async def keep(request: web.Request, user_id: str, scan: Scan, risks: Sequence[Risk]) -> None:
-    """Keep a scan that was paid for, though the database be away for a few seconds.
+async def keep(
+    request: web.Request, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str
+) -> dict[str, str]:
+    """Keep a scan that was paid for, though the database be away for a few seconds; return what is like it.
 
     Raises 401 where the account was deleted meanwhile, 503 `database_unavailable` where it stays away.
     """
     deadline = time.monotonic() + KEEP_TRYING_SECONDS
     while True:
         try:
-            return await db.insert_scan(request.app[DATABASE], user_id, scan, risks)
+            return await db.insert_scan(request.app[DATABASE], user_id, scan, risks, digest)
         except UserGone:
             raise not_authenticated("This account was deleted.") from None
         except ApiError:
@@ -139,11 +145,12 @@ async def stats(request: web.Request) -> web.StreamResponse:
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Answer one of the user's own scans."""
-    scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), scan_id(request))
-    if scan is None:
-        await require_user(request, "read")  # a token that is revoked is told from a scan that is not there
-        raise no_such_scan()
-    return reply(request, scan, template="scan.html")
+    scan = await own_scan(request)
+    if is_api(request):
+        return reply(request, scan)
+    user_id = (await require_caller(request)).user_id
+    earlier = await db.earlier_scans(request.app[DATABASE], user_id, scan)
+    return reply(request, scan, template="scan.html", page_only={"earlier": earlier})
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -152,6 +159,16 @@ async def delete(request: web.Request) -> web.StreamResponse:
     if not await db.delete_scan(request.app[DATABASE], account.user.id, scan_id(request)):
         raise no_such_scan()
     return reply(request, Message("Scan deleted"), location="/scans?done=scan")
+
+
+async def own_scan(request: web.Request, wanted: str = "") -> Scan:
+    """Return the user's own scan of this id, or that the path names; raise 404 where there is none."""
+    wanted = wanted or scan_id(request)
+    scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), wanted)
+    if scan is None:
+        await require_user(request)  # a token that is revoked is told from a scan that is not there
+        raise no_such_scan()
+    return scan
 
 
 def no_such_scan() -> Exception:

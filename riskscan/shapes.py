@@ -73,6 +73,14 @@ class Scan(msgspec.Struct, frozen=True):
         return RISKS.decode(self.data)
 
 
+class Comparison(msgspec.Struct, frozen=True):
+    """What has changed in a scan since an earlier one; `same` has the risks as the later scan words them."""
+
+    new: list[Risk]
+    gone: list[Risk]
+    same: list[Risk]
+
+
 class ScanSummary(msgspec.Struct, frozen=True):
     """A scan as the list shows it."""
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 
 import pytest
+from conftest import Person, Server, form
 
-from riskscan.documents import HASHED_AT_ONCE, Document, Upload, digest
+from riskscan.db import DATABASE
+from riskscan.documents import Document
 
 
-@pytest.mark.parametrize("size", [1, HASHED_AT_ONCE, 3 * HASHED_AT_ONCE + 1])
-async def test_the_digest_of_a_file_is_that_of_its_bytes_and_leaves_it_at_its_start(size: int) -> None:
+@pytest.mark.parametrize("size", [1, 3 * 64 * 1024 + 1])
+async def test_a_file_is_told_by_the_sha_256_of_its_bytes(alice: Person, server: Server, size: int) -> None:
     data = b"x" * size
-    with tempfile.SpooledTemporaryFile(64 * 1024) as content:
-        content.write(data)
-        content.seek(0)
-        document = Document("and a text", Upload("a.txt", "text/plain", content, size), None)
-        assert await digest(document) == hashlib.sha256(data).hexdigest()
-        assert content.read() == data
+    await alice.scan(file=("plan.txt", data), text="and a text")
+    rows = await server.app[DATABASE].fetch("SELECT digest FROM scans", {})
+    assert [row["digest"] for row in rows] == [hashlib.sha256(data).hexdigest()]
 
 
-async def test_the_digest_of_a_text_is_that_of_its_bytes_in_utf_8() -> None:
+def test_a_text_is_told_by_the_sha_256_of_its_bytes_in_utf_8() -> None:
     text = "ថវិកា is tight"
-    assert await digest(Document(text, None, None)) == hashlib.sha256(text.encode()).hexdigest()
+    assert Document(text, None, None).digest == hashlib.sha256(text.encode()).hexdigest()

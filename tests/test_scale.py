@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,13 +37,14 @@ FILL = (
     SELECT md5(n::text)::uuid, n || '@example.com', 'hash', now(), now() FROM generate_series(1, {USERS}) n
     """,
     f"""
-    INSERT INTO scans (id, user_id, filename, data, risk_count, categories, source, created_at)
+    INSERT INTO scans (id, user_id, filename, digest, data, risk_count, categories, source, created_at)
     SELECT md5('scan' || n)::uuid, md5(CASE
             WHEN n > {SCANS} / 2 THEN {LARGE}
             WHEN n % 50 = 1 THEN {MIDDLE}
             ELSE {MIDDLE} + 1 + n % {USERS - MIDDLE}
         END::text)::uuid,
-        'plan.pdf', '[]', 0, '{{}}', 'model', '{NEWEST}'::timestamptz - n * interval '1 second'
+        CASE WHEN n % 2 = 0 THEN 'plan.pdf' ELSE 'plan ' || n % 5000 || '.pdf' END, md5('' || n / 2),
+        '[]', 0, '{{}}', 'model', '{NEWEST}'::timestamptz - n * interval '1 second'
     FROM generate_series(1, {SCANS}) n
     """,
     f"""
@@ -175,6 +177,38 @@ async def test_one_row_is_found_by_its_key(large: str) -> None:
         plan = await explain(large, sql, **values)
         assert_indexed(plan)
         assert indexes(plan) == wanted
+
+
+@pytest.mark.parametrize("owner", [LARGE, MIDDLE])
+@pytest.mark.parametrize("filename", ["plan.pdf", "plan 1.pdf", "new.pdf", None])
+async def test_what_was_scanned_before_is_found_by_its_index(
+    large: str, owner: int, filename: str | None
+) -> None:
+    values = {"user_id": await id_of(large, str(owner)), "filename": filename, "created_at": NEWEST}
+    known = {"id": await id_of(large, "scan1" if owner == MIDDLE else "scan900001"), **values}
+    plan = await explain(large, db.EARLIER_SCANS, **known)
+    assert_indexed(plan)
+    assert indexes(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
+    assert rows_read(plan) <= 3
+    fresh = {"id": str(uuid.uuid4()), "digest": "0" * 64, "data": "[]", "risk_count": 0, "source": "model"}
+    plan = await explain(large, db.INSERT_SCAN, **{**fresh, **values, "categories": "[]"})
+    assert_indexed(plan)
+    wanted = {"scans_user_id_digest"} | ({"scans_user_id_filename"} if filename else set())
+    assert indexes(plan) == wanted
+    assert rows_read(plan) <= len(wanted)
+
+
+def test_what_was_scanned_before_is_found_by_its_index_on_sqlite(sqlite_template: Path) -> None:
+    connection = sqlite3.connect(sqlite_template)
+    values = dict.fromkeys(("id", "user_id", "filename", "created_at"), "")
+    found = connection.execute(f"EXPLAIN QUERY PLAN {db.EARLIER_SCANS}", values).fetchall()
+    connection.close()
+    lines = [row[3].removeprefix("SEARCH earlier USING COVERING INDEX ") for row in found]
+    assert "scans_user_id_digest (user_id=? AND digest=? AND (created_at,id)<(?,?))" in lines
+    assert "scans_user_id_filename (user_id=? AND filename=? AND (created_at,id)<(?,?))" in lines
+    assert [
+        line for line in lines if line.startswith(("SCAN scans", "SCAN earlier", "USE TEMP B-TREE"))
+    ] == []
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

@@ -1,0 +1,372 @@
+"""Comparing two scans: the rule on pairs with a known answer, what always holds, and both faces."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import random
+import re
+import time
+import uuid
+from typing import Any
+
+import pytest
+from ai import Ai
+from browser import launched, overflow, register, violations, visiting
+from conftest import Person, Server, assert_error, form
+from hypothesis import given
+from hypothesis import strategies as st
+from playwright.async_api import ViewportSize, expect
+from test_pages import sign_up, text_of
+
+from riskscan.compare import Changes, compared
+from riskscan.shapes import Risk
+
+# the later scan has the second wording, of the same category
+SAME = [
+    # the same wording
+    ("Budget may run out", "Budget may run out"),
+    ("Budget may run out", "  BUDGET may\trun out. "),
+    ("Follow-up is late", "Follow up – is late!"),
+    ("The “core” team's plan is late", 'the "core" team’s plan is late'),
+    ("Ｂｕｄｇｅｔ is tight", "Budget is tight"),
+    ("Café lease is not renewed", "Cafe\u0301 lease is not renewed"),
+    ("Straße is closed", "STRASSE is closed"),
+    ("Costs rise by 10 %", "Costs rise by 10%"),
+    ("The permit isn't renewed", "The permit is not renewed"),
+    ("We cannot deliver", "We can't deliver"),
+    ("Co\u00adordination is weak", "Coordination is weak"),
+    ("Le budget n’est pas approuvé", "Le budget n'est pas approuvé !"),
+    ("Бюджет не утверждён", "БЮДЖЕТ НЕ УТВЕРЖДЁН."),
+    ("ថវិកាមានកម្រិត", "ថវិកាមានកម្រិត។"),
+    ("ថវិកាមានកម្រិត", "ថវិកា\u200bមាន\u200bកម្រិត"),
+    ("ថវិកាមានកម្រិត", "ថវិកា មានកម្រិត"),
+    ("ថវិកាកើនឡើង ១០%", "ថវិកាកើនឡើង10 %"),
+    ("งบประมาณจำกัด", "งบประมาณ จำกัด"),
+    ("预算 不足", "预算不足。"),
+    ("", " "),
+    # the same words
+    ("Budget may run out", "The budget might run out"),
+    ("The delivery is delayed", "Delivery was delayed"),
+    ("Delivery of meters is late", "Deliveries of the meter are late"),
+    ("There is a risk of data loss", "Risk of data loss"),
+    ("Supplier has not confirmed the date", "The suppliers have not confirmed the date"),
+    # one has a little more
+    (
+        "The delivery date has not been confirmed by the factory",
+        "The delivery date has still not been confirmed by the factory",
+    ),
+    (
+        "Key staff of the billing team may leave in spring",
+        "Key staff of the billing team may leave the project in spring",
+    ),
+    (
+        "The move to new system halls may take until June",
+        "The move to a new system of halls may take until June",
+    ),
+    (
+        "Two weeks are planned for the whole test of all four interfaces",
+        "Two weeks are planned for the test of all four interfaces",
+    ),
+    ("អ្នកផ្គត់ផ្គង់មិនបានបញ្ជាក់កាលបរិច្ឆេទដឹកជញ្ជូន", "អ្នកផ្គត់ផ្គង់មិនទាន់បានបញ្ជាក់កាលបរិច្ឆេទដឹកជញ្ជូន"),
+    ("គម្រោងអាចយឺតយ៉ាវដោយសារភ្លៀងធ្លាក់", "គម្រោងនឹងអាចយឺតយ៉ាវដោយសារភ្លៀងធ្លាក់"),
+]
+# {earlier|later}
+DIFFERENT = [
+    # numbers and signs
+    "Budget is {10|90} %",
+    "Budget is 10 {%|€}",
+    "Margin is {-|}5 %",
+    "Version {1.5|15} is unsupported",
+    "A delay of {3-5|3.5} days is likely",
+    "Invoices not paid within {14|30} days bear interest",
+    "ថវិកាកើនឡើង {១០|៩០}%",
+    "{Two|Ten} engineers know the billing scripts of the old system",
+    "Twenty{| one} of the staff of the billing team may leave in spring",
+    "មានមនុស្ស{ប្រាំ|ប្រាំមួយ}នាក់ដឹងពីប្រព័ន្ធទូទាត់ប្រាក់ចាស់របស់ក្រុមហ៊ុន",
+    # what is denied or limited
+    "Budget is{| not} approved",
+    "The budget of the second phase has{| not} been approved by the board",
+    "The budget of the second phase has{| never} been approved by the board",
+    "The renewal of the operating permit {is|isn't} approved by the city",
+    "{S|Only s}taff of the billing team know the scripts of the system",
+    "Data of the old system are moved {with|without} a tested backup",
+    "Le budget de la deuxième phase {|n'}est {|pas }approuvé par le conseil",
+    "Das Budget der zweiten Phase ist vom Vorstand {|nicht }genehmigt",
+    "ថវិកា{|មិន}ត្រូវបានអនុម័តដោយក្រុមប្រឹក្សាភិបាលរបស់ក្រុមហ៊ុន",
+    "គម្រោង{មាន|គ្មាន}ផែនការបម្រុងទុកសម្រាប់ការដឹកជញ្ជូនទំនិញ",
+    "预算{已经|尚未}得到公司董事会的正式批准",
+    # another word in its place
+    "The {supplier|customer} has not confirmed the delivery date of the meters",
+    "Supplier {A|B} may deliver the meters of the new hall too late",
+    "{Contract|Contact} data may be lost in the move to the new system",
+    "The {employer|employee} pays all costs of the move to the new site",
+    "Costs of the second phase may {in|de}crease in spring",
+    "Payment {to|from} the supplier is late",
+    "The test starts {before|after} the delivery",
+    "Delivery is {late|delayed}",
+    "{អ្នកផ្គត់ផ្គង់|អតិថិជន}អាចយឺតក្នុងការដឹកជញ្ជូន",
+    "ដំណាក់កាល {ក|ខ} អាចយឺត",
+    # another order
+    "The {supplier|customer} depends on the {customer|supplier}",
+    # too much more, or in two places
+    "{|Payment to the }supplier is late",
+    "Budget {|for the move of the servers }is tight",
+    "Two weeks are planned for the test of all four interfaces{ to the old system|}",
+    "The key staff of the {|old }billing team of the meters may leave in {|early }spring",
+    "ថវិកា{|សម្រាប់គម្រោង}",
+    # nothing but signs
+    "{🔥|💧}",
+    "{✓|✗} approved",
+]
+
+
+def both(text: str) -> tuple[str, str]:
+    """Return what a text with {earlier|later} says, earlier and later."""
+    return re.sub(r"{(.*?)\|(.*?)}", r"\1", text), re.sub(r"{(.*?)\|(.*?)}", r"\2", text)
+
+
+def risk(wording: str, category: str = "Financial", context: str = "") -> Risk:
+    return Risk(wording, category, context)
+
+
+@pytest.mark.parametrize(("earlier", "later"), SAME)
+def test_a_pair_is_the_same(earlier: str, later: str) -> None:
+    before, after = risk(earlier), risk(later)
+    assert compared([before], [after]) == Changes([], [], [(before, after)])
+    assert compared([after], [before]) == Changes([], [], [(after, before)])
+
+
+@pytest.mark.parametrize("text", DIFFERENT)
+def test_a_pair_is_new_and_gone(text: str) -> None:
+    before, after = map(risk, both(text))
+    assert compared([before], [after]) == Changes([after], [before], [])
+    assert compared([after], [before]) == Changes([before], [after], [])
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "agree"),
+    [
+        ("Financial", " FINANCIAL.", True),
+        ("Ｌｅｇａｌ", "legal", True),
+        ("ហិរញ្ញវត្ថុ", "ហិរញ្ញ\u200bវត្ថុ", True),
+        ("Financial", "Finance", False),
+        ("Legal", "Schedule", False),
+        ("", "Legal", False),
+    ],
+)
+def test_the_categories_have_to_agree(earlier: str, later: str, agree: bool) -> None:
+    found = compared([risk("Budget may run out", earlier)], [risk("Budget may run out", later)])
+    assert (len(found.same), len(found.new), len(found.gone)) == ((1, 0, 0) if agree else (0, 1, 1))
+
+
+def test_duplicates_are_paired_one_to_one_and_by_their_sentences() -> None:
+    one, two, three = (risk("Budget may run out", context=text) for text in ("A.", "B.", "C."))
+    assert compared([one, two, three], [three, one]) == Changes([], [two], [(three, three), (one, one)])
+    assert compared([one], [two, one]) == Changes([two], [], [(one, one)])
+    assert compared([one, two], [three]) == Changes([], [two], [(one, three)])
+
+
+def test_the_same_wording_comes_before_a_near_one() -> None:
+    exact, near = risk("Budget may run out"), risk("The budget might run out")
+    assert compared([near, exact], [exact]) == Changes([], [near], [(exact, exact)])
+
+
+def test_of_two_that_are_as_near_the_sentence_decides_or_neither_is_taken() -> None:
+    text = "The delivery date has not been confirmed by the factory"
+    before = risk(text, context="A.")
+    first = risk(text.replace("has", "has still"), context="A.")
+    second = risk(text.replace("factory", "new factory"), context="B.")
+    third = risk(first.risk, context="C.")
+    assert compared([before], [first, second]) == Changes([second], [], [(before, first)])
+    assert compared([before], [second, third]) == Changes([second, third], [before], [])
+    assert compared([second, third], [before]) == Changes([before], [second, third], [])
+
+
+TEXTS = [text for pair in [*SAME, *map(both, DIFFERENT)] for text in pair]
+PIECES = [*TEXTS, "a", "not", "10", "", "\u200b"]
+risks = st.lists(
+    st.builds(
+        Risk,
+        risk=st.sampled_from(PIECES)
+        | st.lists(st.sampled_from(PIECES), max_size=3).map(" ".join)
+        | st.text(),
+        category=st.sampled_from(["Legal", "LEGAL ", "Schedule", ""]),
+        context=st.sampled_from(["", "A.", "B."]),
+    ),
+    max_size=12,
+)
+
+
+@given(risks, risks)
+def test_each_risk_of_both_appears_once(old: list[Risk], new: list[Risk]) -> None:
+    found = compared(old, new)
+    assert collections.Counter(new) == collections.Counter([*found.new, *(later for _, later in found.same)])
+    assert collections.Counter(old) == collections.Counter([*found.gone, *(one for one, _ in found.same)])
+    back = compared(new, old)
+    assert (back.new, back.gone) == (found.gone, found.new)
+    assert collections.Counter((one, other) for other, one in back.same) == collections.Counter(found.same)
+
+
+@given(risks)
+def test_a_scan_is_the_same_as_itself(whole: list[Risk]) -> None:
+    assert compared(whole, whole) == Changes([], [], [(one, one) for one in whole])
+
+
+def test_the_work_grows_with_the_risks() -> None:
+    words = " ".join(TEXTS).split()
+
+    def seconds(number: int) -> float:
+        chance = random.Random(7)
+        old, new = ([risk(" ".join(chance.choices(words, k=8))) for _ in range(number)] for _ in range(2))
+        start = time.process_time()
+        compared(old, new)
+        return time.process_time() - start
+
+    assert seconds(200) < 0.05
+    assert seconds(4000) < 1
+
+
+def test_where_too_many_are_alike_only_what_is_equal_is_found() -> None:
+    names = ["".join(letters) for letters in itertools.product("bcdfghjklmnp", repeat=3)][:1200]
+    before = [risk(f"The delivery of new meters to site {name}") for name in names]
+    after = [risk(f"The delivery of new meters to a site near {name}") for name in names]
+    few = compared(before[:100], [before[0], *after[1:100]])
+    assert (len(few.same), few.new) == (100, [])
+    many = compared(before, [before[0], *after[1:]])
+    assert (len(many.same), len(many.new)) == (1, 1199)
+
+
+def finding(words: str, category: str = "Financial", context: str = "It is so.") -> dict[str, str]:
+    return {"risk": words, "category": category, "context": context}
+
+
+EARLIER = [
+    finding("Budget may run out"),
+    finding("Deadline is aggressive", "Schedule"),
+    finding("10 % are missing"),
+]
+LATER = [finding("90 % are missing"), finding("The budget might run out", context="So it is.")]
+
+
+NARROW: ViewportSize = {"width": 390, "height": 800}
+
+
+async def two_scans(person: Person, ai: Ai) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Scan a file twice, with findings that differ."""
+    ai.findings = {"data": EARLIER, "source": "llm"}
+    earlier = await person.scan(file=("plan.txt", b"one"))
+    ai.findings = {"data": LATER, "source": "llm"}
+    return earlier, await person.scan(file=("plan.txt", b"two"))
+
+
+async def test_a_scan_is_compared_with_an_earlier_one(alice: Person, ai: Ai) -> None:
+    earlier, later = await two_scans(alice, ai)
+    reply = await alice.get(f"/api/scans/{later['scan_id']}/compare?with={earlier['scan_id']}")
+    assert (reply.status, reply.json) == (200, {"new": LATER[:1], "gone": EARLIER[1:], "same": LATER[1:]})
+    assert reply.headers["Cache-Control"] == "no-store"
+    back = await alice.get(f"/api/scans/{earlier['scan_id']}/compare?with={later['scan_id']}")
+    assert back.json == {"new": EARLIER[1:], "gone": LATER[:1], "same": EARLIER[:1]}
+    itself = await alice.get(f"/api/scans/{later['scan_id']}/compare?with={later['scan_id']}")
+    assert itself.json == {"new": [], "gone": [], "same": LATER}
+
+
+async def test_scans_of_others_and_unknown_ones_are_not_found(
+    alice: Person, bob: Person, anyone: Person
+) -> None:
+    hers, his = (await alice.scan(text="one"))["scan_id"], (await bob.scan(text="one"))["scan_id"]
+    nobodys = str(uuid.uuid4())
+    for scan, other in ((his, hers), (hers, his), (nobodys, hers), (hers, nobodys), ("nope", hers)):
+        reply = await alice.get(f"/api/scans/{scan}/compare?with={other}")
+        assert_error(reply, 404, "not_found")
+    assert_error(await anyone.get(f"/api/scans/{hers}/compare?with={hers}"), 401, "not_authenticated")
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?with=", "?with=1", "?with=%00", "?with=%ED%A0%80", f"?with={uuid.uuid4().hex}"]
+)
+async def test_what_to_compare_with_has_to_be_an_id(alice: Person, query: str) -> None:
+    scan = await alice.scan(text="one")
+    reply = await alice.get(f"/api/scans/{scan['scan_id']}/compare{query}")
+    assert_error(reply, 400, "invalid_request", **{"with": ...})
+
+
+async def link_of(person: Person, **fields: Any) -> tuple[str, list[str]]:
+    """Scan; return the scan's id and the earlier scans that the answer links to."""
+    reply = await person.post("/api/scan", data=form(**fields))
+    return reply.json["scan_id"], reply.headers.getall("Link", [])
+
+
+def link(scan_id: str, title: str) -> str:
+    return f'</api/scans/{scan_id}>; rel="predecessor-version"; title="{title}"'
+
+
+async def test_an_answer_links_to_what_was_scanned_before(alice: Person, bob: Person) -> None:
+    first, none = await link_of(alice, file=("plan.txt", b"one"))
+    assert none == []
+    second, links = await link_of(alice, file=("plan.txt", b"two"))
+    assert links == [link(first, "same name")]
+    third, links = await link_of(alice, file=("plan.txt", b"one"))
+    assert links == [link(second, "same name"), link(first, "same bytes")]
+    fourth, links = await link_of(alice, file=("plan.txt", b"one"))
+    assert links == [link(third, "same bytes")]
+    _, links = await link_of(alice, text="one")
+    assert links == [link(fourth, "same bytes")]
+    assert (await link_of(alice, text="another"))[1] == []
+    assert (await link_of(bob, file=("plan.txt", b"one")))[1] == []
+    assert "Link" not in (await alice.get(f"/api/scans/{fourth}")).headers
+
+
+async def test_the_page_offers_what_was_scanned_before(anyone: Person, ai: Ai) -> None:
+    await sign_up(anyone)
+    pages = []
+    for content in (b"one", b"two", b"one", b"one"):
+        sent = await anyone.post("/scan", data=form(file=("plan.txt", content)))
+        pages.append(sent.headers["Location"])
+    ids = [page.rpartition("/")[2] for page in pages]
+    first, second, third, fourth = [text_of(await anyone.get(page)) for page in pages]
+    assert "/compare" not in first
+    assert f'href="{pages[1]}/compare?with={ids[0]}"' in second
+    assert ("You scanned this file before" in second, "Same bytes" in second) == (True, False)
+    assert f'href="{pages[2]}/compare?with={ids[1]}"' in third
+    assert f'href="{pages[2]}/compare?with={ids[0]}"' in third
+    assert ("You scanned this file before" in third, "Same bytes" in third) == (True, True)
+    assert fourth.count("/compare?with=") == 1
+    assert f'href="{pages[3]}/compare?with={ids[2]}"' in fourth
+    reply = await anyone.get(f"{pages[3]}/compare")
+    assert (reply.status, "Say which scan to compare with." in text_of(reply)) == (400, True)
+    assert (await anyone.get(f"{pages[3]}/compare?with={uuid.uuid4()}")).status == 404
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+async def test_what_has_changed_is_shown(server: Server, ai: Ai, scripted: bool) -> None:
+    nasty = "<script>alert(1)</script>"
+    scans = [
+        [*EARLIER, finding("ថវិកាមានកម្រិត", "ហិរញ្ញវត្ថុ", "ថវិកាមានកម្រិត។")],
+        [*LATER, finding("ថវិកាមានកម្រិត", "ហិរញ្ញវត្ថុ"), finding(nasty, nasty, nasty)],
+    ]
+    options = {"java_script_enabled": scripted, "bypass_csp": scripted}  # for axe
+    async with launched() as browser, visiting(browser, server.url, viewport=NARROW, **options) as visitor:
+        page = await register(visitor)
+        for number, findings in enumerate(scans):
+            ai.findings = {"data": findings, "source": "llm"}
+            reply = await page.context.request.post(
+                f"{server.url}/scan",
+                multipart={"file": {"name": "plan.txt", "mimeType": "text/plain", "buffer": b"%d" % number}},
+            )
+        await page.goto(reply.url)
+        found = await violations(page) if scripted else []
+        await page.get_by_role("link", name="what has changed").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("What has changed")
+        new, gone, same = (
+            page.get_by_role("region", name=name).get_by_role("article")
+            for name in ("New", "Gone", "The same")
+        )
+        for group in (new, gone, same):
+            await expect(group).to_have_count(2)
+        await expect(new.last).to_contain_text(nasty)
+        await expect(same.first).to_contain_text("Before: Budget may run out")
+        assert found + (await violations(page) if scripted else []) == []
+        assert await overflow(page) <= 0
+        await page.get_by_role("link", name="Compare the other way round").click()
+        await expect(gone.last).to_contain_text(nasty)
