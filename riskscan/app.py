@@ -13,7 +13,7 @@ import aiohttp_session
 import jinja2
 from aiohttp import hdrs, web
 
-from . import accounts, ai_client, cors, db, headers, health, openapi, pages, scans
+from . import accounts, ai_client, cors, db, export, headers, health, openapi, pages, scans
 from .auth import DatabaseSessions, require_own_origin
 from .errors import ApiError, from_status
 from .migrate import DatabaseAway, migrate
@@ -48,10 +48,14 @@ ROUTES = [
     web.get("/scan", scans.new),
     web.get("/api/scans", scans.index),
     web.get("/scans", scans.index),
+    web.get("/api/scans/export", export.register),  # before {scan_id}
+    web.get("/scans/export", export.register),
     web.get("/api/scans/{scan_id}", scans.show),
     web.get("/scans/{scan_id}", scans.show),
     web.delete("/api/scans/{scan_id}", scans.delete),
     web.post("/scans/{scan_id}/delete", scans.delete),
+    web.get("/api/scans/{scan_id}/export", export.scan),
+    web.get("/scans/{scan_id}/export", export.scan),
     web.get("/api/health", health.show),
     web.get("/api/health/live", health.live),
     web.get("/api/openapi.json", openapi.document),
@@ -74,6 +78,7 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[SETTINGS] = settings
     app[scans.IN_FLIGHT] = scans.InFlight(settings.max_scans_in_flight)
+    app[export.WORKBOOKS] = asyncio.Semaphore(export.WORKBOOKS_AT_ONCE)
     app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)
     app[openapi.DOCUMENT] = openapi.build(app)

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from . import __version__, accounts, health, scans
+from . import __version__, accounts, export, health, scans
 from .documents import EXTENSIONS
 from .filters import FIELDS, MAX_TYPED
+from .register import LAYOUTS
 from .replies import Handler, page
 from .shapes import (
     Confirmation,
@@ -23,6 +24,7 @@ from .shapes import (
     Message,
     PasswordChange,
     PasswordGrant,
+    RegisterRow,
     Risk,
     Scan,
     ScanList,
@@ -44,6 +46,7 @@ class Operation(NamedTuple):
     bodies: Mapping[str, Any] = {}
     query: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()  # media types of the answer, beside JSON
 
 
 async def document(request: web.Request) -> web.StreamResponse:
@@ -80,6 +83,12 @@ OPERATIONS: dict[Handler, Operation] = {
     scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FIELDS), errors=(400,)),
     scans.show: Operation(Scan, errors=(404,)),
     scans.delete: Operation(Message, errors=(403, 404)),
+    export.register: Operation(
+        list[RegisterRow], query=("format", "layout", *FIELDS), errors=(400,), files=export.FILES
+    ),
+    export.scan: Operation(
+        list[RegisterRow], query=("format", "layout"), errors=(400, 404), files=export.FILES
+    ),
     health.show: Operation(Health, protected=False),
     health.live: Operation(Live, protected=False),
     document: Operation(dict[str, Any], protected=False),
@@ -106,6 +115,13 @@ QUERY: dict[str, dict[str, Any]] = {
     "source": {"type": "string", "enum": ["llm", "model"]},
     "from": {"type": "string", "description": f"The first {DAY_OR_TIME}"},
     "to": {"type": "string", "description": f"The last {DAY_OR_TIME}"},
+    "format": {"type": "string", "enum": list(export.MEDIA_TYPES), "default": "csv"},
+    "layout": {
+        "type": "string",
+        "enum": list(LAYOUTS),
+        "default": "",
+        "description": "`register` adds columns to fill in; `ciso-assistant` has those of its data wizard",
+    },
 }
 FILE_FORM = {
     "type": "object",
@@ -165,7 +181,7 @@ def described(handler: Any, path: str) -> dict[str, Any]:
         "summary": (inspect.getdoc(handler) or "").partition("\n")[0].rstrip("."),
         "tags": [handler.__module__.rpartition(".")[2]],
         "responses": {
-            str(operation.status): answered(operation.status, operation.answer),
+            str(operation.status): answered(operation.status, operation.answer, operation.files),
             **{str(status): answered(status, Error) for status in sorted(errors)},
         },
     }
@@ -190,13 +206,13 @@ def described(handler: Any, path: str) -> dict[str, Any]:
     return found
 
 
-def answered(status: int, answer: Any) -> dict[str, Any]:
+def answered(status: int, answer: Any, files: tuple[str, ...] = ()) -> dict[str, Any]:
     media = "text/html" if answer is str else JSON
     headers: dict[str, Any] = {"X-Request-ID": {"schema": {"type": "string"}}}
     return {
         "description": HTTPStatus(status).phrase,
         "headers": headers,
-        "content": {media: {"schema": schema_of(answer)}},
+        "content": {media: {"schema": schema_of(answer)}, **{kind: {} for kind in files}},
     }
 
 

@@ -29,6 +29,11 @@ def client_address(request: web.Request) -> str:
     return address
 
 
+def origin(request: web.Request) -> str:
+    """Return the scheme and host by which the client reaches this server."""
+    return f"{'https' if is_https(request) else 'http'}://{request.host}"
+
+
 def is_https(request: web.Request) -> bool:
     """Tell whether the client speaks HTTPS, to us or to our proxy."""
     if request.secure:

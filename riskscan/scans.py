@@ -128,11 +128,7 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Answer one of the user's own scans."""
-    scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), scan_id(request))
-    if scan is None:
-        await require_user(request)  # a token that is revoked is told from a scan that is not there
-        raise no_such_scan()
-    return reply(request, scan, template="scan.html")
+    return reply(request, await own_scan(request), template="scan.html")
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -141,6 +137,15 @@ async def delete(request: web.Request) -> web.StreamResponse:
     if not await db.delete_scan(request.app[DATABASE], account.user.id, scan_id(request)):
         raise no_such_scan()
     return reply(request, Message("Scan deleted"), location="/scans?done=scan")
+
+
+async def own_scan(request: web.Request) -> Scan:
+    """Return the user's own scan that the path names; raise 404 where there is none."""
+    scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), scan_id(request))
+    if scan is None:
+        await require_user(request)  # a token that is revoked is told from a scan that is not there
+        raise no_such_scan()
+    return scan
 
 
 def no_such_scan() -> Exception:
