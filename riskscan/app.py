@@ -13,7 +13,21 @@ import aiohttp_session
 import jinja2
 from aiohttp import hdrs, web
 
-from . import accounts, ai_client, compare, cors, db, headers, health, metrics, openapi, pages, scans, tokens
+from . import (
+    accounts,
+    ai_client,
+    compare,
+    cors,
+    db,
+    export,
+    headers,
+    health,
+    metrics,
+    openapi,
+    pages,
+    scans,
+    tokens,
+)
 from .auth import DatabaseSessions, require_own_origin
 from .backpressure import IN_FLIGHT, TURNS, InFlight, Turns
 from .errors import ApiError, from_status
@@ -56,12 +70,16 @@ ROUTES = [
     web.get("/api/scans", scans.index),
     web.get("/scans", scans.index),
     web.get("/api/stats", scans.stats),
+    web.get("/api/scans/export", export.register),  # before {scan_id}
+    web.get("/scans/export", export.register),
     web.get("/api/scans/{scan_id}", scans.show),
     web.get("/scans/{scan_id}", scans.show),
     web.get("/api/scans/{scan_id}/compare", compare.show),
     web.get("/scans/{scan_id}/compare", compare.show),
     web.delete("/api/scans/{scan_id}", scans.delete),
     web.post("/scans/{scan_id}/delete", scans.delete),
+    web.get("/api/scans/{scan_id}/export", export.scan),
+    web.get("/scans/{scan_id}/export", export.scan),
     web.get("/api/health", health.show),
     web.get("/api/health/live", health.live),
     web.get("/api/openapi.json", openapi.document),
@@ -85,6 +103,7 @@ def create_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[IN_FLIGHT] = InFlight(settings.max_scans_in_flight)
     app[TURNS] = Turns(max(1, settings.ai_max_concurrency // settings.workers))
+    app[export.WORKBOOKS] = asyncio.Semaphore(export.WORKBOOKS_AT_ONCE)
     app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)
     app[openapi.DOCUMENT] = openapi.build(app)

@@ -408,8 +408,10 @@ WHERE scans.id = :id AND user_id = :user_id
 async def scan_by_id(db: Pool, caller: Caller, scan_id: str) -> Scan | None:
     """Return one of the caller's own scans; None where there is none, or where the caller is gone."""
     row = await db.fetch_one(SCAN_BY_ID, {"id": scan_id, **caller._asdict()})
-    if row is None:
-        return None
+    return read_scan(row) if row else None
+
+
+def read_scan(row: Row) -> Scan:
     created_at = read_time(row["created_at"])
     return Scan(
         scan_id=str(row["id"]),

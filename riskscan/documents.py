@@ -35,7 +35,7 @@ SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Upload(NamedTuple):
-    """A file that was sent: its kept name, its own media type, and its bytes, with their number and SHA-256."""
+    """A file that was sent: its kept name, its media type, and its bytes, with their number and SHA-256."""
 
     filename: str
     content_type: str

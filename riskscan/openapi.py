@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from . import __version__, accounts, compare, health, scans, tokens
+from . import __version__, accounts, compare, export, health, scans, tokens
 from .documents import EXTENSIONS
 from .filters import FIELDS, MAX_TYPED
 from .idempotency import HEADER, MAX_KEY, REPLAYED
+from .register import LAYOUTS
 from .replies import Handler, page
 from .shapes import (
     SOMETHING,
@@ -31,6 +32,7 @@ from .shapes import (
     NewApiToken,
     PasswordChange,
     PasswordGrant,
+    RegisterRow,
     Risk,
     Scan,
     ScanForm,
@@ -55,6 +57,7 @@ class Operation(NamedTuple):
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()  # media types of the answer, beside JSON
 
 
 async def document(request: web.Request) -> web.StreamResponse:
@@ -99,6 +102,12 @@ OPERATIONS: dict[Handler, Operation] = {
     scans.show: Operation(Scan, errors=(403, 404)),
     compare.show: Operation(Comparison, query=("with",), errors=(400, 403, 404)),
     scans.delete: Operation(Message, errors=(403, 404)),
+    export.register: Operation(
+        list[RegisterRow], query=("format", "layout", *FIELDS), errors=(400, 403), files=export.FILES
+    ),
+    export.scan: Operation(
+        list[RegisterRow], query=("format", "layout"), errors=(400, 403, 404), files=export.FILES
+    ),
     health.show: Operation(Health, protected=False),
     health.live: Operation(Live, protected=False),
     document: Operation(dict[str, Any], protected=False),
@@ -131,6 +140,13 @@ QUERY: dict[str, dict[str, Any]] = {
     "source": {"type": "string", "enum": ["llm", "model"]},
     "from": {"type": "string", "description": f"The first {DAY_OR_TIME}"},
     "to": {"type": "string", "description": f"The last {DAY_OR_TIME}"},
+    "format": {"type": "string", "enum": list(export.MEDIA_TYPES), "default": "csv"},
+    "layout": {
+        "type": "string",
+        "enum": list(LAYOUTS),
+        "default": "",
+        "description": "`register` adds columns to fill in; `ciso-assistant` has those of its data wizard",
+    },
 }
 HEADERS: dict[str, dict[str, Any]] = {
     HEADER: {
@@ -219,7 +235,7 @@ def described(handler: Any, path: str) -> dict[str, Any]:
         "summary": (inspect.getdoc(handler) or "").partition("\n")[0].rstrip("."),
         "tags": [handler.__module__.rpartition(".")[2]],
         "responses": {
-            str(operation.status): answered(operation.status, operation.answer),
+            str(operation.status): answered(operation.status, operation.answer, operation.files),
             **{str(status): answered(status, Error) for status in sorted(errors)},
         },
     }
@@ -253,13 +269,13 @@ def described(handler: Any, path: str) -> dict[str, Any]:
     return found
 
 
-def answered(status: int, answer: Any) -> dict[str, Any]:
+def answered(status: int, answer: Any, files: tuple[str, ...] = ()) -> dict[str, Any]:
     media = "text/html" if answer is str else JSON
     headers: dict[str, Any] = {"X-Request-ID": {"schema": {"type": "string"}}}
     return {
         "description": HTTPStatus(status).phrase,
         "headers": headers,
-        "content": {media: {"schema": schema_of(answer)}},
+        "content": {media: {"schema": schema_of(answer)}, **{kind: {} for kind in files}},
     }
 
 

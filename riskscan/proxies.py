@@ -36,14 +36,14 @@ def client_address(request: web.Request) -> str:
     return str(known.ipv4_mapped or ipaddress.IPv6Network((int(known), 64), strict=False))
 
 
+def origin(request: web.Request) -> str:
+    """Return the scheme and host that the client knows this server by, as `https://riskscan.example.com`."""
+    return f"{'https' if is_https(request) else 'http'}://{request.host}"
+
+
 def is_https(request: web.Request) -> bool:
     """Tell whether the client speaks HTTPS, to us or to our proxy."""
     if request.secure:
         return True
     forwarded = request.headers.get("X-Forwarded-Proto")
     return forwarded == "https" and is_trusted(request, request.remote or "")
-
-
-def own_address(request: web.Request) -> str:
-    """Return the address that the client knows this server by, such as `https://riskscan.example.com`."""
-    return f"{'https' if is_https(request) else 'http'}://{request.host}"

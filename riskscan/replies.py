@@ -15,7 +15,7 @@ from .auth import ACCOUNT
 from .errors import REQUEST_ID, ApiError, from_status, internal_error
 from .filters import FIELDS
 from .forms import TYPED, keep_typed, next_path
-from .proxies import own_address
+from .proxies import origin
 from .shapes import Error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -99,7 +99,7 @@ def page(
         "path": request.path,
         "query": request.query,
         "next": next_path(request),
-        "own_address": own_address(request),
+        "origin": origin(request),
         "request_id": request[REQUEST_ID],
     }
     answer = aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)

@@ -139,7 +139,7 @@ async def stats(request: web.Request) -> web.StreamResponse:
     """Answer what the user's scans come to: how many risks of each category, in all and by month."""
     found = await db.stats(request.app[DATABASE], await require_caller(request), read_filter(request))
     if not found.scans:
-        await require_user(request)  # a token that is revoked is told from no scan
+        await require_user(request, "read")  # a token that is revoked is told from no scan
     return reply(request, found)
 
 
@@ -166,7 +166,7 @@ async def own_scan(request: web.Request, wanted: str = "") -> Scan:
     wanted = wanted or scan_id(request)
     scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), wanted)
     if scan is None:
-        await require_user(request)  # a token that is revoked is told from a scan that is not there
+        await require_user(request, "read")  # a token that is revoked is told from a scan that is not there
         raise no_such_scan()
     return scan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
@@ -72,6 +73,10 @@ class Scan(msgspec.Struct, frozen=True):
         """Return `data` read."""
         return RISKS.decode(self.data)
 
+    def each_risk(self) -> Iterator[Risk]:
+        """Yield `data` read risk by risk; all at once they take three times the memory of their text."""
+        return map(RISK.decode, PIECES.decode(self.data))
+
 
 class Comparison(msgspec.Struct, frozen=True):
     """What has changed in a scan since an earlier one; `same` has the risks as the later scan words them."""
@@ -99,6 +104,19 @@ class ScanList(msgspec.Struct, frozen=True):
     limit: int
     offset: int
     next_cursor: str | None
+
+
+class RegisterRow(msgspec.Struct, frozen=True):
+    """A risk in a register: `ref` names it, now and in every later export; `link` is the page of its scan."""
+
+    ref: str
+    scan_date: Time
+    file: str | None
+    risk: str
+    category: str
+    context: str
+    source: Source
+    link: str
 
 
 class CategoryRisks(msgspec.Struct, frozen=True):
@@ -234,3 +252,4 @@ class ApiTokenWish(msgspec.Struct, frozen=True):
 
 
 RISKS = msgspec.json.Decoder(list[Risk])
+PIECES, RISK = msgspec.json.Decoder(list[msgspec.Raw]), msgspec.json.Decoder(Risk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from conftest import Person, Server, form
+from conftest import Person, Server
 
 from riskscan.db import DATABASE
 from riskscan.documents import Document

@@ -540,6 +540,35 @@ async def test_the_api_page_logs_in_and_tries_an_operation(
         await expect(operation.locator(".live-responses-table")).to_contain_text("ana@example.com")
 
 
+@pytest.mark.parametrize("script", [True, False])
+async def test_the_risks_are_downloaded(browser: Browser, server: Server, ai: Ai, script: bool) -> None:
+    ai.findings = {"data": [{**RISKS[0], "risk": "ថវិកាមិនគ្រប់"}], "source": "model"}
+    async with visiting(browser, server.url, java_script_enabled=script) as visitor:
+        page = await register(visitor)
+        await page.get_by_label("Paste a text").fill("The budget is tight.")
+        await page.get_by_role("button", name="Find risks").click()
+        if script:
+            await rows(page).get_by_role("link", name="Read the risks of Pasted text").click()
+        await page.wait_for_url("**/scans/*")
+        for begin in ("riskscan-text-", "riskscan-register-"):
+            await page.get_by_text("Export", exact=True).click()
+            for link, end in (("CSV", ".csv"), ("Excel", ".xlsx"), ("CISO Assistant (Excel)", ".xlsx")):
+                async with page.expect_download() as downloading:
+                    await page.get_by_role("link", name=link, exact=True).click()
+                download = await downloading.value
+                assert download.suggested_filename.startswith(begin)
+                assert download.suggested_filename.endswith(end)
+                content = (await download.path()).read_bytes()
+                assert content.startswith(b"PK") if end == ".xlsx" else "ថវិកាមិនគ្រប់" in content.decode()
+            await page.goto(f"{server.url}/scans?category=Financial&source=&limit=20")
+        links = page.locator(".menu a")
+        assert await links.count() == 6
+        for one in await links.all():
+            address = await one.get_attribute("href") or ""
+            assert address.startswith("/scans/export?format=")
+            assert address.endswith("&category=Financial&source=")
+
+
 async def test_a_slow_service_is_waited_for_in_bounded_time(
     browser: Browser, make_settings: MakeSettings, ai: Ai
 ) -> None:

@@ -20,6 +20,7 @@ from test_pool import a_scan
 
 from riskscan import db
 from riskscan.db import Caller, UserGone
+from riskscan.export import SCANS_AT_ONCE
 from riskscan.migrate import migrate
 from riskscan.pool import Pool, numbered
 from riskscan.settings import Settings, database_url
@@ -88,12 +89,12 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-def assert_indexed(plan: dict[str, Any]) -> None:
+def assert_indexed(plan: dict[str, Any], page: int = PAGE) -> None:
     """Check that no table is read whole, and that nothing is sorted but the rows of a page."""
     for node in nodes(plan):
         assert node["Node Type"] != "Seq Scan", json.dumps(plan, indent=1)
         if node["Node Type"].endswith("Sort"):
-            assert node["Plan Rows"] <= PAGE, json.dumps(plan, indent=1)
+            assert node["Plan Rows"] <= page, json.dumps(plan, indent=1)
 
 
 def indexes(plan: dict[str, Any]) -> set[str]:
@@ -144,24 +145,25 @@ def test_the_totals_are_exact(large: str, postgres: Postgres) -> None:
     assert [kept for kept, counted in counts if kept != counted] == []
 
 
+@pytest.mark.parametrize("limit", [PAGE, SCANS_AT_ONCE])
 @pytest.mark.parametrize("owner", [LARGE, MIDDLE])
-async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int) -> None:
+async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int, limit: int) -> None:
     values = {
         "user_id": await id_of(large, str(owner)),
         "token_version": 0,
-        "limit": PAGE,
+        "limit": limit,
         "id": await id_of(large, "scan900001"),
     }
     first = await explain(large, db.PAGE_AT, **values, offset=0)
-    assert_indexed(first)
+    assert_indexed(first, limit)
     assert indexes(first) == {"users_pkey", "scans_user_id_created_at"}
-    assert rows_read(first) == PAGE + 1
+    assert rows_read(first) == limit + 1
     for place in (0, 500_000, 990_000):
         moment = NEWEST - datetime.timedelta(seconds=place)
         deep = await explain(large, db.PAGE_AFTER, **values, created_at=moment)
-        assert_indexed(deep)
+        assert_indexed(deep, limit)
         assert indexes(deep) == indexes(first)
-        assert rows_read(deep) <= PAGE + 1
+        assert rows_read(deep) <= limit + 1
 
 
 async def test_one_row_is_found_by_its_key(large: str) -> None:

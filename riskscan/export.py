@@ -1,0 +1,243 @@
+"""Handlers of exports: the risks of one scan, or of all of them, as a file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+import re
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from pathlib import Path, PurePath
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote
+
+from aiohttp import hdrs, web
+
+from . import db, scans
+from .auth import require_caller
+from .db import DATABASE, Caller, Position
+from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, unavailable
+from .filters import Filter, read_filter
+from .proxies import origin
+from .register import LAYOUTS, Column, rows
+from .shapes import RegisterRow, Scan
+from .tables import Csv, Json, Markdown, Table
+from .words import category_word
+from .workbook import Workbook
+
+T = TypeVar("T")
+Batches = AsyncIterator[list[RegisterRow]]
+Body = AsyncGenerator[bytes, None]
+
+TABLES: dict[str, Callable[[Sequence[Column]], Table]] = {"csv": Csv, "md": Markdown, "json": Json}
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json",
+}
+FILES = tuple(kind.partition(";")[0] for form, kind in MEDIA_TYPES.items() if form != "json")
+SCANS_AT_ONCE = 500  # that are named by one statement; they are read one by one
+ROWS_AT_ONCE = 200  # some 2 ms of work
+CHUNK = 64 * 1024
+WRITE_SECONDS = 60  # in which a client has to take a chunk
+WORKBOOKS_AT_ONCE = 2
+WORKBOOK_WAIT_SECONDS = 30
+# what no file system or no reader of a name should meet: separators, wildcards, controls, turned directions
+NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*%\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+STEM_LENGTH = 60
+
+WORKBOOKS = web.AppKey("WORKBOOKS", asyncio.Semaphore)  # turns at making one
+
+log = logging.getLogger("riskscan.export")
+
+
+class Wanted(NamedTuple):
+    """What kind of file is asked for."""
+
+    format: str
+    columns: Sequence[Column]
+
+
+async def scan(request: web.Request) -> web.StreamResponse:
+    """Send the risks of one of the user's own scans as a file."""
+    found = await scans.own_scan(request)
+    wanted = read_wanted(request)
+    stem = PurePath(found.filename).stem[:STEM_LENGTH] if found.filename else "text"
+    rows_of_it = batches(once(found), origin(request))
+    return await send(request, wanted, rows_of_it, f"{stem}-{found.created_at:%Y-%m-%d}")
+
+
+async def register(request: web.Request) -> web.StreamResponse:
+    """Send the risks of all of the user's scans, or of those that a filter chooses, newest scan first.
+
+    Of a scan that has risks of several categories, a filter by category chooses the rows too.
+    """
+    caller = await require_caller(request)
+    wanted, chosen = read_wanted(request), read_filter(request)
+    found = batches(scans_of(request, caller, chosen), origin(request), chosen.category)
+    return await send(request, wanted, found, f"register-{db.now():%Y-%m-%d}")
+
+
+def read_wanted(request: web.Request) -> Wanted:
+    """Read the query values `format` (csv) and `layout` (none); raise 400 for one that is not known."""
+    form, layout = request.query.get("format", "csv"), request.query.get("layout", "")
+    if form not in MEDIA_TYPES:
+        raise invalid_request(
+            "There is no such format.", format=f"This takes one of: {', '.join(MEDIA_TYPES)}."
+        )
+    if layout not in LAYOUTS:
+        raise invalid_request(
+            "There is no such layout.", layout=f"This takes one of: {', '.join(filter(None, LAYOUTS))}."
+        )
+    return Wanted(form, LAYOUTS[layout])
+
+
+async def once(found: Scan) -> AsyncIterator[Scan]:
+    yield found
+
+
+async def scans_of(request: web.Request, caller: Caller, chosen: Filter) -> AsyncIterator[Scan]:
+    """Yield the caller's scans one by one; between two of them nothing of the database is held.
+
+    Raises 401 where the caller is gone or the token is revoked, meanwhile too.
+    """
+    pool = request.app[DATABASE]
+    after: Position | None = None
+    while True:
+        found = await db.newest_scans(pool, caller, SCANS_AT_ONCE, after=after, chosen=chosen)
+        if found is None:
+            raise not_authenticated()
+        listed = [one.summary for one in found[1]]
+        for summary in listed:
+            whole = await db.scan_by_id(pool, caller, summary.scan_id)
+            if whole:
+                yield whole
+            elif await db.account_of(pool, caller) is None:
+                raise not_authenticated()
+        if len(listed) < SCANS_AT_ONCE:
+            return
+        after = Position(listed[-1].created_at, listed[-1].scan_id)
+
+
+async def batches(found: AsyncIterator[Scan], own_origin: str, category: str = "") -> Batches:
+    """Yield the rows of scans, of one category where it is given by its word, a bounded number at a time."""
+    batch = []
+    async for one in found:
+        for row in rows(one, own_origin):
+            if category and category_word(row.category) != category:
+                continue
+            batch.append(row)
+            if len(batch) == ROWS_AT_ONCE:
+                yield batch
+                batch = []
+                await asyncio.sleep(0)  # others' requests come in between
+    yield batch
+
+
+async def text(table: Table, found: Batches) -> Body:
+    """Yield a table as it is made."""
+    waiting = table.head()
+    async for batch in found:
+        waiting += table.lines(batch)
+        if len(waiting) >= CHUNK:
+            yield waiting.encode()
+            waiting = ""
+    yield (waiting + table.tail()).encode()
+
+
+async def workbook(request: web.Request, columns: Sequence[Column], found: Batches) -> Body:
+    """Yield a workbook, which is made on disk before; what was on disk is gone when the generator closes.
+
+    Raises 503 `overloaded` where too many are being made.
+    """
+    with tempfile.TemporaryDirectory(prefix="riskscan-export-") as folder:
+        path = Path(folder) / "register.xlsx"
+        async with turn(request.app[WORKBOOKS]):
+            book = Workbook(path, columns)
+            try:
+                async for batch in found:
+                    await in_thread(book.write, batch)
+            finally:
+                await in_thread(book.close)
+        with await in_thread(io.FileIO, path) as file:
+            while chunk := await in_thread(file.read, CHUNK):
+                yield chunk
+
+
+@contextlib.asynccontextmanager
+async def turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(WORKBOOK_WAIT_SECONDS):
+            await turns.acquire()
+    except TimeoutError:
+        raise unavailable(
+            "overloaded", "Too many workbooks are being made. Try again soon.", retry_seconds=10
+        ) from None
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+async def in_thread(work: Callable[..., T], *arguments: object) -> T:
+    """Run blocking work off the loop; it has ended when this returns, also where this is cancelled."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def send(request: web.Request, wanted: Wanted, found: Batches, name: str) -> web.StreamResponse:
+    """Send a file as fast as the client takes it.
+
+    What is refused before the first byte is an answer like any other. Later, the connection is cut: a body
+    without its end (RFC 9112, section 8) is not taken for the whole.
+    """
+    if wanted.format == "xlsx":
+        body = workbook(request, wanted.columns, found)
+    else:
+        body = text(TABLES[wanted.format](wanted.columns), found)
+    async with contextlib.aclosing(body):
+        first = await anext(body)
+        response = web.StreamResponse(headers=file_headers(wanted.format, f"riskscan-{name}"))
+        await response.prepare(request)
+        if request.method == hdrs.METH_HEAD:
+            return response
+        try:
+            await write(response, first)
+            async for chunk in body:
+                await write(response, chunk)
+        except Exception as exc:
+            cut(request, exc)
+    return response
+
+
+async def write(response: web.StreamResponse, chunk: bytes) -> None:
+    async with asyncio.timeout(WRITE_SECONDS):
+        await response.write(chunk)
+
+
+def cut(request: web.Request, exc: Exception) -> None:
+    """Cut the connection in the middle of an answer, and log why, unless the client has left."""
+    if isinstance(exc, ApiError | TimeoutError):
+        log.warning("an export was cut short: %s [%s]", type(exc).__name__, request[REQUEST_ID])
+    elif not isinstance(exc, ConnectionError):
+        log.error("an export was cut short [%s]", request[REQUEST_ID], exc_info=exc)
+    if request.transport:
+        request.transport.abort()
+
+
+def file_headers(form: str, stem: str) -> dict[str, str]:
+    """Return what says of an answer that it is a file, and its name (RFC 6266; RFC 8187 for every script)."""
+    clean = NOT_IN_NAMES.sub("_", stem)
+    name = f"{clean}.{form}"
+    plain, whole = re.sub(r"[^\x20-\x7e]", "_", name), quote(name, safe="")
+    return {
+        hdrs.CONTENT_TYPE: MEDIA_TYPES[form],
+        hdrs.CONTENT_DISPOSITION: f"attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}",
+    }
