@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/analyser
 
-.PHONY: help run install format lint types test evaluate bench check clean
+.PHONY: help run install format lint types test evaluate bench soak check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -23,6 +23,9 @@ evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts:
 
 bench: $(VENV)/ready-dev  ## measure what this machine can take, for planning: make bench WORKERS=2
 	@$(BIN)/python -W ignore tests/bench.py
+
+soak: $(VENV)/ready-dev  ## use it hard while everything around it fails: make soak MINUTES=10
+	@$(BIN)/python -W ignore tests/soak.py
 
 format: $(VENV)/ready-dev  ## write the code in the house's form
 	$(BIN)/ruff format .

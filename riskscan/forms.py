@@ -20,7 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from .documents import SIGNATURE_BYTES, Document, Upload, kept_name, require_supported
-from .errors import ApiError, invalid_request, payload_too_large
+from .errors import ApiError, invalid_request, payload_too_large, unavailable
 from .settings import SETTINGS
 
 TYPED = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
@@ -99,8 +99,9 @@ async def read_fields(request: web.Request) -> Mapping[str, Any]:
 async def read_document(request: web.Request) -> AsyncIterator[Document]:
     """Read what is to be scanned, a file, a text or both, and keep it until the end of the block.
 
-    Raises 400 `invalid_request` or `unsupported_file_type`, 408 `request_timeout`, and
-    413 `payload_too_large` as soon as the body is over MAX_UPLOAD_MB.
+    Raises 400 `invalid_request` or `unsupported_file_type`, 408 `request_timeout`,
+    413 `payload_too_large` as soon as the body is over MAX_UPLOAD_MB, and 503 `overloaded` where the disk
+    of temporary files is full.
     """
     form = await read_form(request, request.app[SETTINGS].max_upload_bytes)
     try:
@@ -146,6 +147,10 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
         raise ApiError(408, "request_timeout", "The request took too long to arrive.") from None
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError, zlib.error) as exc:
         raise invalid_request("The request was cut short or its encoding is broken.") from exc
+    except OSError as exc:  # of the temporary file that the upload goes to
+        raise unavailable(
+            "overloaded", "There is no room for this upload right now.", retry_seconds=10
+        ) from exc
     if not body:
         return Form({})
     if request.content_type == "application/json" or request.content_type.endswith("+json"):
@@ -246,7 +251,8 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
         form = Form(by_name(texts), upload)
     except BaseException as exc:
         for content in opened:
-            content.close()
+            with contextlib.suppress(OSError):  # what is not written yet may have no room
+                content.close()
         if isinstance(exc, multipart.MultipartError):
             raise invalid_request("The multipart body is broken, or a name in it is not UTF-8.") from None
         raise

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .pool import is_sqlite_error
 from .settings import is_sqlite, sqlite_path
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
@@ -25,26 +26,40 @@ log = logging.getLogger("riskscan.migrate")
 
 
 class DatabaseAway(Exception):
-    """The database can't be reached; its text says why."""
+    """The database can't be reached, or has no room; its text says why."""
 
 
 def migrate(database_url: str) -> int:
     """Apply the migrations that are missing; return how many there were. Blocks.
 
     Safe when several processes start at once, and after a process was killed while it migrated.
-    Raises DatabaseAway where the database can't be reached.
+    Raises DatabaseAway where the database can't be reached, or goes away meanwhile.
     """
     import yoyo  # here, because only a start needs it and it is slow to load
 
     # yoyo asks for the user's name, and a container may have none for its uid
     os.environ.setdefault("LOGNAME", "riskscan")
-    with locked(database_url), open_backend(database_url) as backend:
-        backend.break_lock()  # a killed process leaves its row; ours is the lock that counts
-        missing = backend.to_apply(yoyo.read_migrations(str(FOLDER)))
-        backend.apply_migrations(missing)
+    try:
+        with locked(database_url), open_backend(database_url) as backend:
+            backend.break_lock()  # a killed process leaves its row; ours is the lock that counts
+            missing = backend.to_apply(yoyo.read_migrations(str(FOLDER)))
+            backend.apply_migrations(missing)
+    except Exception as exc:
+        if is_away(exc):
+            raise DatabaseAway(str(exc).partition("\n")[0]) from exc
+        raise
     for migration in missing:
         log.info("applied migration %s", migration.id)
     return len(missing)
+
+
+def is_away(exc: Exception) -> bool:
+    """Tell whether a try can succeed later; a wrong migration or a file that is no database cannot."""
+    if isinstance(exc, sqlite3.Error):
+        return is_sqlite_error(exc, ("BUSY", "LOCKED", "IOERR", "FULL"))
+    import psycopg
+
+    return isinstance(exc, psycopg.OperationalError)
 
 
 def open_backend(database_url: str) -> Any:
@@ -77,16 +92,10 @@ def locked(database_url: str) -> Iterator[None]:
     else:
         import psycopg
 
-        with contextlib.ExitStack() as held:
-            try:
-                holder = held.enter_context(
-                    psycopg.connect(database_url, connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
-                )
-                # it lasts as long as the transaction: behind pgbouncer a session's would stay for ever,
-                # and whoever waits inside of a transaction keeps a connection that the migration may need
-                while holder.execute(TRY_LOCK, (ADVISORY_LOCK,)).fetchone() != (True,):
-                    holder.rollback()
-                    time.sleep(TRY_AGAIN_SECONDS)
-            except psycopg.OperationalError as exc:
-                raise DatabaseAway(str(exc).partition("\n")[0]) from exc
+        with psycopg.connect(database_url, connect_timeout=CONNECT_SECONDS, prepare_threshold=None) as holder:
+            # it lasts as long as the transaction: behind pgbouncer a session's would stay for ever,
+            # and whoever waits inside of a transaction keeps a connection that the migration may need
+            while holder.execute(TRY_LOCK, (ADVISORY_LOCK,)).fetchone() != (True,):
+                holder.rollback()
+                time.sleep(TRY_AGAIN_SECONDS)
             yield

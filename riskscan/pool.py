@@ -33,8 +33,8 @@ STATEMENT_SECONDS = 2.4
 SQLITE_CONNECTIONS = 4
 DEADLOCK_TRIES = 3
 BIND = re.compile(r"(?<!:):([a-z_]+)")
-# connection, resources, operator intervention, authorisation, no such database; 25006: a replica
-AWAY_SQLSTATES = ("08", "53", "57", "28", "3D", "25006")
+# connection, resources, operator, the system below, authorisation, no such database; 25006: a replica
+AWAY_SQLSTATES = ("08", "53", "57", "58", "28", "3D", "25006")
 AWAY_SQLITE = ("BUSY", "LOCKED", "IOERR", "CANTOPEN", "FULL", "READONLY", "CORRUPT", "NOTADB")
 
 UNIQUE, FOREIGN_KEY = ("CONSTRAINT_UNIQUE", "CONSTRAINT_PRIMARYKEY"), ("CONSTRAINT_FOREIGNKEY",)
@@ -83,11 +83,14 @@ def is_away(exc: BaseException) -> bool:
         return (exc.sqlstate or "").startswith(AWAY_SQLSTATES)
     if isinstance(exc, asyncpg.InterfaceError):
         return "closed" in str(exc)
-    if isinstance(exc, asyncpg.InternalClientError):  # a connection that was cut while it was idle
-        return True
     if isinstance(exc, sqlite3.Error):
         return is_sqlite_error(exc, AWAY_SQLITE)
     return isinstance(exc, OSError)  # TimeoutError, refused, no such host
+
+
+def is_garbled(exc: BaseException) -> bool:
+    """Tell whether asyncpg made no sense of what came; it says so by IndexError, SystemError and others."""
+    return not isinstance(exc, asyncpg.PostgresError | asyncpg.InterfaceError)
 
 
 def is_sqlite_error(exc: BaseException, names: tuple[str, ...]) -> bool:
@@ -158,14 +161,19 @@ class Pool:
         if not self.ready:
             raise database_unavailable()
         begin = time.perf_counter()
+        if self.sqlite:
+            bound: Any = as_sqlite(values)
+        else:
+            sql, names = numbered(sql)
+            bound = [values[name] for name in names]
         try:
             for _ in range(DEADLOCK_TRIES):
                 # undone whole, so that it can be tried again
                 with contextlib.suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-                    return await self._fetch(sql, values, anew)
-            return await self._fetch(sql, values, anew)
+                    return await self._fetch(sql, bound, anew)
+            return await self._fetch(sql, bound, anew)
         except Exception as exc:
-            if is_away(exc):
+            if is_away(exc) or (not self.sqlite and is_garbled(exc)):
                 raise database_unavailable() from exc
             if isinstance(exc, asyncpg.UniqueViolationError) or is_sqlite_error(exc, UNIQUE):
                 raise Conflict from exc
@@ -180,22 +188,19 @@ class Pool:
         rows = await self.fetch(sql, values)
         return rows[0] if rows else None
 
-    async def _fetch(self, sql: str, values: Values, anew: bool) -> Sequence[Row]:
+    async def _fetch(self, sql: str, bound: Any, anew: bool) -> Sequence[Row]:
         connection = await self._take()
         self.used += 1
         well = False
         try:
             raw: Any = connection.raw_connection
             if self.sqlite:
-                rows: Sequence[Row] = await raw.execute_fetchall(sql, as_sqlite(values))
+                rows: Sequence[Row] = await raw.execute_fetchall(sql, bound)
+            elif anew:  # a statement without a name is not kept, and its plan neither
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    rows = await (await raw.prepare(sql, name="")).fetch(*bound)
             else:
-                text, names = numbered(sql)
-                bound = [values[name] for name in names]
-                if anew:  # a statement without a name is not kept, and its plan neither
-                    async with asyncio.timeout(STATEMENT_SECONDS):
-                        rows = await (await raw.prepare(text, name="")).fetch(*bound)
-                else:
-                    rows = await raw.fetch(text, *bound, timeout=STATEMENT_SECONDS)
+                rows = await raw.fetch(sql, *bound, timeout=STATEMENT_SECONDS)
             well = True
             return rows
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # the database has answered
@@ -227,7 +232,10 @@ class Pool:
                     self._discard(connection)
                 # its own Connection: Database.connection() would tie it to the task that opened it
                 connection = Connection(self._database, self._database._backend)
-                await connection.__aenter__()
+                try:
+                    await connection.__aenter__()
+                except asyncpg.InterfaceError as exc:  # no misuse of ours: what came made no sense
+                    raise ConnectionError from exc
                 return connection
             except BaseException:
                 self._free.release()

@@ -238,9 +238,9 @@ async def serve(settings: Settings, listening: socket.socket, life: int) -> int:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopped.set)
     loop.add_reader(life, stopped.set)
-    await web.SockSite(runner, listening, backlog=BACKLOG).start()
     gc.collect()
     gc.freeze()  # what is there by now stays, and need not be looked at again
+    await web.SockSite(runner, listening, backlog=BACKLOG).start()
     await stopped.wait()
     loop.remove_reader(life)
     for site in runner.sites:

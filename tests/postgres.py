@@ -87,11 +87,11 @@ class Postgres:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        """Stop the server at once: its connections are cut."""
+    def stop(self, signum: int = signal.SIGINT) -> None:
+        """Stop the server at once: its connections are cut. SIGQUIT makes it a crash."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signum)
         self.process.wait(STARTS_WITHIN_SECONDS)
 
     def remove(self) -> None:

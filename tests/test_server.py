@@ -29,12 +29,12 @@ TEXT = "Project has tight budget and aggressive deadline"
 class Program:
     """A started `run.py`; its log is read to the end, so that it never blocks."""
 
-    def __init__(self, data: Path, environ: dict[str, str]) -> None:
+    def __init__(self, data: Path, environ: dict[str, str], script: Path = ROOT / "run.py") -> None:
         kept = {
             name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ
         }
         self.process = subprocess.Popen(
-            [sys.executable, ROOT / "run.py"],
+            [sys.executable, script],
             env={**kept, "DATA_DIR": str(data), "PORT": "0", **environ},
             cwd=data,
             stdout=subprocess.PIPE,
@@ -74,9 +74,14 @@ class Program:
         return found
 
     def worker(self) -> psutil.Process:
-        """Return the first worker: it runs the same command as its parent."""
+        """Return the first worker."""
+        return self.workers()[0]
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the workers, the oldest first: they run the same command as their parent."""
         own = psutil.Process(self.process.pid).cmdline()
-        return next(child for child in self.children() if child.cmdline() == own)
+        found = [child for child in self.children() if child.cmdline() == own]
+        return sorted(found, key=psutil.Process.create_time)
 
     def ai_service(self) -> psutil.Process:
         return next(
