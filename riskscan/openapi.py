@@ -108,6 +108,10 @@ FILE_FORM = {
         {"required": ["text"], "properties": {"text": {"pattern": SOMETHING}}},
     ],
 }
+SCAN_LINKS = {
+    name: {"operationId": f"scans_{name}", "parameters": {"scan_id": "$response.body#/scan_id"}}
+    for name in ("show", "delete")
+}
 FILE_ENCODING = {
     "file": {
         "headers": {
@@ -175,6 +179,8 @@ def described(handler: Any, path: str) -> dict[str, Any]:
     }
     if handler is health.show:
         found["responses"]["503"] = answered(503, Health)
+    if handler is scans.create:
+        found["responses"]["200"]["links"] = SCAN_LINKS
     if operation.protected:
         found["security"] = [{"password": []}, {"bearer": []}]
     parameters: list[dict[str, Any]] = [
