@@ -170,6 +170,10 @@ FILE_FORM = {
         {"required": ["text"], "properties": {"text": {"pattern": SOMETHING}}},
     ],
 }
+SCAN_LINKS = {
+    name: {"operationId": f"scans_{name}", "parameters": {"scan_id": "$response.body#/scan_id"}}
+    for name in ("show", "delete")
+}
 FILE_ENCODING = {
     "file": {
         "headers": {
@@ -248,6 +252,7 @@ def described(handler: Any, path: str) -> dict[str, Any]:
             "description": "Earlier scans of the same bytes or file name, to compare with (RFC 5829)",
             "schema": {"type": "string"},
         }
+        found["responses"]["200"]["links"] = SCAN_LINKS
     if operation.protected:
         found["security"] = [{"password": []}, {"bearer": []}]
     parameters: list[dict[str, Any]] = [
