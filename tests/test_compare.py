@@ -35,6 +35,8 @@ SAME = [
     ("Costs rise by 10 %", "Costs rise by 10%"),
     ("The permit isn't renewed", "The permit is not renewed"),
     ("We cannot deliver", "We can't deliver"),
+    ("Budget\u200bis tight", "Budget is tight"),
+    ("`deploy` may fail", "deploy may fail"),
     ("Co\u00adordination is weak", "Coordination is weak"),
     ("Le budget n’est pas approuvé", "Le budget n'est pas approuvé !"),
     ("Бюджет не утверждён", "БЮДЖЕТ НЕ УТВЕРЖДЁН."),
@@ -117,6 +119,7 @@ DIFFERENT = [
     "ថវិកា{|សម្រាប់គម្រោង}",
     # nothing but signs
     "{🔥|💧}",
+    "{?|!}",
     "{✓|✗} approved",
 ]
 
@@ -223,8 +226,8 @@ def test_the_work_grows_with_the_risks() -> None:
         compared(old, new)
         return time.process_time() - start
 
-    assert seconds(200) < 0.05
-    assert seconds(4000) < 1
+    assert min(seconds(200) for _ in range(5)) < 0.05
+    assert min(seconds(4000) for _ in range(2)) < 1
 
 
 def test_where_too_many_are_alike_only_what_is_equal_is_found() -> None:
