@@ -91,19 +91,17 @@ async def claimed(request: web.Request, caller: Caller, key: Key, make: Make) ->
         raise not_authenticated("This account was deleted.") from None
     if scan_id is None:
         return None
-    # who held the key before may have kept the scan, and have died before it could say so
-    scan = await db.scan_by_id(pool, caller, scan_id) if scan_id != wanted else None
-    replayed = scan is not None
-    if scan is None:
-        try:
-            scan = await make(scan_id)
-        except BaseException:
-            await asyncio.shield(settle(request, caller, key, lease, kept=False, until=db.now()))
-            raise
+    try:
+        # who held the key before may have kept the scan, and have died before it could say so
+        kept = await db.scan_by_id(pool, caller, scan_id) if scan_id != wanted else None
+        scan = kept or await make(scan_id)
         if scan_id != wanted or db.now() > lease:  # another may have been first
             scan = await db.scan_by_id(pool, caller, scan_id) or scan
+    except BaseException:
+        await asyncio.shield(settle(request, caller, key, lease, kept=False, until=db.now()))
+        raise
     await settle(request, caller, key, lease, kept=True, until=db.now() + KEPT)
-    return Once(scan, replayed)
+    return Once(scan, kept is not None)
 
 
 async def earlier(request: web.Request, caller: Caller, key: Key) -> Once | None:

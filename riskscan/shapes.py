@@ -12,6 +12,8 @@ Source = Literal["llm", "model"]
 Scope = Literal["scan", "read"]  # what an API token may do
 # always aware and in UTC, so that it is written with a Z
 Time = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+SPACE = r" \u1680\u2000-\u200a\u202f\u205f\u3000\xa0"
 Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
 Given = Annotated[str, msgspec.Meta(min_length=1)]
 NewPassword = Annotated[str, msgspec.Meta(min_length=6, max_length=128)]
@@ -244,11 +246,25 @@ class ScanForm(ScanText, frozen=True):
 
 
 class ApiTokenWish(msgspec.Struct, frozen=True):
-    """An API token to be made; `scopes` may also be one text, separated by spaces."""
+    """An API token to be made; without scopes it has both, without an end it has none."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"\S")]
-    scopes: list[Scope] = msgspec.field(default_factory=lambda: ["scan", "read"])
-    expires_at: Time | None = None
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=100,
+            pattern=f"^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$",
+        ),
+    ]
+    scopes: (
+        Annotated[list[Scope], msgspec.Meta(min_length=1)]
+        | Annotated[str, msgspec.Meta(pattern=r"^\s*((scan|read)\s+)*(scan|read)?\s*$")]
+        | None
+    ) = None
+    expires_at: Annotated[
+        str | None,
+        msgspec.Meta(description="In the future: an ISO 8601 time with its offset, or a day (UTC)"),
+    ] = None
 
 
 RISKS = msgspec.json.Decoder(list[Risk])

@@ -61,18 +61,18 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 def read_name(fields: Mapping[str, Any]) -> str:
     """Return what the token is called: 1 to 100 characters, none of them a control character."""
-    name = required_text(fields, "name").strip()
-    if not 1 <= len(name) <= MAX_NAME or CONTROL.search(name):
+    given = required_text(fields, "name")
+    name = given.strip()
+    if not 1 <= len(name) <= MAX_NAME or CONTROL.search(given):
         raise invalid_request("This name cannot be used.", name=f"A name has 1 to {MAX_NAME} characters.")
     return name
 
 
 def read_scopes(fields: Mapping[str, Any]) -> list[Scope]:
     """Return what the token may do: a list, or a text separated by spaces (RFC 6749, section 3.3)."""
-    given = fields.get("scopes")
-    wanted = given.split() if isinstance(given, str) else given
-    if not wanted and given in (None, ""):
-        return list(SCOPES)
+    wanted = fields.get("scopes")
+    if wanted is None or isinstance(wanted, str):
+        wanted = (wanted or "").split() or list(SCOPES)
     if not isinstance(wanted, list) or not wanted or not all(scope in SCOPES for scope in wanted):
         known = " and ".join(SCOPES)
         raise invalid_request("A scope is not known.", scopes=f"This takes {known}, one or both.")

@@ -21,6 +21,7 @@ from riskscan.shapes import Risk
 STATIC = Path(pages.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
 FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
+FORMS += ["/account/tokens", "/account/tokens/x/delete"]
 
 
 async def sign_up(person: Person, email: str = "ana@example.com", **options: Any) -> Reply:

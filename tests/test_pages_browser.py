@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -10,7 +11,7 @@ from ai import RISKS, Ai
 from aiohttp import web
 from browser import Visitor, launched, overflow, register, violations, visiting
 from conftest import PASSWORD, MakeSettings, Server, serving
-from playwright.async_api import Browser, FilePayload, Locator, Page, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, Route, expect
 
 expect.set_options(timeout=15_000)
 SQLITE_ONLY = pytest.mark.parametrize(
@@ -471,6 +472,19 @@ async def everywhere(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     await page.goto(f"{page.url}?category=Nothing")
     yield page
     await page.goto(f"{visitor.url}/account")
+    await page.get_by_role("button", name="Make a token").click()
+    await expect(page.get_by_label("Name of a new token")).to_be_focused()
+    await page.wait_for_load_state()
+    yield page
+    await page.get_by_label("Name of a new token").fill("Nightly import")
+    await page.get_by_label("Last day, if it is to end").fill("2099-12-31")
+    await page.get_by_role("button", name="Make a token").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your new API token")
+    await page.wait_for_load_state()
+    yield page
+    await page.get_by_role("link", name="Back to the account").click()
+    await page.wait_for_url("**/account#tokens")
+    yield page
     await page.get_by_text("Delete my account").click()
     await page.get_by_role("button", name="Yes, delete everything").click()
     await expect(page.get_by_label("Your password, to be sure")).to_be_focused()
@@ -506,6 +520,74 @@ async def test_no_page_scrolls_sideways(visitor: Visitor, ai: Ai) -> None:
             await page.set_viewport_size({"width": width, "height": 800})
             wide[page.url, width] = await overflow(page)
     assert {place: pixels for place, pixels in wide.items() if pixels > 0} == {}
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
+async def test_a_double_click_is_one_scan(browser: Browser, server: Server, ai: Ai, scripts: bool) -> None:
+    go = ai.holds()
+    async with visiting(browser, server.url, java_script_enabled=scripts) as visitor:
+        page = await register(visitor)
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        await page.get_by_label("Paste a text").fill("The budget is tight.")
+        await page.get_by_role("button", name="Find risks").focus()
+        await page.keyboard.press("Enter")
+        await ai.arrived.wait()
+        async with asyncio.timeout(15):
+            while len(sent) < (1 if scripts else 2):  # without a script the button sends the form again
+                await page.keyboard.press("Enter")
+        go.set()
+        if scripts:
+            await expect(rows(page)).to_have_count(1)
+            await expect(rows(page)).to_contain_text("2 risks found")
+            await expect(page.get_by_text("There is nothing to scan")).to_have_count(0)
+        else:
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
+        await page.goto(f"{visitor.url}/scans")
+        await expect(page.get_by_role("main").get_by_role("heading", level=2)).to_have_count(1)
+    assert len(ai.calls) == 1
+
+
+async def test_a_lost_answer_is_fetched_and_not_made_again(visitor: Visitor, ai: Ai) -> None:
+    page = await register(visitor)
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort("connectionreset")
+
+    await page.route("**/api/scan", lose)
+    await scan_text(page)
+    await expect(rows(page)).to_contain_text("The connection was lost.")
+    await page.unroute("**/api/scan")
+    visitor.troubles.clear()  # Chromium notes the lost connection as an error, and rightly
+    await page.get_by_role("button", name="Try again: Pasted text").click()
+    await expect(rows(page)).to_contain_text("2 risks found")
+    assert len(ai.calls) == 1
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
+async def test_an_api_token_is_made_copied_and_deleted(
+    browser: Browser, server: Server, scripts: bool
+) -> None:
+    async with visiting(browser, server.url, java_script_enabled=scripts) as visitor:
+        page = await register(visitor)
+        await page.goto(f"{visitor.url}/account")
+        await page.get_by_label("Name of a new token").fill("Nightly import")
+        await page.get_by_label("What it may do").select_option("Scan only")
+        await page.get_by_role("button", name="Make a token").click()
+        token = await page.locator("#token").inner_text()
+        await expect(page.locator("pre").last).to_contain_text(f'"Authorization: Bearer {token}"')
+        assert token not in page.url
+        await page.get_by_role("link", name="Back to the account").click()
+        await expect(page.get_by_role("listitem").filter(has_text="Nightly import")).to_contain_text(
+            "May scan ·"
+        )
+        assert token not in await page.content()
+        await page.get_by_role("button", name="Delete the token Nightly import").click()
+        await expect(page.get_by_role("status")).to_have_text(
+            "The API token is deleted. It is refused from now on."
+        )
+        await expect(page.get_by_text("You have none.")).to_be_visible()
 
 
 @SQLITE_ONLY

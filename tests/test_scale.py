@@ -57,6 +57,17 @@ FILL = (
     INSERT INTO attempts (name, tries, expires_at)
     SELECT md5('attempt' || n), 1, now() + interval '1 hour' FROM generate_series(1, 10000) n
     """,
+    f"""
+    INSERT INTO api_tokens (id, user_id, digest, name, scopes, version, created_at)
+    SELECT md5('token' || n)::uuid, md5((1 + n % {USERS})::text)::uuid, md5('token' || n), n, 'read', 0, now()
+    FROM generate_series(1, 10000) n
+    """,
+    f"""
+    INSERT INTO idempotency_keys (user_id, key, fingerprint, claim, kept, held_until)
+    SELECT md5((1 + n % {USERS})::text)::uuid, n, 'print', md5('key' || n)::uuid, TRUE,
+        now() + interval '1 day'
+    FROM generate_series(1, 10000) n
+    """,
     "ANALYZE",
 )
 

@@ -56,7 +56,7 @@ function setUpScan(form) {
     if (text.value.trim()) addText();
     for (const item of items) if (item.state === "ready") setState(item, "waiting", "Waiting for its turn");
     if ([...items].some((item) => item.state === "waiting")) sendWaiting();
-    else complain("There is nothing to scan: paste a text or add a document.");
+    else if (![...items].some((item) => ["sending", "analysing"].includes(item.state))) complain("There is nothing to scan: paste a text or add a document.");
   });
   addEventListener("beforeunload", (event) => {
     if ([...items].some((item) => ["waiting", "sending"].includes(item.state))) event.preventDefault();
