@@ -24,7 +24,7 @@ from .forms import (
 from .limits import count_try, limit, take_back_try
 from .passwords import PASSWORDS
 from .proxies import client_address
-from .replies import is_api, page, reply, see_other
+from .replies import page, reply, see_other
 from .settings import SETTINGS
 from .shapes import Message
 
@@ -89,10 +89,7 @@ async def logout(request: web.Request) -> web.StreamResponse:
 async def me(request: web.Request) -> web.StreamResponse:
     """Answer who is signed in."""
     account = await require_user(request, "read")
-    tokens = [] if is_api(request) else await db.api_tokens_of(request.app[DATABASE], account.user.id)
-    return reply(
-        request, account.user, template="account.html", page_only={"tokens": tokens, "now": db.now()}
-    )
+    return reply(request, account.user)
 
 
 async def change_password(request: web.Request) -> web.StreamResponse:
@@ -135,6 +132,13 @@ async def login_page(request: web.Request) -> web.StreamResponse:
     if await find_user(request):
         return see_other(next_path(request) or "/scan")
     return page(request, "login.html", {})
+
+
+async def account_page(request: web.Request) -> web.StreamResponse:
+    """Show the account and its API tokens."""
+    account = await require_user(request)
+    tokens = await db.api_tokens_of(request.app[DATABASE], account.user.id)
+    return page(request, "account.html", {"tokens": tokens, "now": db.now()})
 
 
 def read_login_email(fields: Mapping[str, Any]) -> str:

@@ -53,7 +53,7 @@ ROUTES = [
     web.post("/api/auth/logout", accounts.logout),
     web.post("/logout", accounts.logout),
     web.get("/api/auth/me", accounts.me),
-    web.get("/account", accounts.me),
+    web.get("/account", accounts.account_page),
     web.post("/api/auth/password", accounts.change_password),
     web.post("/account/password", accounts.change_password),
     web.delete("/api/auth/me", accounts.delete),
@@ -61,7 +61,7 @@ ROUTES = [
     web.get("/api/tokens", tokens.index),
     web.post("/api/tokens", tokens.create),
     web.post("/account/tokens", tokens.create),
-    web.get("/account/tokens", accounts.me),  # the address that the new token was shown at
+    web.get("/account/tokens", accounts.account_page),  # the address that the new token was shown at
     web.delete("/api/tokens/{token_id}", tokens.delete),
     web.post("/account/tokens/{token_id}/delete", tokens.delete),
     web.post("/api/scan", scans.create),

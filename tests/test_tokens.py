@@ -110,6 +110,8 @@ async def test_every_other_change_is_refused_to_a_token_on_both_faces(alice: Per
         f"/scans/{scan['scan_id']}/delete",
     ):
         assert (await anyone.post(path, data={"password": PASSWORD}, headers=headers)).status == 403
+    for path in ("/account", "/account/tokens", "/scan"):
+        assert (await anyone.get(path, headers=headers)).status == 403
     assert len(await tokens_of(alice)) == 1
     assert (await alice.get("/api/scans")).json["total"] == 1
 
