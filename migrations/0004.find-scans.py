@@ -16,10 +16,9 @@ from riskscan.words import words_of
 __transactional__ = False  # each batch is one of its own
 
 BATCH = 500
-COLUMN = "ALTER TABLE scans ADD COLUMN words text NOT NULL DEFAULT ''"
-INDEX = """
-CREATE INDEX IF NOT EXISTS scans_words ON scans USING gin (array_to_tsvector(string_to_array(words, ' ')))
-"""
+SQLITE = "ALTER TABLE scans ADD COLUMN words text NOT NULL DEFAULT ''"
+POSTGRESQL = "ALTER TABLE scans ADD COLUMN IF NOT EXISTS words tsvector NOT NULL DEFAULT ''"
+INDEX = "CREATE INDEX IF NOT EXISTS scans_words ON scans USING gin (words)"
 NEWEST = "SELECT max(created_at) FROM scans WHERE risk_count >= 0"
 # by the index scans_created_at; a list is what the version before has kept
 OLD = """
@@ -37,9 +36,9 @@ def apply(connection):
     if sqlite:
         columns = [name for _, name, *_ in cursor.execute("PRAGMA table_info (scans)")]
         if "words" not in columns:
-            cursor.execute(COLUMN)
+            cursor.execute(SQLITE)
     else:
-        cursor.execute(COLUMN.replace("COLUMN", "COLUMN IF NOT EXISTS"))
+        cursor.execute(POSTGRESQL)
     cursor.execute(NEWEST)
     (before,) = cursor.fetchone()
     while rows := cursor.execute(bind(OLD), (before, BATCH)).fetchall():

@@ -50,6 +50,7 @@ ROUTES = [
     web.get("/scans", scans.index),
     web.get("/api/scans/export", export.register),  # before {scan_id}
     web.get("/scans/export", export.register),
+    web.get("/api/stats", scans.stats),
     web.get("/api/scans/{scan_id}", scans.show),
     web.get("/scans/{scan_id}", scans.show),
     web.delete("/api/scans/{scan_id}", scans.delete),

@@ -13,8 +13,8 @@ from aiohttp import web
 
 from .filters import ALL, Filter
 from .pool import Conflict, Orphan, Pool, Row
-from .shapes import Risk, Scan, ScanSummary, User
-from .words import words_of
+from .shapes import CategoryRisks, MonthRisks, Risk, Scan, ScanSummary, Stats, User
+from .words import category_word, words_of
 
 DATABASE = web.AppKey("DATABASE", Pool)
 
@@ -236,9 +236,10 @@ def read_scan(row: Row) -> Scan:
     )
 
 
-# PostgreSQL may find words by the index scans_words; SQLite looks at those of each of the user's scans
-HAS_WORDS = "array_to_tsvector(string_to_array(words, ' ')) @@ CAST(:words AS tsquery)"
-HAS_CATEGORY = "strpos(' ' || words || ' ', :category) > 0"
+# PostgreSQL finds words by their index; SQLite looks at the words of each of the user's scans, as both do
+# for a category: IS TRUE keeps PostgreSQL from the index there, which lists a good part of everyone's scans
+HAS_WORDS = "words @@ CAST(:words AS tsquery)"
+HAS_CATEGORY = "(words @@ CAST(:category AS tsquery)) IS TRUE"
 HAS_WORDS_SQLITE = (
     "NOT EXISTS (SELECT 1 FROM json_each(:words) AS sought WHERE instr(' ' || words, sought.value) = 0)"
 )
@@ -247,27 +248,22 @@ HAS_CATEGORY_SQLITE = "instr(' ' || words || ' ', :category) > 0"
 
 def condition_of(db: Pool, chosen: Filter) -> tuple[str, dict[str, Any]]:
     """Return the condition on `scans` that a filter is, TRUE where nothing is chosen, and its values."""
-    conditions: list[str] = []
-    values: dict[str, Any] = {}
+    conditions: dict[str, Any] = {}
     if chosen.words and db.sqlite:
-        conditions.append(HAS_WORDS_SQLITE)
-        values["words"] = msgspec.json.encode([f" {word}" for word in chosen.words]).decode()
+        conditions[HAS_WORDS_SQLITE] = "words", msgspec.json.encode([f" {w}" for w in chosen.words]).decode()
     elif chosen.words:
-        conditions.append(HAS_WORDS)
-        values["words"] = " & ".join(f"'{word}':*" for word in chosen.words)  # letters, marks and digits
-    if chosen.category:
-        conditions.append(HAS_CATEGORY_SQLITE if db.sqlite else HAS_CATEGORY)
-        values["category"] = f" {chosen.category} "
+        conditions[HAS_WORDS] = "words", " & ".join(f"'{word}':*" for word in chosen.words)
+    if chosen.category and db.sqlite:
+        conditions[HAS_CATEGORY_SQLITE] = "category", f" {chosen.category} "
+    elif chosen.category:
+        conditions[HAS_CATEGORY] = "category", f"'{chosen.category}'"
     if chosen.source:
-        conditions.append("source = :source")
-        values["source"] = chosen.source
+        conditions["source = :source"] = "source", chosen.source
     if chosen.since:
-        conditions.append("created_at >= :since")
-        values["since"] = chosen.since
+        conditions["created_at >= :since"] = "since", chosen.since
     if chosen.until:
-        conditions.append("created_at < :until")
-        values["until"] = chosen.until
-    return " AND ".join(conditions) or "TRUE", values
+        conditions["created_at < :until"] = "until", chosen.until
+    return " AND ".join(conditions) or "TRUE", dict(conditions.values())
 
 
 # the user's row comes first, so that a user without scans is told from one who is gone
@@ -313,7 +309,7 @@ async def newest_scans(
         values |= {"created_at": after.created_at, "id": after.scan_id}
         later = "WHERE (created_at, id) < (:created_at, :id)"
         sql = CHOSEN_PAGE.format(chosen=condition, after=later, offset="") if chosen else PAGE_AFTER
-    rows = await db.fetch(sql, values)
+    rows = await db.fetch(sql, values, anew=bool(chosen))
     if not rows:
         return None
     return rows[0]["scan_count"], [read_listed(row) for row in rows if row["id"] is not None]
@@ -323,6 +319,46 @@ def read_listed(row: Row) -> Listed:
     created_at = read_time(row["created_at"])
     summary = ScanSummary(str(row["id"]), row["filename"], row["source"], row["risk_count"], created_at)
     return Listed(summary, row["categories"])
+
+
+# the rows without a category are of the scans themselves
+STATS = """
+WITH matches AS MATERIALIZED (
+    SELECT {month} AS month, created_at, categories FROM scans WHERE user_id = :user_id AND {chosen}
+    AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND token_version = :token_version)
+)
+SELECT month, NULL AS category, count(*) AS number, max(created_at) AS newest FROM matches GROUP BY month
+UNION ALL
+SELECT month, key, sum(CAST(value AS integer)), NULL FROM matches, {categories} GROUP BY month, key
+"""
+STATS_SQLITE = {"month": "substr(created_at, 1, 7)", "categories": "json_each(categories)"}
+STATS_POSTGRESQL = {
+    "month": "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM')",
+    "categories": "json_each_text(CAST(categories AS json))",
+}
+
+
+async def stats(db: Pool, caller: Caller, chosen: Filter = ALL) -> Stats:
+    """Return what the scans that meet `chosen` come to: nothing, too, where the caller is gone.
+
+    Of a category that is chosen the risks of that category alone are counted.
+    """
+    condition, values = condition_of(db, chosen)
+    sql = STATS.format(chosen=condition, **(STATS_SQLITE if db.sqlite else STATS_POSTGRESQL))
+    rows = await db.fetch(sql, {**values, **caller._asdict()}, anew=bool(chosen))
+    scans = [row for row in rows if row["category"] is None]
+    months: dict[str, dict[str, int]] = {month: {} for month in sorted(row["month"] for row in scans)}
+    for row in sorted((row for row in rows if row["category"] is not None), key=lambda row: row["category"]):
+        if chosen.category in ("", category_word(row["category"])):
+            months[row["month"]][row["category"]] = row["number"]
+    counts = sum(map(collections.Counter, months.values()), collections.Counter())
+    return Stats(
+        scans=sum(row["number"] for row in scans),
+        risks=counts.total(),
+        newest=max((read_time(row["newest"]) for row in scans), default=None),
+        by_category=[CategoryRisks(category, risks) for category, risks in counts.most_common()],
+        over_time=[MonthRisks(month, risks) for month, risks in months.items()],
+    )
 
 
 DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"

@@ -29,6 +29,7 @@ from .shapes import (
     Scan,
     ScanList,
     ScanText,
+    Stats,
     TokenAnswer,
     User,
 )
@@ -81,6 +82,7 @@ OPERATIONS: dict[Handler, Operation] = {
         errors=(400, 403, 408, 413, 415, 422, 429, 502),
     ),
     scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FIELDS), errors=(400,)),
+    scans.stats: Operation(Stats, query=FIELDS, errors=(400,)),
     scans.show: Operation(Scan, errors=(404,)),
     scans.delete: Operation(Message, errors=(403, 404)),
     export.register: Operation(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import hashlib
 import unicodedata
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
 import msgspec
+from markupsafe import Markup, escape
 
 from .documents import EXTENSIONS
 from .settings import Settings
-from .shapes import Risk
+from .shapes import Risk, Stats
 
 STATIC = Path(__file__).parent / "static"
 TONES = 11  # colours in style.css, tone-1 to tone-11; tone-0 is grey
@@ -35,6 +37,9 @@ TONE_OF = {
     "other": 0,
 }  # fmt: skip
 CHART_ROWS = 12
+SERIES = 8  # categories in the overview, the last of them for all others
+MONTHS = 12, 24  # fewest and most columns of the overview
+COLUMN, BAR, HEIGHT = 12, 8, 100  # in the units of the overview's picture
 # scripts that tell the language, by the first word of their letters' Unicode names
 LANGUAGE_OF = {
     "ARABIC": "ar", "GREEK": "el", "HANGUL": "ko", "HEBREW": "he", "HIRAGANA": "ja", "KATAKANA": "ja",
@@ -61,12 +66,31 @@ class Bar(NamedTuple):
     percent: float
 
 
+class Series(NamedTuple):
+    """A category in the overview; `category` is None for all others, `path` draws its part of each column."""
+
+    category: str | None
+    tone: int
+    numbers: list[int]
+    path: str
+
+
+class Overview(NamedTuple):
+    """Risks by category over months, oldest first; `most` is what the highest column stands for."""
+
+    months: list[str]
+    series: list[Series]
+    most: int
+
+
 def set_up(environment: jinja2.Environment, settings: Settings) -> None:
     """Give the templates their filters and globals."""
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.filters.update(groups=groups, bars=bars, tones=tones, language=language)
+    environment.filters.update(groups=groups, bars=bars, tones=tones, language=language, overview=overview)
     environment.globals.update(
         asset=asset,
+        category_tag=category_tag,
+        time_element=time_element,
         read_categories=read_categories,
         max_upload_mb=f"{settings.max_upload_bytes / 1024 / 1024:g}",
         max_upload_bytes=settings.max_upload_bytes,
@@ -84,6 +108,61 @@ def tones(categories: Iterable[str]) -> dict[str, int]:
             order = [1 + (start + step) % TONES for step in range(TONES)]
             found[name] = next((tone for tone in order if tone not in found.values()), order[0])
     return found
+
+
+@functools.lru_cache(4096)  # a list has many, and few that differ
+def category_tag(category: str, tone: int, count: int | None = None) -> Markup:
+    """Return a category as a small label in its colour."""
+    name = f'<bdi lang="{language(category)}">{escape(category.strip() or "No category")}</bdi>'
+    number = "" if count is None else f" <b>{count}</b>"
+    return Markup(f'<span class="tag tone-{tone}">{name}{number}</span>')  # noqa: S704  # escaped above
+
+
+def time_element(moment: datetime.datetime) -> Markup:
+    """Return a time of UTC, which app.js makes local."""
+    exact = moment.replace(tzinfo=None).isoformat(" ", "seconds")
+    shown = f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+    return Markup(f'<time datetime="{exact.replace(" ", "T")}Z" title="{exact} UTC">{shown}</time>')  # noqa: S704
+
+
+def overview(stats: Stats) -> Overview:
+    """Return the columns of the last months up to the newest scan; small categories share the last series."""
+    last = number_of(stats.over_time[-1].month)
+    first = max(min(number_of(stats.over_time[0].month), last - MONTHS[0] + 1), last - MONTHS[1] + 1)
+    months = [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1)]
+    by_month = {month.month: month.categories for month in stats.over_time}
+    columns = [by_month.get(month, {}) for month in months]
+    totals = [sum(column.values()) for column in columns]
+    most = max(1, *totals)
+    names: list[str | None] = [each.category for each in stats.by_category]
+    if len(names) > SERIES:
+        names[SERIES - 1 :] = [None]
+    tone = tones(name for name in names if name is not None)
+    base, series = [0] * len(months), []
+    for name in names:
+        if name is None:
+            numbers = [total - below for total, below in zip(totals, base, strict=True)]
+        else:
+            numbers = [column.get(name, 0) for column in columns]
+        series.append(Series(name, tone.get(name or "", 0), numbers, path(numbers, base, HEIGHT / most)))
+        base = [below + number for below, number in zip(base, numbers, strict=True)]
+    return Overview(months, series, most)
+
+
+def number_of(month: str) -> int:
+    """Return how many months passed before a month such as `2026-11`."""
+    year, _, of_year = month.partition("-")
+    return int(year) * 12 + int(of_year) - 1
+
+
+def path(numbers: Sequence[int], base: Sequence[int], scale: float) -> str:
+    """Return the SVG path of a part of each column: a box as high as its number, on what is below it."""
+    boxes = []
+    for index, (number, below) in enumerate(zip(numbers, base, strict=True)):
+        if number:
+            left, bottom = index * COLUMN + (COLUMN - BAR) / 2, HEIGHT - below * scale
+            boxes.append(f"M{left:g} {bottom:.4g}h{BAR}v{-number * scale:.4g}h-{BAR}z")
+    return "".join(boxes)
 
 
 def groups(risks: Iterable[Risk]) -> list[Group]:

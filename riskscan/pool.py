@@ -141,9 +141,10 @@ class Pool:
             await asyncio.wait(self._closing, timeout=WAIT_SECONDS)
         await self._database.disconnect()
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Row]:
+    async def fetch(self, sql: str, values: Values, *, anew: bool = False) -> Sequence[Row]:
         """Run one statement and return its rows.
 
+        `anew` has PostgreSQL plan it for these values: the best plan may depend on how many rows have them.
         Raises ApiError 503 `database_unavailable` within 5 s where the database can't be reached,
         Conflict and Orphan where a constraint refuses the row.
         """
@@ -153,8 +154,8 @@ class Pool:
             for _ in range(DEADLOCK_TRIES):
                 # undone whole, so that it can be tried again
                 with contextlib.suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-                    return await self._fetch(sql, values)
-            return await self._fetch(sql, values)
+                    return await self._fetch(sql, values, anew)
+            return await self._fetch(sql, values, anew)
         except Exception as exc:
             if is_away(exc):
                 raise database_unavailable() from exc
@@ -169,7 +170,7 @@ class Pool:
         rows = await self.fetch(sql, values)
         return rows[0] if rows else None
 
-    async def _fetch(self, sql: str, values: Values) -> Sequence[Row]:
+    async def _fetch(self, sql: str, values: Values, anew: bool) -> Sequence[Row]:
         connection = await self._take()
         well = False
         try:
@@ -178,7 +179,12 @@ class Pool:
                 rows: Sequence[Row] = await raw.execute_fetchall(sql, as_sqlite(values))
             else:
                 text, names = numbered(sql)
-                rows = await raw.fetch(text, *[values[name] for name in names], timeout=STATEMENT_SECONDS)
+                bound = [values[name] for name in names]
+                if anew:  # a statement without a name is not kept, and its plan neither
+                    async with asyncio.timeout(STATEMENT_SECONDS):
+                        rows = await (await raw.prepare(text, name="")).fetch(*bound)
+                else:
+                    rows = await raw.fetch(text, *bound, timeout=STATEMENT_SECONDS)
             well = True
             return rows
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # the database has answered

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from .auth import ACCOUNT
 from .errors import REQUEST_ID, ApiError, from_status, internal_error
+from .filters import FIELDS
 from .forms import TYPED, keep_typed, next_path
 from .shapes import Error
 
@@ -23,6 +24,7 @@ FORMS = {
     "/login": "login.html",
     "/register": "register.html",
     "/scan": "upload.html",
+    "/scans": "scans.html",
     "/account/password": "account.html",
     "/account/delete": "account.html",
 }
@@ -116,7 +118,8 @@ def error_reply(request: web.Request, error: ApiError) -> web.Response:
             return page(request, "login.html", {"next": request.path}, error.status, error.headers)
         target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
         return see_other(f"/login?next={quote(target, safe='')}")
-    template = FORMS.get(request.path, "error.html") if request.method == "POST" else "error.html"
+    form = request.method == "POST" or not error.fields.keys().isdisjoint(FIELDS)
+    template = FORMS.get(request.path, "error.html") if form else "error.html"
     if template not in PUBLIC_FORMS and ACCOUNT not in request:  # refused before it was known who asks
         template = "error.html"
     return page(request, template, {"error": error}, error.status, error.headers)

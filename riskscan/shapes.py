@@ -104,6 +104,30 @@ class RegisterRow(msgspec.Struct, frozen=True):
     link: str
 
 
+class CategoryRisks(msgspec.Struct, frozen=True):
+    """How many risks are of a category."""
+
+    category: str
+    risks: int
+
+
+class MonthRisks(msgspec.Struct, frozen=True):
+    """How many risks of each category the scans of a month (of UTC, as `2026-11`) have."""
+
+    month: Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}$")]
+    categories: dict[str, int]
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """What some of the user's scans come to: most frequent category first, oldest month with a scan first."""
+
+    scans: int
+    risks: int
+    newest: Time | None
+    by_category: list[CategoryRisks]
+    over_time: list[MonthRisks]
+
+
 class Health(msgspec.Struct, frozen=True):
     """Whether RiskScan and what it needs are well."""
 

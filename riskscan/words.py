@@ -39,6 +39,8 @@ UNSEEN = re.compile(
     "[\u00ad\u0307\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 
+NO_LEXEME = re.compile(r"[\s'\\:]+")  # what PostgreSQL would not read as a part of a word
+
 
 def fold(text: str) -> str:
     """Return a text as it is compared: NFKC without case, and the four Turkish i as one."""
@@ -74,7 +76,7 @@ def pieces(word: str) -> Iterator[str]:
 
 def category_word(category: str) -> str:
     """Return the word that stands for a category; the sign before it sets it apart from those of a text."""
-    return ("=" + "_".join(fold(category).split()))[:MAX_LENGTH]
+    return "=" + NO_LEXEME.sub("_", fold(category).strip())[: MAX_LENGTH - 1]
 
 
 def words_of(filename: str | None, risks: Sequence[Risk]) -> str:

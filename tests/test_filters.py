@@ -1,64 +1,82 @@
-"""Search and filters on the list of scans: q, category, source, from, to."""
+"""Search and filters of the list of scans: q, category, source, from, to; a cursor goes with its filter."""
 
 from __future__ import annotations
 
+import datetime
+import uuid
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from ai import Ai
-from conftest import Person
+from conftest import Person, Server, assert_error
+
+from riskscan import db
+from riskscan.db import DATABASE
+from riskscan.shapes import Risk, Scan, Source
+
+ALL = ["empty.txt", "Supply contract.txt", "plan_v2.txt"]
 
 
-async def keep(person: Person, ai: Ai, name: str, *risks: tuple[str, str], source: str = "model") -> str:
-    """Scan a file of this name, in which the risks are found, given as (risk, category); return its id."""
-    data = [{"risk": risk, "category": category, "context": "so it says"} for risk, category in risks]
-    ai.findings = {"data": data, "source": source}
-    scan = await person.scan(file=(name, b"x"))
-    return str(scan["scan_id"])
+async def keep(
+    server: Server,
+    person: Person,
+    name: str,
+    *risks: tuple[str, str],
+    source: Source = "model",
+    at: str | None = None,
+) -> None:
+    """Keep a scan of a file in which risks were found, given as (risk, category), as of a time."""
+    created_at = datetime.datetime.fromisoformat(at) if at else db.now()
+    found = [Risk(risk, category, "so it says") for risk, category in risks]
+    data = msgspec.Raw(msgspec.json.encode(found))
+    scan = Scan(str(uuid.uuid4()), name, data, source, len(found), created_at, created_at)
+    await db.insert_scan(server.app[DATABASE], person.id, scan, found)
+
+
+async def listed(person: Person, **query: Any) -> Any:
+    reply = await person.get(f"/api/scans?{urlencode(query)}")
+    assert reply.status == 200, reply.body
+    return reply.json
+
+
+def names(page: Any) -> list[str]:
+    return [scan["filename"] for scan in page["scans"]]
 
 
 async def found(person: Person, **chosen: Any) -> list[str]:
-    """Return the names of the scans that a filter finds, the total checked, whichever way they are walked."""
-    whole = (await person.get(f"/api/scans?{urlencode(chosen)}")).json
-    names = [scan["filename"] for scan in whole["scans"]]
-    assert whole["total"] == len(names)
-    assert await by_offset(person, chosen) == await by_cursor(person, chosen) == names
-    return names
-
-
-async def by_offset(person: Person, chosen: dict[str, Any]) -> list[str]:
-    names: list[str] = []
-    while True:
-        page = (await person.get(f"/api/scans?{urlencode(chosen)}&limit=1&offset={len(names)}")).json
-        names += [scan["filename"] for scan in page["scans"]]
-        if page["next_cursor"] is None:
-            return names
-
-
-async def by_cursor(person: Person, chosen: dict[str, Any]) -> list[str]:
-    names: list[str] = []
-    more: dict[str, Any] = {}
-    while True:
-        page = (await person.get(f"/api/scans?{urlencode({**chosen, 'limit': 1, **more})}")).json
-        names += [scan["filename"] for scan in page["scans"]]
-        more = {"cursor": page["next_cursor"]}
-        if page["next_cursor"] is None:
-            return names
+    """Return the names of the scans that a filter finds; by offset and by cursor they are the same."""
+    whole = await listed(person, **chosen)
+    assert whole["total"] == len(whole["scans"])
+    by_offset: list[str] = []
+    by_cursor: list[str] = []
+    more: dict[str, str] = {}
+    for number in range(max(1, whole["total"])):
+        page = await listed(person, **chosen, limit=1, offset=number)
+        by_offset += names(page)
+        walked = await listed(person, **chosen, limit=1, **more)
+        by_cursor += names(walked)
+        assert page["total"] == walked["total"] == whole["total"]
+        more = {"cursor": walked["next_cursor"]}
+    assert more == {"cursor": None}
+    assert by_offset == by_cursor == names(whole)
+    return names(whole)
 
 
 @pytest.fixture
-async def three(alice: Person, bob: Person, ai: Ai) -> Person:
-    """Alice, who has three scans; bob has one that every filter would find."""
-    await keep(bob, ai, "plan.txt", ("The Budget may run out", "Financial"), source="llm")
-    await keep(alice, ai, "plan_v2.txt", ("The budget may run out", "Financial"), ("Late", "Schedule"))
-    await keep(alice, ai, "Supply contract.txt", ("Budgetary limits", "LEGAL "), source="llm")
-    await keep(alice, ai, "empty.txt")
+async def three(server: Server, alice: Person, bob: Person) -> Person:
+    """Alice, who has three scans; bob has one with everything in it."""
+    everything = ("The Budget may run out late", "Financial"), ("x", "Legal"), ("x", "Schedule")
+    await keep(server, bob, "plan_v2 contract empty.txt", *everything)
+    await keep(server, alice, "plan_v2.txt", ("The budget may run out", "Financial"), ("Late", "Schedule"))
+    await keep(server, alice, "Supply contract.txt", ("Budgetary limits", "LEGAL "), source="llm")
+    await keep(server, alice, "empty.txt")
     return alice
 
 
 @pytest.mark.parametrize(
-    ("chosen", "names"),
+    ("chosen", "expected"),
     [
         ({"q": "budget"}, ["Supply contract.txt", "plan_v2.txt"]),
         ({"q": "BUDGETA"}, ["Supply contract.txt"]),
@@ -70,7 +88,7 @@ async def three(alice: Person, bob: Person, ai: Ai) -> Person:
         ({"q": "financial"}, []),
         ({"q": "=legal"}, []),
         ({"q": "says"}, []),
-        ({"q": "b' | 'late' & \\ \" % _ :*"}, ["plan_v2.txt"]),
+        ({"q": "b' | 'late' & !\\ \" % _ :* <-> ("}, ["plan_v2.txt"]),
         ({"category": "financial"}, ["plan_v2.txt"]),
         ({"category": "Legal"}, ["Supply contract.txt"]),
         ({"category": "Leg"}, []),
@@ -79,9 +97,177 @@ async def three(alice: Person, bob: Person, ai: Ai) -> Person:
         ({"source": "model"}, ["empty.txt", "plan_v2.txt"]),
         ({"q": "budget", "source": "model", "category": "schedule"}, ["plan_v2.txt"]),
         ({"q": "budget", "source": "model", "category": "legal"}, []),
-        ({"q": "", "category": " ", "source": "", "from": "", "to": ""},
-         ["empty.txt", "Supply contract.txt", "plan_v2.txt"]),
+        ({"q": "", "category": " ", "source": "", "from": "", "to": ""}, ALL),
+        ({"q": "\u200b budget\u00ad"}, ["Supply contract.txt", "plan_v2.txt"]),
     ],
 )  # fmt: skip
-async def test_a_filter_finds_what_it_says(three: Person, chosen: dict[str, str], names: list[str]) -> None:
-    assert await found(three, **chosen) == names
+async def test_a_filter_finds_what_it_says(
+    three: Person, chosen: dict[str, str], expected: list[str]
+) -> None:
+    assert await found(three, **chosen) == expected
+
+
+SCRIPTS = {
+    "កិច្ចសន្យា.txt": "ការផ្គត់ផ្គង់អាចយឺតយ៉ាវ",
+    "Straße.txt": "Große Verspätung im Café",
+    "İstanbul.txt": "IŞIK gecikebilir",
+    "契約書.txt": "納期が遅れるかもしれない",
+    "สัญญา.txt": "การส่งมอบอาจล่าช้า",
+    "عقد.txt": "قد يتأخر الترخيص",
+    "договор.txt": "Поставка может ЗАДЕРЖАТЬСЯ",
+    "हिन्दी.txt": "आपूर्ति में देरी",
+}
+
+
+@pytest.mark.parametrize(
+    ("q", "name"),
+    [
+        ("ផ្គង់", "កិច្ចសន្យា.txt"),
+        ("អាចយឺត", "កិច្ចសន្យា.txt"),
+        ("ផ្គត់\u200bផ្គង់", "កិច្ចសន្យា.txt"),
+        ("សន្យា", "កិច្ចសន្យា.txt"),
+        ("STRASSE große", "Straße.txt"),
+        ("cafe\u0301 VERSPÄT", "Straße.txt"),
+        ("istanbul", "İstanbul.txt"),
+        ("İSTANBUL ışık", "İstanbul.txt"),
+        ("遅れる", "契約書.txt"),
+        ("書", "契約書.txt"),
+        ("ล่าช้า", "สัญญา.txt"),
+        ("الترخيص", "عقد.txt"),
+        ("задержат", "договор.txt"),
+        ("आपूर्", "हिन्दी.txt"),
+        ("ﬁnanz", None),
+        ("納品", None),
+        ("យឺតអាច", None),
+    ],
+)
+async def test_every_script_is_searched(server: Server, alice: Person, q: str, name: str | None) -> None:
+    for filename, risk in SCRIPTS.items():
+        await keep(server, alice, filename, (risk, "Other"))
+    assert await found(alice, q=q) == ([name] if name else [])
+
+
+async def test_categories_of_every_script_and_any_sign_are_chosen(server: Server, alice: Person) -> None:
+    kinds = ["Größe & Ziel", "ច្បាប់", "R&D 'x' \\ %", "İş", "a" * 300, "new\nline", "=", ""]
+    for number, kind in enumerate(kinds):
+        await keep(server, alice, f"{number}.txt", ("r", kind), ("r", kind), ("s", "Common"))
+    for number, kind in enumerate(kinds[:4]):
+        assert await found(alice, category=kind.upper()) == [f"{number}.txt"]
+    assert await found(alice, category="new line") == ["5.txt"]
+    assert await found(alice, category="a" * 100) == ["4.txt"]
+    assert await found(alice, category="=") == ["6.txt"]
+    assert len(await found(alice, category="common")) == len(kinds)
+
+
+DAYS = ["2026-10-31T23:59:59.999999Z", "2026-11-01T00:00:00Z", "2026-11-02T12:00:00Z", "2026-11-03T00:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"from": "2026-11-01"}, "321"),
+        ({"to": "2026-11-01"}, "10"),
+        ({"from": "2026-11-01", "to": "2026-11-02"}, "21"),
+        ({"from": "2026-11-02", "to": "2026-11-02"}, "2"),
+        ({"from": "2026-11-02T12:00:00Z"}, "32"),
+        ({"to": "2026-11-02T12:00:00Z"}, "210"),
+        ({"to": "2026-11-02T19:00:00+07:00"}, "210"),
+        ({"to": "2026-11-02T18:59:59.999999+07:00"}, "10"),
+        ({"from": "2026-11-01T00:00:00.000001Z", "to": "2026-11-02T23:59:59Z"}, "2"),
+        ({"from": "2026-11-02T12:00:00Z", "to": "2026-11-02T12:00:00Z"}, "2"),
+        ({"from": "2027-01-01"}, ""),
+        ({"from": "0001-01-01", "to": "9998-12-31"}, "3210"),
+    ],
+)
+async def test_days_and_times_are_whole(
+    server: Server, alice: Person, chosen: dict[str, str], expected: str
+) -> None:
+    for number, at in enumerate(DAYS):
+        await keep(server, alice, str(number), at=at)
+    assert await found(alice, **chosen) == list(expected)
+
+
+async def test_the_plus_of_an_offset_may_arrive_as_a_blank(server: Server, alice: Person) -> None:
+    await keep(server, alice, "a.txt", at="2026-11-01T00:00:00Z")
+    reply = await alice.get("/api/scans?from=2026-11-01T07:00:00+07:00&to=2026-11-01")
+    assert reply.json["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("source=both", "source"),
+        ("source=LLM", "source"),
+        ("source=%00", "source"),
+        ("from=yesterday", "from"),
+        ("from=2026-02-30", "from"),
+        ("from=2026-11-01T00:00:00", "from"),
+        ("from=20261101", "from"),
+        ("from=%D9%A2026-11-01", "from"),
+        ("from=0001-01-01T00:00:00%2B14:00", "from"),
+        ("to=2026-11-01T24:00:00Z", "to"),
+        ("to=9999-12-31", "to"),
+        ("to=1793491200", "to"),
+        ("from=2026-11-02&to=2026-11-01", "from"),
+        ("from=2026-11-01T00:00:00.000001Z&to=2026-11-01T00:00:00Z", "from"),
+        ("q=%E2%80%A6", "q"),
+        ("q=!%20%25", "q"),
+        ("q=" + "x" * 201, "q"),
+        ("q=%00", "q"),
+        ("category=" + "x" * 201, "category"),
+        ("category=a%00b", "category"),
+    ],
+)
+async def test_a_bad_filter_is_refused(alice: Person, query: str, field: str) -> None:
+    assert_error(await alice.get(f"/api/scans?{query}"), 400, "invalid_request", **{field: ...})
+
+
+@pytest.mark.parametrize(
+    "value", ["%FF", "%ED%A0%80", "%F4%90%80%80", "a%00", "%", "'%20OR%201=1--", "%EF%BF%BF"]
+)
+@pytest.mark.parametrize("field", ["q", "category", "source", "from", "to"])
+async def test_no_value_makes_a_500(alice: Person, field: str, value: str) -> None:
+    reply = await alice.get(f"/api/scans?{field}={value}")
+    assert reply.status == 200 or assert_error(reply, 400, "invalid_request", **{field: ...})
+
+
+async def test_a_cursor_goes_with_its_filter_alone(three: Person) -> None:
+    cursor = (await listed(three, q="budget", limit=1))["next_cursor"]
+    for chosen in ({}, {"q": "budge"}, {"q": "budget", "source": "model"}):
+        reply = await three.get(f"/api/scans?{urlencode({**chosen, 'cursor': cursor})}")
+        assert_error(reply, 400, "invalid_request", cursor=...)
+    assert names(await listed(three, q="Budget!", cursor=cursor)) == ["plan_v2.txt"]
+    plain = (await listed(three, limit=1))["next_cursor"]
+    reply = await three.get(f"/api/scans?{urlencode({'q': 'budget', 'cursor': plain})}")
+    assert_error(reply, 400, "invalid_request", cursor=...)
+
+
+async def test_a_walk_with_a_filter_neither_skips_nor_repeats(server: Server, alice: Person) -> None:
+    for number in range(6):
+        await keep(server, alice, f"{number} {'odd' if number % 2 else 'even'}.txt")
+    first = await listed(alice, q="odd", limit=1)
+    await keep(server, alice, "7 odd.txt")
+    rest = await listed(alice, q="odd", cursor=first["next_cursor"])
+    assert (names(first), first["total"]) == (["5 odd.txt"], 3)
+    assert (names(rest), rest["total"]) == (["3 odd.txt", "1 odd.txt"], 4)
+
+
+async def test_what_is_scanned_is_found_at_once_until_it_is_deleted(alice: Person, ai: Ai) -> None:
+    scan = await alice.scan(file=("plan.txt", b"x"))
+    assert await found(alice, q="aggress plan") == ["plan.txt"]
+    await alice.delete(f"/api/scans/{scan['scan_id']}")
+    assert await found(alice, q="aggress") == []
+
+
+async def test_a_scan_of_any_size_is_kept_and_found(server: Server, alice: Person) -> None:
+    risks = [(f"risk{n:05} " + "ក្រ" * 40 + "𠀀" * 90, f"kind {n}") for n in range(6000)]
+    await keep(server, alice, "long.txt", *risks)
+    assert await found(alice, category="kind 0") == ["long.txt"]
+
+
+async def test_a_revoked_token_is_told_from_nothing_found(alice: Person) -> None:
+    old = alice.session.headers["Authorization"]
+    change = {"current_password": "correct horse", "new_password": "another one"}
+    assert (await alice.post("/api/auth/password", json=change)).status == 200
+    reply = await alice.get("/api/scans?q=nothing", headers={"Authorization": old})
+    assert_error(reply, 401, "not_authenticated")
