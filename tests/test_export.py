@@ -624,7 +624,9 @@ async def test_an_end_of_the_server_leaves_nothing_on_disk(
         async with asyncio.timeout(30):
             while not files_in(temporary):
                 await ana.get("/api/health/live")
-    await asyncio.gather(asked, return_exceptions=True)
+    for answer in await asyncio.gather(asked, return_exceptions=True):
+        if isinstance(answer, aiohttp.ClientResponse):
+            answer.close()
     await ana.session.close()
     await server.app[TRAFFIC].drain()
     assert files_in(temporary) == []
