@@ -69,9 +69,9 @@ ROUTES = [
     web.get("/scan", scans.new),
     web.get("/api/scans", scans.index),
     web.get("/scans", scans.index),
-    web.get("/api/stats", scans.stats),
     web.get("/api/scans/export", export.register),  # before {scan_id}
     web.get("/scans/export", export.register),
+    web.get("/api/stats", scans.stats),
     web.get("/api/scans/{scan_id}", scans.show),
     web.get("/scans/{scan_id}", scans.show),
     web.get("/api/scans/{scan_id}/compare", compare.show),

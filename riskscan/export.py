@@ -225,7 +225,8 @@ async def write(response: web.StreamResponse, chunk: bytes) -> None:
 def cut(request: web.Request, exc: Exception) -> None:
     """Cut the connection in the middle of an answer, and log why, unless the client has left."""
     if isinstance(exc, ApiError | TimeoutError):
-        log.warning("an export was cut short: %s [%s]", type(exc).__name__, request[REQUEST_ID])
+        why = exc.code if isinstance(exc, ApiError) else "the client takes nothing"
+        log.warning("an export was cut short: %s [%s]", why, request[REQUEST_ID])
     elif not isinstance(exc, ConnectionError):
         log.error("an export was cut short [%s]", request[REQUEST_ID], exc_info=exc)
     if request.transport:

@@ -648,7 +648,7 @@ async def test_the_risks_are_downloaded(browser: Browser, server: Server, ai: Ai
         for one in await links.all():
             address = await one.get_attribute("href") or ""
             assert address.startswith("/scans/export?format=")
-            assert address.endswith("&category=Financial&source=")
+            assert address.endswith("&category=Financial")
 
 
 async def test_a_slow_service_is_waited_for_in_bounded_time(
