@@ -49,6 +49,7 @@ ROUTES = [
     web.get("/api/scans", scans.index),
     web.get("/scans", scans.index),
     web.get("/api/stats", scans.stats),
+    web.get("/scans/overview", scans.stats),
     web.get("/api/scans/{scan_id}", scans.show),
     web.get("/scans/{scan_id}", scans.show),
     web.delete("/api/scans/{scan_id}", scans.delete),

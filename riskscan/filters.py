@@ -59,6 +59,11 @@ def read_filter(request: web.Request) -> Filter:
     return Filter(read_words(request), category_word(category) if category else "", source, since, until)
 
 
+def typed_filter(request: web.Request) -> dict[str, str]:
+    """Return what is chosen as it was typed, for the addresses of other pages of the list."""
+    return {name: value for name in FIELDS if (value := request.query.get(name, "").strip())}
+
+
 def read_words(request: web.Request) -> tuple[str, ...]:
     text = typed(request, "q")
     found = tuple(words(text))

@@ -12,7 +12,6 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -21,9 +20,9 @@ from . import ai_client, db
 from .auth import require_caller, require_user
 from .db import DATABASE, Position, UserGone
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found, unavailable
-from .filters import FIELDS, Filter, read_filter
+from .filters import Filter, read_filter, typed_filter
 from .forms import is_uuid, read_document, whole_number
-from .replies import encoder, is_api, page, reply
+from .replies import encoder, page, reply
 from .shapes import Message, Risk, Scan, ScanList
 
 
@@ -50,7 +49,6 @@ class InFlight:
 
 IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)
 MAX_OFFSET = 10**9
-OVERVIEW_SCANS = 2000  # of more the history shows the overview when it is asked for
 KEEP_TRYING_SECONDS = 8
 TRY_AGAIN_SECONDS = 0.5
 
@@ -120,19 +118,15 @@ async def index(request: web.Request) -> web.StreamResponse:
     scans = [one.summary for one in listed[:limit]]
     more = len(listed) > limit
     last = Position(scans[-1].created_at, scans[-1].scan_id, chosen.digest) if more else None
-    page_only: dict[str, Any] = {}
-    if not is_api(request):
-        # of many scans it takes longer than their list
-        first, few = not (offset or after), total <= OVERVIEW_SCANS or "overview" in request.query
-        page_only = {
+    return reply(
+        request,
+        ScanList(scans, total, limit, offset, write_cursor(last) if last else None),
+        template="scans.html",
+        page_only={
             "categories": {one.summary.scan_id: one.categories for one in listed},
-            "chosen": {name: value for name in FIELDS if (value := request.query.get(name, "").strip())},
-            "stats": await db.stats(request.app[DATABASE], caller, chosen)
-            if first and few and total
-            else None,
-        }
-    answer = ScanList(scans, total, limit, offset, write_cursor(last) if last else None)
-    return reply(request, answer, template="scans.html", page_only=page_only)
+            "chosen": typed_filter(request),
+        },
+    )
 
 
 async def stats(request: web.Request) -> web.StreamResponse:
@@ -140,7 +134,7 @@ async def stats(request: web.Request) -> web.StreamResponse:
     found = await db.stats(request.app[DATABASE], await require_caller(request), read_filter(request))
     if not found.scans:
         await require_user(request)  # a token that is revoked is told from no scan
-    return reply(request, found)
+    return reply(request, found, template="overview.html", page_only={"chosen": typed_filter(request)})
 
 
 async def show(request: web.Request) -> web.StreamResponse:
