@@ -28,10 +28,8 @@ function showLocalTimes(part) {
 
 // it comes after the list, which it would hold up; without it the link stays
 async function showOverview(link) {
-  const answer = await fetch(link.href).catch(() => null);
-  if (!answer?.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const figure = page.querySelector(".overview");
+  const page = await fetch(link.href).then((answer) => answer.ok ? answer.text() : "").catch(() => "");
+  const figure = new DOMParser().parseFromString(page, "text/html").querySelector(".overview");
   if (!figure) return;
   const names = [...figure.querySelectorAll("[data-category]")].map((named) => named.dataset.category);
   document.querySelector("#categories").append(...names.map((name) => new Option("", name)));
