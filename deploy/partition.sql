@@ -6,6 +6,7 @@ ALTER TABLE scans RENAME TO scans_before;
 ALTER TABLE scans_before RENAME CONSTRAINT scans_pkey TO scans_before_pkey;
 ALTER INDEX scans_user_id_created_at RENAME TO scans_before_user_id_created_at;
 ALTER INDEX scans_created_at RENAME TO scans_before_created_at;
+ALTER INDEX scans_words RENAME TO scans_before_words;
 
 CREATE TABLE scans (LIKE scans_before INCLUDING CONSTRAINTS) PARTITION BY HASH (user_id);
 
@@ -21,6 +22,7 @@ ALTER TABLE scans ADD PRIMARY KEY (user_id, id);
 ALTER TABLE scans ADD FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
 CREATE INDEX scans_user_id_created_at ON scans (user_id, created_at DESC, id DESC);
 CREATE INDEX scans_created_at ON scans (created_at DESC) WHERE risk_count >= 0;
+CREATE INDEX scans_words ON scans USING gin (words);
 
 CREATE TRIGGER scans_inserted AFTER INSERT ON scans
     REFERENCING NEW TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('1');
