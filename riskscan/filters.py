@@ -96,4 +96,4 @@ def typed(request: web.Request, name: str) -> str:
 
 
 def wrong(name: str, what: str) -> ApiError:
-    return invalid_request(f"{name} is not understood.", **{name: what})
+    return invalid_request("The filter cannot be used as it is.", **{name: what})

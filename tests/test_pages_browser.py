@@ -453,7 +453,7 @@ async def search_history(page: Page) -> None:
     await expect(page.get_by_label("From", exact=True)).to_be_focused()
     await expect(page.get_by_text("This is later than the end.")).to_be_visible()
     await page.get_by_role("link", name="Clear").click()
-    await expect(page.get_by_text("2 scans")).to_be_visible()
+    await expect(page.get_by_text("2 scans", exact=True)).to_be_visible()
 
 
 async def two_files(page: Page, ai: Ai) -> None:
