@@ -49,6 +49,8 @@ def read_filter(request: web.Request) -> Filter:
 
     Raises 400 `invalid_request` with the field for a value that is not understood.
     """
+    if request.query.keys().isdisjoint(FIELDS):
+        return ALL
     source = typed(request, "source")
     if source not in ("", "llm", "model"):
         raise wrong("source", "This takes llm or model.")
