@@ -6,6 +6,7 @@ ALTER TABLE scans RENAME TO scans_before;
 ALTER TABLE scans_before RENAME CONSTRAINT scans_pkey TO scans_before_pkey;
 ALTER INDEX scans_user_id_created_at RENAME TO scans_before_user_id_created_at;
 ALTER INDEX scans_created_at RENAME TO scans_before_created_at;
+ALTER INDEX scans_words RENAME TO scans_before_words;
 
 CREATE TABLE scans (LIKE scans_before INCLUDING CONSTRAINTS) PARTITION BY HASH (user_id);
 
@@ -23,6 +24,7 @@ CREATE INDEX scans_user_id_created_at ON scans (user_id, created_at DESC, id DES
 CREATE INDEX scans_created_at ON scans (created_at DESC) WHERE risk_count >= 0;
 CREATE INDEX scans_user_id_digest ON scans (user_id, digest, created_at DESC, id DESC) WHERE digest IS NOT NULL;
 CREATE INDEX scans_user_id_filename ON scans (user_id, filename, created_at DESC, id DESC) WHERE filename IS NOT NULL;
+CREATE INDEX scans_words ON scans USING gin (words);
 
 CREATE TRIGGER scans_inserted AFTER INSERT ON scans
     REFERENCING NEW TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('1');

@@ -72,6 +72,7 @@ ROUTES = [
     web.get("/api/scans/export", export.register),  # before {scan_id}
     web.get("/scans/export", export.register),
     web.get("/api/stats", scans.stats),
+    web.get("/scans/overview", scans.stats),
     web.get("/api/scans/{scan_id}", scans.show),
     web.get("/scans/{scan_id}", scans.show),
     web.get("/api/scans/{scan_id}/compare", compare.show),

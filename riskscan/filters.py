@@ -49,6 +49,8 @@ def read_filter(request: web.Request) -> Filter:
 
     Raises 400 `invalid_request` with the field for a value that is not understood.
     """
+    if request.query.keys().isdisjoint(FIELDS):
+        return ALL
     source = typed(request, "source")
     if source not in ("", "llm", "model"):
         raise wrong("source", "This takes llm or model.")
@@ -57,6 +59,11 @@ def read_filter(request: web.Request) -> Filter:
         raise wrong("from", "This is later than the end.")
     category = typed(request, "category")
     return Filter(read_words(request), category_word(category) if category else "", source, since, until)
+
+
+def typed_filter(request: web.Request) -> dict[str, str]:
+    """Return what is chosen as it was typed, for the addresses of other pages of the list."""
+    return {name: value for name in FIELDS if (value := request.query.get(name, "").strip())}
 
 
 def read_words(request: web.Request) -> tuple[str, ...]:
@@ -91,4 +98,4 @@ def typed(request: web.Request, name: str) -> str:
 
 
 def wrong(name: str, what: str) -> ApiError:
-    return invalid_request(f"{name} is not understood.", **{name: what})
+    return invalid_request("The filter cannot be used as it is.", **{name: what})

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jinja2
 import msgspec
 from aiohttp import web
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from .documents import EXTENSIONS
 from .errors import from_status
@@ -43,6 +43,7 @@ TONE_OF = {
     "other": 0,
 }  # fmt: skip
 CHART_ROWS = 12
+TAGS = 4  # categories of a scan in the history
 SERIES = 8  # categories in the overview, the last of them for all others
 MONTHS = 12, 24  # fewest and most columns of the overview
 COLUMN, BAR, HEIGHT = 12, 8, 100  # in the units of the overview's picture
@@ -92,13 +93,13 @@ class Overview(NamedTuple):
 def set_up(environment: jinja2.Environment, settings: Settings) -> None:
     """Give the templates their filters and globals."""
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.filters.update(groups=groups, bars=bars, tones=tones, language=language, overview=overview)
+    environment.filters.update(groups=groups, bars=bars, language=language, overview=overview)
     environment.globals.update(
         asset=asset,
         category_tag=category_tag,
         time_element=time_element,
         random_key=functools.partial(secrets.token_urlsafe, 16),
-        read_categories=read_categories,
+        category_tags=category_tags,
         max_upload_mb=f"{settings.max_upload_bytes / 1024 / 1024:g}",
         kept_for=datetime.timedelta(days=settings.scan_retention_days),
         max_upload_bytes=settings.max_upload_bytes,
@@ -121,9 +122,20 @@ def tones(categories: Iterable[str]) -> dict[str, int]:
 @functools.lru_cache(4096)  # a list has many, and few that differ
 def category_tag(category: str, tone: int, count: int | None = None) -> Markup:
     """Return a category as a small label in its colour."""
-    name = f'<bdi lang="{language(category)}">{escape(category.strip() or "No category")}</bdi>'
-    number = "" if count is None else f" <b>{count}</b>"
-    return Markup(f'<span class="tag tone-{tone}">{name}{number}</span>')  # noqa: S704  # escaped above
+    name = Markup('<bdi lang="{}">{}</bdi>').format(language(category), category.strip() or "No category")
+    number = "" if count is None else Markup(" <b>{}</b>").format(count)
+    return Markup('<span class="tag tone-{}">{}{}</span>').format(tone, name, number)
+
+
+@functools.lru_cache(4096)
+def category_tags(categories: str) -> Markup:
+    """Return the labels of a scan's first categories, which are the keys of a JSON object."""
+    found = list(read_categories(categories))
+    tone = tones(found)
+    labels = [category_tag(category, tone[category]) for category in found[:TAGS]]
+    if len(found) > TAGS:
+        labels.append(Markup('<span class="tag">+{} more</span>').format(len(found) - TAGS))
+    return Markup("\n").join(labels)
 
 
 def time_element(moment: datetime.datetime) -> Markup:

@@ -26,6 +26,7 @@ FORMS = {
     "/register": "register.html",
     "/scan": "upload.html",
     "/scans": "scans.html",
+    "/scans/overview": "scans.html",
     "/account/password": "account.html",
     "/account/delete": "account.html",
     "/account/tokens": "account.html",

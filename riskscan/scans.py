@@ -9,7 +9,6 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
@@ -20,7 +19,7 @@ from .backpressure import IN_FLIGHT
 from .db import DATABASE, Position, UserGone
 from .documents import Document
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
-from .filters import FIELDS, Filter, read_filter
+from .filters import Filter, read_filter, typed_filter
 from .forms import CANONICAL_UUID, is_uuid, read_document, whole_number
 from .idempotency import REPLAYED, once
 from .limits import count_try, limit
@@ -33,7 +32,6 @@ EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetim
 # all that it takes is in the pattern, which the OpenAPI document quotes: microseconds until 2286, an id, and
 # the digest of the filter where there is one
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
-OVERVIEW_SCANS = 2000  # of more the history shows the overview when it is asked for
 EARLIER = web.RequestKey("EARLIER", dict[str, str])  # the scans that the new one is like, by id
 KEEP_TRYING_SECONDS = 8
 TRY_AGAIN_SECONDS = 0.5
@@ -120,19 +118,15 @@ async def index(request: web.Request) -> web.StreamResponse:
     scans = [one.summary for one in listed[:limit]]
     more = len(listed) > limit
     last = Position(scans[-1].created_at, scans[-1].scan_id) if more else None
-    page_only: dict[str, Any] = {}
-    if not is_api(request):
-        # of many scans it takes longer than their list
-        first, few = not (offset or after), total <= OVERVIEW_SCANS or "overview" in request.query
-        page_only = {
+    return reply(
+        request,
+        ScanList(scans, total, limit, offset, write_cursor(last, chosen) if last else None),
+        template="scans.html",
+        page_only={
             "categories": {one.summary.scan_id: one.categories for one in listed},
-            "chosen": {name: value for name in FIELDS if (value := request.query.get(name, "").strip())},
-            "stats": await db.stats(request.app[DATABASE], caller, chosen)
-            if first and few and total
-            else None,
-        }
-    answer = ScanList(scans, total, limit, offset, write_cursor(last, chosen) if last else None)
-    return reply(request, answer, template="scans.html", page_only=page_only)
+            "chosen": typed_filter(request),
+        },
+    )
 
 
 async def stats(request: web.Request) -> web.StreamResponse:
@@ -140,7 +134,7 @@ async def stats(request: web.Request) -> web.StreamResponse:
     found = await db.stats(request.app[DATABASE], await require_caller(request), read_filter(request))
     if not found.scans:
         await require_user(request, "read")  # a token that is revoked is told from no scan
-    return reply(request, found)
+    return reply(request, found, template="overview.html", page_only={"chosen": typed_filter(request)})
 
 
 async def show(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Search and filters of the list of scans: q, category, source, from, to; a cursor goes with its filter."""
+"""Which scans q, category, source, from and to find, in the list and in the stats; cursors of such a list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from ai import Ai
-from conftest import Person, Server, assert_error
+from conftest import PASSWORD, Person, Server, assert_error
 
 from riskscan import db
 from riskscan.db import DATABASE
@@ -75,36 +75,34 @@ async def three(server: Server, alice: Person, bob: Person) -> Person:
     return alice
 
 
-@pytest.mark.parametrize(
-    ("chosen", "expected"),
-    [
-        ({"q": "budget"}, ["Supply contract.txt", "plan_v2.txt"]),
-        ({"q": "BUDGETA"}, ["Supply contract.txt"]),
-        ({"q": "udget"}, []),
-        ({"q": "out budget"}, ["plan_v2.txt"]),
-        ({"q": "budget empty"}, []),
-        ({"q": "plan v2"}, ["plan_v2.txt"]),
-        ({"q": "contract.txt"}, ["Supply contract.txt"]),
-        ({"q": "financial"}, []),
-        ({"q": "=legal"}, []),
-        ({"q": "says"}, []),
-        ({"q": "b' | 'late' & !\\ \" % _ :* <-> ("}, ["plan_v2.txt"]),
-        ({"category": "financial"}, ["plan_v2.txt"]),
-        ({"category": "Legal"}, ["Supply contract.txt"]),
-        ({"category": "Leg"}, []),
-        ({"category": "%"}, []),
-        ({"source": "llm"}, ["Supply contract.txt"]),
-        ({"source": "model"}, ["empty.txt", "plan_v2.txt"]),
-        ({"q": "budget", "source": "model", "category": "schedule"}, ["plan_v2.txt"]),
-        ({"q": "budget", "source": "model", "category": "legal"}, []),
-        ({"q": "", "category": " ", "source": "", "from": "", "to": ""}, ALL),
-        ({"q": "\u200b budget\u00ad"}, ["Supply contract.txt", "plan_v2.txt"]),
-    ],
-)  # fmt: skip
-async def test_a_filter_finds_what_it_says(
-    three: Person, chosen: dict[str, str], expected: list[str]
-) -> None:
-    assert await found(three, **chosen) == expected
+CASES: list[tuple[dict[str, str], list[str]]] = [
+    ({"q": "budget"}, ["Supply contract.txt", "plan_v2.txt"]),
+    ({"q": "BUDGETA"}, ["Supply contract.txt"]),
+    ({"q": "udget"}, []),
+    ({"q": "out budget"}, ["plan_v2.txt"]),
+    ({"q": "budget empty"}, []),
+    ({"q": "plan v2"}, ["plan_v2.txt"]),
+    ({"q": "contract.txt"}, ["Supply contract.txt"]),
+    ({"q": "financial"}, []),
+    ({"q": "=legal"}, []),
+    ({"q": "says"}, []),
+    ({"q": "b' | 'late' & !\\ \" % _ :* <-> ("}, ["plan_v2.txt"]),
+    ({"category": "financial"}, ["plan_v2.txt"]),
+    ({"category": "Legal"}, ["Supply contract.txt"]),
+    ({"category": "Leg"}, []),
+    ({"category": "%"}, []),
+    ({"source": "llm"}, ["Supply contract.txt"]),
+    ({"source": "model"}, ["empty.txt", "plan_v2.txt"]),
+    ({"q": "budget", "source": "model", "category": "schedule"}, ["plan_v2.txt"]),
+    ({"q": "budget", "source": "model", "category": "legal"}, []),
+    ({"q": "", "category": " ", "source": "", "from": "", "to": ""}, ALL),
+    ({"q": "\u200b budget\u00ad"}, ["Supply contract.txt", "plan_v2.txt"]),
+]  # fmt: skip
+
+
+async def test_a_filter_finds_what_it_says(three: Person) -> None:
+    for chosen, expected in CASES:
+        assert await found(three, **chosen) == expected, chosen
 
 
 SCRIPTS = {
@@ -119,32 +117,32 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("q", "name"),
-    [
-        ("ផ្គង់", "កិច្ចសន្យា.txt"),
-        ("អាចយឺត", "កិច្ចសន្យា.txt"),
-        ("ផ្គត់\u200bផ្គង់", "កិច្ចសន្យា.txt"),
-        ("សន្យា", "កិច្ចសន្យា.txt"),
-        ("STRASSE große", "Straße.txt"),
-        ("cafe\u0301 VERSPÄT", "Straße.txt"),
-        ("istanbul", "İstanbul.txt"),
-        ("İSTANBUL ışık", "İstanbul.txt"),
-        ("遅れる", "契約書.txt"),
-        ("書", "契約書.txt"),
-        ("ล่าช้า", "สัญญา.txt"),
-        ("الترخيص", "عقد.txt"),
-        ("задержат", "договор.txt"),
-        ("आपूर्", "हिन्दी.txt"),
-        ("ﬁnanz", None),
-        ("納品", None),
-        ("យឺតអាច", None),
-    ],
-)
-async def test_every_script_is_searched(server: Server, alice: Person, q: str, name: str | None) -> None:
+SOUGHT = [
+    ("ផ្គង់", "កិច្ចសន្យា.txt"),
+    ("អាចយឺត", "កិច្ចសន្យា.txt"),
+    ("ផ្គត់\u200bផ្គង់", "កិច្ចសន្យា.txt"),
+    ("សន្យា", "កិច្ចសន្យា.txt"),
+    ("STRASSE große", "Straße.txt"),
+    ("cafe\u0301 VERSPÄT", "Straße.txt"),
+    ("istanbul", "İstanbul.txt"),
+    ("İSTANBUL ışık", "İstanbul.txt"),
+    ("遅れる", "契約書.txt"),
+    ("書", "契約書.txt"),
+    ("ล่าช้า", "สัญญา.txt"),
+    ("الترخيص", "عقد.txt"),
+    ("задержат", "договор.txt"),
+    ("आपूर्", "हिन्दी.txt"),
+    ("ﬁnanz", None),
+    ("納品", None),
+    ("យឺតអាច", None),
+]
+
+
+async def test_every_script_is_searched(server: Server, alice: Person) -> None:
     for filename, risk in SCRIPTS.items():
         await keep(server, alice, filename, (risk, "Other"))
-    assert await found(alice, q=q) == ([name] if name else [])
+    for q, name in SOUGHT:
+        assert await found(alice, q=q) == ([name] if name else []), q
 
 
 async def test_categories_of_every_script_and_any_sign_are_chosen(server: Server, alice: Person) -> None:
@@ -162,29 +160,27 @@ async def test_categories_of_every_script_and_any_sign_are_chosen(server: Server
 DAYS = ["2026-10-31T23:59:59.999999Z", "2026-11-01T00:00:00Z", "2026-11-02T12:00:00Z", "2026-11-03T00:00:00Z"]
 
 
-@pytest.mark.parametrize(
-    ("chosen", "expected"),
-    [
-        ({"from": "2026-11-01"}, "321"),
-        ({"to": "2026-11-01"}, "10"),
-        ({"from": "2026-11-01", "to": "2026-11-02"}, "21"),
-        ({"from": "2026-11-02", "to": "2026-11-02"}, "2"),
-        ({"from": "2026-11-02T12:00:00Z"}, "32"),
-        ({"to": "2026-11-02T12:00:00Z"}, "210"),
-        ({"to": "2026-11-02T19:00:00+07:00"}, "210"),
-        ({"to": "2026-11-02T18:59:59.999999+07:00"}, "10"),
-        ({"from": "2026-11-01T00:00:00.000001Z", "to": "2026-11-02T23:59:59Z"}, "2"),
-        ({"from": "2026-11-02T12:00:00Z", "to": "2026-11-02T12:00:00Z"}, "2"),
-        ({"from": "2027-01-01"}, ""),
-        ({"from": "0001-01-01", "to": "9998-12-31"}, "3210"),
-    ],
-)
-async def test_days_and_times_are_whole(
-    server: Server, alice: Person, chosen: dict[str, str], expected: str
-) -> None:
+SPANS = [
+    ({"from": "2026-11-01"}, "321"),
+    ({"to": "2026-11-01"}, "10"),
+    ({"from": "2026-11-01", "to": "2026-11-02"}, "21"),
+    ({"from": "2026-11-02", "to": "2026-11-02"}, "2"),
+    ({"from": "2026-11-02T12:00:00Z"}, "32"),
+    ({"to": "2026-11-02T12:00:00Z"}, "210"),
+    ({"to": "2026-11-02T19:00:00+07:00"}, "210"),
+    ({"to": "2026-11-02T18:59:59.999999+07:00"}, "10"),
+    ({"from": "2026-11-01T00:00:00.000001Z", "to": "2026-11-02T23:59:59Z"}, "2"),
+    ({"from": "2026-11-02T12:00:00Z", "to": "2026-11-02T12:00:00Z"}, "2"),
+    ({"from": "2027-01-01"}, ""),
+    ({"from": "0001-01-01", "to": "9998-12-31"}, "3210"),
+]
+
+
+async def test_days_and_times_are_whole(server: Server, alice: Person) -> None:
     for number, at in enumerate(DAYS):
         await keep(server, alice, str(number), at=at)
-    assert await found(alice, **chosen) == list(expected)
+    for chosen, expected in SPANS:
+        assert await found(alice, **chosen) == list(expected), chosen
 
 
 async def test_the_plus_of_an_offset_may_arrive_as_a_blank(server: Server, alice: Person) -> None:
@@ -193,42 +189,41 @@ async def test_the_plus_of_an_offset_may_arrive_as_a_blank(server: Server, alice
     assert reply.json["total"] == 1
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("source=both", "source"),
-        ("source=LLM", "source"),
-        ("source=%00", "source"),
-        ("from=yesterday", "from"),
-        ("from=2026-02-30", "from"),
-        ("from=2026-11-01T00:00:00", "from"),
-        ("from=20261101", "from"),
-        ("from=%D9%A2026-11-01", "from"),
-        ("from=0001-01-01T00:00:00%2B14:00", "from"),
-        ("to=2026-11-01T24:00:00Z", "to"),
-        ("to=9999-12-31", "to"),
-        ("to=1793491200", "to"),
-        ("from=2026-11-02&to=2026-11-01", "from"),
-        ("from=2026-11-01T00:00:00.000001Z&to=2026-11-01T00:00:00Z", "from"),
-        ("q=%E2%80%A6", "q"),
-        ("q=!%20%25", "q"),
-        ("q=" + "x" * 201, "q"),
-        ("q=%00", "q"),
-        ("category=" + "x" * 201, "category"),
-        ("category=a%00b", "category"),
-    ],
-)
-async def test_a_bad_filter_is_refused(alice: Person, query: str, field: str) -> None:
-    assert_error(await alice.get(f"/api/scans?{query}"), 400, "invalid_request", **{field: ...})
+REFUSED = [
+    ("source=both", "source"),
+    ("source=LLM", "source"),
+    ("source=%00", "source"),
+    ("from=yesterday", "from"),
+    ("from=2026-02-30", "from"),
+    ("from=2026-11-01T00:00:00", "from"),
+    ("from=20261101", "from"),
+    ("from=%D9%A2026-11-01", "from"),
+    ("from=0001-01-01T00:00:00%2B14:00", "from"),
+    ("to=2026-11-01T24:00:00Z", "to"),
+    ("to=9999-12-31", "to"),
+    ("to=1793491200", "to"),
+    ("from=2026-11-02&to=2026-11-01", "from"),
+    ("from=2026-11-01T00:00:00.000001Z&to=2026-11-01T00:00:00Z", "from"),
+    ("q=%E2%80%A6", "q"),
+    ("q=!%20%25", "q"),
+    ("q=" + "x" * 201, "q"),
+    ("q=%00", "q"),
+    ("category=" + "x" * 201, "category"),
+    ("category=a%00b", "category"),
+]
 
 
-@pytest.mark.parametrize(
-    "value", ["%FF", "%ED%A0%80", "%F4%90%80%80", "a%00", "%", "'%20OR%201=1--", "%EF%BF%BF"]
-)
-@pytest.mark.parametrize("field", ["q", "category", "source", "from", "to"])
-async def test_no_value_makes_a_500(alice: Person, field: str, value: str) -> None:
-    reply = await alice.get(f"/api/scans?{field}={value}")
-    assert reply.status == 200 or assert_error(reply, 400, "invalid_request", **{field: ...})
+async def test_a_bad_filter_is_refused(alice: Person) -> None:
+    for query, field in REFUSED:
+        for path in ("/api/scans", "/api/stats"):
+            assert_error(await alice.get(f"{path}?{query}"), 400, "invalid_request", **{field: ...})
+
+
+async def test_no_value_makes_a_500(alice: Person) -> None:
+    for value in ("%FF", "%ED%A0%80", "%F4%90%80%80", "a%00", "%", "'%20OR%201=1--", "%EF%BF%BF"):
+        for field in ("q", "category", "source", "from", "to"):
+            reply = await alice.get(f"/api/scans?{field}={value}")
+            assert reply.status == 200 or assert_error(reply, 400, "invalid_request", **{field: ...})
 
 
 async def test_a_cursor_goes_with_its_filter_alone(three: Person) -> None:
@@ -265,9 +260,43 @@ async def test_a_scan_of_any_size_is_kept_and_found(server: Server, alice: Perso
     assert await found(alice, category="kind 0") == ["long.txt"]
 
 
-async def test_a_revoked_token_is_told_from_nothing_found(alice: Person) -> None:
+async def test_stats_count_what_the_filter_finds(server: Server, alice: Person, bob: Person) -> None:
+    await keep(server, bob, "bob.txt", ("r", "Legal"), at="2026-11-01T00:00:00Z")
+    first = ("a", "Legal"), ("b", "legal"), ("c", "Budget")
+    await keep(server, alice, "one.txt", *first, at="2026-10-31T23:59:59Z")
+    await keep(server, alice, "two.txt", ("a", "Budget"), ("b", "Budget"), at="2026-11-01T00:00:00Z")
+    await keep(server, alice, "none.txt", at="2026-11-02T10:00:00.5Z", source="llm")
+    assert (await alice.get("/api/stats")).json == {
+        "scans": 3,
+        "risks": 5,
+        "newest": "2026-11-02T10:00:00.500000Z",
+        "by_category": [
+            {"category": "Budget", "risks": 3},
+            {"category": "Legal", "risks": 1},
+            {"category": "legal", "risks": 1},
+        ],
+        "over_time": [
+            {"month": "2026-10", "categories": {"Budget": 1, "Legal": 1, "legal": 1}},
+            {"month": "2026-11", "categories": {"Budget": 2}},
+        ],
+    }
+    assert (await alice.get("/api/stats?category=LEGAL")).json == {
+        "scans": 1,
+        "risks": 2,
+        "newest": "2026-10-31T23:59:59Z",
+        "by_category": [{"category": "Legal", "risks": 1}, {"category": "legal", "risks": 1}],
+        "over_time": [{"month": "2026-10", "categories": {"Legal": 1, "legal": 1}}],
+    }
+    nothing: dict[str, Any] = {"scans": 0, "risks": 0, "newest": None, "by_category": [], "over_time": []}
+    assert (await alice.get("/api/stats?q=bob")).json == nothing
+    late = (await alice.get("/api/stats?from=2026-11-02&source=llm")).json
+    assert late["over_time"] == [{"month": "2026-11", "categories": {}}]
+
+
+async def test_a_revoked_token_is_told_from_nothing_found(anyone: Person, alice: Person) -> None:
     old = alice.session.headers["Authorization"]
-    change = {"current_password": "correct horse", "new_password": "another one"}
+    change = {"current_password": PASSWORD, "new_password": "another one"}
     assert (await alice.post("/api/auth/password", json=change)).status == 200
-    reply = await alice.get("/api/scans?q=nothing", headers={"Authorization": old})
-    assert_error(reply, 401, "not_authenticated")
+    for path in ("/api/stats", "/api/scans?q=nothing"):
+        assert_error(await alice.get(path, headers={"Authorization": old}), 401, "not_authenticated")
+        assert_error(await anyone.get(path), 401, "not_authenticated")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from conftest import PASSWORD, MakeSettings, Person, Reply, form, serving
 from riskscan import db, pages
 from riskscan.auth import COOKIE
 from riskscan.documents import EXTENSIONS
-from riskscan.shapes import Risk
+from riskscan.shapes import CategoryRisks, MonthRisks, Risk, Stats
 
 STATIC = Path(pages.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
@@ -526,3 +527,74 @@ def test_our_files_name_no_other_host() -> None:
     for path in STATIC.glob("*.*"):
         foreign = re.sub(r"http://www\.w3\.org/\d{4}/svg", "", path.read_text())
         assert "http" not in foreign.lower().replace("xmlhttprequest", ""), path
+
+
+async def test_the_history_keeps_its_filter(ana: Person, ai: Ai) -> None:
+    assert '<form class="filter"' not in text_of(await ana.get("/scans"))
+    for number in range(3):
+        await ana.post("/scan", data=form(file=(f"plan-{number}.txt", b"x")))
+    ai.findings = {"data": [], "source": "llm"}
+    await ana.post("/scan", data=form(file=("other.txt", b"x")))
+    page = html.unescape(text_of(await ana.get("/scans?q=plan+%26&category=FINANCIAL&source=model&limit=2")))
+    assert "3 scans found" in page
+    assert 'name="q" type="search" value="plan &"' in page
+    assert 'name="category" type="text" value="FINANCIAL"' in page
+    assert '<option value="model" selected>' in page
+    kept = "q=plan+%26&category=FINANCIAL&source=model"
+    kept = kept.replace("+", "%20") if "%20" in page else kept
+    assert f'<a rel="next" href="/scans?offset=2&limit=2&{kept}">' in page
+    assert f'href="/scans/overview?{kept}"' in page
+    assert '<a href="/scans">Clear</a>' in page
+    nothing = text_of(await ana.get("/scans?q=zebra"))
+    assert "Nothing found" in nothing
+    assert "No scans yet" not in nothing
+    beyond = html.unescape(text_of(await ana.get("/scans?q=plan&offset=9")))
+    assert '<a href="/scans?offset=0&q=plan">' in beyond
+
+
+async def test_a_refused_filter_comes_back_with_what_was_typed(ana: Person) -> None:
+    for query, field, words in (
+        ("q=%21&source=llm", "q", "no letter"),
+        ("from=2026-11-02&to=2026-11-01", "from", "later than the end"),
+        ("to=soon", "to", "takes a day"),
+        ("category=" + "x" * 201, "category", "at most 200"),
+    ):
+        for path in ("/scans", "/scans/overview"):
+            page = assert_wrong(await ana.get(f"{path}?{query}"), 400, field, words)
+            assert '<a href="/scans">Clear</a>' in page
+    assert 'value="llm" selected' in text_of(await ana.get("/scans?q=%21&source=llm"))
+
+
+async def test_the_overview_draws_what_the_stats_say(ana: Person, ai: Ai) -> None:
+    assert "No scans" in text_of(await ana.get("/scans/overview"))
+    await ana.post("/scan", data=form(text="x"))
+    ai.findings = {"data": [{"risk": "r", "category": "ច្បាប់<b>", "context": "c"}] * 3, "source": "model"}
+    await ana.post("/scan", data=form(text="x"))
+    page = text_of(await ana.get("/scans/overview"))
+    assert "<b>5 risks</b> in 2 scans" in page
+    assert '<bdi lang="km">ច្បាប់&lt;b&gt;</bdi></a> 3</li>' in page
+    assert page.count('<path class="part') == 3
+    assert "style=" not in page
+    assert 'href="/scans/overview?q=zebra"' not in page
+    ai.findings = {"data": [], "source": "llm"}
+    await ana.post("/scan", data=form(text="x"))
+    assert "No risks in these scans" in text_of(await ana.get("/scans/overview?source=llm"))
+
+
+def test_the_overview_has_the_months_that_matter() -> None:
+    def overview(*months: tuple[str, dict[str, int]]) -> pages.Overview:
+        counts = sum((Counter(categories) for _, categories in months), Counter[str]())
+        by_category = [CategoryRisks(name, number) for name, number in counts.most_common()]
+        over_time = [MonthRisks(month, categories) for month, categories in months]
+        return pages.overview(Stats(len(months), counts.total(), None, by_category, over_time))
+
+    one = overview(("2026-01", {"Legal": 3}))
+    assert (one.months[0], one.months[-1], len(one.months)) == ("2025-02", "2026-01", 12)
+    assert (one.most, one.series[0].path) == (3, "M134 100h8v-100h-8z")
+    assert len(overview(("2024-12", {}), ("2026-01", {"a": 1})).months) == 14
+    assert overview(("1999-12", {"a": 9}), ("2026-01", {"a": 1})).months[0] == "2024-02"
+    many = overview(("2026-01", {f"kind {number}": 20 - number for number in range(20)}))
+    assert len(many.series) == pages.SERIES
+    assert (many.series[-1].category, many.series[-1].numbers[-1]) == (None, sum(range(1, 14)))
+    assert sum(sum(each.numbers) for each in many.series) == many.most == 210
+    assert many.series[1].path == f"M134 {100 - 2000 / 210:.4g}h8v-{1900 / 210:.4g}h-8z"

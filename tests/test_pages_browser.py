@@ -432,6 +432,74 @@ async def test_print_makes_a_report(visitor: Visitor) -> None:
     assert (await page.pdf(prefer_css_page_size=True)).startswith(b"%PDF-")
 
 
+async def search_history(page: Page) -> None:
+    """Go through the filter of the history, which has a contract of two risks and a plan without any."""
+    await page.get_by_label("Words").fill("DEADL contr")
+    await page.get_by_label("Category", exact=True).fill("financial")
+    await page.get_by_label("Read by").select_option("Risk model")
+    await page.get_by_label("From", exact=True).fill("2026-01-01")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page.get_by_text("1 scan found")).to_be_visible()
+    await expect(page.get_by_role("link", name="contract.txt")).to_be_visible()
+    await expect(page.get_by_role("link", name="plan.txt")).to_have_count(0)
+    await expect(page.get_by_label("Words")).to_have_value("DEADL contr")
+    await expect(page.get_by_label("Category", exact=True)).to_have_value("financial")
+    await expect(page.get_by_label("Read by")).to_have_value("model")
+    await expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01")
+    await page.get_by_label("Read by").select_option("Language model")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
+    await page.get_by_label("To", exact=True).fill("2025-01-01")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page.get_by_label("From", exact=True)).to_be_focused()
+    await expect(page.get_by_text("This is later than the end.")).to_be_visible()
+    await page.get_by_role("link", name="Clear").click()
+    await expect(page.get_by_text("2 scans", exact=True)).to_be_visible()
+
+
+async def two_files(page: Page, ai: Ai) -> None:
+    for name, risks in (("plan.txt", []), ("contract.txt", list(RISKS))):
+        ai.findings = {"data": risks, "source": "model"}
+        await page.get_by_label("Add documents").set_input_files([sample(name)])
+        await page.get_by_role("button", name="Find risks").click()
+        await page.get_by_role("link", name=f"Read the risks of {name}").wait_for()
+
+
+async def test_the_history_is_searched(visitor: Visitor, ai: Ai) -> None:
+    page = await register(visitor)
+    await two_files(page, ai)
+    await page.goto(f"{visitor.url}/scans")
+    await search_history(page)
+    figure = page.get_by_role("figure")
+    await expect(figure).to_contain_text("2 risks in 2 scans")
+    assert await page.locator("datalist option").count() == 2
+    await figure.get_by_text("The figures as a table").click()
+    await expect(figure.get_by_role("columnheader")).to_have_text(["Month", "Financial", "Schedule"])
+    await expect(figure.get_by_role("row").last).to_have_text(re.compile(r"^\d{4}-\d\d11$"))
+    await figure.get_by_role("link", name="Schedule").click()
+    await expect(page.get_by_text("1 scan found")).to_be_visible()
+    await expect(page.get_by_label("Category", exact=True)).to_have_value("Schedule")
+    await expect(page.get_by_role("figure")).to_contain_text("1 risk in 1 scan")
+
+
+async def test_the_history_is_searched_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
+    async with visiting(browser, server.url) as scripted:
+        page = await register(scripted)
+        await two_files(page, ai)
+        state = await scripted.context.storage_state()
+    async with visiting(browser, server.url, java_script_enabled=False, storage_state=state) as visitor:
+        page = await visitor.open("/scans")
+        await search_history(page)
+        await page.get_by_role("link", name="Risks by category over time").click()
+        await expect(page.get_by_role("figure")).to_contain_text("2 risks in 2 scans")
+        await page.get_by_role("link", name="Schedule").click()
+        await expect(page.get_by_text("1 scan found")).to_be_visible()
+        await page.get_by_role("link", name="Risks by category over time").click()
+        await expect(page.get_by_role("figure")).to_contain_text("1 risk in 1 scan")
+        await page.get_by_role("link", name="← History").click()
+        await expect(page.get_by_label("Category", exact=True)).to_have_value("Schedule")
+
+
 async def everywhere(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     """Yield a tab on every page in turn, refused and filled ones too."""
     long = "A-name-without-any-place-to-break-it-" * 6
@@ -466,7 +534,16 @@ async def everywhere(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     yield page
     await page.goto(f"{visitor.url}/scans")
     yield page
-    await page.get_by_role("link", name=long).click()
+    await page.get_by_text("The figures as a table").click()
+    yield page
+    await page.goto(f"{visitor.url}/scans/overview?q=name")
+    await page.get_by_text("The figures as a table").click()
+    yield page
+    for query in ("q=nothing", "q=!&from=2026-11-02&to=2026-11-01", "from=2026-11-02&to=2026-11-01"):
+        await page.goto(f"{visitor.url}/scans?{query}")
+        yield page
+    await page.goto(f"{visitor.url}/scans?q=name")
+    await page.get_by_role("link", name=long).first.click()
     await page.get_by_text("Delete this scan").click()
     yield page
     await page.goto(f"{page.url}?category=Nothing")

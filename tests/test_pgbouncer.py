@@ -93,6 +93,8 @@ async def use(person: Person) -> None:
     rest = (await person.get(f"/api/scans?limit=3&cursor={page['next_cursor']}")).json
     listed = {scan["scan_id"] for scan in page["scans"] + rest["scans"]}
     assert listed == {scan["scan_id"] for scan in scans[5:]}
+    found = await asyncio.gather(*(person.get("/api/scans?q=budget") for _ in range(10)))
+    assert [reply.json["total"] for reply in found] == [5] * 10
 
 
 def test_processes_that_migrate_at_once_take_turns(database_url: str, postgres: Postgres) -> None:

@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,33 +22,45 @@ from test_pool import a_scan
 from riskscan import db
 from riskscan.db import Caller, UserGone
 from riskscan.export import SCANS_AT_ONCE
+from riskscan.filters import Filter
 from riskscan.migrate import migrate
-from riskscan.pool import Pool, numbered
+from riskscan.pool import STATEMENT_SECONDS, Pool, numbered
 from riskscan.settings import Settings, database_url
 
+SETTINGS = Settings(
+    database_url="postgresql://nobody@127.0.0.1:1/none",
+    jwt_secret=SECRET,
+    ai_service_url="http://127.0.0.1:1",
+)
 PARTITION = Path(__file__).parent.parent / "deploy" / "partition.sql"
 SCANS, USERS, PAGE = 1_000_000, 1000, 21
 # the users who have 500,000 of the scans, all of them older than anyone else's, and 10,000
 LARGE, MIDDLE = 1, 2
 NEWEST = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
+# the index of words is made after the scans: that takes a fraction of the time
 # the n-th of a kind has the same id in every run, and the ids come in no order, as random ones do
 FILL = (
+    "DROP INDEX scans_words",
     f"""
     INSERT INTO users (id, email, password_hash, created_at, updated_at)
     SELECT md5(n::text)::uuid, n || '@example.com', 'hash', now(), now() FROM generate_series(1, {USERS}) n
     """,
     f"""
-    INSERT INTO scans (id, user_id, filename, digest, data, risk_count, categories, source, created_at)
+    INSERT INTO scans
+        (id, user_id, filename, digest, data, risk_count, categories, words, source, created_at)
     SELECT md5('scan' || n)::uuid, md5(CASE
             WHEN n > {SCANS} / 2 THEN {LARGE}
             WHEN n % 50 = 1 THEN {MIDDLE}
             ELSE {MIDDLE} + 1 + n % {USERS - MIDDLE}
         END::text)::uuid,
         CASE WHEN n % 2 = 0 THEN 'plan.pdf' ELSE 'plan ' || n % 5000 || '.pdf' END, md5('' || n / 2),
-        '[]', 0, '{{}}', 'model', '{NEWEST}'::timestamptz - n * interval '1 second'
+        '[]', 0, '{{"Legal": 1}}', CAST('=legal plan pdf rare' || n AS tsvector),
+        CASE WHEN n % 9 = 0 THEN 'llm' ELSE 'model' END,
+        '{NEWEST}'::timestamptz - n * interval '1 second'
     FROM generate_series(1, {SCANS}) n
     """,
+    "CREATE INDEX scans_words ON scans USING gin (words)",
     f"""
     INSERT INTO sessions (id, user_id, token_version, expires_at)
     SELECT md5('session' || n), md5((1 + n % {USERS})::text)::uuid, 0, now() + interval '1 hour'
@@ -175,6 +188,66 @@ async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int, limi
         assert_indexed(deep, limit)
         assert indexes(deep) == indexes(first)
         assert rows_read(deep) <= limit + 1
+
+
+RARE = Filter(words=("rare100251",))  # of MIDDLE
+LAST_HOUR = NEWEST - datetime.timedelta(hours=1)
+BY_USER = [
+    Filter(category="=legal"),
+    Filter(source="llm"),
+    Filter(since=LAST_HOUR),
+    Filter(until=LAST_HOUR, source="llm", category="=legal"),
+]
+
+
+def page_of(chosen: Filter, user_id: str) -> tuple[str, dict[str, Any]]:
+    """Return the statement of a list with a filter, and its values."""
+    condition, values = db.condition_of(Pool(SETTINGS), chosen)
+    sql = db.CHOSEN_PAGE.format(chosen=condition, after="", offset="OFFSET :offset")
+    return sql, {**values, "user_id": user_id, "token_version": 0, "limit": PAGE, "offset": 0}
+
+
+@pytest.mark.parametrize("owner", [LARGE, MIDDLE, 500])
+async def test_a_rare_word_is_found_by_its_index(large: str, owner: int) -> None:
+    sql, values = page_of(RARE, await id_of(large, str(owner)))
+    plan = await explain(large, sql, **values)
+    assert "scans_words" in indexes(plan)
+    assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+    assert rows_read(plan) <= 5
+    assert plan["Actual Rows"] == 1
+
+
+@pytest.mark.parametrize("chosen", BY_USER)
+async def test_other_filters_read_the_scans_of_their_user_alone(large: str, chosen: Filter) -> None:
+    for owner, scans in ((MIDDLE, 10_000), (500, 490)):
+        user_id = await id_of(large, str(owner))
+        sql, values = page_of(chosen, user_id)
+        for statement in (sql, stats_of(chosen)):
+            plan = await explain(large, statement, **values)
+            assert "scans_user_id_created_at" in indexes(plan)
+            assert "scans_words" not in indexes(plan)
+            assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+            # each is read once, and those of a page again
+            assert rows_read(plan) <= scans + PAGE + 20
+
+
+def stats_of(chosen: Filter) -> str:
+    condition, _ = db.condition_of(Pool(SETTINGS), chosen)
+    return db.STATS.format(chosen=condition, **db.STATS_POSTGRESQL)
+
+
+async def test_a_filter_that_thousands_meet_is_counted_in_time(large: str) -> None:
+    sql, values = page_of(Filter(category="=legal"), await id_of(large, str(MIDDLE)))
+    connection = await asyncpg.connect(large)
+    try:
+        text, names = numbered(sql)
+        started = time.perf_counter()
+        rows = await connection.fetch(text, *[values[name] for name in names])
+        taken = time.perf_counter() - started
+    finally:
+        await connection.close()
+    assert (len(rows), rows[0]["scan_count"]) == (PAGE, 10_000)
+    assert taken < STATEMENT_SECONDS / 2
 
 
 async def test_one_row_is_found_by_its_key(large: str) -> None:

@@ -3,7 +3,7 @@
 document.documentElement.classList.add("scripted");
 const DRAFT = "riskscan-draft";
 
-showLocalTimes();
+showLocalTimes(document);
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
@@ -12,17 +12,29 @@ for (const button of document.querySelectorAll("[data-print]")) {
 for (const form of document.querySelectorAll("[data-forget]")) {
   form.addEventListener("submit", () => sessionStorage.removeItem(DRAFT));
 }
+for (const link of document.querySelectorAll("[data-overview]")) showOverview(link);
 const scanForm = document.querySelector("#scan");
 if (scanForm) setUpScan(scanForm);
 
-function showLocalTimes() {
+function showLocalTimes(part) {
   const short = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "short"});
   const exact = new Intl.DateTimeFormat(undefined, {dateStyle: "full", timeStyle: "long"});
-  for (const element of document.querySelectorAll("time")) {
+  for (const element of part.querySelectorAll("time")) {
     const moment = new Date(element.dateTime);
     element.textContent = short.format(moment);
     element.title = exact.format(moment);
   }
+}
+
+// it comes after the list, which it would hold up; without it the link stays
+async function showOverview(link) {
+  const page = await fetch(link.href).then((answer) => answer.ok ? answer.text() : "").catch(() => "");
+  const figure = new DOMParser().parseFromString(page, "text/html").querySelector(".overview");
+  if (!figure) return;
+  const names = [...figure.querySelectorAll("[data-category]")].map((named) => named.dataset.category);
+  document.querySelector("#categories").append(...names.map((name) => new Option("", name)));
+  link.parentElement.replaceWith(figure);
+  showLocalTimes(figure);
 }
 
 function setUpScan(form) {

@@ -1,0 +1,60 @@
+"""What a migration does to the rows of the version before."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+from conftest import SECRET
+
+from riskscan import db
+from riskscan.db import Caller
+from riskscan.filters import Filter
+from riskscan.migrate import migrate
+from riskscan.pool import Pool
+from riskscan.settings import Settings
+from riskscan.shapes import CategoryRisks
+
+SCANS = 1203  # more than two batches
+OLD = """
+INSERT INTO scans (id, user_id, filename, data, risk_count, categories, source, created_at)
+VALUES (:id, :user_id, :filename, :data, 3, '["Legal", "Zeit"]', 'model', :created_at)
+"""
+DATA = """[
+    {"risk": "Straße number", "category": "Legal", "context": "c"},
+    {"risk": "b", "category": "Zeit", "context": "c"},
+    {"risk": "d", "category": "Legal", "context": "c"}
+]"""
+UNDO = """
+DELETE FROM _yoyo_migration WHERE migration_id = '0004.find-scans'
+"""
+
+
+async def test_scans_of_before_are_found_and_counted(database_url: str) -> None:
+    pool = Pool(Settings(database_url=database_url, jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1"))
+    await pool.open()
+    pool.ready = True
+    try:
+        owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+        for number in range(SCANS):
+            values = {
+                "id": str(uuid.uuid4()),
+                "user_id": owner,
+                "filename": f"plan {number}.txt",
+                "data": DATA,
+                "created_at": db.now() - datetime.timedelta(days=number // 700),
+            }
+            await pool.fetch(OLD, values)
+        await pool.fetch(UNDO, {})
+        assert migrate(database_url) == 1
+        found = await db.stats(pool, Caller(owner, 0))
+        assert found.scans == SCANS
+        assert found.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
+        listed = await db.newest_scans(pool, Caller(owner, 0), 2, chosen=Filter(words=("strasse", "1200")))
+        assert listed is not None
+        assert (listed[0], listed[1][0].summary.filename) == (1, "plan 1200.txt")
+        by_category = await db.newest_scans(pool, Caller(owner, 0), 2, chosen=Filter(category="=zeit"))
+        assert by_category is not None
+        assert by_category[0] == SCANS
+    finally:
+        await pool.close()

@@ -1,0 +1,89 @@
+"""The words by which scans are found, and what of them a search finds."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskscan.shapes import Risk
+from riskscan.words import MAX_LENGTH, MAX_WORDS, category_word, words, words_of
+
+LETTERS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x24F), min_size=1, max_size=20)
+HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=1, max_size=20)
+
+
+def finds(query: str, text: str) -> bool:
+    """Tell what both databases do: each word of the query begins a word of the text."""
+    kept, sought = words(text), words(query)
+    return bool(sought) and all(any(word.startswith(begin) for word in kept) for begin in sought)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Supply_contract (draft 3).PDF", ["supply", "contract", "draft", "3", "pdf"]),
+        ("Straße STRASSE", ["strasse"]),
+        ("İIıi", ["iiii"]),
+        ("ﬁx Ⅻ ½", ["fix", "xii", "1", "2"]),
+        ("cafe\u0301", ["café"]),
+        ("soft\u00adhyphen zero\u200bwidth", ["softhyphen", "zerowidth"]),
+        ("契約書v2", ["契約", "約書", "書", "v2"]),
+        ("書", ["書"]),
+        ("ក្រសួង", ["ក្រសួ", "សួង", "ង"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("… !? \0 \ud800", []),
+        ("x" * 100, ["x" * 60]),
+    ],
+)
+def test_a_text_has_these_words(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+@given(st.text(max_size=200))
+def test_words_are_what_both_databases_take(text: str) -> None:
+    found = words(text)
+    assert len(set(found)) == len(found)
+    for word in found:
+        assert 0 < len(word) <= MAX_LENGTH
+        assert not re.search(r"[\s'\\\\:&|!()<>*=\"\0_]", word)
+        word.encode()
+
+
+@given(st.text(max_size=100))
+def test_a_text_is_found_by_itself(text: str) -> None:
+    assert finds(text, text) or not words(text)
+
+
+@given(st.lists(LETTERS, min_size=1, max_size=5), st.data())
+def test_a_word_is_found_by_its_begin_in_any_case(parts: list[str], data: st.DataObject) -> None:
+    part = data.draw(st.sampled_from(parts))
+    begin = part[: data.draw(st.integers(1, len(part)))]
+    for query in (begin, begin.casefold()):
+        assert finds(query, " ".join(parts))
+
+
+@given(HAN, st.data())
+def test_what_has_no_blanks_is_found_from_anywhere(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    assert finds(text[start:end], text)
+
+
+@given(st.text(max_size=100))
+def test_a_category_is_one_word_that_no_search_finds(category: str) -> None:
+    word = category_word(category)
+    assert word.startswith("=")
+    assert len(word) <= MAX_LENGTH
+    assert not re.search(r"[\s'\\\\:]", word)
+    assert word not in words(category)
+
+
+def test_a_scan_of_any_size_has_a_bounded_number_of_words() -> None:
+    risks = [Risk(f"risk{number}", f"kind{number}", "") for number in range(3000)]
+    found = words_of("a.txt", risks).split(" ")
+    assert len(found) == MAX_WORDS
+    assert found[:2] == ["=kind0", "=kind1"]
+    assert words_of(None, []) == ""
