@@ -17,6 +17,7 @@ from ai import Ai
 from conftest import OFF, SECRET, MakeSettings, Person, Reply, assert_error, form, serving, signed_in
 from postgres import Postgres
 from tcp_proxy import Cut, Proxy, Way, corrupted, cut, delayed, held, passed
+from test_pool import well_within
 
 from riskscan import pool, scans
 from riskscan.migrate import DatabaseAway, migrate
@@ -52,12 +53,6 @@ class TestDatabase:
     def database_url(self, direct_url: str, postgres: Postgres, link: Proxy) -> str:
         return direct_url.replace(f":{postgres.port}/", f":{link.port}/")
 
-    async def well_within(self, seconds: float, person: Person) -> None:
-        deadline = time.monotonic() + seconds
-        while (reply := await person.get("/api/auth/me")).status != 200:
-            assert_error(reply, 503, "database_unavailable")
-            assert time.monotonic() < deadline
-
     @pytest.mark.parametrize(
         ("direction", "make"),
         [
@@ -88,7 +83,7 @@ class TestDatabase:
             for reply in replies:
                 assert_error(reply, 503, "database_unavailable")
             await link.heal()
-            await self.well_within(2, ana)
+            await well_within(2, ana)
             assert await total(ana) == 1
             assert (await ana.get(path)).json == scan
 
@@ -97,7 +92,7 @@ class TestDatabase:
             await link.refuse()
             assert_error(await ana.get("/api/auth/me"), 503, "database_unavailable")
             await link.heal()
-            await self.well_within(2, ana)
+            await well_within(2, ana)
 
     async def test_a_slow_way_is_no_fault(self, make_settings: MakeSettings, link: Proxy) -> None:
         async with serving(make_settings()) as server, signed_in(server) as ana:
@@ -173,7 +168,7 @@ class TestDatabase:
                     assert_error(reply, 503, "database_unavailable")
                 link.down = passed
                 await link.cut_all()
-                await self.well_within(2, ana)
+                await well_within(2, ana)
         assert statuses == {200, 503}
 
     # by yoyo, of a connection that is no more
@@ -193,6 +188,7 @@ class TestDatabase:
                 cuts += 1
                 await link.heal()
         assert cuts > 5  # before, between and after its statements
+        await link.heal()
         assert await asyncio.to_thread(migrate, url) == 0
 
 

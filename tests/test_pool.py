@@ -128,6 +128,13 @@ async def test_a_wrong_statement_is_a_bug_and_not_an_outage(pool: Pool) -> None:
     assert await db.is_up(pool)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("state", ["08006", "25006", "28000", "53100", "53200", "57014", "57P03", "58030"])
+async def test_what_the_database_cannot_do_now_is_an_outage(pool: Pool, state: str) -> None:
+    with pytest.raises(ApiError, match="cannot be reached"):
+        await pool.fetch(f"DO 'BEGIN RAISE SQLSTATE ''{state}''; END'", {})
+
+
 def test_named_binds_become_numbers() -> None:
     sql = "SELECT CAST(:a AS text), x::int FROM t WHERE b = :b AND c = :a"
     assert numbered(sql) == ("SELECT CAST($1 AS text), x::int FROM t WHERE b = $2 AND c = $1", ("a", "b"))
@@ -168,6 +175,14 @@ def test_postgresql_has_real_types_and_the_indexes(postgres: Postgres) -> None:
         assert any(wanted in index for index in indexes), wanted
 
 
+async def well_within(seconds: float, person: Person) -> None:
+    """Ask until the database is there again; till then every answer is a clean 503."""
+    deadline = time.monotonic() + seconds
+    while (reply := await person.get("/api/auth/me")).status != 200:
+        assert_error(reply, 503, "database_unavailable")
+        assert time.monotonic() < deadline
+
+
 # asyncpg leaves a socket to the garbage collector where the server goes while it connects
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 class TestFaults:
@@ -191,12 +206,6 @@ class TestFaults:
         assert_error(await person.get(path), 503, "database_unavailable")
         assert time.monotonic() - began < seconds
 
-    async def well_within(self, seconds: float, person: Person) -> None:
-        deadline = time.monotonic() + seconds
-        while (reply := await person.get("/api/auth/me")).status != 200:
-            assert_error(reply, 503, "database_unavailable")
-            assert time.monotonic() < deadline
-
     async def test_stopped_and_started_again(self, settings: Settings, postgres: Postgres, ai: Ai) -> None:
         async with serving(settings) as server, signed_in(server) as ana:
             await asyncio.gather(*(ana.scan(text="x") for _ in range(20)))
@@ -210,7 +219,7 @@ class TestFaults:
             )
             assert (await ana.get("/api/health/live")).status == 200
             postgres.start()
-            await self.well_within(2, ana)
+            await well_within(2, ana)
             assert (await ana.get("/api/scans")).json["total"] == 20
 
     async def test_frozen(self, settings: Settings, postgres: Postgres) -> None:
@@ -218,7 +227,7 @@ class TestFaults:
             postgres.pause()
             await asyncio.gather(*(self.answered_within(6, ana) for _ in range(30)))
             postgres.resume()
-            await self.well_within(2, ana)
+            await well_within(2, ana)
 
     async def test_away_at_the_start(self, settings: Settings, postgres: Postgres) -> None:
         postgres.stop()
@@ -260,7 +269,7 @@ class TestFaults:
             assert_error(await asked, 503, "database_unavailable")
             assert any("is lost" in record.getMessage() for record in caplog.records)
             postgres.start()
-            await self.well_within(2, ana)
+            await well_within(2, ana)
 
 
 async def test_sqlite_takes_50_writers_at_once(tmp_path: Path, sqlite_template: Path, ai: Ai) -> None:
