@@ -25,6 +25,7 @@ bench: $(VENV)/ready-dev  ## measure what this machine can take, for planning: m
 	@$(BIN)/python -W ignore tests/bench.py
 
 soak: $(VENV)/ready-dev  ## use it hard while everything around it fails: make soak MINUTES=10
+	CASES=20000 $(BIN)/python -m pytest -s tests/test_schema.py
 	@$(BIN)/python -W ignore tests/soak.py
 
 format: $(VENV)/ready-dev  ## write the code in the house's form

@@ -277,7 +277,7 @@ async def test_what_was_scanned_before_is_found_by_its_index(
     assert indexes(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
     assert rows_read(plan) <= 3
     fresh = {"id": str(uuid.uuid4()), "digest": "0" * 64, "data": "[]", "risk_count": 0, "source": "model"}
-    plan = await explain(large, db.INSERT_SCAN, **{**fresh, **values, "categories": "[]"})
+    plan = await explain(large, db.INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": ""})
     assert_indexed(plan)
     wanted = {"scans_user_id_digest"} | ({"scans_user_id_filename"} if filename else set())
     assert indexes(plan) == wanted
