@@ -269,9 +269,10 @@ async def test_the_account_page_makes_shows_and_deletes_tokens(anyone: Person, a
     token = TOKEN.findall(page)[0]
     assert f'curl {anyone.url}/api/scan \\\n  -H "Authorization: Bearer {token}"' in page
     assert b"<b>nightly" not in reply.body
-    proxied = await anyone.post(
-        "/account/tokens", data=wish, headers={"Host": "risk.example", "X-Forwarded-Proto": "https"}
-    )
+    (session,) = anyone.session.cookie_jar
+    proxy = {"Host": "risk.example", "X-Forwarded-Proto": "https"}
+    proxy["Cookie"] = f"__Host-{session.key}={session.value}"
+    proxied = await anyone.post("/account/tokens", data=wish, headers=proxy)
     assert b"curl https://risk.example/api/scan" in proxied.body
     used = await anyone.post("/api/scan", data=form(text="tight budget"), headers=bearer(token))
     assert used.status == 200
