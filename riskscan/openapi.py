@@ -19,6 +19,7 @@ from .register import LAYOUTS
 from .replies import Handler, page
 from .shapes import (
     SOMETHING,
+    ApiTokenForm,
     ApiTokenList,
     ApiTokenWish,
     Comparison,
@@ -88,7 +89,7 @@ OPERATIONS: dict[Handler, Operation] = {
     ),
     tokens.index: Operation(ApiTokenList, errors=(403,)),
     tokens.create: Operation(
-        NewApiToken, 201, bodies={JSON: ApiTokenWish, FORM: ApiTokenWish}, errors=(400, 403, 409, 413)
+        NewApiToken, 201, bodies={JSON: ApiTokenWish, FORM: ApiTokenForm}, errors=(400, 403, 409, 413)
     ),
     tokens.delete: Operation(Message, errors=(403, 404)),
     scans.create: Operation(
@@ -113,7 +114,11 @@ OPERATIONS: dict[Handler, Operation] = {
     document: Operation(dict[str, Any], protected=False),
     docs: Operation(str, protected=False),
 }
-DAY_OR_TIME = "day of UTC (`2026-11-25`) or time (RFC 3339)"
+DAY_OR_TIME = [
+    {"type": "string", "format": "date"},
+    {"type": "string", "format": "date-time"},
+    {"type": "string", "maxLength": 0},
+]
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     "offset": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
@@ -137,9 +142,9 @@ QUERY: dict[str, dict[str, Any]] = {
         "maxLength": MAX_TYPED,
         "description": "A category, in any case",
     },
-    "source": {"type": "string", "enum": ["llm", "model"]},
-    "from": {"type": "string", "description": f"The first {DAY_OR_TIME}"},
-    "to": {"type": "string", "description": f"The last {DAY_OR_TIME}"},
+    "source": {"type": "string", "enum": ["llm", "model", ""]},
+    "from": {"anyOf": DAY_OR_TIME, "description": "The first day (UTC) or time"},
+    "to": {"anyOf": DAY_OR_TIME, "description": "The last day (UTC) or time"},
     "format": {"type": "string", "enum": list(export.MEDIA_TYPES), "default": "csv"},
     "layout": {
         "type": "string",
@@ -148,10 +153,12 @@ QUERY: dict[str, dict[str, Any]] = {
         "description": "`register` adds columns to fill in; `ciso-assistant` has those of its data wizard",
     },
 }
+# a string in quotation marks (RFC 8941, section 3.3.3), or as it is
+KEY_PATTERN = r"""^("([ !#-\[\]-~]|\\["\\])+"|[!#-~]([ -~]*[!-~])?)$"""
 HEADERS: dict[str, dict[str, Any]] = {
     HEADER: {
         "type": "string",
-        "minLength": 1,
+        "pattern": KEY_PATTERN,
         "maxLength": MAX_KEY,
         "description": "Of your choice, new for each scan. The same key and input again, within 24 hours, "
         f"answer the first scan with `{REPLAYED}: true`; 409 while it is being made, 422 for another input.",

@@ -267,5 +267,12 @@ class ApiTokenWish(msgspec.Struct, frozen=True):
     ] = None
 
 
+class ApiTokenForm(ApiTokenWish, frozen=True):
+    """An API token to be made, as a form sends it."""
+
+    scopes: ScopeText = ""
+    expires_at: str = ""
+
+
 RISKS = msgspec.json.Decoder(list[Risk])
 PIECES, RISK = msgspec.json.Decoder(list[msgspec.Raw]), msgspec.json.Decoder(Risk)

@@ -120,6 +120,8 @@ def axe_source() -> str:
 
 async def violations(page: Page) -> list[str]:
     """Return what axe-core has against a page, in a line each."""
+    # a colour on its way from one to another is neither
+    await page.evaluate("Promise.allSettled(document.getAnimations().map((each) => each.finished))")
     await page.evaluate(axe_source())
     found = await page.evaluate("axe.run().then(({violations}) => violations)")
     return [
