@@ -102,7 +102,8 @@ async def once(found: Scan) -> AsyncIterator[Scan]:
 async def scans_of(request: web.Request, caller: Caller, chosen: Filter) -> AsyncIterator[Scan]:
     """Yield the caller's scans one by one; between two of them nothing of the database is held.
 
-    Raises 401 where the caller is gone or the token is revoked, meanwhile too.
+    Raises 401 where the caller is gone or the token is revoked, meanwhile too; an API token that is
+    deleted meanwhile is refused from the next export on.
     """
     pool = request.app[DATABASE]
     after: Position | None = None

@@ -93,7 +93,7 @@ class Overview(NamedTuple):
 def set_up(environment: jinja2.Environment, settings: Settings) -> None:
     """Give the templates their filters and globals."""
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.filters.update(groups=groups, bars=bars, language=language, overview=overview)
+    environment.filters.update(groups=groups, bars=bars, language=language, overview=overview, tones=tones)
     environment.globals.update(
         asset=asset,
         category_tag=category_tag,

@@ -159,12 +159,16 @@ async def test_commands_say_that_the_database_is_away() -> None:
         assert err.count("\n") == 1
 
 
-async def test_the_scan_page_says_how_long_it_is_kept(make_settings: MakeSettings) -> None:
-    for days, said in ((0, "Kept until you delete it."), (30, "Kept until <time")):
+async def test_the_pages_say_how_long_a_scan_is_kept(make_settings: MakeSettings) -> None:
+    for days, said, promised in (
+        (0, "Kept until you delete it.", "kept here, until you delete it."),
+        (30, "Kept until <time", "kept here for 30 days, or until you delete it."),
+    ):
         async with (
             serving(make_settings(scan_retention_days=days)) as server,
             signed_in(server, f"ana{days}@example.com") as ana,
         ):
+            assert promised in (await ana.get("/scans")).body.decode()
             scan = await ana.scan(text="tight budget")
             page = (await ana.get(f"/scans/{scan['scan_id']}")).body.decode()
             assert said in page

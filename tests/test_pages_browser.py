@@ -334,6 +334,28 @@ async def test_typed_text_survives_a_reload_and_a_log_in_but_not_a_log_out(visit
     await expect(text).to_have_value("")
 
 
+async def test_a_text_that_is_sent_again_after_a_reload_is_one_scan(visitor: Visitor, ai: Ai) -> None:
+    go = ai.holds()
+    page = await register(visitor)
+    await page.get_by_label("Paste a text").fill("My text")
+    for said in ("Analysing…", "still being made"):
+        await page.reload()
+        await page.get_by_role("button", name="Find risks").click()
+        await expect(rows(page)).to_contain_text(said)
+    go.set()
+    ai.answer = ai.found
+    for _ in range(100):
+        await page.get_by_role("button", name="Find risks").click()
+        await expect(rows(page)).to_contain_text(re.compile("still being made|2 risks found"))
+        if await rows(page).get_by_text("2 risks found").count():
+            break
+    assert len(ai.calls) == 1
+    await page.reload()
+    await scan_text(page, "My text")  # later it is another one
+    await expect(rows(page)).to_contain_text("2 risks found")
+    assert len(ai.calls) == 2
+
+
 async def test_a_scan_that_was_sent_outlives_its_page(visitor: Visitor, ai: Ai) -> None:
     go = ai.holds()
     page = await register(visitor)

@@ -297,6 +297,9 @@ async def test_a_refused_token_form_comes_back_with_what_was_typed(anyone: Perso
     assert 'id="expires_at-error"' in page
     wrong = await anyone.post("/account/password", data={"current_password": "x", "new_password": "y" * 9})
     assert b'href="/account#tokens"' in wrong.body
+    kept = {"current_password": "x", "new_password": "y" * 9, "keep_api_tokens": "true"}
+    again = await anyone.post("/account/password", data=kept)
+    assert [b'value="true" checked>' in reply.body for reply in (wrong, again)] == [False, True]
 
 
 async def test_the_page_that_sets_a_password_can_keep_tokens(anyone: Person, alice: Person) -> None:

@@ -2,6 +2,7 @@
 
 document.documentElement.classList.add("scripted");
 const DRAFT = "riskscan-draft";
+const DRAFT_KEY = "riskscan-draft-key";  // so that a draft that is sent again after a reload is one scan
 
 showLocalTimes(document);
 for (const button of document.querySelectorAll("[data-print]")) {
@@ -10,7 +11,7 @@ for (const button of document.querySelectorAll("[data-print]")) {
 }
 // who comes next to this browser must not find the text
 for (const form of document.querySelectorAll("[data-forget]")) {
-  form.addEventListener("submit", () => sessionStorage.removeItem(DRAFT));
+  form.addEventListener("submit", forgetDraft);
 }
 for (const link of document.querySelectorAll("[data-overview]")) showOverview(link);
 const scanForm = document.querySelector("#scan");
@@ -87,7 +88,7 @@ function setUpScan(form) {
     for (const source of sources) {
       const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
       const name = typeof source === "string" ? "Pasted text" : source.name;
-      const key = crypto.getRandomValues(new Uint32Array(4)).join("-");  // sent again, it is not analysed twice
+      const key = (typeof source === "string" && sessionStorage.getItem(DRAFT_KEY)) || newKey();  // sent again, it is not analysed twice
       const item = {source, name, row, key, state: ""};
       row.querySelector(".name").textContent = name;
       row.querySelector(".size").textContent = sizeOf(source);
@@ -164,7 +165,7 @@ function setUpScan(form) {
       setState(item, "done", found, link);
       say(`${item.name}: ${found}.`);
       if (item.source === text.value) text.value = "";
-      if (typeof item.source === "string" && sessionStorage.getItem(DRAFT) === item.source) sessionStorage.removeItem(DRAFT);
+      if (typeof item.source === "string" && sessionStorage.getItem(DRAFT) === item.source) forgetDraft();
     } else if (request.status === 401) {
       const link = Object.assign(document.createElement("a"), {href: "/login?next=/scan", target: "_blank", className: "button open", textContent: "Log in"});
       fail(item, "You are logged out. Log in (in a new tab), then try again here.", true, link);
@@ -239,10 +240,19 @@ function keepDraft(text) {
   text.addEventListener("input", () => {
     try {
       sessionStorage.setItem(DRAFT, text.value);
+      sessionStorage.setItem(DRAFT_KEY, newKey());
     } catch {
-      sessionStorage.removeItem(DRAFT);  // too long to be kept
+      forgetDraft();  // too long to be kept
     }
   });
+}
+
+function forgetDraft() {
+  for (const name of [DRAFT, DRAFT_KEY]) sessionStorage.removeItem(name);
+}
+
+function newKey() {
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
 function read(json) {
