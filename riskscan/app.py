@@ -184,12 +184,17 @@ async def keep_house(app: web.Application, stopping: asyncio.Event) -> None:
     while not pool.ready and not stopping.is_set():
         await pause(BACKOFF_SECONDS[min(tries, len(BACKOFF_SECONDS) - 1)], stopping)
         tries += 1
-        pool.ready = await migrated(app)
+        try:
+            pool.ready = await migrated(app)
+        except Exception:  # this process serves already, and the database may be mended meanwhile
+            log.exception("the migrations fail; they are tried again")
     while not stopping.is_set():
         try:
             await db.delete_expired(pool)
         except ApiError as exc:
             log.warning("expired sessions and counters are still there: %s", exc.detail)
+        except Exception:
+            log.exception("expired sessions and counters are still there")
         await pause(CLEAN_UP_SECONDS, stopping)
 
 

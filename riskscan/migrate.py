@@ -59,7 +59,8 @@ def is_away(exc: Exception) -> bool:
         return is_sqlite_error(exc, ("BUSY", "LOCKED", "IOERR", "FULL"))
     import psycopg
 
-    return isinstance(exc, psycopg.OperationalError)
+    # the latter: a replica, which may take over
+    return isinstance(exc, psycopg.OperationalError | psycopg.errors.ReadOnlySqlTransaction)
 
 
 def open_backend(database_url: str) -> Any:

@@ -137,7 +137,11 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except ApiError as exc:
         if exc.status >= 500:
             log.warning("%s: %s [%s]", exc.code, why(exc), request[REQUEST_ID])
-        if exc.code == "not_authenticated" and FORMS.get(request.path) == "upload.html":
+        if (
+            exc.status in (401, 429, 503)
+            and FORMS.get(request.path) == "upload.html"
+            and TYPED not in request
+        ):
             await keep_typed(request)
         return error_reply(request, exc)
     except web.HTTPException as exc:

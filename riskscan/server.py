@@ -33,6 +33,7 @@ MAX_DESCRIPTORS = 65_536  # a scan in flight needs two
 CANNOT_START = 3  # the exit status of a worker that would fail the same way again
 RESTART_SECONDS = 1.0
 DRAIN_SECONDS = 15.0  # beside the time that the AI service may take
+EMBEDDED_AI = "the embedded AI service"
 
 log = logging.getLogger("riskscan.server")
 
@@ -76,8 +77,9 @@ class Worker:
 class Supervisor:
     """Starts the children, restarts those that die, and ends them all on SIGTERM or SIGINT."""
 
-    def __init__(self, starters: dict[str, Callable[[], Process]]) -> None:
+    def __init__(self, starters: dict[str, Callable[[], Process]], listening: socket.socket) -> None:
         self.starters = starters
+        self.listening = listening
         self.children: dict[str, Process] = {}
         self.not_before: dict[str, float] = {}
         self.stops = 0
@@ -96,13 +98,16 @@ class Supervisor:
             self._start_missing()
             self._wait(RESTART_SECONDS if len(self.children) < len(self.starters) else None)
             self._reap()
-        stopped = 0
+        self.listening.close()  # a connection is refused when no process has the socket any more
+        told: dict[str, int] = {}  # by child, the signal that it was sent
         while self.children:
-            # a second signal ends it now
-            if stopped != max(1, self.stops):
-                stopped = max(1, self.stops)
-                for child in self.children.values():
-                    child.send_signal(signal.SIGTERM if stopped == 1 else signal.SIGKILL)
+            signum = signal.SIGKILL if self.stops > 1 else signal.SIGTERM  # a second one ends it now
+            # the workers need the AI service for what is in flight
+            workers = [name for name in self.children if name != EMBEDDED_AI]
+            for name in workers or [EMBEDDED_AI]:
+                if told.get(name) != signum:
+                    told[name] = signum
+                    self.children[name].send_signal(signum)
             self._wait(None)
             self._reap()
         return 1 if self.failed else 0
@@ -146,13 +151,13 @@ def run(settings: Settings) -> int:
     raise_descriptor_limit()
     listening = listen(settings.host, settings.port)
     starters: dict[str, Callable[[], Process]] = {}
-    supervisor = Supervisor(starters)
+    supervisor = Supervisor(starters, listening)
     life, alive = os.pipe()  # `alive` closes with this process, however it ends
     embedded: EmbeddedAi | None = None
     if not settings.ai_service_url:
         embedded = EmbeddedAi()
         settings = dataclasses.replace(settings, ai_service_url=embedded.url)
-        starters["the embedded AI service"] = embedded.start
+        starters[EMBEDDED_AI] = embedded.start
 
     def work() -> int:
         supervisor.release()
@@ -200,6 +205,7 @@ class EmbeddedAi:
             cwd=Path(__file__).parent.parent,
             pass_fds=[descriptor],
             stdin=subprocess.PIPE,  # closes with this process, however it ends, and the service with it
+            process_group=0,  # Ctrl-C is sent to a whole group, and the workers are still to finish
         )
         return self._process
 

@@ -86,6 +86,7 @@ def http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError
+    parts.hostname.encode("idna")  # raises a ValueError for a label that is empty or too long
     if parts.port == 0:  # raises ValueError itself where it is no port at all
         raise ValueError
     return value.rstrip("/")

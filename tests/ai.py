@@ -39,6 +39,7 @@ class Ai:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.probes = 0
         self.arrived = asyncio.Event()
         self.answer: Answer = self.found
         self.raw: Raw | None = None
@@ -82,6 +83,7 @@ class Ai:
         return await self.answer(request)
 
     async def root(self, request: web.Request) -> web.StreamResponse:
+        self.probes += 1
         return web.json_response({"service": "test"})
 
     async def serve(self) -> Callable[[], Awaitable[None]]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 
 import pytest
 from ai import Ai
@@ -199,6 +200,23 @@ async def test_health(anyone: Person, ai: Ai) -> None:
         "version": "",
     }
     assert (await anyone.get("/api/health/live")).json == {"status": "ok"}
+
+
+async def test_health_looks_at_the_ai_service_once_in_a_while(anyone: Person, ai: Ai) -> None:
+    replies = await asyncio.gather(*[anyone.get("/api/health") for _ in range(10)])
+    assert {reply.json["ai_service_healthy"] for reply in replies} == {True}
+    assert ai.probes == 1
+
+
+async def test_health_waits_no_longer_than_2_s_for_the_ai_service(anyone: Person, ai: Ai) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    ai.raw = hang
+    began = time.monotonic()
+    assert (await anyone.get("/api/health")).json["status"] == "degraded"
+    assert 1.9 < time.monotonic() - began < 4
 
 
 async def test_health_without_the_ai_service_is_degraded(make_settings: MakeSettings) -> None:

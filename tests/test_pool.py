@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import shutil
 import sqlite3
@@ -119,6 +120,14 @@ async def test_cancelled_statements_lose_no_connection(pool: Pool) -> None:
         await asyncio.wait([task])
     await asyncio.gather(*(db.count_attempt(pool, "after", 60) for _ in range(20)))
     assert (await db.count_attempt(pool, "after", 60))[0] == 21
+
+
+async def test_a_window_of_tries_that_is_over_starts_anew_and_is_dropped(pool: Pool) -> None:
+    seconds = (0, 0, 60, 60)  # 0: over at once
+    assert [(await db.count_attempt(pool, "a", window))[0] for window in seconds] == [1, 1, 1, 2]
+    await db.count_attempt(pool, "b", 0)
+    await db.delete_expired(pool)
+    assert [row["name"] for row in await pool.fetch("SELECT name FROM attempts", {})] == ["a"]
 
 
 async def test_a_wrong_statement_is_a_bug_and_not_an_outage(pool: Pool) -> None:
@@ -240,6 +249,43 @@ class TestFaults:
             while (await person.get("/api/health")).status != 200:
                 assert time.monotonic() < deadline
             assert (await person.post("/api/auth/register", json=account)).status == 201
+            await person.session.close()
+
+    @pytest.mark.parametrize(
+        ("what", "unfit", "fit"),
+        [
+            ("they are tried again", "CREATE TABLE users (x int)", "DROP TABLE users"),
+            (  # as a replica is that takes over later
+                "waiting for the database: cannot execute DELETE in a read-only transaction",
+                "ALTER DATABASE postgres SET default_transaction_read_only = on",
+                "ALTER DATABASE postgres RESET default_transaction_read_only",
+            ),
+        ],
+        ids=["tables", "replica"],
+    )
+    async def test_not_fit_when_it_comes(
+        self,
+        settings: Settings,
+        postgres: Postgres,
+        caplog: pytest.LogCaptureFixture,
+        what: str,
+        unfit: str,
+        fit: str,
+    ) -> None:
+        if "DATABASE" in unfit:
+            migrate(postgres.url())
+        postgres.execute(unfit)
+        postgres.stop()
+        async with serving(dataclasses.replace(settings, database_url=postgres.url())) as server:
+            person = Person(server)
+            postgres.start()
+            deadline = time.monotonic() + 10
+            while what not in caplog.text:
+                assert (await person.get("/api/health")).status == 503
+                assert time.monotonic() < deadline
+            postgres.execute(f"SET transaction_read_only = off; {fit}")
+            while (await person.get("/api/health")).status != 200:
+                assert time.monotonic() < deadline
             await person.session.close()
 
     async def test_gone_while_the_ai_service_works(

@@ -315,6 +315,25 @@ def test_sigterm_finishes_what_is_in_flight(start: Start, ai_port: int) -> None:
     assert program.process.wait(30) == 0
 
 
+def test_sigterm_finishes_an_upload_by_the_embedded_service(start: Start) -> None:
+    program = start()
+    token = sign_up(program.url)
+    body = json.dumps({"text": TEXT}).encode()
+    head = (
+        f"POST /api/scan HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    with socket.create_connection(("127.0.0.1", int(program.url.rpartition(":")[2]))) as client:
+        client.sendall(head)
+        assert client.recv(65536).startswith(b"HTTP/1.1 100 ")
+        program.process.send_signal(signal.SIGTERM)
+        wait_until_refused(program.url)
+        client.settimeout(20)
+        client.sendall(body)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert program.process.wait(30) == 0
+
+
 def test_a_second_sigterm_ends_it_now(start: Start, ai_port: int) -> None:
     program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
     token = sign_up(program.url)
@@ -365,7 +384,7 @@ def wait_until_refused(url: str) -> None:
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
+        except ConnectionRefusedError:  # and not a queue that is full, where nobody accepts
             return
     raise AssertionError("still accepting")
 

@@ -100,6 +100,8 @@ def test_every_form_of_a_database_url_is_taken(given_url: str, url: str) -> None
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("MAX_UPLOAD_MB", "1e-9"),
         ("AI_SERVICE_URL", "http://h:0"),
+        ("AI_SERVICE_URL", "http://a..b"),
+        ("AI_SERVICE_URL", f"http://{'a' * 64}.example"),
         ("PORT", "65536"),
         ("WORKERS", "0"),
         ("LOGIN_LIMIT", "10"),
