@@ -177,6 +177,12 @@ FILE_FORM = {
         {"required": ["text"], "properties": {"text": {"pattern": SOMETHING}}},
     ],
 }
+SCENARIO = {
+    "type": "object",
+    "description": "A row of the layout `ciso-assistant`",
+    "required": ["ref_id", "name", "description"],
+    "additionalProperties": {"type": ["string", "null"]},
+}
 SCAN_LINKS = {
     name: {"operationId": f"scans_{name}", "parameters": {"scan_id": "$response.body#/scan_id"}}
     for name in ("show", "delete")
@@ -204,6 +210,7 @@ def build(app: web.Application) -> bytes:
         "type": "array",
         "items": {"$ref": "#/components/schemas/Risk"},
     }
+    components["RegisterRow"] = {"anyOf": [components["RegisterRow"], SCENARIO]}
     paths: dict[str, dict[str, Any]] = {}
     for route in app.router.routes():
         resource = route.resource
