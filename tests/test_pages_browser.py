@@ -601,6 +601,7 @@ async def test_every_page_is_readable_for_all(browser: Browser, server: Server, 
     # axe-core brings styles of its own; without it no page breaks its policy (the next test sees all of them)
     async with visiting(browser, server.url, color_scheme=scheme, bypass_csp=True) as visitor:
         async for page in everywhere(visitor, ai):
+            await page.wait_for_load_state()  # without its style it has no colour
             dark = (
                 await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
                 != "rgb(250, 249, 247)"
