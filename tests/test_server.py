@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -382,10 +383,11 @@ def wait_until_refused(url: str) -> None:
     port = int(url.rpartition(":")[2])
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except ConnectionRefusedError:  # and not a queue that is full, where nobody accepts
-            return
+        with socket.socket() as client:
+            client.settimeout(1)
+            # and no time-out: that is a full queue, at which nobody accepts
+            if client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED:
+                return
     raise AssertionError("still accepting")
 
 
