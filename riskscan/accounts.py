@@ -42,7 +42,7 @@ async def register(request: web.Request) -> web.StreamResponse:
         limit(rate, "register by account", email),
         limit(rate, "register by address", client_address(request)),
     )
-    password_hash = await request.app[PASSWORDS].hashed(password)
+    password_hash = await request.app[PASSWORDS].hashed(password, client_address(request))
     try:
         account = await db.insert_user(request.app[DATABASE], email, password_hash)
     except EmailTaken:
@@ -67,7 +67,8 @@ async def login(request: web.Request) -> web.StreamResponse:
     )
     await count_try(request, *limits)
     account = await db.account_by_email(request.app[DATABASE], email)
-    if not await request.app[PASSWORDS].matches(password, account.password_hash if account else None):
+    kept = account.password_hash if account else None
+    if not await request.app[PASSWORDS].matches(password, kept, address):
         account = None
     if account is None:
         raise ApiError(
@@ -99,7 +100,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     current, password = required_text(fields, "current_password"), new_password(fields, "new_password")
     keep = flag(fields, "keep_api_tokens") or False
     await require_password(request, account, current, "current_password")
-    password_hash = await request.app[PASSWORDS].hashed(password)
+    password_hash = await request.app[PASSWORDS].hashed(password, client_address(request))
     changed = await db.update_password(request.app[DATABASE], account, password_hash, keep_api_tokens=keep)
     if changed is None:  # revoked by another request meanwhile
         raise not_authenticated()
@@ -154,7 +155,7 @@ async def require_password(request: web.Request, account: Account, password: str
     """Raise 400 `invalid_request` unless this is the account's password; tries are counted."""
     tries = limit(request.app[SETTINGS].login_limit, "password", account.user.id)
     await count_try(request, tries)
-    if not await request.app[PASSWORDS].matches(password, account.password_hash):
+    if not await request.app[PASSWORDS].matches(password, account.password_hash, client_address(request)):
         wrong = "This is not your password."
         raise ApiError(400, "invalid_request", wrong, fields={field: wrong})
     await take_back_try(request, tries)

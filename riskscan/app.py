@@ -29,7 +29,7 @@ from . import (
     tokens,
 )
 from .auth import DatabaseSessions, require_own_origin
-from .backpressure import IN_FLIGHT, TURNS, InFlight, Turns
+from .backpressure import IN_FLIGHT, TURNS, InFlight, Turns, half
 from .errors import ApiError, from_status
 from .migrate import DatabaseAway, migrate
 from .passwords import PASSWORDS, Passwords
@@ -103,7 +103,8 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[SETTINGS] = settings
     app[IN_FLIGHT] = InFlight(settings.max_scans_in_flight)
-    app[TURNS] = Turns(max(1, settings.ai_max_concurrency // settings.workers))
+    calls = max(1, settings.ai_max_concurrency // settings.workers)
+    app[TURNS] = Turns(calls, share=half(calls))
     app[export.WORKBOOKS] = asyncio.Semaphore(export.WORKBOOKS_AT_ONCE)
     app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)

@@ -1,4 +1,4 @@
-"""How much is done at once: scans in this process, and calls to the AI service; no user gets all of it."""
+"""How much is done at once: scans, calls to the AI service, password hashes; nobody gets all of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .errors import unavailable
 
 
 class InFlight:
-    """The scans that this process is at, uploads included: a bounded number, of which one user gets half."""
+    """What this process is at or has waiting: a bounded number, of which one user gets half."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -21,7 +21,7 @@ class InFlight:
 
     @contextlib.contextmanager
     def place(self, user_id: str) -> Iterator[None]:
-        """Hold a place for a scan. Raises 503 `overloaded` where there is none."""
+        """Hold a place. Raises 503 `overloaded` where there is none."""
         if self.number >= self._most or self._by_user[user_id] >= half(self._most):
             raise overloaded()
         self._by_user[user_id] += 1
@@ -36,14 +36,14 @@ class InFlight:
 
 
 class Turns:
-    """The calls to the AI service: a bounded number at once, of which one user gets half.
+    """Turns at something, a bounded number at once, of which one user gets `share`.
 
-    A turn that comes free goes to the user with the fewest calls under way, and who has waited longest.
+    A turn that comes free goes to the user with the fewest under way, and who has waited longest.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, share: int) -> None:
         self._free = most
-        self._share = half(most)
+        self._share = share
         self._calls: collections.Counter[str] = collections.Counter()
         self._waiting: dict[asyncio.Future[None], str] = {}  # whose turn it will be
 
@@ -113,8 +113,8 @@ def subtract(counter: collections.Counter[str], name: str) -> None:
 
 
 def overloaded() -> Exception:
-    return unavailable("overloaded", "Too many scans are under way. Try again soon.", retry_seconds=10)
+    return unavailable("overloaded", "Too much is under way. Try again soon.", retry_seconds=10)
 
 
-IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)
-TURNS = web.AppKey("TURNS", Turns)
+IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)  # scans, uploads included
+TURNS = web.AppKey("TURNS", Turns)  # at calling the AI service

@@ -49,7 +49,9 @@ async def reset_password(settings: Settings, email: str, password: str) -> None:
             raise Refused(f"there is no account with the address {email}")
         passwords = Passwords(settings.bcrypt_cost)
         try:
-            password_hash = await passwords.hashed(new_password({"password": password}, "password"))
+            password_hash = await passwords.hashed(
+                new_password({"password": password}, "password"), "operator"
+            )
         finally:
             passwords.close()
         if await db.update_password(pool, account, password_hash) is None:

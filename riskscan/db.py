@@ -424,9 +424,10 @@ def read_scan(row: Row) -> Scan:
     )
 
 
-# PostgreSQL finds words by their index; SQLite looks at the words of each of the user's scans, as both do
-# for a category: IS TRUE keeps PostgreSQL from the index there, which lists a good part of everyone's scans
+# IS TRUE keeps PostgreSQL from the index scans_words, which holds everyone's; it reads the user's own scans
+# then, as SQLite does
 HAS_WORDS = "words @@ CAST(:words AS tsquery)"
+HAS_WORDS_OF_FEW = f"({HAS_WORDS}) IS TRUE"
 HAS_CATEGORY = "(words @@ CAST(:category AS tsquery)) IS TRUE"
 HAS_WORDS_SQLITE = (
     "NOT EXISTS (SELECT 1 FROM json_each(:words) AS sought WHERE instr(' ' || words, sought.value) = 0)"
@@ -434,13 +435,32 @@ HAS_WORDS_SQLITE = (
 HAS_CATEGORY_SQLITE = "instr(' ' || words || ' ', :category) > 0"
 
 
-def condition_of(db: Pool, chosen: Filter) -> tuple[str, dict[str, Any]]:
-    """Return the condition on `scans` that a filter is, TRUE where nothing is chosen, and its values."""
+MANY = 20_000  # scans of a user; fewer are sooner read through than the index of everyone's words
+
+HAS_MANY = "SELECT scan_count > :many AS many FROM users WHERE id = :user_id"
+
+
+async def has_many(db: Pool, caller: Caller, chosen: Filter) -> bool:
+    """Tell whether words are to be looked for by their index."""
+    if db.sqlite or not chosen.words:
+        return False
+    row = await db.fetch_one(HAS_MANY, {"user_id": caller.user_id, "many": MANY})
+    return bool(row and row["many"])
+
+
+def condition_of(db: Pool, chosen: Filter, many: bool) -> tuple[str, dict[str, Any]]:
+    """Return the condition on `scans` that a filter is, TRUE where nothing is chosen, and its values.
+
+    `many` looks for words by their index.
+    """
     conditions: dict[str, Any] = {}
     if chosen.words and db.sqlite:
         conditions[HAS_WORDS_SQLITE] = "words", msgspec.json.encode([f" {w}" for w in chosen.words]).decode()
     elif chosen.words:
-        conditions[HAS_WORDS] = "words", " & ".join(f"'{word}':*" for word in chosen.words)
+        conditions[HAS_WORDS if many else HAS_WORDS_OF_FEW] = (
+            "words",
+            " & ".join(f"'{word}':*" for word in chosen.words),
+        )
     if chosen.category and db.sqlite:
         conditions[HAS_CATEGORY_SQLITE] = "category", f" {chosen.category} "
     elif chosen.category:
@@ -517,7 +537,7 @@ async def newest_scans(
 
     They start past `offset` scans, or `after` a position. Only those count that meet `chosen`.
     """
-    condition, values = condition_of(db, chosen)
+    condition, values = condition_of(db, chosen, await has_many(db, caller, chosen))
     values |= {"limit": limit, **caller._asdict()}
     if after is None:
         values |= {"offset": offset}
@@ -560,7 +580,7 @@ async def stats(db: Pool, caller: Caller, chosen: Filter = ALL) -> Stats:
 
     Of a category that is chosen the risks of that category alone are counted.
     """
-    condition, values = condition_of(db, chosen)
+    condition, values = condition_of(db, chosen, await has_many(db, caller, chosen))
     sql = STATS.format(chosen=condition, **(STATS_SQLITE if db.sqlite else STATS_POSTGRESQL))
     rows = await db.fetch(sql, {**values, **caller._asdict()}, anew=bool(chosen))
     scans = [row for row in rows if row["category"] is None]

@@ -68,10 +68,13 @@ def typed_filter(request: web.Request) -> dict[str, str]:
 
 def read_words(request: web.Request) -> tuple[str, ...]:
     text = typed(request, "q")
-    found = tuple(words(text))
+    found = words(text)
     if text and not found:
         raise wrong("q", "There is no letter and no digit in this.")
-    return found
+    # where a longer word is, the shorter one that begins it is too
+    return tuple(
+        word for word in found if not any(other.startswith(word) for other in found if other != word)
+    )
 
 
 def read_time(request: web.Request, name: str, *, end: bool = False) -> datetime.datetime | None:

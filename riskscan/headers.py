@@ -35,6 +35,7 @@ PAGE_POLICY = (
 )
 API_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": API_POLICY})
 PAGE_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": PAGE_POLICY})
+NO_ROUTE = "(no route)"
 HSTS = "max-age=31536000"
 
 access = logging.getLogger("riskscan.access")
@@ -75,7 +76,7 @@ class Answered(Event, frozen=True):
 
 def note_request(request: web.Request, status: int, seconds: float) -> None:
     resource = request.match_info.route.resource
-    route = resource.canonical if resource else "(no route)"
+    route = resource.canonical if resource else NO_ROUTE
     if access.isEnabledFor(logging.INFO):
         milliseconds, user_id = round(seconds * 1000, 1), request.get(USER_ID)
         access.info(Answered(request.method, route, status, milliseconds, request[REQUEST_ID], user_id))

@@ -113,7 +113,8 @@ class Metrics:
             for file in Path(self._folder).glob("gauge_livesum_*.db"):
                 pid = int(file.stem.rpartition("_")[2])
                 if not is_alive(pid):
-                    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+                    with contextlib.suppress(FileNotFoundError):  # another was first
+                        mark_process_dead(pid)  # type: ignore[no-untyped-call]
         return generate_latest(self._shown)
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from .errors import REQUEST_ID, ApiError, from_status, internal_error, new_request_id
-from .headers import API_HEADERS
+from .headers import API_HEADERS, NO_ROUTE, Answered, access, note_request
 from .replies import error_reply, json_response
 from .shapes import Error
 
@@ -33,6 +33,7 @@ def handle_error(
     if request.writer.output_size > 0:  # the answer is on its way already
         raise ConnectionError("the answer was cut short")
     error: ApiError = internal_error() if status >= 500 else from_status(status)
+    access.info(Answered(request.method, NO_ROUTE, error.status, 0.0, request_id, None))
     response = json_response(Error(error.code, error.detail), status, error.headers)
     response.headers.update(API_HEADERS)
     response.headers["Cache-Control"] = "no-store"
@@ -60,6 +61,7 @@ class Runner(web.AppRunner):
             except (web.HTTPExpectationFailed, UnicodeEncodeError):
                 assert isinstance(request, web.Request)
                 request[REQUEST_ID] = new_request_id()
+                note_request(request, 417, 0.0)
                 return error_reply(request, from_status(417))
 
         server.request_handler = outer

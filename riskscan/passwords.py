@@ -16,11 +16,12 @@ from typing import TypeVar
 import bcrypt
 from aiohttp import web
 
-from .errors import unavailable
+from .backpressure import InFlight, Turns
 
 T = TypeVar("T")
 THREADS = 2
-MAX_WAITING = 100  # some 20 s of work at cost 12
+MAX_WAITING = 100  # some 20 s of work at cost 12, half of it for one client
+WAIT_SECONDS = 60
 
 
 def step_back() -> None:
@@ -42,28 +43,29 @@ class Passwords:
         # a hash that no password has: an unknown address takes as long as a wrong password
         self._nobody = f"$2b${cost:02}$".encode() + b"." * 53
         self._threads = ThreadPoolExecutor(THREADS, "bcrypt", initializer=step_back)
-        self._waiting = 0
+        self._places = InFlight(MAX_WAITING)
+        self._turns = Turns(THREADS, share=THREADS)
 
-    async def hashed(self, password: str) -> str:
-        """Return the hash to keep. Raises 503 `overloaded` where too many wait already."""
-        return await self._run(lambda: bcrypt.hashpw(digest(password), bcrypt.gensalt(self._cost)).decode())
+    async def hashed(self, password: str, client: str) -> str:
+        """Return the hash to keep. Raises 503 `overloaded` where too many wait, in all or of this client."""
+        return await self._run(
+            client, lambda: bcrypt.hashpw(digest(password), bcrypt.gensalt(self._cost)).decode()
+        )
 
-    async def matches(self, password: str, kept_hash: str | None) -> bool:
+    async def matches(self, password: str, kept_hash: str | None, client: str) -> bool:
         """Tell whether this is the password; takes as long for None as for a hash.
 
-        Raises 503 `overloaded` where too many wait already.
+        Raises 503 `overloaded` where too many wait, in all or of this client.
         """
         kept = kept_hash.encode() if kept_hash is not None else self._nobody
-        return await self._run(lambda: bcrypt.checkpw(digest(password), kept)) and kept_hash is not None
+        right = await self._run(client, lambda: bcrypt.checkpw(digest(password), kept))
+        return right and kept_hash is not None
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= MAX_WAITING:
-            raise unavailable("overloaded", "Too many people are signing in right now.", retry_seconds=5)
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._waiting -= 1
+    async def _run(self, client: str, work: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        with self._places.place(client):
+            async with self._turns.turn(client, loop.time() + WAIT_SECONDS):
+                return await loop.run_in_executor(self._threads, work)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -114,7 +114,8 @@ def error_reply(request: web.Request, error: ApiError) -> web.Response:
         login = request.path in LOGIN_PATHS
         body = Error(error.code, error.detail, error.fields, error.detail if login else None)
         answer = json_response(body, error.status, error.headers)
-        if error.status in (408, 413):  # the rest of the body is not waited for
+        # the rest of the body is not waited for; another process takes the next request
+        if error.status in (408, 413) or error.code == "shutting_down":
             answer.force_close()
         return answer
     if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:

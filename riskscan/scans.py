@@ -22,7 +22,7 @@ from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, no
 from .filters import Filter, read_filter, typed_filter
 from .forms import CANONICAL_UUID, is_uuid, read_document, whole_number
 from .idempotency import REPLAYED, once
-from .limits import count_try, limit
+from .limits import count_try, limit, take_back_try
 from .replies import encoder, is_api, page, reply
 from .settings import SETTINGS
 from .shapes import Message, Risk, Scan, ScanList
@@ -48,13 +48,15 @@ async def new(request: web.Request) -> web.StreamResponse:
 async def create(request: web.Request) -> web.StreamResponse:
     """Find the risks in a text or a file, and keep them; with an Idempotency-Key once, however often sent."""
     account = await require_user(request, "scan")
-    await count_try(request, limit(request.app[SETTINGS].scan_limit, "scan", account.user.id))
+    tries = limit(request.app[SETTINGS].scan_limit, "scan", account.user.id)
+    await count_try(request, tries)
     with request.app[IN_FLIGHT].place(account.user.id):
         async with read_document(request) as document:
             make = functools.partial(scanned, request, account.user.id, document)
             scan, replayed = await once(request, account, document, make)
     answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
     if replayed:
+        await take_back_try(request, tries)
         answer.headers[REPLAYED] = "true"
     for earlier_id, like in request.get(EARLIER, {}).items():  # RFC 5829, section 3
         link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'

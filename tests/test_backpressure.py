@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from riskscan.backpressure import Turns
+from riskscan.backpressure import Turns, half
 from riskscan.errors import ApiError
 
 FAR = 10.0
@@ -17,7 +17,7 @@ class Calls:
     """Calls that go on until they are ended, in the order in which they came to be."""
 
     def __init__(self, most: int) -> None:
-        self.turns = Turns(most)
+        self.turns = Turns(most, half(most))
         self.running: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
