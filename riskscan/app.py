@@ -103,7 +103,7 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[SETTINGS] = settings
     app[IN_FLIGHT] = InFlight(settings.max_scans_in_flight)
-    calls = max(1, settings.ai_max_concurrency // settings.workers)
+    calls = settings.ai_max_concurrency // settings.workers
     app[TURNS] = Turns(calls, share=half(calls))
     app[export.WORKBOOKS] = asyncio.Semaphore(export.WORKBOOKS_AT_ONCE)
     app[TRAFFIC] = Traffic()

@@ -74,6 +74,10 @@ class Earlier(NamedTuple):
     created_at: datetime.datetime
     same_bytes: bool
 
+    @property
+    def like(self) -> str:
+        return "same bytes" if self.same_bytes else "same name"
+
 
 class Position(NamedTuple):
     """A place in a user's list of scans: the one after which to go on."""

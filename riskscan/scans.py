@@ -57,6 +57,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
     if replayed:
         await take_back_try(request, tries)
+        earlier = await db.earlier_scans(request.app[DATABASE], account.user.id, scan)
+        request[EARLIER] = {one.scan_id: one.like for one in earlier}
         answer.headers[REPLAYED] = "true"
     for earlier_id, like in request.get(EARLIER, {}).items():  # RFC 5829, section 3
         link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'

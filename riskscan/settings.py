@@ -254,7 +254,10 @@ class Settings:
             if not is_sqlite(values["database_url"]):
                 raise SettingsError("JWT_SECRET must be set with PostgreSQL: it takes 32 characters or more")
             values["jwt_secret"] = kept_secret(sqlite_path(values["database_url"]).parent)
-        return cls(**values)
+        settings = cls(**values)
+        if settings.workers > settings.ai_max_concurrency:
+            raise SettingsError("AI_MAX_CONCURRENCY takes a call at least for each of the WORKERS")
+        return settings
 
     def described(self) -> list[tuple[str, str]]:
         """Return each variable with its value as text, secrets masked."""

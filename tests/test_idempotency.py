@@ -71,6 +71,17 @@ async def test_the_same_key_and_input_get_the_first_answer_again(
         assert ai.calls[0].parts["file"].body == fields["file"][1]
 
 
+async def test_what_was_scanned_before_is_said_again(alice: Person) -> None:
+    await alice.scan(file=("plan.txt", b"tight budget"))
+    await alice.scan(file=("plan.txt", b"tighter budget"))
+    fields: dict[str, Any] = {"file": ("plan.txt", b"tight budget")}
+    first = await send(alice, **fields)
+    again = await send(alice, **fields)
+    assert_replayed(again, first)
+    assert len(first.headers.getall("Link")) == 2
+    assert sorted(again.headers.getall("Link")) == sorted(first.headers.getall("Link"))
+
+
 async def test_without_a_key_nothing_is_noted(alice: Person, server: Server, ai: Ai) -> None:
     assert await alice.scan(text="tight budget") != await alice.scan(text="tight budget")
     assert (len(ai.calls), await keys(server)) == (2, [])

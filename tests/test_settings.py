@@ -120,6 +120,11 @@ def test_a_bad_value_is_named_with_what_it_takes(tmp_path: Path, name: str, valu
         assert value not in line
 
 
+def test_each_worker_needs_a_call(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="AI_MAX_CONCURRENCY takes a call at least"):
+        read(tmp_path, WORKERS="3", AI_MAX_CONCURRENCY="2")
+
+
 def test_postgresql_needs_a_secret(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="JWT_SECRET must be set"):
         read(tmp_path, DATABASE_URL="postgresql://u@h/d")
