@@ -105,7 +105,7 @@ def create_app(settings: Settings) -> web.Application:
     app[IN_FLIGHT] = InFlight(settings.max_scans_in_flight)
     calls = settings.ai_max_concurrency // settings.workers
     app[TURNS] = Turns(calls, share=half(calls))
-    app[export.WORKBOOKS] = asyncio.Semaphore(export.WORKBOOKS_AT_ONCE)
+    app[export.WORKBOOKS] = Turns(export.WORKBOOKS_AT_ONCE, share=export.WORKBOOKS_AT_ONCE)
     app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)
     app[openapi.DOCUMENT] = openapi.build(app)

@@ -16,9 +16,10 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from . import db, scans
-from .auth import require_caller
+from .auth import USER_ID, require_caller
+from .backpressure import Turns
 from .db import DATABASE, Caller, Position
-from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, unavailable
+from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated
 from .filters import Filter, read_filter
 from .proxies import origin
 from .register import LAYOUTS, Column, rows
@@ -49,7 +50,7 @@ WORKBOOK_WAIT_SECONDS = 30
 NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*%\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]')
 STEM_LENGTH = 60
 
-WORKBOOKS = web.AppKey("WORKBOOKS", asyncio.Semaphore)  # turns at making one
+WORKBOOKS = web.AppKey("WORKBOOKS", Turns)  # at making one
 
 log = logging.getLogger("riskscan.export")
 
@@ -156,7 +157,8 @@ async def workbook(request: web.Request, columns: Sequence[Column], found: Batch
     """
     with tempfile.TemporaryDirectory(prefix="riskscan-export-") as folder:
         path = Path(folder) / "register.xlsx"
-        async with turn(request.app[WORKBOOKS]):
+        deadline = asyncio.get_running_loop().time() + WORKBOOK_WAIT_SECONDS
+        async with request.app[WORKBOOKS].turn(request[USER_ID], deadline):
             book = Workbook(path, columns)
             try:
                 async for batch in found:
@@ -166,21 +168,6 @@ async def workbook(request: web.Request, columns: Sequence[Column], found: Batch
         with await in_thread(io.FileIO, path) as file:
             while chunk := await in_thread(file.read, CHUNK):
                 yield chunk
-
-
-@contextlib.asynccontextmanager
-async def turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(WORKBOOK_WAIT_SECONDS):
-            await turns.acquire()
-    except TimeoutError:
-        raise unavailable(
-            "overloaded", "Too many workbooks are being made. Try again soon.", retry_seconds=10
-        ) from None
-    try:
-        yield
-    finally:
-        turns.release()
 
 
 async def in_thread(work: Callable[..., T], *arguments: object) -> T:

@@ -66,7 +66,8 @@ class Part:
 
     def write(self, data: bytes) -> None:
         self.content.write(data)
-        self.sha256.update(data)
+        if self.filename is not None:
+            self.sha256.update(data)
         if not self.checked and self.content.tell() >= SIGNATURE_BYTES:
             self.check()
 
@@ -172,10 +173,10 @@ def remember(request: web.Request, fields: Mapping[str, Any]) -> None:
 async def chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
     """Yield the body as it arrives, unpacked; raise 413 as soon as it is over `max_bytes`."""
     packed = request.headers.get("Content-Encoding", "").lower() in ("gzip", "deflate")
-    unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
+    unpacker = zlib.decompressobj(GZIP_OR_ZLIB) if packed else None
     size = 0
     while chunk := await request.content.readany():
-        if packed:
+        if unpacker:
             chunk = unpacker.decompress(chunk, max_bytes - size + 1)
             if unpacker.unused_data:
                 raise zlib.error("something follows the end")
@@ -184,7 +185,7 @@ async def chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
             raise payload_too_large(max_bytes)
         if chunk:
             yield chunk
-    if packed and size and not unpacker.eof:
+    if unpacker and size and not unpacker.eof:
         raise zlib.error("cut short")
 
 

@@ -91,4 +91,5 @@ def note(request: web.Request, one: Limit, counted: tuple[int, datetime.datetime
 
 def tightest(request: web.Request) -> Usage | None:
     """Return which of the limits that this request was counted by has the least left."""
-    return min(request.get(USAGE, {}).values(), key=lambda usage: usage.left, default=None)
+    found = request.get(USAGE)
+    return min(found.values(), key=lambda usage: usage.left) if found else None
