@@ -107,6 +107,7 @@ def create_app(settings: Settings) -> web.Application:
     app[TURNS] = Turns(calls, share=half(calls))
     app[export.WORKBOOKS] = Turns(export.WORKBOOKS_AT_ONCE, share=export.WORKBOOKS_AT_ONCE)
     app[TRAFFIC] = Traffic()
+    app[headers.ACCESS_LOG] = headers.AccessLog()
     app.add_routes(ROUTES)
     app[openapi.DOCUMENT] = openapi.build(app)
     environment = aiohttp_jinja2.setup(
@@ -123,10 +124,11 @@ def create_app(settings: Settings) -> web.Application:
 @web.middleware
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in what may come in: nothing while the process ends, and nothing that another site sends."""
-    if cors.is_preflight_of_nothing(request):
-        return web.Response()
-    if request.method == hdrs.METH_OPTIONS and not cors.is_preflight(request):
-        return options(request)
+    if request.method == hdrs.METH_OPTIONS:
+        if cors.is_preflight_of_nothing(request):
+            return web.Response()
+        if not cors.is_preflight(request):
+            return options(request)
     require_own_origin(request)
     with request.app[TRAFFIC]:
         return await handler(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -12,7 +13,7 @@ from multidict import CIMultiDict, istr
 from . import timing
 from .auth import USER_ID
 from .errors import REQUEST_ID, new_request_id
-from .limits import tightest
+from .limits import USAGE, tightest
 from .logs import Event
 from .metrics import METRICS
 from .proxies import is_https
@@ -44,9 +45,9 @@ access = logging.getLogger("riskscan.access")
 @web.middleware
 async def request_id_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Name the request; log it and count it when it is answered."""
-    given = request.headers.get("X-Request-ID", "")
-    request[REQUEST_ID] = given if SANE_REQUEST_ID.fullmatch(given) else new_request_id()
-    begin, request[SPENT] = time.perf_counter(), timing.start()
+    given = request.headers.get(X_REQUEST_ID, "")
+    begin_request(request, given if SANE_REQUEST_ID.fullmatch(given) else new_request_id())
+    begin = time.perf_counter()
     status = 499  # nobody was left to answer
     try:
         response = await handler(request)
@@ -57,6 +58,11 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
     finally:
         note_request(request, status, time.perf_counter() - begin)
     return response
+
+
+def begin_request(request: web.Request, request_id: str) -> None:
+    """Set what `set_headers` looks for."""
+    request[REQUEST_ID], request[SPENT], request[USAGE] = request_id, timing.start(), {}
 
 
 class Answered(Event, frozen=True):
@@ -75,32 +81,52 @@ class Answered(Event, frozen=True):
 
 
 def note_request(request: web.Request, status: int, seconds: float) -> None:
-    resource = request.match_info.route.resource
+    app, resource = request.app, request.match_info.route.resource
     route = resource.canonical if resource else NO_ROUTE
     if access.isEnabledFor(logging.INFO):
         milliseconds, user_id = round(seconds * 1000, 1), request.get(USER_ID)
-        access.info(Answered(request.method, route, status, milliseconds, request[REQUEST_ID], user_id))
-    metrics = request.app.get(METRICS)
+        event = Answered(request.method, route, status, milliseconds, request[REQUEST_ID], user_id)
+        app[ACCESS_LOG].add(event)
+    metrics = app[METRICS]
     if metrics is not None:
         metrics.count_request(request.method, route, status, seconds)
+
+
+class AccessLog:
+    """Logs the requests that were answered in one turn of the event loop in one go, which is the cheapest."""
+
+    def __init__(self) -> None:
+        self._answered: list[Answered] = []
+
+    def add(self, event: Answered) -> None:
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._answered.append(event)
+
+    def _write(self) -> None:
+        answered, self._answered = self._answered, []
+        for event in answered:
+            access.info(event)
+
+
+ACCESS_LOG = web.AppKey("ACCESS_LOG", AccessLog)
 
 
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Set what every answer carries (`on_response_prepare`)."""
     headers = response.headers
-    headers[X_REQUEST_ID] = request.get(REQUEST_ID) or new_request_id()
+    headers[X_REQUEST_ID] = request[REQUEST_ID]
     # /api/docs is a page too
     page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
     headers.update(PAGE_HEADERS if page else API_HEADERS)
     if hdrs.CACHE_CONTROL not in headers:
         headers[hdrs.CACHE_CONTROL] = cache_control(request, response)
-    if spent := request.get(SPENT):  # W3C Server Timing, in milliseconds
+    if spent := request[SPENT]:  # W3C Server Timing, in milliseconds
         headers[SERVER_TIMING] = ", ".join(
             [f"{name};dur={seconds * 1000:.1f}" for name, seconds in spent.items()]
         )
-    usage = tightest(request)
-    if usage:
-        headers.update(usage.headers)
+    if request[USAGE]:
+        headers.update(tightest(request).headers)
     if is_https(request):
         headers[hdrs.STRICT_TRANSPORT_SECURITY] = HSTS
 

@@ -85,11 +85,10 @@ async def take_back_try(request: web.Request, *limits: Limit) -> None:
 
 def note(request: web.Request, one: Limit, counted: tuple[int, datetime.datetime]) -> Usage:
     usage = Usage(one, *counted)
-    request.setdefault(USAGE, {})[one.kind] = usage
+    request[USAGE][one.kind] = usage
     return usage
 
 
-def tightest(request: web.Request) -> Usage | None:
+def tightest(request: web.Request) -> Usage:
     """Return which of the limits that this request was counted by has the least left."""
-    found = request.get(USAGE)
-    return min(found.values(), key=lambda usage: usage.left) if found else None
+    return min(request[USAGE].values(), key=lambda usage: usage.left)

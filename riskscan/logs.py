@@ -58,7 +58,8 @@ def set_up(level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else ConsoleFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    # what the lines do not show need not be found out for each
+    # what the lines do not show need not be found out for each: not even where in the code they come from
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # as the manual of logging has it
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)

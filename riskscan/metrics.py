@@ -118,13 +118,13 @@ class Metrics:
         return generate_latest(self._shown)
 
 
-METRICS = web.AppKey("METRICS", Metrics)
+METRICS: web.AppKey[Metrics | None] = web.AppKey("METRICS")
 
 
 def set_up(app: web.Application) -> None:
     """Count, and answer GET /metrics, where METRICS_TOKEN is set."""
-    if app[SETTINGS].metrics_token:
-        app[METRICS] = Metrics()
+    app[METRICS] = Metrics() if app[SETTINGS].metrics_token else None
+    if app[METRICS]:
         app.router.add_get("/metrics", show)
         app.cleanup_ctx.append(sampling)
 
@@ -135,6 +135,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     if not hmac.compare_digest(given, request.app[SETTINGS].metrics_token.encode()):
         raise not_authenticated("This takes METRICS_TOKEN as a Bearer token.")
     metrics = request.app[METRICS]
+    assert metrics is not None  # there is no such route else
     metrics.sample(request.app)
     body = await asyncio.to_thread(metrics.text)
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
@@ -143,9 +144,12 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def sampling(app: web.Application) -> AsyncIterator[None]:
     """Sample again and again: another worker may be the one that is asked."""
 
+    metrics = app[METRICS]
+    assert metrics is not None  # it is not called else
+
     async def sample() -> None:
         while True:
-            app[METRICS].sample(app)
+            metrics.sample(app)
             await asyncio.sleep(SAMPLE_SECONDS)
 
     task = asyncio.create_task(sample())

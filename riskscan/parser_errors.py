@@ -8,8 +8,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from .errors import REQUEST_ID, ApiError, from_status, internal_error, new_request_id
-from .headers import API_HEADERS, NO_ROUTE, Answered, access, note_request
+from .errors import ApiError, from_status, internal_error, new_request_id
+from .headers import API_HEADERS, NO_ROUTE, Answered, access, begin_request, note_request
 from .replies import error_reply, json_response
 from .shapes import Error
 
@@ -33,6 +33,8 @@ def handle_error(
     if request.writer.output_size > 0:  # the answer is on its way already
         raise ConnectionError("the answer was cut short")
     error: ApiError = internal_error() if status >= 500 else from_status(status)
+    if isinstance(request, web.Request):  # its headers are set as any other's
+        begin_request(request, request_id)
     access.info(Answered(request.method, NO_ROUTE, error.status, 0.0, request_id, None))
     response = json_response(Error(error.code, error.detail), status, error.headers)
     response.headers.update(API_HEADERS)
@@ -60,7 +62,7 @@ class Runner(web.AppRunner):
             # an unknown Expect, which aiohttp quotes before the middlewares, though it be no UTF-8
             except (web.HTTPExpectationFailed, UnicodeEncodeError):
                 assert isinstance(request, web.Request)
-                request[REQUEST_ID] = new_request_id()
+                begin_request(request, new_request_id())
                 note_request(request, 417, 0.0)
                 return error_reply(request, from_status(417))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from .settings import SETTINGS
 
@@ -23,7 +23,7 @@ def client_address(request: web.Request) -> str:
     Of IPv6 it is the network of 64 bits, for one customer has all of its addresses.
     """
     address = request.remote or ""
-    hops = [hop.strip() for hop in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
+    hops = [hop.strip() for hop in ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, [])).split(",")]
     while hops and is_trusted(request, address):
         try:
             address = str(ipaddress.ip_address(hops.pop()))
@@ -45,5 +45,5 @@ def is_https(request: web.Request) -> bool:
     """Tell whether the client speaks HTTPS, to us or to our proxy."""
     if request.secure:
         return True
-    forwarded = request.headers.get("X-Forwarded-Proto")
+    forwarded = request.headers.get(hdrs.X_FORWARDED_PROTO)
     return forwarded == "https" and is_trusted(request, request.remote or "")
