@@ -7,6 +7,7 @@ without end, loses one whose statement was cancelled, and on SQLite opens one fo
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import datetime
 import functools
@@ -32,6 +33,8 @@ WAIT_SECONDS = 2.5  # for a connection
 STATEMENT_SECONDS = 2.4
 SQLITE_CONNECTIONS = 4
 DEADLOCK_TRIES = 3
+# the statement was undone whole, so that it can be tried again
+UNDONE = contextlib.suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 BIND = re.compile(r"(?<!:):([a-z_]+)")
 # connection, resources, operator, the system below, authorisation, no such database; 25006: a replica
 AWAY_SQLSTATES = ("08", "53", "57", "58", "28", "3D", "25006")
@@ -131,8 +134,8 @@ class Pool:
             self._database = Database("postgresql:///", **options)
         self.used = 0  # connections that are lent
         self.ready = False  # set when the tables are up to date
-        self._free = asyncio.Semaphore(self.size)  # it is fair: who waits longest is next
         self._idle: list[Connection] = []
+        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()  # for a connection
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -144,7 +147,7 @@ class Pool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_SECONDS + STATEMENT_SECONDS):
                 for _ in range(self.size):
-                    await self._free.acquire()
+                    await self._place()
         while self._idle:
             self._discard(self._idle.pop())
         if self._closing:
@@ -168,8 +171,7 @@ class Pool:
             bound = [values[name] for name in names]
         try:
             for _ in range(DEADLOCK_TRIES):
-                # undone whole, so that it can be tried again
-                with contextlib.suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                with UNDONE:
                     return await self._fetch(sql, bound, anew)
             return await self._fetch(sql, bound, anew)
         except Exception as exc:
@@ -189,8 +191,7 @@ class Pool:
         return rows[0] if rows else None
 
     async def _fetch(self, sql: str, bound: Any, anew: bool) -> Sequence[Row]:
-        connection = await self._take()
-        self.used += 1
+        connection = self._take_idle() or await self._take()
         well = False
         try:
             raw: Any = connection.raw_connection
@@ -211,19 +212,22 @@ class Pool:
                 self._idle.append(connection)
             else:  # cancelled, timed out or broken: nobody knows what state it is in
                 self._discard(connection)
-            self.used -= 1
-            self._free.release()
+            self._leave()
 
-    async def _take(self) -> Connection:
-        if self._idle and not self._free.locked():
-            await self._free.acquire()  # at once
+    def _take_idle(self) -> Connection | None:
+        """Return a connection that is open and not lent, None where there is none to be had at once."""
+        while self._idle and self.used < self.size:
             connection = self._idle.pop()
             if self._is_usable(connection):
+                self.used += 1
                 return connection
             self._discard(connection)
-            self._free.release()
+        return None
+
+    async def _take(self) -> Connection:
+        """Wait for a connection; open one where none is there."""
         async with asyncio.timeout(WAIT_SECONDS):
-            await self._free.acquire()
+            await self._place()
             try:
                 while self._idle:
                     connection = self._idle.pop()
@@ -238,8 +242,31 @@ class Pool:
                     raise ConnectionError from exc
                 return connection
             except BaseException:
-                self._free.release()
+                self._leave()
                 raise
+
+    async def _place(self) -> None:
+        """Wait until fewer than `size` connections are lent; who waits longest is next."""
+        if self.used < self.size:
+            self.used += 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it came at the same moment
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Hand a place on to who waits, if anybody does."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self.used -= 1
 
     def _is_usable(self, connection: Connection) -> bool:
         return self.sqlite or is_open(connection)
