@@ -41,6 +41,7 @@ CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
 )
 ENCODINGS = frozenset(("", "identity", "gzip", "deflate"))
+WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)  # int() of thousands of digits is slow
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
@@ -55,37 +56,38 @@ class Form(NamedTuple):
 class Part:
     """A part of a multipart body while it arrives; `filename` is None for a field."""
 
-    def __init__(self, segment: multipart.MultipartSegment, content: IO[bytes]) -> None:
+    def __init__(self, segment: multipart.MultipartSegment) -> None:
         self.name = segment.name or ""
         self.filename = sent_name(segment) if self.name == "file" else None
         self.content_type = media_type(segment)
         self.charset = segment.charset or "utf-8"
-        self.content = content
+        self.content = tempfile.SpooledTemporaryFile(KEPT_IN_MEMORY)  # noqa: SIM115  # closed by read_multipart
+        self.size = 0
         self.checked = self.filename is None
         self.sha256 = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > KEPT_IN_MEMORY:
+            self.content.rollover()  # before it is written, not after: once is enough
         self.content.write(data)
         if self.filename is not None:
             self.sha256.update(data)
-        if not self.checked and self.content.tell() >= SIGNATURE_BYTES:
+        if not self.checked and self.size >= SIGNATURE_BYTES:
             self.check()
 
     def check(self) -> None:
         """Raise 400 `unsupported_file_type` where this is no file that can be scanned."""
-        end = self.content.tell()
         self.content.seek(0)
         require_supported(kept_name(self.filename or ""), self.content.read(SIGNATURE_BYTES))
-        self.content.seek(end)
+        self.content.seek(self.size)
         self.checked = True
 
-    def finish(self) -> int:
-        """Go back to the start; return the number of bytes."""
-        size = self.content.tell()
-        if not self.checked and size:
+    def finish(self) -> None:
+        """Go back to the start."""
+        if not self.checked and self.size:
             self.check()
         self.content.seek(0)
-        return size
 
 
 async def read_fields(request: web.Request) -> Mapping[str, Any]:
@@ -240,13 +242,13 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
     opened: list[IO[bytes]] = []
     try:
         async for part in parts(request, boundary, max_bytes, opened):
-            size = part.finish()
+            part.finish()
             if part.filename is None:
                 texts.append((part.name, decoded(part)))
                 remember(request, dict(texts))
             elif upload is None:
                 digest = part.sha256.hexdigest()
-                upload = Upload(kept_name(part.filename), part.content_type, part.content, size, digest)
+                upload = Upload(kept_name(part.filename), part.content_type, part.content, part.size, digest)
             else:
                 raise invalid_request("Send one file at a time.", file="Send one file at a time.")
         form = Form(by_name(texts), upload)
@@ -273,8 +275,8 @@ async def parts(
     async for chunk in chunks(request, max_bytes + MULTIPART_OVERHEAD):
         for event in parser.parse(chunk):
             if isinstance(event, multipart.MultipartSegment):
-                opened.append(tempfile.SpooledTemporaryFile(KEPT_IN_MEMORY))  # noqa: SIM115  # closed by the caller
-                part = Part(event, opened[-1])
+                part = Part(event)
+                opened.append(part.content)
                 continue
             assert part is not None  # the parser sends no bytes and no end before a start
             if event is None:
@@ -377,8 +379,7 @@ def whole_number(request: web.Request, name: str, default: int, low: int, high: 
     value = request.query.get(name)
     if value is None:
         return default
-    # longer than any bound, and int() of thousands of digits is slow
-    if not re.fullmatch(r"[0-9]{1,18}", value, re.ASCII) or not low <= int(value) <= high:
+    if not WHOLE_NUMBER.fullmatch(value) or not low <= int(value) <= high:
         raise invalid_request(
             f"{name} is out of range.", **{name: f"This takes a whole number from {low} to {high}."}
         )

@@ -28,6 +28,7 @@ from .settings import Settings
 from .traffic import TRAFFIC
 
 BACKLOG = 1024
+READ_BYTES = 64 * 1024  # of a body, before the rest waits in the socket
 KEEPALIVE_SECONDS = 75  # longer than the 60 s for which nginx keeps its connections
 MAX_DESCRIPTORS = 65_536  # a scan in flight needs two
 CANNOT_START = 3  # the exit status of a worker that would fail the same way again
@@ -236,7 +237,13 @@ async def serve(settings: Settings, listening: socket.socket, life: int) -> int:
     try:
         app = create_app(settings)
         # what is in flight is waited for before the runner is cleaned up: it has only its last bytes to send
-        runner = Runner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=5)
+        runner = Runner(
+            app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            read_bufsize=READ_BYTES,
+            shutdown_timeout=5,
+        )
         await runner.setup()
     except Exception:
         log.exception("cannot start")
