@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
+
 import aiohttp_cors
 from aiohttp import hdrs, web
 
@@ -9,6 +12,8 @@ from .replies import is_api
 from .settings import SETTINGS
 
 PREFLIGHT_SECONDS = 600
+
+Hook = Callable[[web.Request, web.StreamResponse], Awaitable[object]]
 
 
 def set_up(app: web.Application) -> None:
@@ -27,7 +32,8 @@ def set_up(app: web.Application) -> None:
             for route in resource:
                 if route.method != hdrs.METH_OPTIONS:
                     cors.add(route)
-    app.on_response_prepare.append(fill_in)
+    # aiohttp-cors looks its options up for every answer, whether or not another origin has asked
+    app.on_response_prepare.append(functools.partial(set_headers, app.on_response_prepare.pop()))
 
 
 def is_preflight(request: web.BaseRequest) -> bool:
@@ -40,14 +46,17 @@ def is_preflight_of_nothing(request: web.Request) -> bool:
     return unknown and is_preflight(request) and is_api(request) and origin_of(request) != ""
 
 
-async def fill_in(request: web.Request, response: web.StreamResponse) -> None:
-    """Add what aiohttp-cors leaves out: `Vary`, and all of it where no route has matched."""
+async def set_headers(by_library: Hook, request: web.Request, response: web.StreamResponse) -> None:
+    """Set the headers of CORS; aiohttp-cors leaves out `Vary`, and all of it where no route has matched."""
     if not is_api(request):
         return
     headers = response.headers
     headers.add(hdrs.VARY, hdrs.ORIGIN)
     origin = origin_of(request)
-    if not origin or hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in headers:
+    if not origin:
+        return
+    await by_library(request, response)
+    if hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in headers:
         return
     headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
     headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
