@@ -61,10 +61,11 @@ class Held(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A scan in a list; `categories` is a JSON object of how many risks it has of each."""
+    """Some scans of `total`; `categories` has a JSON object for each, of how many risks it has of what."""
 
-    summary: ScanSummary
-    categories: str
+    total: int
+    scans: list[ScanSummary]
+    categories: list[str]
 
 
 class Earlier(NamedTuple):
@@ -536,30 +537,35 @@ ORDER BY page.created_at DESC, page.id DESC
 
 async def newest_scans(
     db: Pool, caller: Caller, limit: int, offset: int = 0, after: Position | None = None, chosen: Filter = ALL
-) -> tuple[int, list[Listed]] | None:
+) -> Listed | None:
     """Return how many scans the caller has, and some of them, newest first; None where the caller is gone.
 
     They start past `offset` scans, or `after` a position. Only those count that meet `chosen`.
     """
-    condition, values = condition_of(db, chosen, await has_many(db, caller, chosen))
-    values |= {"limit": limit, **caller._asdict()}
+    values = {"limit": limit, **caller._asdict()}
     if after is None:
         values |= {"offset": offset}
-        sql = CHOSEN_PAGE.format(chosen=condition, after="", offset="OFFSET :offset") if chosen else PAGE_AT
+        sql, start = PAGE_AT, {"after": "", "offset": "OFFSET :offset"}
     else:
         values |= {"created_at": after.created_at, "id": after.scan_id}
-        later = "WHERE (created_at, id) < (:created_at, :id)"
-        sql = CHOSEN_PAGE.format(chosen=condition, after=later, offset="") if chosen else PAGE_AFTER
+        sql, start = PAGE_AFTER, {"after": "WHERE (created_at, id) < (:created_at, :id)", "offset": ""}
+    if chosen:
+        condition, sought = condition_of(db, chosen, await has_many(db, caller, chosen))
+        values |= sought
+        sql = CHOSEN_PAGE.format(chosen=condition, **start)
     rows = await db.fetch(sql, values, anew=bool(chosen))
     if not rows:
         return None
-    return rows[0]["scan_count"], [read_listed(row) for row in rows if row["id"] is not None]
-
-
-def read_listed(row: Row) -> Listed:
-    created_at = read_time(row["created_at"])
-    summary = ScanSummary(str(row["id"]), row["filename"], row["source"], row["risk_count"], created_at)
-    return Listed(summary, row["categories"])
+    total = rows[0]["scan_count"]
+    if rows[0]["id"] is None:
+        return Listed(total, [], [])
+    scans = [
+        ScanSummary(
+            str(row["id"]), row["filename"], row["source"], row["risk_count"], read_time(row["created_at"])
+        )
+        for row in rows
+    ]
+    return Listed(total, scans, [row["categories"] for row in rows])
 
 
 # the rows without a category are of the scans themselves

@@ -112,16 +112,15 @@ async def scans_of(request: web.Request, caller: Caller, chosen: Filter) -> Asyn
         found = await db.newest_scans(pool, caller, SCANS_AT_ONCE, after=after, chosen=chosen)
         if found is None:
             raise not_authenticated()
-        listed = [one.summary for one in found[1]]
-        for summary in listed:
+        for summary in found.scans:
             whole = await db.scan_by_id(pool, caller, summary.scan_id)
             if whole:
                 yield whole
             elif await db.account_of(pool, caller) is None:
                 raise not_authenticated()
-        if len(listed) < SCANS_AT_ONCE:
+        if len(found.scans) < SCANS_AT_ONCE:
             return
-        after = Position(listed[-1].created_at, listed[-1].scan_id)
+        after = Position(found.scans[-1].created_at, found.scans[-1].scan_id)
 
 
 async def batches(found: AsyncIterator[Scan], own_origin: str, category: str = "") -> Batches:

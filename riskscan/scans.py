@@ -118,19 +118,14 @@ async def index(request: web.Request) -> web.StreamResponse:
     found = await db.newest_scans(request.app[DATABASE], caller, limit + 1, offset, after, chosen)
     if found is None:
         raise not_authenticated()
-    total, listed = found
-    scans = [one.summary for one in listed[:limit]]
-    more = len(listed) > limit
-    last = Position(scans[-1].created_at, scans[-1].scan_id) if more else None
-    return reply(
-        request,
-        ScanList(scans, total, limit, offset, write_cursor(last, chosen) if last else None),
-        template="scans.html",
-        page_only={
-            "categories": {one.summary.scan_id: one.categories for one in listed},
-            "chosen": typed_filter(request),
-        },
-    )
+    scans, cursor = found.scans[:limit], None
+    if len(found.scans) > limit:
+        cursor = write_cursor(Position(scans[-1].created_at, scans[-1].scan_id), chosen)
+    data = ScanList(scans, found.total, limit, offset, cursor)
+    if is_api(request):
+        return reply(request, data)
+    page_only = {"categories": found.categories, "chosen": typed_filter(request)}
+    return reply(request, data, template="scans.html", page_only=page_only)
 
 
 async def stats(request: web.Request) -> web.StreamResponse:

@@ -52,9 +52,9 @@ async def test_scans_of_before_are_found_and_counted(database_url: str) -> None:
         assert found.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
         listed = await db.newest_scans(pool, Caller(owner, 0), 2, chosen=Filter(words=("strasse", "1200")))
         assert listed is not None
-        assert (listed[0], listed[1][0].summary.filename) == (1, "plan 1200.txt")
+        assert (listed.total, listed.scans[0].filename) == (1, "plan 1200.txt")
         by_category = await db.newest_scans(pool, Caller(owner, 0), 2, chosen=Filter(category="=zeit"))
         assert by_category is not None
-        assert by_category[0] == SCANS
+        assert by_category.total == SCANS
     finally:
         await pool.close()

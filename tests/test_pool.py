@@ -64,7 +64,7 @@ async def test_a_scan_comes_back_as_it_went_in(pool: Pool) -> None:
     assert await db.scan_by_id(pool, Caller(owner, 1), scan.scan_id) is None
     listed = await db.newest_scans(pool, caller, 5)
     assert listed is not None
-    assert (listed[0], listed[1][0].categories) == (1, '{"Legal":1}')
+    assert (listed.total, listed.categories) == (1, ['{"Legal":1}'])
     assert await db.newest_scans(pool, Caller(owner, 1), 5) is None
     with pytest.raises(UserGone):
         await db.insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
@@ -75,7 +75,7 @@ async def test_the_database_checks_the_source(pool: Pool) -> None:
     scan = msgspec.structs.replace(a_scan(), source="guess")
     with pytest.raises(Exception, match="source"):
         await db.insert_scan(pool, owner, scan, scan.risks)
-    assert await db.newest_scans(pool, Caller(owner, 0), 5) == (0, [])
+    assert await db.newest_scans(pool, Caller(owner, 0), 5) == (0, [], [])
 
 
 async def test_deletes_cascade_and_the_count_keeps_step(pool: Pool) -> None:
@@ -85,7 +85,7 @@ async def test_deletes_cascade_and_the_count_keeps_step(pool: Pool) -> None:
     await db.delete_scan(pool, owner.user.id, scans[0].scan_id)
     listed = await db.newest_scans(pool, Caller(owner.user.id, 0), 2)
     assert listed is not None
-    assert (listed[0], len(listed[1])) == (4, 2)
+    assert (listed.total, len(listed.scans)) == (4, 2)
     await db.insert_session(pool, "x", owner.user.id, 0, db.now())
     assert await db.delete_user(pool, Caller(owner.user.id, 0))
     for table in ("users", "scans", "sessions"):
@@ -99,8 +99,8 @@ async def test_scans_of_one_instant_are_all_listed(pool: Pool) -> None:
         await db.insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment), [])
     seen: list[str] = []
     after = None
-    while (found := await db.newest_scans(pool, Caller(owner, 0), 2, after=after)) and found[1]:
-        seen += [listed.summary.scan_id for listed in found[1]]
+    while (found := await db.newest_scans(pool, Caller(owner, 0), 2, after=after)) and found.scans:
+        seen += [listed.scan_id for listed in found.scans]
         after = Position(moment, seen[-1])
     assert len(seen) == len(set(seen)) == 5
 

@@ -337,7 +337,7 @@ async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -
         assert await db.delete_scan(pool, owner, scans[0].scan_id)
         listed = await db.newest_scans(pool, caller, 2)
         assert listed is not None
-        assert (listed[0], len(listed[1])) == (4, 2)
+        assert (listed.total, len(listed.scans)) == (4, 2)
         found = await db.scan_by_id(pool, caller, scans[1].scan_id)
         assert found is not None
         assert found.risks == scans[1].risks
