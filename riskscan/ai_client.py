@@ -35,6 +35,7 @@ CHUNK_BYTES = 128 * 1024
 # refusals that are about this very document, which the client can mend
 CLIENT_STATUSES = frozenset((400, 413, 415, 422, 429))
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # what PostgreSQL or UTF-8 cannot keep
+FINDINGS = msgspec.json.Decoder(Findings)
 NO_TEXT = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
@@ -70,7 +71,7 @@ async def scan(request: web.Request, document: Document) -> Findings:
     finally:
         seconds = time.perf_counter() - begin
         timing.add("ai", seconds)
-        metrics = request.app.get(METRICS)
+        metrics = request.app[METRICS]
         if metrics is not None:
             metrics.count_ai_call(outcome, seconds)
 
@@ -160,10 +161,13 @@ def read_findings(body: bytes) -> Findings:
     NUL and lone surrogates become U+FFFD; fields beyond the three are dropped.
     """
     try:
-        # not msgspec's own decoder: it refuses the lone surrogates that are to be mended
-        answer = json.loads(body.decode(), parse_constant=no_number)
+        text = body.decode()
+        if "\\u" not in text:  # only an escape can bring what is to be mended
+            return FINDINGS.decode(text)
+        # not msgspec's own decoder: it refuses lone surrogates
+        answer = json.loads(text, parse_constant=no_number)
         findings = msgspec.convert(answer, Findings)
-    except (ValueError, RecursionError, msgspec.ValidationError) as exc:
+    except (ValueError, RecursionError) as exc:  # msgspec's are ValueErrors
         raise NotTheContract(str(exc)) from exc
     return Findings([cleaned(risk) for risk in findings.data], findings.source)
 

@@ -53,11 +53,10 @@ class Turns:
 
         The deadline is a time of the event loop's clock.
         """
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._take(user_id)
-        except TimeoutError:
-            raise overloaded() from None
+        if self._free and self._calls[user_id] < self._share:
+            self._hand_out(user_id)
+        else:
+            await self._wait(user_id, deadline)
         try:
             yield
         finally:
@@ -71,17 +70,17 @@ class Turns:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    async def _take(self, user_id: str) -> None:
-        if self._free and self._calls[user_id] < self._share:
-            self._hand_out(user_id)
-            return
+    async def _wait(self, user_id: str, deadline: float) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[turn] = user_id
         try:
-            await turn
-        except asyncio.CancelledError:
+            async with asyncio.timeout_at(deadline):
+                await turn
+        except (TimeoutError, asyncio.CancelledError) as exc:
             if self._waiting.pop(turn, None) is None:  # it came at the same moment
                 self._give_back(user_id)
+            if isinstance(exc, TimeoutError):
+                raise overloaded() from None
             raise
 
     def _hand_out(self, user_id: str) -> None:

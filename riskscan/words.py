@@ -82,5 +82,6 @@ def category_word(category: str) -> str:
 def words_of(filename: str | None, risks: Sequence[Risk]) -> str:
     """Return what a scan is found by, as one text: its categories, the words of its name and of its risks."""
     text = "\n".join([filename or "", *(risk.risk for risk in risks)])[:MAX_TEXT]
-    found = dict.fromkeys([*(category_word(risk.category) for risk in risks), *words(text)])
+    categories = dict.fromkeys(risk.category for risk in risks)
+    found = dict.fromkeys([*map(category_word, categories), *words(text)])
     return " ".join(list(found)[:MAX_WORDS])
