@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from . import db
-from .auth import end_session, find_user, issue_token, require_user, start_session
+from .auth import bearer_token, end_session, find_user, issue_token, require_user, start_session
 from .db import DATABASE, Account, Caller, EmailTaken
 from .errors import ApiError, invalid_request, not_authenticated
 from .forms import (
@@ -120,7 +120,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def home(request: web.Request) -> web.StreamResponse:
     """Lead to the page that scans, or to the one that signs in."""
-    return see_other("/scan" if await find_user(request) else "/login")
+    return see_other("/scan" if await find_user(request, bearer_token(request)) else "/login")
 
 
 async def new(request: web.Request) -> web.StreamResponse:
@@ -130,7 +130,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 async def login_page(request: web.Request) -> web.StreamResponse:
     """Show the page that signs in; who is signed in goes on."""
-    if await find_user(request):
+    if await find_user(request, bearer_token(request)):
         return see_other(next_path(request) or "/scan")
     return page(request, "login.html", {})
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import aiohttp_session
 import jwt
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from . import db
 from .db import DATABASE, Account, Caller, UserGone
@@ -85,7 +85,7 @@ def bearer_token(request: web.Request) -> str | None:
     Of several headers one counts where it is a Bearer; together they are no token that was ever issued.
     """
     tokens = []
-    for header in request.headers.getall("Authorization", ()):
+    for header in request.headers.getall(hdrs.AUTHORIZATION, ()):
         scheme, _, token = header.strip().replace("\t", " ").partition(" ")
         if scheme.lower() == "bearer":
             tokens.append(token.strip())
@@ -102,7 +102,7 @@ async def require_user(request: web.Request, scope: Scope | None = None) -> Acco
     token = bearer_token(request)
     if token is not None and token.startswith(API_PREFIX):
         return await require_api_token(request, token, scope)
-    account = await find_user(request)
+    account = await find_user(request, token)
     if account is None:
         raise not_authenticated()
     return account
@@ -124,12 +124,14 @@ async def require_api_token(request: web.Request, token: str, scope: Scope | Non
     return found.account
 
 
-async def find_user(request: web.Request) -> Account | None:
-    """Return whose request this is, None where nobody's or not any more, and for an API token."""
+async def find_user(request: web.Request, token: str | None) -> Account | None:
+    """Return whose request this is, by Bearer token or session; None where nobody's or not any more."""
     account: Account | None = request.get(ACCOUNT)
     if account is None:
-        token = bearer_token(request)
-        account = await (account_of_session(request) if token is None else account_of_token(request, token))
+        if token is None:
+            account = await account_of_session(request)
+        elif caller := caller_of_token(request, token):
+            account = await db.account_of(request.app[DATABASE], caller)
     if account is not None:
         request[ACCOUNT], request[USER_ID] = account, account.user.id
     return account
@@ -156,11 +158,6 @@ def caller_of_token(request: web.Request, token: str) -> Caller | None:
     settings = request.app[SETTINGS]
     claims = read_token(token, settings.jwt_secret, settings.jwt_algorithm)
     return claims.caller if claims and claims.expires_at > time.time() else None
-
-
-async def account_of_token(request: web.Request, token: str) -> Account | None:
-    caller = caller_of_token(request, token)
-    return await db.account_of(request.app[DATABASE], caller) if caller else None
 
 
 async def account_of_session(request: web.Request) -> Account | None:
