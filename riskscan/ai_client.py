@@ -77,7 +77,8 @@ async def scan(request: web.Request, document: Document) -> Findings:
 
 
 async def ask(request: web.Request, document: Document) -> Findings:
-    settings, session = request.app[SETTINGS], request.app[AI]
+    app = request.app
+    settings, session, turns = app[SETTINGS], app[AI], app[TURNS]
     boundary = secrets.token_hex(16)
     head, tail = framed(document, boundary)
     size = len(head) + (document.upload.size if document.upload else 0) + len(tail)
@@ -91,7 +92,7 @@ async def ask(request: web.Request, document: Document) -> Findings:
     deadline = asyncio.get_running_loop().time() + settings.ai_timeout_seconds
     try:
         async with (
-            request.app[TURNS].turn(request[USER_ID], deadline),
+            turns.turn(request[USER_ID], deadline),
             asyncio.timeout_at(deadline),
             session.post(
                 url, data=sent(head, document, tail), headers=headers, allow_redirects=False

@@ -48,16 +48,17 @@ async def new(request: web.Request) -> web.StreamResponse:
 async def create(request: web.Request) -> web.StreamResponse:
     """Find the risks in a text or a file, and keep them; with an Idempotency-Key once, however often sent."""
     account = await require_user(request, "scan")
-    tries = limit(request.app[SETTINGS].scan_limit, "scan", account.user.id)
+    app, user_id = request.app, account.user.id
+    tries = limit(app[SETTINGS].scan_limit, "scan", user_id)
     await count_try(request, tries)
-    with request.app[IN_FLIGHT].place(account.user.id):
+    with app[IN_FLIGHT].place(user_id):
         async with read_document(request) as document:
-            make = functools.partial(scanned, request, account.user.id, document)
+            make = functools.partial(scanned, request, user_id, document)
             scan, replayed = await once(request, account, document, make)
     answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
     if replayed:
         await take_back_try(request, tries)
-        earlier = await db.earlier_scans(request.app[DATABASE], account.user.id, scan)
+        earlier = await db.earlier_scans(app[DATABASE], user_id, scan)
         request[EARLIER] = {one.scan_id: one.like for one in earlier}
         answer.headers[REPLAYED] = "true"
     for earlier_id, like in request.get(EARLIER, {}).items():  # RFC 5829, section 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import unicodedata
@@ -57,10 +58,10 @@ def words(text: str) -> list[str]:
     neighbouring characters, and the last one: what stands anywhere in such a run is found by its pairs.
     """
     folded = fold(text)
-    found = WORD.findall(folded)
-    if HAS_UNSPACED.search(folded):
-        found = [piece for word in found for piece in pieces(word)]
-    return list(dict.fromkeys(word[:MAX_LENGTH] for word in found))
+    found = dict.fromkeys(WORD.findall(folded))
+    if not folded.isascii() and HAS_UNSPACED.search(folded):
+        found = dict.fromkeys(piece for word in found for piece in pieces(word))
+    return list(dict.fromkeys([word[:MAX_LENGTH] for word in found]))
 
 
 def pieces(word: str) -> Iterator[str]:
@@ -74,6 +75,7 @@ def pieces(word: str) -> Iterator[str]:
             yield run[0]
 
 
+@functools.lru_cache(1024)  # there are few, and each scan has some of them again
 def category_word(category: str) -> str:
     """Return the word that stands for a category; the sign before it sets it apart from those of a text."""
     return "=" + NO_LEXEME.sub("_", fold(category).strip())[: MAX_LENGTH - 1]
