@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ def main() -> int:
         return 0
     if given.command != "serve":
         return administer(settings, given)
+    gc.disable()  # until the workers serve: to load a program makes no garbage
     from riskscan import server
 
     try:

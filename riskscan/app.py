@@ -31,7 +31,7 @@ from . import (
 from .auth import DatabaseSessions, require_own_origin
 from .backpressure import IN_FLIGHT, TURNS, InFlight, Turns, half
 from .errors import ApiError, from_status
-from .migrate import DatabaseAway, migrate
+from .migrate import DatabaseAway, is_current, migrate
 from .passwords import PASSWORDS, Passwords
 from .pool import Pool
 from .replies import Handler, error_middleware
@@ -171,7 +171,9 @@ async def database(app: web.Application) -> AsyncIterator[None]:
 
 
 async def migrated(app: web.Application) -> bool:
-    """Migrate; return False where the database is away."""
+    """Migrate where that is needed; return False where the database is away."""
+    if await is_current(app[db.DATABASE]):
+        return True
     try:
         await asyncio.to_thread(migrate, app[SETTINGS].database_url)
     except DatabaseAway as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Mapping
@@ -298,6 +299,7 @@ def answered(status: int, answer: Any, files: tuple[str, ...] = ()) -> dict[str,
     }
 
 
+@functools.cache
 def schema_of(kind: Any) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     return schema

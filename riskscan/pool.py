@@ -154,14 +154,17 @@ class Pool:
             await asyncio.wait(self._closing, timeout=WAIT_SECONDS)
         await self._database.disconnect()
 
-    async def fetch(self, sql: str, values: Values, *, anew: bool = False) -> Sequence[Row]:
+    async def fetch(
+        self, sql: str, values: Values, *, anew: bool = False, unready: bool = False
+    ) -> Sequence[Row]:
         """Run one statement and return its rows.
 
         `anew` has PostgreSQL plan it for these values: the best plan may depend on how many rows have them.
+        `unready` runs it though the tables are not up to date.
         Raises ApiError 503 `database_unavailable` within 5 s where the database can't be reached,
         Conflict and Orphan where a constraint refuses the row.
         """
-        if not self.ready:
+        if not self.ready and not unready:
             raise database_unavailable()
         begin = time.perf_counter()
         if self.sqlite:

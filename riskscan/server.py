@@ -251,8 +251,8 @@ async def serve(settings: Settings, listening: socket.socket, life: int) -> int:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopped.set)
     loop.add_reader(life, stopped.set)
-    gc.collect()
     gc.freeze()  # what is there by now stays, and need not be looked at again
+    gc.enable()
     await web.SockSite(runner, listening, backlog=BACKLOG).start()
     await stopped.wait()
     loop.remove_reader(life)

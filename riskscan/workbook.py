@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import xlsxwriter
-
 from .register import Cell, Column
 from .shapes import RegisterRow
 from .tables import FORMULA
@@ -27,6 +25,8 @@ class Workbook:
     """
 
     def __init__(self, path: Path, columns: Sequence[Column], sheet_rows: int = SHEET_ROWS) -> None:
+        import xlsxwriter  # here, because only a workbook needs it and it is slow to load
+
         self._columns = columns
         self._sheet_rows = sheet_rows
         # what has to wait on disk goes beside the file
