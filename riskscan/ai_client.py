@@ -162,9 +162,7 @@ def read_findings(body: bytes) -> Findings:
     """
     try:
         text = body.decode()
-        escaped = (
-            "\\u" in text
-        )  # which alone bring what is to be mended; msgspec refuses it
+        escaped = "\\u" in text  # which alone bring what is to be mended; msgspec refuses it
         answer = json.loads(text, parse_constant=no_number) if escaped else msgspec.json.decode(text)
         findings = msgspec.convert(answer, Findings)
     except (ValueError, RecursionError) as exc:  # msgspec's are ValueErrors

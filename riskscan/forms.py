@@ -17,15 +17,12 @@ from urllib.parse import parse_qsl, unquote
 import multipart
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from .documents import SIGNATURE_BYTES, Document, Upload, kept_name, require_supported
 from .errors import ApiError, invalid_request, payload_too_large, unavailable
 from .settings import SETTINGS
 
 TYPED = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
-# an address may be of a company's own network: only its syntax counts
-SPECIAL_USE_DOMAIN_NAMES.clear()
 KEPT_IN_MEMORY = 64 * 1024  # of a file; the rest goes to a temporary file
 MAX_FORM_BYTES = 64 * 1024  # of a body that brings no document
 MULTIPART_OVERHEAD = 64 * 1024  # part headers and boundaries, beside what is counted
@@ -355,6 +352,10 @@ def normal_email(value: str) -> str:
 
     Raises 400 `invalid_request` where the syntax is wrong (RFC 5322 and RFC 6531; no DNS look-up).
     """
+    # here, because it is slow to load and most requests bring no address
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+    SPECIAL_USE_DOMAIN_NAMES.clear()  # an address may be of a company's own network: only its syntax counts
     try:
         address = validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:

@@ -14,7 +14,8 @@ import functools
 import re
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import asyncpg
@@ -22,6 +23,7 @@ from databases import Database
 from databases.core import Connection
 
 from . import timing
+from .backpressure import half
 from .errors import ApiError, unavailable
 from .settings import SQLITE, Settings, is_sqlite, sqlite_path
 
@@ -40,6 +42,9 @@ BIND = re.compile(r"(?<!:):([a-z_]+)")
 AWAY_SQLSTATES = ("08", "53", "57", "58", "28", "3D", "25006")
 AWAY_SQLITE = ("BUSY", "LOCKED", "IOERR", "CANTOPEN", "FULL", "READONLY", "CORRUPT", "NOTADB")
 
+# whether the statements of this task share one half of the connections
+SHARES_HALF: ContextVar[bool] = ContextVar("SHARES_HALF", default=False)
+
 UNIQUE, FOREIGN_KEY = ("CONSTRAINT_UNIQUE", "CONSTRAINT_PRIMARYKEY"), ("CONSTRAINT_FOREIGNKEY",)
 
 
@@ -49,6 +54,47 @@ class Conflict(Exception):
 
 class Orphan(Exception):
     """A statement named a row of another table that is not there."""
+
+
+class Places:
+    """A bounded number of places; who waits longest for one is next."""
+
+    def __init__(self, most: int) -> None:
+        self.free = most
+        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+
+    async def take(self) -> None:
+        """Take a place; wait until there is one."""
+        if self.free:  # nobody waits, or it would have been handed on
+            self.free -= 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it came at the same moment
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Hand a place on to who waits, if anybody does."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self.free += 1
+
+
+@contextlib.contextmanager
+def sharing_half() -> Iterator[None]:
+    """Have the statements of the block take one half of the connections, so that others find one free."""
+    token = SHARES_HALF.set(True)
+    try:
+        yield
+    finally:
+        SHARES_HALF.reset(token)
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -132,11 +178,15 @@ class Pool:
                 "statement_cache_size": settings.database_statement_cache,
             }
             self._database = Database("postgresql:///", **options)
-        self.used = 0  # connections that are lent
         self.ready = False  # set when the tables are up to date
+        self._places, self._half = Places(self.size), Places(half(self.size))
         self._idle: list[Connection] = []
-        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()  # for a connection
         self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def used(self) -> int:
+        """Return how many connections are lent."""
+        return self.size - self._places.free
 
     async def open(self) -> None:
         """Make ready; no connection is opened before the first statement."""
@@ -147,7 +197,7 @@ class Pool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_SECONDS + STATEMENT_SECONDS):
                 for _ in range(self.size):
-                    await self._place()
+                    await self._places.take()
         while self._idle:
             self._discard(self._idle.pop())
         if self._closing:
@@ -194,7 +244,8 @@ class Pool:
         return rows[0] if rows else None
 
     async def _fetch(self, sql: str, bound: Any, anew: bool) -> Sequence[Row]:
-        connection = self._take_idle() or await self._take()
+        shares = SHARES_HALF.get()
+        connection = await self._take(shares)
         well = False
         try:
             raw: Any = connection.raw_connection
@@ -215,61 +266,43 @@ class Pool:
                 self._idle.append(connection)
             else:  # cancelled, timed out or broken: nobody knows what state it is in
                 self._discard(connection)
-            self._leave()
+            self._places.leave()
+            if shares:
+                self._half.leave()
 
-    def _take_idle(self) -> Connection | None:
-        """Return a connection that is open and not lent, None where there is none to be had at once."""
-        while self._idle and self.used < self.size:
+    async def _take(self, shares: bool) -> Connection:
+        """Lend a connection, one that is open if there is one."""
+        while self._idle and self._places.free and (self._half.free or not shares):  # at once
             connection = self._idle.pop()
             if self._is_usable(connection):
-                self.used += 1
+                self._places.free -= 1
+                self._half.free -= shares
                 return connection
             self._discard(connection)
-        return None
-
-    async def _take(self) -> Connection:
-        """Wait for a connection; open one where none is there."""
         async with asyncio.timeout(WAIT_SECONDS):
-            await self._place()
-            try:
-                while self._idle:
-                    connection = self._idle.pop()
-                    if self._is_usable(connection):
-                        return connection
-                    self._discard(connection)
-                # its own Connection: Database.connection() would tie it to the task that opened it
-                connection = Connection(self._database, self._database._backend)
-                try:
-                    await connection.__aenter__()
-                except asyncpg.InterfaceError as exc:  # no misuse of ours: what came made no sense
-                    raise ConnectionError from exc
+            with contextlib.ExitStack() as places:
+                if shares:
+                    await self._half.take()
+                    places.callback(self._half.leave)
+                await self._places.take()
+                places.callback(self._places.leave)
+                connection = await self._idle_or_new()
+                places.pop_all()
                 return connection
-            except BaseException:
-                self._leave()
-                raise
 
-    async def _place(self) -> None:
-        """Wait until fewer than `size` connections are lent; who waits longest is next."""
-        if self.used < self.size:
-            self.used += 1
-            return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+    async def _idle_or_new(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if self._is_usable(connection):
+                return connection
+            self._discard(connection)
+        # its own Connection: Database.connection() would tie it to the task that opened it
+        connection = Connection(self._database, self._database._backend)
         try:
-            await place
-        except asyncio.CancelledError:
-            if not place.cancelled():  # it came at the same moment
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        """Hand a place on to who waits, if anybody does."""
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-        self.used -= 1
+            await connection.__aenter__()
+        except asyncpg.InterfaceError as exc:  # no misuse of ours: what came made no sense
+            raise ConnectionError from exc
+        return connection
 
     def _is_usable(self, connection: Connection) -> bool:
         return self.sqlite or is_open(connection)

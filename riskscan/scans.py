@@ -23,6 +23,7 @@ from .filters import Filter, read_filter, typed_filter
 from .forms import CANONICAL_UUID, is_uuid, read_document, whole_number
 from .idempotency import REPLAYED, once
 from .limits import count_try, limit, take_back_try
+from .pool import sharing_half
 from .replies import encoder, is_api, page, reply
 from .settings import SETTINGS
 from .shapes import Message, Risk, Scan, ScanList
@@ -47,24 +48,25 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Find the risks in a text or a file, and keep them; with an Idempotency-Key once, however often sent."""
-    account = await require_user(request, "scan")
-    app, user_id = request.app, account.user.id
-    tries = limit(app[SETTINGS].scan_limit, "scan", user_id)
-    await count_try(request, tries)
-    with app[IN_FLIGHT].place(user_id):
-        async with read_document(request) as document:
-            make = functools.partial(scanned, request, user_id, document)
-            scan, replayed = await once(request, account, document, make)
-    answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
-    if replayed:
-        await take_back_try(request, tries)
-        earlier = await db.earlier_scans(app[DATABASE], user_id, scan)
-        request[EARLIER] = {one.scan_id: one.like for one in earlier}
-        answer.headers[REPLAYED] = "true"
-    for earlier_id, like in request.get(EARLIER, {}).items():  # RFC 5829, section 3
-        link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
-        answer.headers.add(hdrs.LINK, link)
-    return answer
+    with sharing_half():
+        account = await require_user(request, "scan")
+        app, user_id = request.app, account.user.id
+        tries = limit(app[SETTINGS].scan_limit, "scan", user_id)
+        await count_try(request, tries)
+        with app[IN_FLIGHT].place(user_id):
+            async with read_document(request) as document:
+                make = functools.partial(scanned, request, user_id, document)
+                scan, replayed = await once(request, account, document, make)
+        answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
+        if replayed:
+            await take_back_try(request, tries)
+            earlier = await db.earlier_scans(app[DATABASE], user_id, scan)
+            request[EARLIER] = {one.scan_id: one.like for one in earlier}
+            answer.headers[REPLAYED] = "true"
+        for earlier_id, like in request.get(EARLIER, {}).items():  # RFC 5829, section 3
+            link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
+            answer.headers.add(hdrs.LINK, link)
+        return answer
 
 
 async def scanned(request: web.Request, user_id: str, document: Document, scan_id: str) -> Scan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import shutil
@@ -21,8 +22,8 @@ from postgres import Postgres
 from riskscan import db
 from riskscan.db import DATABASE, Caller, Position, UserGone
 from riskscan.errors import ApiError
-from riskscan.migrate import migrate
-from riskscan.pool import Pool, numbered
+from riskscan.migrate import is_current, migrate
+from riskscan.pool import Pool, numbered, sharing_half
 from riskscan.settings import SQLITE, Settings
 from riskscan.shapes import Scan
 
@@ -120,6 +121,37 @@ async def test_cancelled_statements_lose_no_connection(pool: Pool) -> None:
         await asyncio.wait([task])
     await asyncio.gather(*(db.count_attempt(pool, "after", 60) for _ in range(20)))
     assert (await db.count_attempt(pool, "after", 60))[0] == 21
+
+
+@pytest.mark.parametrize("share", [True, False])
+async def test_statements_that_share_half_leave_the_other_to_the_rest(pool: Pool, share: bool) -> None:
+    async def count(name: str) -> None:
+        with sharing_half() if share else contextlib.nullcontext():
+            await db.count_attempt(pool, name, 60)
+
+    tasks, most = [asyncio.create_task(count(f"name {number}")) for number in range(60)], 0
+    for task in tasks[7::11]:  # who waits and who does not
+        await asyncio.sleep(0)
+        task.cancel()
+    while not all(task.done() for task in tasks):
+        most = max(most, pool.used)
+        await asyncio.sleep(0)
+    assert most == (1 if share else 3)
+    with sharing_half():
+        assert (await db.count_attempt(pool, "after", 60))[0] == 1
+    assert pool.used == 0
+
+
+async def test_what_is_up_to_date_is_told_without_migrating(
+    database_url: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    for url, current in ((database_url, True), (f"{SQLITE}{tmp_path / 'new.db'}", False)):
+        opened = Pool(make_settings(database_url=url))
+        await opened.open()
+        assert await is_current(opened) is current
+        with pytest.raises(ApiError):  # it is not ready
+            await db.is_up(opened)
+        await opened.close()
 
 
 async def test_a_window_of_tries_that_is_over_starts_anew_and_is_dropped(pool: Pool) -> None:
@@ -251,42 +283,40 @@ class TestFaults:
             assert (await person.post("/api/auth/register", json=account)).status == 201
             await person.session.close()
 
-    @pytest.mark.parametrize(
-        ("what", "unfit", "fit"),
-        [
-            ("they are tried again", "CREATE TABLE users (x int)", "DROP TABLE users"),
-            (  # as a replica is that takes over later
-                "waiting for the database: cannot execute DELETE in a read-only transaction",
-                "ALTER DATABASE postgres SET default_transaction_read_only = on",
-                "ALTER DATABASE postgres RESET default_transaction_read_only",
-            ),
-        ],
-        ids=["tables", "replica"],
-    )
     async def test_not_fit_when_it_comes(
-        self,
-        settings: Settings,
-        postgres: Postgres,
-        caplog: pytest.LogCaptureFixture,
-        what: str,
-        unfit: str,
-        fit: str,
+        self, settings: Settings, postgres: Postgres, caplog: pytest.LogCaptureFixture
     ) -> None:
-        if "DATABASE" in unfit:
-            migrate(postgres.url())
-        postgres.execute(unfit)
+        postgres.execute("CREATE TABLE users (x int)")
         postgres.stop()
         async with serving(dataclasses.replace(settings, database_url=postgres.url())) as server:
             person = Person(server)
             postgres.start()
             deadline = time.monotonic() + 10
-            while what not in caplog.text:
+            while "they are tried again" not in caplog.text:
                 assert (await person.get("/api/health")).status == 503
                 assert time.monotonic() < deadline
-            postgres.execute(f"SET transaction_read_only = off; {fit}")
+            postgres.execute("DROP TABLE users")
             while (await person.get("/api/health")).status != 200:
                 assert time.monotonic() < deadline
             await person.session.close()
+
+    async def test_a_replica_reads_until_it_takes_over(self, settings: Settings, postgres: Postgres) -> None:
+        here = dataclasses.replace(settings, database_url=postgres.url())
+        async with serving(here) as server, signed_in(server) as ana:
+            token = ana.token
+        postgres.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+        async with serving(here) as server:
+            ana = Person(server)
+            ana.session.headers["Authorization"] = f"Bearer {token}"
+            assert (await ana.get("/api/scans")).status == 200
+            assert_error(await ana.post("/api/scan", data=form(text="x")), 503, "database_unavailable")
+            postgres.execute(
+                "SET transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only"
+            )
+            postgres.stop()
+            postgres.start()
+            await ana.scan(text="x")
+            await ana.session.close()
 
     async def test_gone_while_the_ai_service_works(
         self, settings: Settings, postgres: Postgres, ai: Ai
