@@ -510,24 +510,31 @@ async def earlier_scans(db: Pool, user_id: str, scan: Scan) -> list[Earlier]:
 
 # the user's row comes first, so that a user without scans is told from one who is gone
 PAGE = """
-SELECT scan_count, page.* FROM users LEFT JOIN (
-    SELECT id, filename, source, risk_count, categories, created_at FROM scans
-    WHERE user_id = :user_id {after}
-    ORDER BY created_at DESC, id DESC LIMIT :limit {offset}
-) AS page ON TRUE
+SELECT scan_count, page.* FROM users LEFT JOIN ({page}) AS page ON TRUE
 WHERE users.id = :user_id AND token_version = :token_version
 ORDER BY page.created_at DESC, page.id DESC
 """
-PAGE_AT = PAGE.format(after="", offset="OFFSET :offset")
-PAGE_AFTER = PAGE.format(after="AND (created_at, id) < (:created_at, :id)", offset="")
-
+SUMMARY = "scans.id, filename, source, risk_count, categories, scans.created_at"
+OWN = "FROM scans WHERE user_id = :user_id"
+NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT :limit"
+FIRST_PAGE = PAGE.format(page=f"SELECT {SUMMARY} {OWN} {NEWEST_FIRST}")
+PAGE_AFTER = PAGE.format(
+    page=f"SELECT {SUMMARY} {OWN} AND (created_at, id) < (:created_at, :id) {NEWEST_FIRST}"
+)
+# what is passed over is read from the index alone
+LATER_PAGE = PAGE.format(
+    page=f"""
+    SELECT {SUMMARY} FROM (SELECT id {OWN} {NEWEST_FIRST} OFFSET :offset) AS listed
+    JOIN scans ON scans.id = listed.id AND user_id = :user_id
+    """
+)
 
 # every match is counted, and so they are looked for once
-CHOSEN_PAGE = """
-WITH matches AS MATERIALIZED (SELECT id, created_at FROM scans WHERE user_id = :user_id AND {chosen})
+CHOSEN_PAGE = f"""
+WITH matches AS MATERIALIZED (SELECT id, created_at {OWN} AND {{chosen}})
 SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users LEFT JOIN (
-    SELECT scans.id, filename, source, risk_count, categories, scans.created_at FROM scans JOIN (
-        SELECT id FROM matches {after} ORDER BY created_at DESC, id DESC LIMIT :limit {offset}
+    SELECT {SUMMARY} FROM scans JOIN (
+        SELECT id FROM matches {{after}} {NEWEST_FIRST} {{offset}}
     ) AS listed ON listed.id = scans.id AND user_id = :user_id
 ) AS page ON TRUE
 WHERE users.id = :user_id AND token_version = :token_version
@@ -545,7 +552,7 @@ async def newest_scans(
     values = {"limit": limit, **caller._asdict()}
     if after is None:
         values |= {"offset": offset}
-        sql, start = PAGE_AT, {"after": "", "offset": "OFFSET :offset"}
+        sql, start = LATER_PAGE if offset else FIRST_PAGE, {"after": "", "offset": "OFFSET :offset"}
     else:
         values |= {"created_at": after.created_at, "id": after.scan_id}
         sql, start = PAGE_AFTER, {"after": "WHERE (created_at, id) < (:created_at, :id)", "offset": ""}

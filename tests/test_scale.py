@@ -81,7 +81,7 @@ FILL = (
         now() + interval '1 day'
     FROM generate_series(1, 10000) n
     """,
-    "ANALYZE",
+    "VACUUM ANALYZE",
 )
 
 STATEMENTS = {
@@ -178,7 +178,7 @@ async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int, limi
         "limit": limit,
         "id": await id_of(large, "scan900001"),
     }
-    first = await explain(large, db.PAGE_AT, **values, offset=0)
+    first = await explain(large, db.FIRST_PAGE, **values)
     assert_indexed(first, limit)
     assert indexes(first) == {"users_pkey", "scans_user_id_created_at"}
     assert rows_read(first) == limit + 1
@@ -188,6 +188,16 @@ async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int, limi
         assert_indexed(deep, limit)
         assert indexes(deep) == indexes(first)
         assert rows_read(deep) <= limit + 1
+
+
+async def test_what_an_offset_passes_over_is_read_from_the_index_alone(large: str) -> None:
+    for owner, offset in ((MIDDLE, 9_000), (LARGE, 499_000)):
+        values = {"user_id": await id_of(large, str(owner)), "token_version": 0, "limit": PAGE}
+        plan = await explain(large, db.LATER_PAGE, **values, offset=offset)
+        assert_indexed(plan)
+        (passed,) = [node for node in nodes(plan) if node["Node Type"] == "Index Only Scan"]
+        assert passed["Index Name"] == "scans_user_id_created_at"
+        assert rows_read(plan) <= offset + 2 * PAGE + 1
 
 
 LAST_HOUR = NEWEST - datetime.timedelta(hours=1)
