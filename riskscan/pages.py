@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import hashlib
+import re
 import secrets
 import unicodedata
 import zlib
@@ -53,12 +54,19 @@ LANGUAGE_OF = {
     "KHMER": "km", "LAO": "lo", "THAI": "th",
 }  # fmt: skip
 
+ROW = Markup("""
+        <span class="label">{}</span> <span class="number">{}<span class="visually-hidden"> {}</span></span>
+        <svg width="100%" height="8" aria-hidden="true" focusable="false"><rect class="track" width="100%"
+          height="8" rx="4"/><rect class="bar" width="{}%" height="8" rx="4"/></svg>
+      """)
+LETTER = re.compile(r"[^\W\d_]")
 read_categories = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class Group(NamedTuple):
-    """The risks of one category, and the number of its colour."""
+    """The risks of one category, its place among the others, and the number of its colour."""
 
+    number: int
     category: str
     tone: int
     risks: list[Risk]
@@ -93,18 +101,30 @@ class Overview(NamedTuple):
 def set_up(environment: jinja2.Environment, settings: Settings) -> None:
     """Give the templates their filters and globals."""
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.filters.update(groups=groups, bars=bars, language=language, overview=overview, tones=tones)
-    environment.globals.update(
+    environment.auto_reload = False
+    # what a list is full of is a filter, and kept: a macro takes several times as long
+    environment.filters.update(
         asset=asset,
-        category_tag=category_tag,
-        time_element=time_element,
-        random_key=functools.partial(secrets.token_urlsafe, 16),
-        category_tags=category_tags,
-        max_upload_mb=f"{settings.max_upload_bytes / 1024 / 1024:g}",
-        kept_for=datetime.timedelta(days=settings.scan_retention_days),
-        max_upload_bytes=settings.max_upload_bytes,
-        extensions=EXTENSIONS,
+        bars=bars,
+        groups=groups,
+        language=language,
+        overview=overview,
+        risks=risk_count,
+        row=chart_row,
+        tag=category_tag,
+        tags=category_tags,
+        time=time_element,
+        tones=tones,
     )
+    # in the place of all others, which each page would copy
+    environment.globals = {
+        "dict": dict,
+        "random_key": functools.partial(secrets.token_urlsafe, 16),
+        "max_upload_mb": f"{settings.max_upload_bytes / 1024 / 1024:g}",
+        "kept_for": datetime.timedelta(days=settings.scan_retention_days),
+        "max_upload_bytes": settings.max_upload_bytes,
+        "extensions": EXTENSIONS,
+    }
 
 
 def tones(categories: Iterable[str]) -> dict[str, int]:
@@ -119,12 +139,22 @@ def tones(categories: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def category_name(category: str) -> Markup:
+    return Markup('<bdi lang="{}">{}</bdi>').format(language(category), category.strip() or "No category")
+
+
 @functools.lru_cache(4096)  # a list has many, and few that differ
 def category_tag(category: str, tone: int, count: int | None = None) -> Markup:
     """Return a category as a small label in its colour."""
-    name = Markup('<bdi lang="{}">{}</bdi>').format(language(category), category.strip() or "No category")
     number = "" if count is None else Markup(" <b>{}</b>").format(count)
-    return Markup('<span class="tag tone-{}">{}{}</span>').format(tone, name, number)
+    return Markup('<span class="tag tone-{}">{}{}</span>').format(tone, category_name(category), number)
+
+
+@functools.lru_cache(4096)
+def chart_row(bar: Bar) -> Markup:
+    """Return a row of the chart: the category, how many risks it has, and a bar."""
+    label = "Other categories, see below" if bar.category is None else category_name(bar.category)
+    return ROW.format(label, bar.number, "risk" if bar.number == 1 else "risks", bar.percent)
 
 
 @functools.lru_cache(4096)
@@ -138,6 +168,12 @@ def category_tags(categories: str) -> Markup:
     return Markup("\n").join(labels)
 
 
+def risk_count(number: int) -> str:
+    """Return a number of risks in words."""
+    return f"{number} risks" if number > 1 else "1 risk" if number else "No risks"
+
+
+@functools.lru_cache(4096)
 def time_element(moment: datetime.datetime) -> Markup:
     """Return a time of UTC, which app.js makes local."""
     exact = moment.replace(tzinfo=None).isoformat(" ", "seconds")
@@ -191,8 +227,11 @@ def groups(risks: Iterable[Risk]) -> list[Group]:
     for risk in risks:
         by_category.setdefault(risk.category, []).append(risk)
     tone = tones(by_category)
-    found = [Group(category, tone[category], members) for category, members in by_category.items()]
-    return sorted(found, key=lambda group: -len(group.risks))
+    largest_first = sorted(by_category, key=lambda category: -len(by_category[category]))
+    return [
+        Group(number, category, tone[category], by_category[category])
+        for number, category in enumerate(largest_first, 1)
+    ]
 
 
 def bars(found: list[Group]) -> list[Bar]:
@@ -208,8 +247,10 @@ def bars(found: list[Group]) -> list[Bar]:
 
 def language(text: str) -> str:
     """Return the BCP 47 tag of the language that the script of a text tells; empty for one that does not."""
-    first = next((letter for letter in text[:1000] if letter.isalpha()), " ")
-    return LANGUAGE_OF.get(unicodedata.name(first, "").partition(" ")[0], "")
+    first = LETTER.search(text, 0, 1000)
+    if first is None or first[0].isascii():
+        return ""
+    return LANGUAGE_OF.get(unicodedata.name(first[0], "").partition(" ")[0], "")
 
 
 async def static_file(request: web.Request) -> web.StreamResponse:

@@ -103,9 +103,8 @@ def page(
         "origin": origin(request),
         "request_id": request[REQUEST_ID],
     }
-    answer = aiohttp_jinja2.render_template(template, request, {**defaults, **context}, status=status)
-    answer.headers.update(headers or {})
-    return answer
+    text = aiohttp_jinja2.render_string(template, request, {**defaults, **context})
+    return web.Response(text=text, status=status, headers=headers, content_type="text/html")
 
 
 def error_reply(request: web.Request, error: ApiError) -> web.Response:

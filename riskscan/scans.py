@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from . import ai_client, db
-from .auth import require_caller, require_user
+from .auth import USER_ID, require_caller, require_user
 from .backpressure import IN_FLIGHT
 from .db import DATABASE, Position, UserGone
 from .documents import Document
@@ -127,7 +127,8 @@ async def index(request: web.Request) -> web.StreamResponse:
     data = ScanList(scans, found.total, limit, offset, cursor)
     if is_api(request):
         return reply(request, data)
-    page_only = {"categories": found.categories, "chosen": typed_filter(request)}
+    rows = zip(scans, found.categories, strict=False)
+    page_only = {"rows": rows, "chosen": typed_filter(request)}
     return reply(request, data, template="scans.html", page_only=page_only)
 
 
@@ -144,8 +145,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     scan = await own_scan(request)
     if is_api(request):
         return reply(request, scan)
-    user_id = (await require_caller(request)).user_id
-    earlier = await db.earlier_scans(request.app[DATABASE], user_id, scan)
+    earlier = await db.earlier_scans(request.app[DATABASE], request[USER_ID], scan)
     return reply(request, scan, template="scan.html", page_only={"earlier": earlier})
 
 
