@@ -35,6 +35,7 @@ CHUNK_BYTES = 128 * 1024
 # refusals that are about this very document, which the client can mend
 CLIENT_STATUSES = frozenset((400, 413, 415, 422, 429))
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # what PostgreSQL or UTF-8 cannot keep
+FINDINGS = msgspec.json.Decoder(Findings)
 NO_TEXT = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
@@ -162,12 +163,14 @@ def read_findings(body: bytes) -> Findings:
     """
     try:
         text = body.decode()
-        escaped = "\\u" in text  # which alone bring what is to be mended; msgspec refuses it
-        answer = json.loads(text, parse_constant=no_number) if escaped else msgspec.json.decode(text)
+        if "\\u" not in text:  # an escape alone can bring what is to be mended
+            return FINDINGS.decode(text)
+        # not msgspec's own decoder: it refuses lone surrogates
+        answer = json.loads(text, parse_constant=no_number, parse_int=float)  # of any number of digits
         findings = msgspec.convert(answer, Findings)
     except (ValueError, RecursionError) as exc:  # msgspec's are ValueErrors
         raise NotTheContract(str(exc)) from exc
-    return Findings([cleaned(risk) for risk in findings.data], findings.source) if escaped else findings
+    return Findings([cleaned(risk) for risk in findings.data], findings.source)
 
 
 def no_number(constant: str) -> Any:

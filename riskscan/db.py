@@ -521,7 +521,7 @@ FIRST_PAGE = PAGE.format(page=f"SELECT {SUMMARY} {OWN} {NEWEST_FIRST}")
 PAGE_AFTER = PAGE.format(
     page=f"SELECT {SUMMARY} {OWN} AND (created_at, id) < (:created_at, :id) {NEWEST_FIRST}"
 )
-# what is passed over is read from the index alone
+# what is passed over is read from the index alone, where it was vacuumed
 LATER_PAGE = PAGE.format(
     page=f"""
     SELECT {SUMMARY} FROM (SELECT id {OWN} {NEWEST_FIRST} OFFSET :offset) AS listed

@@ -38,7 +38,7 @@ def migrate(database_url: str) -> int:
     Safe when several processes start at once, and after a process was killed while it migrated.
     Raises DatabaseAway where the database can't be reached, or goes away meanwhile.
     """
-    import yoyo  # here, because only a start needs it and it is slow to load
+    import yoyo  # here, because few starts need it and it is slow to load
 
     # yoyo asks for the user's name, and a container may have none for its uid
     os.environ.setdefault("LOGNAME", "riskscan")
@@ -57,13 +57,15 @@ def migrate(database_url: str) -> int:
 
 
 async def is_current(pool: Pool) -> bool:
-    """Tell whether no migration is missing, without yoyo, which is slow to load."""
+    """Tell whether there is nothing to do for `migrate`, without yoyo, which is slow to load."""
     try:
         rows = await pool.fetch(APPLIED, {}, unready=True)
+        mode = await pool.fetch("PRAGMA journal_mode", {}, unready=True) if pool.sqlite else []
     except (ApiError, asyncpg.UndefinedTableError, sqlite3.OperationalError):
         return False
     applied = {row["migration_id"] for row in rows}
-    return applied.issuperset(file.stem for file in FOLDER.iterdir() if file.is_file())
+    wanted = {file.stem for file in FOLDER.iterdir() if file.suffix in (".py", ".sql")}
+    return applied >= wanted and all(row["journal_mode"] == "wal" for row in mode)
 
 
 def is_away(exc: Exception) -> bool:

@@ -59,7 +59,7 @@ ROW = Markup("""
         <svg width="100%" height="8" aria-hidden="true" focusable="false"><rect class="track" width="100%"
           height="8" rx="4"/><rect class="bar" width="{}%" height="8" rx="4"/></svg>
       """)
-LETTER = re.compile(r"[^\W\d_]")
+SIGN = re.compile(r"[^\W\d_]")  # letters, and numbers such as ①
 read_categories = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -247,10 +247,8 @@ def bars(found: list[Group]) -> list[Bar]:
 
 def language(text: str) -> str:
     """Return the BCP 47 tag of the language that the script of a text tells; empty for one that does not."""
-    first = LETTER.search(text, 0, 1000)
-    if first is None or first[0].isascii():
-        return ""
-    return LANGUAGE_OF.get(unicodedata.name(first[0], "").partition(" ")[0], "")
+    first = next((sign[0] for sign in SIGN.finditer(text, 0, 1000) if sign[0].isalpha()), "")
+    return "" if first.isascii() else LANGUAGE_OF.get(unicodedata.name(first, "").partition(" ")[0], "")
 
 
 async def static_file(request: web.Request) -> web.StreamResponse:

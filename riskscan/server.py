@@ -28,7 +28,7 @@ from .settings import Settings
 from .traffic import TRAFFIC
 
 BACKLOG = 1024
-READ_BYTES = 64 * 1024  # of a body, before the rest waits in the socket
+READ_BYTES = 64 * 1024  # twice this of a body is read ahead
 KEEPALIVE_SECONDS = 75  # longer than the 60 s for which nginx keeps its connections
 MAX_DESCRIPTORS = 65_536  # a scan in flight needs two
 CANNOT_START = 3  # the exit status of a worker that would fail the same way again

@@ -308,9 +308,12 @@ def masked(url: str) -> str:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the process's environment over the `.env` file of `folder`."""
-    kept = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
-    return {**kept, **os.environ}
+    """Return the environment over the `.env` file of `folder`; raise SettingsError if that cannot be read."""
+    try:
+        found = dotenv_values(folder / ".env")
+    except OSError as exc:
+        raise SettingsError(f".env cannot be read: {exc}") from exc
+    return {**{name: value for name, value in found.items() if value is not None}, **os.environ}
 
 
 def is_sqlite(url: str) -> bool:

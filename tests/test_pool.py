@@ -143,9 +143,16 @@ async def test_statements_that_share_half_leave_the_other_to_the_rest(pool: Pool
 
 
 async def test_what_is_up_to_date_is_told_without_migrating(
-    database_url: str, make_settings: MakeSettings, tmp_path: Path
+    database_url: str, make_settings: MakeSettings, sqlite_template: Path, tmp_path: Path
 ) -> None:
-    for url, current in ((database_url, True), (f"{SQLITE}{tmp_path / 'new.db'}", False)):
+    copied = tmp_path / "copy.db"
+    with contextlib.closing(sqlite3.connect(sqlite_template)) as connection:
+        connection.execute(f"VACUUM INTO '{copied}'")  # without its journal mode
+    for url, current in (
+        (database_url, True),
+        (f"{SQLITE}{tmp_path / 'new.db'}", False),
+        (f"{SQLITE}{copied}", False),
+    ):
         opened = Pool(make_settings(database_url=url))
         await opened.open()
         assert await is_current(opened) is current
@@ -303,20 +310,30 @@ class TestFaults:
     async def test_a_replica_reads_until_it_takes_over(self, settings: Settings, postgres: Postgres) -> None:
         here = dataclasses.replace(settings, database_url=postgres.url())
         async with serving(here) as server, signed_in(server) as ana:
-            token = ana.token
-        postgres.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+            made = await ana.post("/api/tokens", json={"name": "never used", "scopes": ["read"]})
+            login = await ana.post("/api/auth/login", data={"username": ana.email, "password": PASSWORD})
+            credentials = (
+                {"Authorization": f"Bearer {ana.token}"},
+                {"Authorization": f"Bearer {made.json['token']}"},
+                {"Cookie": f"riskscan_session={login.cookies['riskscan_session'].value}"},
+            )
+        postgres.execute(
+            "UPDATE sessions SET expires_at = expires_at - interval '2 minutes';"
+            "ALTER DATABASE postgres SET default_transaction_read_only = on"
+        )
         async with serving(here) as server:
-            ana = Person(server)
-            ana.session.headers["Authorization"] = f"Bearer {token}"
-            assert (await ana.get("/api/scans")).status == 200
-            assert_error(await ana.post("/api/scan", data=form(text="x")), 503, "database_unavailable")
+            person = Person(server)
+            for headers in credentials:  # their use cannot be noted
+                assert (await person.get("/api/scans", headers=headers)).status == 200
+            reply = await person.post("/api/scan", data=form(text="x"), headers=credentials[0])
+            assert_error(reply, 503, "database_unavailable")
             postgres.execute(
                 "SET transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only"
             )
             postgres.stop()
             postgres.start()
-            await ana.scan(text="x")
-            await ana.session.close()
+            assert (await person.post("/api/scan", data=form(text="x"), headers=credentials[0])).status == 200
+            await person.session.close()
 
     async def test_gone_while_the_ai_service_works(
         self, settings: Settings, postgres: Postgres, ai: Ai

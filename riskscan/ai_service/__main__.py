@@ -70,10 +70,10 @@ def main() -> int:
     """Run the service and return its exit status."""
     options = arguments()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="ai-service %(levelname)s %(message)s")
-    load_dotenv(".env")
     if options.stop_with_stdin:
         stop_with_stdin()
     try:
+        load_dotenv(".env")
         settings = Settings.from_env(os.environ)
         sock = listening(options)
     except (SettingsError, OSError, OverflowError) as error:
