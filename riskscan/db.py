@@ -510,36 +510,31 @@ async def earlier_scans(db: Pool, user_id: str, scan: Scan) -> list[Earlier]:
 
 # the user's row comes first, so that a user without scans is told from one who is gone
 PAGE = """
-SELECT scan_count, page.* FROM users LEFT JOIN ({page}) AS page ON TRUE
+SELECT {total} AS scan_count, page.* FROM users LEFT JOIN ({page}) AS page ON TRUE
 WHERE users.id = :user_id AND token_version = :token_version
 ORDER BY page.created_at DESC, page.id DESC
 """
 SUMMARY = "scans.id, filename, source, risk_count, categories, scans.created_at"
 OWN = "FROM scans WHERE user_id = :user_id"
 NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT :limit"
-FIRST_PAGE = PAGE.format(page=f"SELECT {SUMMARY} {OWN} {NEWEST_FIRST}")
+LISTED = f"""
+SELECT {SUMMARY} FROM ({{ids}}) AS listed JOIN scans ON scans.id = listed.id AND user_id = :user_id
+"""
+FIRST_PAGE = PAGE.format(total="scan_count", page=f"SELECT {SUMMARY} {OWN} {NEWEST_FIRST}")
 PAGE_AFTER = PAGE.format(
-    page=f"SELECT {SUMMARY} {OWN} AND (created_at, id) < (:created_at, :id) {NEWEST_FIRST}"
+    total="scan_count",
+    page=f"SELECT {SUMMARY} {OWN} AND (created_at, id) < (:created_at, :id) {NEWEST_FIRST}",
 )
 # what is passed over is read from the index alone, where it was vacuumed
 LATER_PAGE = PAGE.format(
-    page=f"""
-    SELECT {SUMMARY} FROM (SELECT id {OWN} {NEWEST_FIRST} OFFSET :offset) AS listed
-    JOIN scans ON scans.id = listed.id AND user_id = :user_id
-    """
+    total="scan_count", page=LISTED.format(ids=f"SELECT id {OWN} {NEWEST_FIRST} OFFSET :offset")
 )
 
 # every match is counted, and so they are looked for once
-CHOSEN_PAGE = f"""
-WITH matches AS MATERIALIZED (SELECT id, created_at {OWN} AND {{chosen}})
-SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users LEFT JOIN (
-    SELECT {SUMMARY} FROM scans JOIN (
-        SELECT id FROM matches {{after}} {NEWEST_FIRST} {{offset}}
-    ) AS listed ON listed.id = scans.id AND user_id = :user_id
-) AS page ON TRUE
-WHERE users.id = :user_id AND token_version = :token_version
-ORDER BY page.created_at DESC, page.id DESC
-"""
+CHOSEN_PAGE = f"WITH matches AS MATERIALIZED (SELECT id, created_at {OWN} AND {{chosen}})" + PAGE.format(
+    total="(SELECT count(*) FROM matches)",
+    page=LISTED.format(ids=f"SELECT id FROM matches {{after}} {NEWEST_FIRST} {{offset}}"),
+)
 
 
 async def newest_scans(

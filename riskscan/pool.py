@@ -272,13 +272,10 @@ class Pool:
 
     async def _take(self, shares: bool) -> Connection:
         """Lend a connection, one that is open if there is one."""
-        while self._idle and self._places.free and (self._half.free or not shares):  # at once
-            connection = self._idle.pop()
-            if self._is_usable(connection):
-                self._places.free -= 1
-                self._half.free -= shares
-                return connection
-            self._discard(connection)
+        if self._places.free and (self._half.free or not shares) and (connection := self._pop_idle()):
+            self._places.free -= 1
+            self._half.free -= shares
+            return connection
         async with asyncio.timeout(WAIT_SECONDS):
             with contextlib.ExitStack() as places:
                 if shares:
@@ -286,16 +283,19 @@ class Pool:
                     places.callback(self._half.leave)
                 await self._places.take()
                 places.callback(self._places.leave)
-                connection = await self._idle_or_new()
+                connection = self._pop_idle() or await self._open_one()
                 places.pop_all()
                 return connection
 
-    async def _idle_or_new(self) -> Connection:
+    def _pop_idle(self) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if self._is_usable(connection):
+            if self.sqlite or is_open(connection):
                 return connection
             self._discard(connection)
+        return None
+
+    async def _open_one(self) -> Connection:
         # its own Connection: Database.connection() would tie it to the task that opened it
         connection = Connection(self._database, self._database._backend)
         try:
@@ -303,9 +303,6 @@ class Pool:
         except asyncpg.InterfaceError as exc:  # no misuse of ours: what came made no sense
             raise ConnectionError from exc
         return connection
-
-    def _is_usable(self, connection: Connection) -> bool:
-        return self.sqlite or is_open(connection)
 
     def _discard(self, connection: Connection) -> None:
         if not self.sqlite and is_open(connection):
