@@ -45,9 +45,9 @@ def main() -> int:
     except SettingsError as exc:
         print(f"riskscan: {exc}", file=sys.stderr)
         return 2
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format)
     if given.command == "check":
-        for name, value in [*settings.described(), ("DATA_DIR", data_dir)]:
+        for name, value in [*settings.as_table(), ("DATA_DIR", data_dir)]:
             print(f"{name}={value}")
         return 0
     if given.command != "serve":
@@ -65,7 +65,7 @@ def main() -> int:
 def administer(settings: Settings, given: argparse.Namespace) -> int:
     """Do one thing to the database; return the exit status."""
     from riskscan import commands
-    from riskscan.migrate import DatabaseAway, migrate
+    from riskscan.migrate import DatabaseUnavailable, migrate
 
     try:
         if given.command == "migrate":
@@ -76,10 +76,10 @@ def administer(settings: Settings, given: argparse.Namespace) -> int:
             password = commands.read_password()
             asyncio.run(commands.reset_password(settings, given.email, password))
             print("The password is set. Every session and token of the account has ended.")
-    except DatabaseAway as exc:
+    except DatabaseUnavailable as exc:
         print(f"riskscan: the database cannot be reached: {exc}", file=sys.stderr)
         return 1
-    except commands.Refused as exc:
+    except commands.CommandError as exc:
         print(f"riskscan: {exc}", file=sys.stderr)
         return 1
     except SettingsError as exc:

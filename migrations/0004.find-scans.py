@@ -11,7 +11,7 @@ import json
 from yoyo import step
 
 from riskscan.shapes import Risk
-from riskscan.words import words_of
+from riskscan.words import index_terms
 
 __transactional__ = False  # each batch is one of its own
 
@@ -54,7 +54,7 @@ def updated(scan_id, user_id, filename, data, _):
     """Return the values of an update; PostgreSQL's driver answers JSON that is read already."""
     risks = [Risk(**risk) for risk in (json.loads(data) if isinstance(data, str) else data)]
     categories = collections.Counter(risk.category for risk in risks)
-    return json.dumps(categories, ensure_ascii=False), words_of(filename, risks), scan_id, user_id
+    return json.dumps(categories, ensure_ascii=False), index_terms(filename, risks), scan_id, user_id
 
 
 steps = [step(apply)]

@@ -8,47 +8,47 @@ from typing import Any
 from aiohttp import web
 
 from . import db
-from .auth import bearer_token, end_session, find_user, issue_token, require_user, start_session
-from .db import DATABASE, Account, Caller, EmailTaken
+from .auth import bearer_token, end_session, find_user, issue_access_token, require_user, start_session
+from .db import DATABASE, Account, EmailTaken, TokenSubject
 from .errors import ApiError, invalid_request, not_authenticated
 from .forms import (
-    TYPED,
-    flag,
-    new_password,
-    next_path,
-    normal_email,
+    FORM_VALUES,
+    normalize_email,
     optional_text,
     read_fields,
+    read_flag,
+    read_new_password,
+    read_next_path,
     required_text,
 )
-from .limits import count_try, limit, take_back_try
+from .limits import bucket, hit, refund
 from .passwords import PASSWORDS
 from .proxies import client_address
-from .replies import page, reply, see_other
+from .replies import redirect, render_page, respond
 from .settings import SETTINGS
 from .shapes import Message
 
-LOGIN_SHARE = 10  # people behind one address, addresses that one account is tried from
+SHARED_LIMIT_FACTOR = 10  # people behind one address, addresses that one account is tried from
 
 
 async def register(request: web.Request) -> web.StreamResponse:
     """Make an account and sign in."""
     fields = await read_fields(request)
-    email = normal_email(required_text(fields, "email"))
-    password = new_password(fields, "password")
+    email = normalize_email(required_text(fields, "email"))
+    password = read_new_password(fields, "password")
     rate = request.app[SETTINGS].register_limit
-    await count_try(
+    await hit(
         request,
-        limit(rate, "register by account", email),
-        limit(rate, "register by address", client_address(request)),
+        bucket(rate, "register by account", email),
+        bucket(rate, "register by address", client_address(request)),
     )
-    password_hash = await request.app[PASSWORDS].hashed(password, client_address(request))
+    password_hash = await request.app[PASSWORDS].hash(password, client_address(request))
     try:
         account = await db.insert_user(request.app[DATABASE], email, password_hash)
     except EmailTaken:
         taken = "There is an account with this address already."
         raise ApiError(409, "email_taken", taken, fields={"email": taken}) from None
-    return await signed_in(request, account, status=201)
+    return await respond_with_token(request, account, status=201)
 
 
 async def login(request: web.Request) -> web.StreamResponse:
@@ -60,15 +60,15 @@ async def login(request: web.Request) -> web.StreamResponse:
     password = required_text(fields, "password")
     rate, address = request.app[SETTINGS].login_limit, client_address(request)
     limits = (
-        limit(rate, "login", email, address),
+        bucket(rate, "login", email, address),
         # wider, so that a flood from one address does not lock the owner out elsewhere
-        limit(rate, "login by account", email, share=LOGIN_SHARE),
-        limit(rate, "login by address", address, share=LOGIN_SHARE),
+        bucket(rate, "login by account", email, share=SHARED_LIMIT_FACTOR),
+        bucket(rate, "login by address", address, share=SHARED_LIMIT_FACTOR),
     )
-    await count_try(request, *limits)
-    account = await db.account_by_email(request.app[DATABASE], email)
+    await hit(request, *limits)
+    account = await db.find_account_by_email(request.app[DATABASE], email)
     kept = account.password_hash if account else None
-    if not await request.app[PASSWORDS].matches(password, kept, address):
+    if not await request.app[PASSWORDS].verify(password, kept, address):
         account = None
     if account is None:
         raise ApiError(
@@ -77,95 +77,97 @@ async def login(request: web.Request) -> web.StreamResponse:
             "The e-mail address or the password is wrong.",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    await take_back_try(request, *limits)
-    return await signed_in(request, account)
+    await refund(request, *limits)
+    return await respond_with_token(request, account)
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
     """End the session of the cookie."""
     await end_session(request)
-    return reply(request, Message("Logged out"), location="/login?done=logout")
+    return respond(request, Message("Logged out"), location="/login?done=logout")
 
 
 async def me(request: web.Request) -> web.StreamResponse:
     """Answer who is signed in."""
     account = await require_user(request, "read")
-    return reply(request, account.user)
+    return respond(request, account.user)
 
 
 async def change_password(request: web.Request) -> web.StreamResponse:
     """Set a new password; all tokens and sessions issued before are dead, but API tokens that are kept."""
     account = await require_user(request)
     fields = await read_fields(request)
-    current, password = required_text(fields, "current_password"), new_password(fields, "new_password")
-    keep = flag(fields, "keep_api_tokens") or False
-    await require_password(request, account, current, "current_password")
-    password_hash = await request.app[PASSWORDS].hashed(password, client_address(request))
+    current, password = required_text(fields, "current_password"), read_new_password(fields, "new_password")
+    keep = read_flag(fields, "keep_api_tokens") or False
+    await check_password(request, account, current, "current_password")
+    password_hash = await request.app[PASSWORDS].hash(password, client_address(request))
     changed = await db.update_password(request.app[DATABASE], account, password_hash, keep_api_tokens=keep)
     if changed is None:  # revoked by another request meanwhile
         raise not_authenticated()
-    return await signed_in(request, changed, location=f"/account?done={'kept' if keep else 'password'}")
+    return await respond_with_token(
+        request, changed, location=f"/account?done={'kept' if keep else 'password'}"
+    )
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete the account and all of its scans."""
     account = await require_user(request)
     fields = await read_fields(request)
-    await require_password(request, account, required_text(fields, "password"), "password")
-    if not await db.delete_user(request.app[DATABASE], Caller(account.user.id, account.token_version)):
+    await check_password(request, account, required_text(fields, "password"), "password")
+    if not await db.delete_user(request.app[DATABASE], TokenSubject(account.user.id, account.token_version)):
         raise not_authenticated()
     await end_session(request)
-    return reply(request, Message("Account deleted"), location="/register?done=account")
+    return respond(request, Message("Account deleted"), location="/register?done=account")
 
 
 async def home(request: web.Request) -> web.StreamResponse:
     """Lead to the page that scans, or to the one that signs in."""
-    return see_other("/scan" if await find_user(request, bearer_token(request)) else "/login")
+    return redirect("/scan" if await find_user(request, bearer_token(request)) else "/login")
 
 
-async def new(request: web.Request) -> web.StreamResponse:
+async def register_page(request: web.Request) -> web.StreamResponse:
     """Show the page that registers an account."""
-    return page(request, "register.html", {})
+    return render_page(request, "register.html", {})
 
 
 async def login_page(request: web.Request) -> web.StreamResponse:
     """Show the page that signs in; who is signed in goes on."""
     if await find_user(request, bearer_token(request)):
-        return see_other(next_path(request) or "/scan")
-    return page(request, "login.html", {})
+        return redirect(read_next_path(request) or "/scan")
+    return render_page(request, "login.html", {})
 
 
 async def account_page(request: web.Request) -> web.StreamResponse:
     """Show the account and its API tokens."""
     account = await require_user(request)
-    tokens = await db.api_tokens_of(request.app[DATABASE], account.user.id)
-    return page(request, "account.html", {"tokens": tokens, "now": db.now()})
+    tokens = await db.list_api_tokens(request.app[DATABASE], account.user.id)
+    return render_page(request, "account.html", {"tokens": tokens, "now": db.now()})
 
 
 def read_login_email(fields: Mapping[str, Any]) -> str:
     """Return the address to look up; what is no address is as it was given, and finds nobody."""
     given = optional_text(fields, "username") or required_text(fields, "email")
     try:
-        return normal_email(given)
+        return normalize_email(given)
     except ApiError:
         return given.replace("\0", "\ufffd")  # which PostgreSQL could not look up
 
 
-async def require_password(request: web.Request, account: Account, password: str, field: str) -> None:
+async def check_password(request: web.Request, account: Account, password: str, field: str) -> None:
     """Raise 400 `invalid_request` unless this is the account's password; tries are counted."""
-    tries = limit(request.app[SETTINGS].login_limit, "password", account.user.id)
-    await count_try(request, tries)
-    if not await request.app[PASSWORDS].matches(password, account.password_hash, client_address(request)):
+    tries = bucket(request.app[SETTINGS].login_limit, "password", account.user.id)
+    await hit(request, tries)
+    if not await request.app[PASSWORDS].verify(password, account.password_hash, client_address(request)):
         wrong = "This is not your password."
         raise ApiError(400, "invalid_request", wrong, fields={field: wrong})
-    await take_back_try(request, tries)
+    await refund(request, tries)
 
 
-async def signed_in(
+async def respond_with_token(
     request: web.Request, account: Account, *, status: int = 200, location: str = ""
 ) -> web.StreamResponse:
     await start_session(request, account)
-    token = issue_token(request.app[SETTINGS], account)
-    if request.get(TYPED, {}).get("text"):  # its session had ended; the log-in page has carried it here
-        return reply(request, token, status=status, template="upload.html")
-    return reply(request, token, status=status, location=location or next_path(request) or "/scan")
+    token = issue_access_token(request.app[SETTINGS], account)
+    if request.get(FORM_VALUES, {}).get("text"):  # its session had ended; the log-in page has carried it here
+        return respond(request, token, status=status, template="upload.html")
+    return respond(request, token, status=status, location=location or read_next_path(request) or "/scan")

@@ -17,29 +17,29 @@ from multipart import content_disposition_quote
 
 from . import timing
 from .auth import USER_ID
-from .backpressure import TURNS
+from .backpressure import AI_CALLS
 from .documents import Document
 from .errors import REQUEST_ID, ApiError, unavailable
 from .metrics import METRICS
 from .settings import SETTINGS
 from .shapes import Findings, Risk
 
-AI = web.AppKey("AI", aiohttp.ClientSession)
+AI_SESSION = web.AppKey("AI", aiohttp.ClientSession)
 CONNECT_SECONDS = 10
 # a POST on a connection that the service is just closing is lost; servers keep idle ones for 2 s or more
-KEPT_SECONDS = 1.0
-MAX_ANSWER_BYTES = 10 * 1024 * 1024
+KEEPALIVE_SECONDS = 1.0
+MAX_RESPONSE_BYTES = 10 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 MAX_MESSAGE = 500
 CHUNK_BYTES = 128 * 1024
 # refusals that are about this very document, which the client can mend
-CLIENT_STATUSES = frozenset((400, 413, 415, 422, 429))
+RELAYED_STATUSES = frozenset((400, 413, 415, 422, 429))
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # what PostgreSQL or UTF-8 cannot keep
-FINDINGS = msgspec.json.Decoder(Findings)
-NO_TEXT = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+FINDINGS_DECODER = msgspec.json.Decoder(Findings)
+BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
-class NotTheContract(Exception):
+class InvalidResponse(Exception):
     """The AI service answered something else than what was agreed."""
 
 
@@ -47,7 +47,7 @@ def open_session() -> aiohttp.ClientSession:
     """Return the session that serves all calls of one application."""
     return aiohttp.ClientSession(
         # limit=0: the default would queue the 101st call without a word
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
     )
@@ -62,7 +62,7 @@ async def scan(request: web.Request, document: Document) -> Findings:
     """
     begin, outcome = time.perf_counter(), "cancelled"
     try:
-        findings = await ask(request, document)
+        findings = await call(request, document)
         outcome = "ok"
         return findings
     except ApiError as exc:
@@ -76,11 +76,11 @@ async def scan(request: web.Request, document: Document) -> Findings:
             metrics.count_ai_call(outcome, seconds)
 
 
-async def ask(request: web.Request, document: Document) -> Findings:
+async def call(request: web.Request, document: Document) -> Findings:
     app = request.app
-    settings, session, turns = app[SETTINGS], app[AI], app[TURNS]
+    settings, session, turns = app[SETTINGS], app[AI_SESSION], app[AI_CALLS]
     boundary = secrets.token_hex(16)
-    head, tail = framed(document, boundary)
+    head, tail = multipart_envelope(document, boundary)
     size = len(head) + (document.upload.size if document.upload else 0) + len(tail)
     headers = {
         "Accept": "application/json",
@@ -92,26 +92,26 @@ async def ask(request: web.Request, document: Document) -> Findings:
     deadline = asyncio.get_running_loop().time() + settings.ai_timeout_seconds
     try:
         async with (
-            turns.turn(request[USER_ID], deadline),
+            turns.slot(request[USER_ID], deadline),
             asyncio.timeout_at(deadline),
             session.post(
-                url, data=sent(head, document, tail), headers=headers, allow_redirects=False
+                url, data=body_stream(head, document, tail), headers=headers, allow_redirects=False
             ) as response,
         ):
             if response.status >= 400:
-                raise refused(response, await read_message(response))
-            return read_findings(await read_answer(response))
+                raise to_api_error(response, await read_message(response))
+            return read_findings(await read_body(response))
     except (aiohttp.ClientConnectionError, OSError) as exc:  # TimeoutError is one
         raise unavailable(
             "ai_service_unavailable", "The analysis service is not available right now.", retry_seconds=10
         ) from exc
-    except (NotTheContract, aiohttp.ClientError) as exc:  # the latter: no HTTP at all
+    except (InvalidResponse, aiohttp.ClientError) as exc:  # the latter: no HTTP at all
         raise ApiError(
             502, "ai_service_invalid_response", "The analysis service answered something unusable."
         ) from exc
 
 
-def framed(document: Document, boundary: str) -> tuple[bytes, bytes]:
+def multipart_envelope(document: Document, boundary: str) -> tuple[bytes, bytes]:
     """Return what goes before and after the bytes of the file (RFC 7578)."""
     head, tail = "", f"--{boundary}--\r\n"
     fields = {} if document.text is None else {"text": document.text}
@@ -127,7 +127,7 @@ def framed(document: Document, boundary: str) -> tuple[bytes, bytes]:
     return head.encode(), tail.encode()
 
 
-async def sent(head: bytes, document: Document, tail: bytes) -> AsyncIterator[bytes]:
+async def body_stream(head: bytes, document: Document, tail: bytes) -> AsyncIterator[bytes]:
     if document.upload is None:
         yield head + tail
         return
@@ -137,22 +137,22 @@ async def sent(head: bytes, document: Document, tail: bytes) -> AsyncIterator[by
     yield tail
 
 
-async def read_answer(response: aiohttp.ClientResponse) -> bytes:
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
     """Return the body of a 200; raise NotTheContract for any other status and for more than 10 MB."""
     if response.status != 200:
-        raise NotTheContract(f"status {response.status}")
-    return await read_at_most(response, MAX_ANSWER_BYTES)
+        raise InvalidResponse(f"status {response.status}")
+    return await read_limited(response, MAX_RESPONSE_BYTES)
 
 
-async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
     body = bytearray()
     try:
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > limit:
-                raise NotTheContract(f"more than {limit} bytes")
+                raise InvalidResponse(f"more than {limit} bytes")
     except (aiohttp.ClientError, ConnectionError) as exc:
-        raise NotTheContract("cut off") from exc
+        raise InvalidResponse("cut off") from exc
     return bytes(body)
 
 
@@ -164,20 +164,20 @@ def read_findings(body: bytes) -> Findings:
     try:
         text = body.decode()
         if "\\u" not in text:  # an escape alone can bring what is to be mended
-            return FINDINGS.decode(text)
+            return FINDINGS_DECODER.decode(text)
         # not msgspec's own decoder: it refuses lone surrogates
-        answer = json.loads(text, parse_constant=no_number, parse_int=float)  # of any number of digits
+        answer = json.loads(text, parse_constant=reject_constant, parse_int=float)  # of any number of digits
         findings = msgspec.convert(answer, Findings)
     except (ValueError, RecursionError) as exc:  # msgspec's are ValueErrors
-        raise NotTheContract(str(exc)) from exc
-    return Findings([cleaned(risk) for risk in findings.data], findings.source)
+        raise InvalidResponse(str(exc)) from exc
+    return Findings([sanitize(risk) for risk in findings.data], findings.source)
 
 
-def no_number(constant: str) -> Any:
+def reject_constant(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
 
 
-def cleaned(risk: Risk) -> Risk:
+def sanitize(risk: Risk) -> Risk:
     return Risk(
         UNSTORABLE.sub("\ufffd", risk.risk),
         UNSTORABLE.sub("\ufffd", risk.category),
@@ -185,9 +185,9 @@ def cleaned(risk: Risk) -> Risk:
     )
 
 
-def refused(response: aiohttp.ClientResponse, message: str) -> ApiError:
+def to_api_error(response: aiohttp.ClientResponse, message: str) -> ApiError:
     """Return what a 4xx or 5xx of the AI service becomes."""
-    status = response.status if response.status in CLIENT_STATUSES or response.status == 503 else 502
+    status = response.status if response.status in RELAYED_STATUSES or response.status == 503 else 502
     retry_after = response.headers.get("Retry-After", "")
     headers = {}
     if re.fullmatch(r"[0-9]{1,6}", retry_after, re.ASCII):
@@ -201,24 +201,24 @@ def refused(response: aiohttp.ClientResponse, message: str) -> ApiError:
 async def read_message(response: aiohttp.ClientResponse) -> str:
     """Return what an error answer says to people, empty where it says nothing of use."""
     try:
-        body = (await read_at_most(response, MAX_ERROR_BYTES)).decode()
-    except (NotTheContract, UnicodeDecodeError):
+        body = (await read_limited(response, MAX_ERROR_BYTES)).decode()
+    except (InvalidResponse, UnicodeDecodeError):
         return ""
     try:
-        message = message_in(json.loads(body))
+        message = extract_message(json.loads(body))
     except (ValueError, RecursionError):
         message = body if response.content_type == "text/plain" else ""
-    clean = NO_TEXT.sub(" ", UNSTORABLE.sub("\ufffd", message)).strip()
+    clean = BLANKS.sub(" ", UNSTORABLE.sub("\ufffd", message)).strip()
     return clean if len(clean) <= MAX_MESSAGE else clean[: MAX_MESSAGE - 1] + "…"
 
 
-def message_in(answer: Any) -> str:
+def extract_message(answer: Any) -> str:
     """Return the message of the usual shapes: `detail` (a text or FastAPI's list), `error`, `message`."""
     if isinstance(answer, str):
         return answer
     if isinstance(answer, list):
-        return " ".join(filter(None, map(message_in, answer)))
+        return " ".join(filter(None, map(extract_message, answer)))
     if isinstance(answer, dict):
-        candidates = (message_in(answer.get(name)) for name in ("detail", "msg", "message", "error"))
+        candidates = (extract_message(answer.get(name)) for name in ("detail", "msg", "message", "error"))
         return next(filter(None, candidates), "")
     return ""

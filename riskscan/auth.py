@@ -16,32 +16,32 @@ import jwt
 from aiohttp import hdrs, web
 
 from . import db
-from .db import DATABASE, Account, Caller, UserGone
+from .db import DATABASE, Account, TokenSubject, UserDeleted
 from .errors import ApiError, not_authenticated
 from .forms import is_uuid
 from .proxies import is_https
 from .settings import SETTINGS, Settings
-from .shapes import Scope, TokenAnswer
+from .shapes import Scope, TokenResponse
 
 ACCOUNT = web.RequestKey("ACCOUNT", Account)
 USER_ID = web.RequestKey("USER_ID", str)  # whose request it is, for the log
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 COOKIE = "riskscan_session"
 SESSION_ID = re.compile(r"[0-9A-Za-z_-]{43}", re.ASCII)  # secrets.token_urlsafe(32)
-API_PREFIX = "rsk_"
-API_TOKEN = re.compile(API_PREFIX + SESSION_ID.pattern, re.ASCII)
+API_TOKEN_PREFIX = "rsk_"  # noqa: S105  # no secret: what each one begins with
+API_TOKEN = re.compile(API_TOKEN_PREFIX + SESSION_ID.pattern, re.ASCII)
 # a session is extended when it is used, and an API token's use noted, but not more often than this
-EXTEND_AFTER = datetime.timedelta(minutes=1)
+TOUCH_INTERVAL = datetime.timedelta(minutes=1)
 
 
 class Claims(NamedTuple):
     """What an access token says."""
 
-    caller: Caller
+    subject: TokenSubject
     expires_at: int
 
 
-def issue_token(settings: Settings, account: Account) -> TokenAnswer:
+def issue_access_token(settings: Settings, account: Account) -> TokenResponse:
     """Return a fresh access token for the account, in the contract's shape."""
     issued_at, lifetime = int(time.time()), settings.token_minutes * 60
     claims = {
@@ -51,7 +51,7 @@ def issue_token(settings: Settings, account: Account) -> TokenAnswer:
         "version": account.token_version,
     }
     token = jwt.encode(claims, settings.jwt_secret, settings.jwt_algorithm)
-    return TokenAnswer(
+    return TokenResponse(
         access_token=token,
         token_type="bearer",  # noqa: S106  # RFC 6749's word, no secret
         expires_in=lifetime,
@@ -63,7 +63,7 @@ def issue_token(settings: Settings, account: Account) -> TokenAnswer:
 
 
 @functools.lru_cache(4096)  # a client sends the same token again and again, and HMAC over JSON is slow
-def read_token(token: str, secret: str, algorithm: str) -> Claims | None:
+def decode_access_token(token: str, secret: str, algorithm: str) -> Claims | None:
     """Return what a token of ours says, None where it is not one. The caller looks at the clock."""
     try:
         claims = jwt.decode(
@@ -77,7 +77,7 @@ def read_token(token: str, secret: str, algorithm: str) -> Claims | None:
     user_id, version, expires_at = claims["sub"], claims.get("version"), claims["exp"]
     if type(version) is not int or type(expires_at) is not int or not is_uuid(user_id):
         return None
-    return Claims(Caller(user_id, version), expires_at) if 0 <= version < 2**31 else None
+    return Claims(TokenSubject(user_id, version), expires_at) if 0 <= version < 2**31 else None
 
 
 def bearer_token(request: web.Request) -> str | None:
@@ -101,7 +101,7 @@ async def require_user(request: web.Request, scope: Scope | None = None) -> Acco
     403 `forbidden` for an API token that may not.
     """
     token = bearer_token(request)
-    if token is not None and token.startswith(API_PREFIX):
+    if token is not None and token.startswith(API_TOKEN_PREFIX):
         return await require_api_token(request, token, scope)
     account = await find_user(request, token)
     if account is None:
@@ -112,16 +112,16 @@ async def require_user(request: web.Request, scope: Scope | None = None) -> Acco
 async def require_api_token(request: web.Request, token: str, scope: Scope | None) -> Account:
     found = None
     if API_TOKEN.fullmatch(token):
-        found = await db.account_by_api_token(request.app[DATABASE], hashed(token))
+        found = await db.find_account_by_api_token(request.app[DATABASE], token_digest(token))
     if found is None:
         raise not_authenticated()
     if scope is None:
         raise ApiError(403, "forbidden", "An API token cannot do this. Log in with your password.")
     if scope not in found.scopes:
         raise ApiError(403, "forbidden", f"This API token does not have the scope “{scope}”.")
-    if found.last_used_at is None or db.now() - found.last_used_at > EXTEND_AFTER:
+    if found.last_used_at is None or db.now() - found.last_used_at > TOUCH_INTERVAL:
         with contextlib.suppress(ApiError):  # who only reads needs no database that writes
-            await db.use_api_token(request.app[DATABASE], found.token_id)
+            await db.record_api_token_use(request.app[DATABASE], found.token_id)
     request[ACCOUNT], request[USER_ID] = found.account, found.account.user.id
     return found.account
 
@@ -132,34 +132,34 @@ async def find_user(request: web.Request, token: str | None) -> Account | None:
     if account is None:
         if token is None:
             account = await account_of_session(request)
-        elif caller := caller_of_token(request, token):
-            account = await db.account_of(request.app[DATABASE], caller)
+        elif caller := subject_of_token(request, token):
+            account = await db.find_account(request.app[DATABASE], caller)
     if account is not None:
         request[ACCOUNT], request[USER_ID] = account, account.user.id
     return account
 
 
-async def require_caller(request: web.Request, scope: Scope = "read") -> Caller:
+async def require_caller(request: web.Request, scope: Scope = "read") -> TokenSubject:
     """Return whose request this is, a token's word for it: for statements that check it themselves.
 
     Raises 401 `not_authenticated` where the token or the session is missing, ended or forged,
     403 `forbidden` for an API token without the scope.
     """
     token = bearer_token(request)
-    if token is None or token.startswith(API_PREFIX):
+    if token is None or token.startswith(API_TOKEN_PREFIX):
         account = await require_user(request, scope)
-        return Caller(account.user.id, account.token_version)
-    caller = caller_of_token(request, token)
+        return TokenSubject(account.user.id, account.token_version)
+    caller = subject_of_token(request, token)
     if caller is None:
         raise not_authenticated()
     request[USER_ID] = caller.user_id
     return caller
 
 
-def caller_of_token(request: web.Request, token: str) -> Caller | None:
+def subject_of_token(request: web.Request, token: str) -> TokenSubject | None:
     settings = request.app[SETTINGS]
-    claims = read_token(token, settings.jwt_secret, settings.jwt_algorithm)
-    return claims.caller if claims and claims.expires_at > time.time() else None
+    claims = decode_access_token(token, settings.jwt_secret, settings.jwt_algorithm)
+    return claims.subject if claims and claims.expires_at > time.time() else None
 
 
 async def account_of_session(request: web.Request) -> Account | None:
@@ -180,7 +180,7 @@ async def end_session(request: web.Request) -> None:
     """End the browser's session, here as well as there."""
     session = await aiohttp_session.get_session(request)
     if not session.new:
-        await db.delete_session(request.app[DATABASE], hashed(str(session.identity)))
+        await db.delete_session(request.app[DATABASE], token_digest(str(session.identity)))
     if cookie_name(request) in request.cookies:
         session.invalidate()
     if ACCOUNT in request:
@@ -192,12 +192,12 @@ def cookie_name(request: web.Request) -> str:
     return f"__Host-{COOKIE}" if is_https(request) else COOKIE
 
 
-def hashed(secret: str) -> str:
+def token_digest(secret: str) -> str:
     # a leaked table opens no session, and no API token is read from it
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-class DatabaseSessions(aiohttp_session.AbstractStorage):
+class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
     """Sessions that live in the database: the cookie holds a random id and nothing else."""
 
     def __init__(self) -> None:
@@ -207,14 +207,14 @@ class DatabaseSessions(aiohttp_session.AbstractStorage):
         session_id = request.cookies.get(cookie_name(request), "")
         found = None
         if SESSION_ID.fullmatch(session_id):
-            found = await db.account_by_session(request.app[DATABASE], hashed(session_id))
+            found = await db.find_account_by_session(request.app[DATABASE], token_digest(session_id))
         if found is None:
             return aiohttp_session.Session(None, data=None, new=True)
         request[ACCOUNT], expires_at = found
-        until = session_end(request)
-        if until - expires_at > EXTEND_AFTER:
+        until = session_expiry(request)
+        if until - expires_at > TOUCH_INTERVAL:
             with contextlib.suppress(ApiError):
-                await db.extend_session(request.app[DATABASE], hashed(session_id), until)
+                await db.extend_session(request.app[DATABASE], token_digest(session_id), until)
         return aiohttp_session.Session(session_id, data=None, new=False)
 
     async def save_session(
@@ -228,21 +228,21 @@ class DatabaseSessions(aiohttp_session.AbstractStorage):
         try:
             await db.insert_session(
                 request.app[DATABASE],
-                hashed(session_id),
+                token_digest(session_id),
                 session["user_id"],
                 session["token_version"],
-                session_end(request),
+                session_expiry(request),
             )
-        except UserGone:
+        except UserDeleted:
             raise not_authenticated("This account was deleted.") from None
         response.set_cookie(name, session_id, secure=secure, httponly=True, samesite="Lax")
 
 
-def session_end(request: web.Request) -> datetime.datetime:
+def session_expiry(request: web.Request) -> datetime.datetime:
     return db.now() + datetime.timedelta(minutes=request.app[SETTINGS].token_minutes)
 
 
-def require_own_origin(request: web.Request) -> None:
+def require_same_origin(request: web.Request) -> None:
     """Raise 403 `cross_origin_request` for an unsafe request that another site's page sends.
 
     Judged as Go's http.CrossOriginProtection does: by Sec-Fetch-Site, then by Origin against Host. A program

@@ -12,7 +12,7 @@ from aiohttp import web
 from .errors import unavailable
 
 
-class InFlight:
+class ConcurrencyLimit:
     """What this process is at or has waiting: a bounded number, of which one user gets half."""
 
     def __init__(self, most: int) -> None:
@@ -20,22 +20,22 @@ class InFlight:
         self._by_user: collections.Counter[str] = collections.Counter()
 
     @contextlib.contextmanager
-    def place(self, user_id: str) -> Iterator[None]:
+    def slot(self, user_id: str) -> Iterator[None]:
         """Hold a place. Raises 503 `overloaded` where there is none."""
-        if self.number >= self._most or self._by_user[user_id] >= half(self._most):
+        if self.active >= self._most or self._by_user[user_id] >= half(self._most):
             raise overloaded()
         self._by_user[user_id] += 1
         try:
             yield
         finally:
-            subtract(self._by_user, user_id)
+            decrement(self._by_user, user_id)
 
     @property
-    def number(self) -> int:
+    def active(self) -> int:
         return self._by_user.total()
 
 
-class Turns:
+class FairSemaphore:
     """Turns at something, a bounded number at once, of which one user gets `share`.
 
     A turn that comes free goes to the user with the fewest under way, and who has waited longest.
@@ -44,27 +44,27 @@ class Turns:
     def __init__(self, most: int, share: int) -> None:
         self._free = most
         self._share = share
-        self._calls: collections.Counter[str] = collections.Counter()
+        self._held: collections.Counter[str] = collections.Counter()
         self._waiting: dict[asyncio.Future[None], str] = {}  # whose turn it will be
 
     @contextlib.asynccontextmanager
-    async def turn(self, user_id: str, deadline: float) -> AsyncIterator[None]:
+    async def slot(self, user_id: str, deadline: float) -> AsyncIterator[None]:
         """Wait for a turn and hold it. Raises 503 `overloaded` where it does not come before the deadline.
 
         The deadline is a time of the event loop's clock.
         """
-        if self._free and self._calls[user_id] < self._share:
-            self._hand_out(user_id)
+        if self._free and self._held[user_id] < self._share:
+            self._acquire(user_id)
         else:
             await self._wait(user_id, deadline)
         try:
             yield
         finally:
-            self._give_back(user_id)
+            self._release(user_id)
 
     @property
-    def under_way(self) -> int:
-        return self._calls.total()
+    def active(self) -> int:
+        return self._held.total()
 
     @property
     def waiting(self) -> int:
@@ -78,26 +78,26 @@ class Turns:
                 await turn
         except (TimeoutError, asyncio.CancelledError) as exc:
             if self._waiting.pop(turn, None) is None:  # it came at the same moment
-                self._give_back(user_id)
+                self._release(user_id)
             if isinstance(exc, TimeoutError):
                 raise overloaded() from None
             raise
 
-    def _hand_out(self, user_id: str) -> None:
+    def _acquire(self, user_id: str) -> None:
         self._free -= 1
-        self._calls[user_id] += 1
+        self._held[user_id] += 1
 
-    def _give_back(self, user_id: str) -> None:
+    def _release(self, user_id: str) -> None:
         self._free += 1
-        subtract(self._calls, user_id)
+        decrement(self._held, user_id)
         may_go = [
             turn
             for turn, user in self._waiting.items()
-            if self._calls[user] < self._share and not turn.cancelled()
+            if self._held[user] < self._share and not turn.cancelled()
         ]
         if may_go:
-            turn = min(may_go, key=lambda turn: self._calls[self._waiting[turn]])
-            self._hand_out(self._waiting.pop(turn))
+            turn = min(may_go, key=lambda turn: self._held[self._waiting[turn]])
+            self._acquire(self._waiting.pop(turn))
             turn.set_result(None)
 
 
@@ -105,7 +105,7 @@ def half(most: int) -> int:
     return max(1, most // 2)
 
 
-def subtract(counter: collections.Counter[str], name: str) -> None:
+def decrement(counter: collections.Counter[str], name: str) -> None:
     counter[name] -= 1
     if not counter[name]:
         del counter[name]
@@ -115,5 +115,5 @@ def overloaded() -> Exception:
     return unavailable("overloaded", "Too much is under way. Try again soon.", retry_seconds=10)
 
 
-IN_FLIGHT = web.AppKey("IN_FLIGHT", InFlight)  # scans, uploads included
-TURNS = web.AppKey("TURNS", Turns)  # at calling the AI service
+SCANS_IN_FLIGHT = web.AppKey("IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included
+AI_CALLS = web.AppKey("TURNS", FairSemaphore)  # at calling the AI service

@@ -11,31 +11,31 @@ from collections.abc import AsyncIterator
 
 from . import db
 from .errors import ApiError
-from .forms import new_password, normal_email
+from .forms import normalize_email, read_new_password
 from .migrate import migrate
 from .passwords import Passwords
-from .pool import Pool
+from .pool import Database
 from .settings import Settings, SettingsError
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """The command cannot be carried out; its text is the operator's one line."""
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Pool]:
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """Open the database for a command. Raises DatabaseAway, and Refused for what a statement is refused."""
     await asyncio.to_thread(migrate, settings.database_url)
-    pool = Pool(settings)
-    await pool.open()
+    pool = Database(settings)
+    await pool.connect()
     pool.ready = True
     try:
         yield pool
     except ApiError as exc:
         wrong = "; ".join(f"{name}: {what}" for name, what in exc.fields.items())
-        raise Refused(wrong or exc.detail) from exc
+        raise CommandError(wrong or exc.detail) from exc
     finally:
-        await pool.close()
+        await pool.disconnect()
 
 
 async def reset_password(settings: Settings, email: str, password: str) -> None:
@@ -43,19 +43,19 @@ async def reset_password(settings: Settings, email: str, password: str) -> None:
 
     Raises Refused where there is no such account, or where the password is none that registration takes.
     """
-    async with opened(settings) as pool:
-        account = await db.account_by_email(pool, normal_email(email))
+    async with open_database(settings) as pool:
+        account = await db.find_account_by_email(pool, normalize_email(email))
         if account is None:
-            raise Refused(f"there is no account with the address {email}")
+            raise CommandError(f"there is no account with the address {email}")
         passwords = Passwords(settings.bcrypt_cost)
         try:
-            password_hash = await passwords.hashed(
-                new_password({"password": password}, "password"), "operator"
+            password_hash = await passwords.hash(
+                read_new_password({"password": password}, "password"), "operator"
             )
         finally:
             passwords.close()
         if await db.update_password(pool, account, password_hash) is None:
-            raise Refused("the password was changed by someone else just now; try again")
+            raise CommandError("the password was changed by someone else just now; try again")
 
 
 def read_password() -> str:
@@ -64,7 +64,7 @@ def read_password() -> str:
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("New password: ")
     if getpass.getpass("The same again: ") != password:
-        raise Refused("the two passwords differ")
+        raise CommandError("the two passwords differ")
     return password
 
 
@@ -77,7 +77,7 @@ async def purge(settings: Settings) -> int:
         raise SettingsError("SCAN_RETENTION_DAYS is off: scans are kept until they are deleted")
     before = db.now() - datetime.timedelta(days=settings.scan_retention_days)
     purged = 0
-    async with opened(settings) as pool:
+    async with open_database(settings) as pool:
         # in batches, so that nobody waits long for a lock
         while deleted := await db.delete_scans_before(pool, before):
             purged += deleted

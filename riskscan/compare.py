@@ -26,8 +26,8 @@ from aiohttp import web
 
 from .errors import invalid_request
 from .forms import is_uuid
-from .replies import reply
-from .scans import own_scan
+from .replies import respond
+from .scans import find_own_scan
 from .shapes import Comparison, Risk
 
 MORE = 5  # words that stay for each that was added
@@ -246,10 +246,10 @@ def nearest(found: Ranked) -> int | None:
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Tell which risks of a scan are new, gone and the same since an earlier one, `with`."""
-    scan = await own_scan(request)
-    other = await own_scan(request, read_other(request))
+    scan = await find_own_scan(request)
+    other = await find_own_scan(request, read_other(request))
     found = await asyncio.to_thread(lambda: compared(other.risks, scan.risks))
-    return reply(
+    return respond(
         request,
         Comparison(found.new, found.gone, [later for _, later in found.same]),
         template="compare.html",

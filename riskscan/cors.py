@@ -16,7 +16,7 @@ PREFLIGHT_SECONDS = 600
 Hook = Callable[[web.Request, web.StreamResponse], Awaitable[object]]
 
 
-def set_up(app: web.Application) -> None:
+def configure(app: web.Application) -> None:
     """Allow the origins on every route under /api, and on the errors that no route answers."""
     options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
         allow_credentials=True,
@@ -40,10 +40,10 @@ def is_preflight(request: web.BaseRequest) -> bool:
     return request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
 
 
-def is_preflight_of_nothing(request: web.Request) -> bool:
+def is_preflight_for_unknown_path(request: web.Request) -> bool:
     """Tell whether an allowed origin asks about an unknown path; the page is to read the 404 that follows."""
     unknown = request.match_info.http_exception is not None
-    return unknown and is_preflight(request) and is_api(request) and origin_of(request) != ""
+    return unknown and is_preflight(request) and is_api(request) and allowed_origin(request) != ""
 
 
 async def set_headers(by_library: Hook, request: web.Request, response: web.StreamResponse) -> None:
@@ -52,7 +52,7 @@ async def set_headers(by_library: Hook, request: web.Request, response: web.Stre
         return
     headers = response.headers
     headers.add(hdrs.VARY, hdrs.ORIGIN)
-    origin = origin_of(request)
+    origin = allowed_origin(request)
     if not origin:
         return
     await by_library(request, response)
@@ -70,7 +70,7 @@ async def set_headers(by_library: Hook, request: web.Request, response: web.Stre
         headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = ",".join(headers.keys())
 
 
-def origin_of(request: web.Request) -> str:
+def allowed_origin(request: web.Request) -> str:
     """Return the request's origin where it is one that is allowed."""
     origin = request.headers.get(hdrs.ORIGIN, "")
     return origin if origin in request.app[SETTINGS].cors_origins else ""

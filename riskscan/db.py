@@ -11,19 +11,19 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from .filters import ALL, Filter
-from .pool import Conflict, Orphan, Pool, Row
+from .filters import ALL_SCANS, Filter
+from .pool import Database, ForeignKeyViolation, Row, UniqueViolation
 from .shapes import ApiToken, CategoryRisks, MonthRisks, Risk, Scan, ScanSummary, Stats, User
-from .words import category_word, words_of
+from .words import category_term, index_terms
 
-DATABASE = web.AppKey("DATABASE", Pool)
+DATABASE = web.AppKey("DATABASE", Database)
 
 
 class EmailTaken(Exception):
     """There is an account with this address already."""
 
 
-class UserGone(Exception):
+class UserDeleted(Exception):
     """The account was deleted meanwhile."""
 
 
@@ -35,14 +35,14 @@ class Account(msgspec.Struct, frozen=True):
     token_version: int
 
 
-class Caller(NamedTuple):
+class TokenSubject(NamedTuple):
     """Who asks, as a token says it; a statement that takes a Caller checks that the token still counts."""
 
     user_id: str
     token_version: int
 
 
-class ApiTokenUse(NamedTuple):
+class ApiTokenRecord(NamedTuple):
     """Whose an API token is, what it may do, and when it was used before."""
 
     account: Account
@@ -51,16 +51,16 @@ class ApiTokenUse(NamedTuple):
     last_used_at: datetime.datetime | None
 
 
-class Held(NamedTuple):
+class IdempotencyRecord(NamedTuple):
     """An Idempotency-Key in use: for which input, the id of its scan, if that is kept, and until when."""
 
     fingerprint: str
-    claim: str
-    kept: bool
-    held_until: datetime.datetime
+    scan_id: str
+    completed: bool
+    locked_until: datetime.datetime
 
 
-class Listed(NamedTuple):
+class ScanPage(NamedTuple):
     """Some scans of `total`; `categories` has a JSON object for each, of how many risks it has of what."""
 
     total: int
@@ -68,7 +68,7 @@ class Listed(NamedTuple):
     categories: list[str]
 
 
-class Earlier(NamedTuple):
+class PreviousScan(NamedTuple):
     """An earlier scan of the same bytes, or only of the same file name."""
 
     scan_id: str
@@ -76,11 +76,11 @@ class Earlier(NamedTuple):
     same_bytes: bool
 
     @property
-    def like(self) -> str:
+    def match(self) -> str:
         return "same bytes" if self.same_bytes else "same name"
 
 
-class Position(NamedTuple):
+class CursorPosition(NamedTuple):
     """A place in a user's list of scans: the one after which to go on."""
 
     created_at: datetime.datetime
@@ -91,67 +91,67 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def read_time(value: Any) -> datetime.datetime:
+def to_utc(value: Any) -> datetime.datetime:
     """Return a stored time, aware and in UTC; SQLite answers text."""
     time: datetime.datetime = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
     return time if time.tzinfo is datetime.UTC else time.astimezone(datetime.UTC)
 
 
-def read_account(row: Row) -> Account:
+def to_account(row: Row) -> Account:
     user = User(
         id=str(row["id"]),
         email=row["email"],
-        created_at=read_time(row["created_at"]),
-        updated_at=read_time(row["updated_at"]),
+        created_at=to_utc(row["created_at"]),
+        updated_at=to_utc(row["updated_at"]),
     )
     return Account(user, row["password_hash"], row["token_version"])
 
 
-ACCOUNT = "users.id, email, password_hash, users.token_version, users.created_at, updated_at"
+ACCOUNT_COLUMNS = "users.id, email, password_hash, users.token_version, users.created_at, updated_at"
 
 INSERT_USER = f"""
 INSERT INTO users (id, email, password_hash, created_at, updated_at)
 VALUES (:id, :email, :password_hash, :now, :now)
-RETURNING {ACCOUNT}
+RETURNING {ACCOUNT_COLUMNS}
 """
 
 
-async def insert_user(db: Pool, email: str, password_hash: str) -> Account:
+async def insert_user(db: Database, email: str, password_hash: str) -> Account:
     """Make an account; raise EmailTaken where the address has one."""
     values = {"id": str(uuid.uuid4()), "email": email, "password_hash": password_hash, "now": now()}
     try:
-        return read_account(await db.fetch_one(INSERT_USER, values))
-    except Conflict:
+        return to_account(await db.fetch_one(INSERT_USER, values))
+    except UniqueViolation:
         raise EmailTaken from None
 
 
-ACCOUNT_BY_EMAIL = f"SELECT {ACCOUNT} FROM users WHERE email = :email"
+FIND_ACCOUNT_BY_EMAIL = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE email = :email"
 
 
-async def account_by_email(db: Pool, email: str) -> Account | None:
-    row = await db.fetch_one(ACCOUNT_BY_EMAIL, {"email": email})
-    return read_account(row) if row else None
+async def find_account_by_email(db: Database, email: str) -> Account | None:
+    row = await db.fetch_one(FIND_ACCOUNT_BY_EMAIL, {"email": email})
+    return to_account(row) if row else None
 
 
-ACCOUNT_OF = f"SELECT {ACCOUNT} FROM users WHERE id = :user_id AND token_version = :token_version"
+FIND_ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE id = :user_id AND token_version = :token_version"
 
 
-async def account_of(db: Pool, caller: Caller) -> Account | None:
+async def find_account(db: Database, caller: TokenSubject) -> Account | None:
     """Return the account that a token speaks for, unless it is gone or has revoked the token."""
-    row = await db.fetch_one(ACCOUNT_OF, caller._asdict())
-    return read_account(row) if row else None
+    row = await db.fetch_one(FIND_ACCOUNT, caller._asdict())
+    return to_account(row) if row else None
 
 
 UPDATE_PASSWORD = f"""
 UPDATE users SET password_hash = :password_hash, token_version = token_version + 1,
     api_token_version = api_token_version + :api_tokens_end, updated_at = :now
 WHERE id = :id AND token_version = :token_version
-RETURNING {ACCOUNT}
+RETURNING {ACCOUNT_COLUMNS}
 """
 
 
 async def update_password(
-    db: Pool, account: Account, password_hash: str, *, keep_api_tokens: bool = False
+    db: Database, account: Account, password_hash: str, *, keep_api_tokens: bool = False
 ) -> Account | None:
     """Set the password and revoke every token and session; None where another request was first."""
     values = {
@@ -162,13 +162,13 @@ async def update_password(
         "now": now(),
     }
     row = await db.fetch_one(UPDATE_PASSWORD, values)
-    return read_account(row) if row else None
+    return to_account(row) if row else None
 
 
 DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
 
-async def delete_user(db: Pool, caller: Caller) -> bool:
+async def delete_user(db: Database, caller: TokenSubject) -> bool:
     """Delete the account with its scans and sessions; return whether there was one."""
     return await db.fetch_one(DELETE_USER, caller._asdict()) is not None
 
@@ -180,41 +180,41 @@ VALUES (:id, :user_id, :token_version, :expires_at)
 
 
 async def insert_session(
-    db: Pool, session_id: str, user_id: str, token_version: int, expires_at: datetime.datetime
+    db: Database, session_id: str, user_id: str, token_version: int, expires_at: datetime.datetime
 ) -> None:
     """Keep a session; raise UserGone where the account was deleted."""
     values = {"id": session_id, "user_id": user_id, "token_version": token_version, "expires_at": expires_at}
     try:
-        await db.fetch(INSERT_SESSION, values)
-    except Orphan:
-        raise UserGone from None
+        await db.fetch_all(INSERT_SESSION, values)
+    except ForeignKeyViolation:
+        raise UserDeleted from None
 
 
-ACCOUNT_BY_SESSION = f"""
-SELECT {ACCOUNT}, expires_at FROM sessions JOIN users
+FIND_ACCOUNT_BY_SESSION = f"""
+SELECT {ACCOUNT_COLUMNS}, expires_at FROM sessions JOIN users
 ON users.id = sessions.user_id AND users.token_version = sessions.token_version
 WHERE sessions.id = :id AND expires_at > :now
 """
 
 
-async def account_by_session(db: Pool, session_id: str) -> tuple[Account, datetime.datetime] | None:
+async def find_account_by_session(db: Database, session_id: str) -> tuple[Account, datetime.datetime] | None:
     """Return whose session it is and when it ends, unless it has ended or was revoked."""
-    row = await db.fetch_one(ACCOUNT_BY_SESSION, {"id": session_id, "now": now()})
-    return (read_account(row), read_time(row["expires_at"])) if row else None
+    row = await db.fetch_one(FIND_ACCOUNT_BY_SESSION, {"id": session_id, "now": now()})
+    return (to_account(row), to_utc(row["expires_at"])) if row else None
 
 
 EXTEND_SESSION = "UPDATE sessions SET expires_at = :expires_at WHERE id = :id"
 
 
-async def extend_session(db: Pool, session_id: str, expires_at: datetime.datetime) -> None:
-    await db.fetch(EXTEND_SESSION, {"id": session_id, "expires_at": expires_at})
+async def extend_session(db: Database, session_id: str, expires_at: datetime.datetime) -> None:
+    await db.fetch_all(EXTEND_SESSION, {"id": session_id, "expires_at": expires_at})
 
 
 DELETE_SESSION = "DELETE FROM sessions WHERE id = :id"
 
 
-async def delete_session(db: Pool, session_id: str) -> None:
-    await db.fetch(DELETE_SESSION, {"id": session_id})
+async def delete_session(db: Database, session_id: str) -> None:
+    await db.fetch_all(DELETE_SESSION, {"id": session_id})
 
 
 INSERT_API_TOKEN = """
@@ -227,7 +227,7 @@ RETURNING id
 """
 
 
-async def insert_api_token(db: Pool, account: Account, token: ApiToken, digest: str, most: int) -> bool:
+async def insert_api_token(db: Database, account: Account, token: ApiToken, digest: str, most: int) -> bool:
     """Keep an API token, unless the user has `most` already; return whether it is kept."""
     values = {
         "id": token.id,
@@ -243,61 +243,61 @@ async def insert_api_token(db: Pool, account: Account, token: ApiToken, digest: 
     return await db.fetch_one(INSERT_API_TOKEN, values) is not None
 
 
-API_TOKENS_OF = """
+LIST_API_TOKENS = """
 SELECT api_tokens.id, name, scopes, api_tokens.created_at, last_used_at, expires_at FROM api_tokens
 JOIN users ON users.id = user_id AND api_token_version = version
 WHERE user_id = :user_id ORDER BY api_tokens.created_at DESC, api_tokens.id DESC
 """
 
 
-async def api_tokens_of(db: Pool, user_id: str) -> list[ApiToken]:
+async def list_api_tokens(db: Database, user_id: str) -> list[ApiToken]:
     """Return the user's API tokens, newest first; those that a new password has ended are gone."""
     return [
         ApiToken(
             id=str(row["id"]),
             name=row["name"],
             scopes=row["scopes"].split(),
-            created_at=read_time(row["created_at"]),
-            last_used_at=read_time(row["last_used_at"]) if row["last_used_at"] else None,
-            expires_at=read_time(row["expires_at"]) if row["expires_at"] else None,
+            created_at=to_utc(row["created_at"]),
+            last_used_at=to_utc(row["last_used_at"]) if row["last_used_at"] else None,
+            expires_at=to_utc(row["expires_at"]) if row["expires_at"] else None,
         )
-        for row in await db.fetch(API_TOKENS_OF, {"user_id": user_id})
+        for row in await db.fetch_all(LIST_API_TOKENS, {"user_id": user_id})
     ]
 
 
-ACCOUNT_BY_API_TOKEN = f"""
-SELECT {ACCOUNT}, api_tokens.id AS token_id, scopes, last_used_at FROM api_tokens
+FIND_ACCOUNT_BY_API_TOKEN = f"""
+SELECT {ACCOUNT_COLUMNS}, api_tokens.id AS token_id, scopes, last_used_at FROM api_tokens
 JOIN users ON users.id = user_id AND api_token_version = version
 WHERE digest = :digest AND (expires_at IS NULL OR expires_at > :now)
 """
 
 
-async def account_by_api_token(db: Pool, digest: str) -> ApiTokenUse | None:
+async def find_account_by_api_token(db: Database, digest: str) -> ApiTokenRecord | None:
     """Return whose API token has this digest, unless it has ended or was revoked."""
-    row = await db.fetch_one(ACCOUNT_BY_API_TOKEN, {"digest": digest, "now": now()})
+    row = await db.fetch_one(FIND_ACCOUNT_BY_API_TOKEN, {"digest": digest, "now": now()})
     if row is None:
         return None
-    used = read_time(row["last_used_at"]) if row["last_used_at"] else None
-    return ApiTokenUse(read_account(row), str(row["token_id"]), row["scopes"].split(), used)
+    used = to_utc(row["last_used_at"]) if row["last_used_at"] else None
+    return ApiTokenRecord(to_account(row), str(row["token_id"]), row["scopes"].split(), used)
 
 
-USE_API_TOKEN = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"
+RECORD_API_TOKEN_USE = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"
 
 
-async def use_api_token(db: Pool, token_id: str) -> None:
-    await db.fetch(USE_API_TOKEN, {"id": token_id, "now": now()})
+async def record_api_token_use(db: Database, token_id: str) -> None:
+    await db.fetch_all(RECORD_API_TOKEN_USE, {"id": token_id, "now": now()})
 
 
 DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id RETURNING id"
 
 
-async def delete_api_token(db: Pool, user_id: str, token_id: str) -> bool:
+async def delete_api_token(db: Database, user_id: str, token_id: str) -> bool:
     """Delete one of the user's own API tokens; return whether there was one."""
     return await db.fetch_one(DELETE_API_TOKEN, {"id": token_id, "user_id": user_id}) is not None
 
 
 # the user's last scan before this one that is like it
-EARLIER = """
+PREVIOUS_SCAN = """
 SELECT {columns} FROM scans AS earlier
 WHERE user_id = :user_id AND {like} AND (created_at, id) < (:created_at, :id)
 ORDER BY created_at DESC, id DESC LIMIT 1
@@ -306,13 +306,13 @@ ORDER BY created_at DESC, id DESC LIMIT 1
 INSERT_SCAN = f"""
 INSERT INTO scans (id, user_id, filename, data, digest, risk_count, categories, words, source, created_at)
 VALUES (:id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :created_at)
-RETURNING ({EARLIER.format(columns="id", like="filename = :filename")}) AS same_name,
-    ({EARLIER.format(columns="id", like="digest = :digest")}) AS same_bytes
+RETURNING ({PREVIOUS_SCAN.format(columns="id", like="filename = :filename")}) AS same_name,
+    ({PREVIOUS_SCAN.format(columns="id", like="digest = :digest")}) AS same_bytes
 """
 
 
 async def insert_scan(
-    db: Pool, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
+    db: Database, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
 ) -> dict[str, str]:
     """Keep a scan and its risks; return what earlier ones are like it, `same bytes` or `same name`, by id.
 
@@ -325,24 +325,24 @@ async def insert_scan(
         "data": bytes(scan.data).decode(),
         "risk_count": scan.risk_count,
         "categories": msgspec.json.encode(collections.Counter(risk.category for risk in risks)).decode(),
-        "words": words_of(scan.filename, risks),
+        "words": index_terms(scan.filename, risks),
         "digest": digest,
         "source": scan.source,
         "created_at": scan.created_at,
     }
     try:
         row = await db.fetch_one(INSERT_SCAN, values)
-    except Conflict:  # kept by an earlier try whose answer was lost
+    except UniqueViolation:  # kept by an earlier try whose answer was lost
         return {}
-    except Orphan:
-        raise UserGone from None
+    except ForeignKeyViolation:
+        raise UserDeleted from None
     assert row is not None  # RETURNING answers a row for an insert
     likes = ("same name", row["same_name"]), ("same bytes", row["same_bytes"])
     return {str(earlier_id): like for like, earlier_id in likes if earlier_id is not None}
 
 
 # the same input gets the same id until its scan is kept
-CLAIM_KEY = """
+LOCK_KEY = """
 INSERT INTO idempotency_keys (user_id, key, fingerprint, claim, kept, held_until)
 VALUES (:user_id, :key, :fingerprint, :claim, FALSE, :held_until)
 ON CONFLICT (user_id, key) DO UPDATE SET
@@ -356,8 +356,8 @@ RETURNING claim
 """
 
 
-async def claim_key(
-    db: Pool, user_id: str, key: str, fingerprint: str, claim: str, until: datetime.datetime
+async def lock_key(
+    db: Database, user_id: str, key: str, fingerprint: str, claim: str, until: datetime.datetime
 ) -> str | None:
     """Hold the user's key for an input; return the id that its scan is to have, None where the key is held.
 
@@ -365,32 +365,34 @@ async def claim_key(
     """
     values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "claim": claim}
     try:
-        row = await db.fetch_one(CLAIM_KEY, {**values, "held_until": until, "now": now()})
-    except Orphan:
-        raise UserGone from None
+        row = await db.fetch_one(LOCK_KEY, {**values, "held_until": until, "now": now()})
+    except ForeignKeyViolation:
+        raise UserDeleted from None
     return str(row["claim"]) if row else None
 
 
-HELD_KEY = """
+FIND_KEY = """
 SELECT fingerprint, claim, kept, held_until FROM idempotency_keys WHERE user_id = :user_id AND key = :key
 """
 
 
-async def held_key(db: Pool, user_id: str, key: str) -> Held | None:
-    row = await db.fetch_one(HELD_KEY, {"user_id": user_id, "key": key})
+async def find_key(db: Database, user_id: str, key: str) -> IdempotencyRecord | None:
+    row = await db.fetch_one(FIND_KEY, {"user_id": user_id, "key": key})
     if row is None:
         return None
-    return Held(row["fingerprint"], str(row["claim"]), bool(row["kept"]), read_time(row["held_until"]))
+    return IdempotencyRecord(
+        row["fingerprint"], str(row["claim"]), bool(row["kept"]), to_utc(row["held_until"])
+    )
 
 
-SETTLE_KEY = """
+FINISH_KEY = """
 UPDATE idempotency_keys SET kept = :kept, held_until = :until
 WHERE user_id = :user_id AND key = :key AND held_until = :lease
 """
 
 
-async def settle_key(
-    db: Pool,
+async def finish_key(
+    db: Database,
     user_id: str,
     key: str,
     lease: datetime.datetime,
@@ -400,24 +402,24 @@ async def settle_key(
 ) -> None:
     """Say what came of a key that was held until `lease`; one that another has taken over stays theirs."""
     values = {"user_id": user_id, "key": key, "lease": lease, "kept": kept, "until": until}
-    await db.fetch(SETTLE_KEY, values)
+    await db.fetch_all(FINISH_KEY, values)
 
 
-SCAN_BY_ID = """
+FIND_SCAN = """
 SELECT scans.id, filename, data, source, risk_count, scans.created_at FROM scans
 JOIN users ON users.id = scans.user_id AND token_version = :token_version
 WHERE scans.id = :id AND user_id = :user_id
 """
 
 
-async def scan_by_id(db: Pool, caller: Caller, scan_id: str) -> Scan | None:
+async def find_scan(db: Database, caller: TokenSubject, scan_id: str) -> Scan | None:
     """Return one of the caller's own scans; None where there is none, or where the caller is gone."""
-    row = await db.fetch_one(SCAN_BY_ID, {"id": scan_id, **caller._asdict()})
-    return read_scan(row) if row else None
+    row = await db.fetch_one(FIND_SCAN, {"id": scan_id, **caller._asdict()})
+    return to_scan(row) if row else None
 
 
-def read_scan(row: Row) -> Scan:
-    created_at = read_time(row["created_at"])
+def to_scan(row: Row) -> Scan:
+    created_at = to_utc(row["created_at"])
     return Scan(
         scan_id=str(row["id"]),
         filename=row["filename"],
@@ -445,7 +447,7 @@ MANY = 20_000  # scans of a user; fewer are sooner read through than the index o
 HAS_MANY = "SELECT scan_count > :many AS many FROM users WHERE id = :user_id"
 
 
-async def has_many(db: Pool, caller: Caller, chosen: Filter) -> bool:
+async def has_many(db: Database, caller: TokenSubject, chosen: Filter) -> bool:
     """Tell whether words are to be looked for by their index."""
     if db.sqlite or not chosen.words:
         return False
@@ -453,7 +455,7 @@ async def has_many(db: Pool, caller: Caller, chosen: Filter) -> bool:
     return bool(row and row["many"])
 
 
-def condition_of(db: Pool, chosen: Filter, many: bool) -> tuple[str, dict[str, Any]]:
+def condition_of(db: Database, chosen: Filter, many: bool) -> tuple[str, dict[str, Any]]:
     """Return the condition on `scans` that a filter is, TRUE where nothing is chosen, and its values.
 
     `many` looks for words by their index.
@@ -479,21 +481,21 @@ def condition_of(db: Pool, chosen: Filter, many: bool) -> tuple[str, dict[str, A
     return " AND ".join(conditions) or "TRUE", dict(conditions.values())
 
 
-EARLIER_SCANS = f"""
+FIND_PREVIOUS_SCANS = f"""
 SELECT 1 AS same_bytes, by_digest.* FROM ({
-    EARLIER.format(
+    PREVIOUS_SCAN.format(
         columns="id, created_at",
         like="digest = (SELECT digest FROM scans WHERE id = :id AND user_id = :user_id)",
     )
 }) AS by_digest
 UNION ALL
 SELECT 0 AS same_bytes, by_name.* FROM ({
-    EARLIER.format(columns="id, created_at", like="filename = :filename")
+    PREVIOUS_SCAN.format(columns="id, created_at", like="filename = :filename")
 }) AS by_name
 """
 
 
-async def earlier_scans(db: Pool, user_id: str, scan: Scan) -> list[Earlier]:
+async def find_previous_scans(db: Database, user_id: str, scan: Scan) -> list[PreviousScan]:
     """Return the user's last scan before this one of the same bytes, and that of the same file name."""
     values = {
         "id": scan.scan_id,
@@ -501,10 +503,12 @@ async def earlier_scans(db: Pool, user_id: str, scan: Scan) -> list[Earlier]:
         "filename": scan.filename,
         "created_at": scan.created_at,
     }
-    rows = await db.fetch(EARLIER_SCANS, values)
-    found: dict[str, Earlier] = {}
+    rows = await db.fetch_all(FIND_PREVIOUS_SCANS, values)
+    found: dict[str, PreviousScan] = {}
     for row in sorted(rows, key=lambda row: row["same_bytes"]):  # which counts for more
-        found[str(row["id"])] = Earlier(str(row["id"]), read_time(row["created_at"]), bool(row["same_bytes"]))
+        found[str(row["id"])] = PreviousScan(
+            str(row["id"]), to_utc(row["created_at"]), bool(row["same_bytes"])
+        )
     return list(found.values())
 
 
@@ -537,9 +541,14 @@ CHOSEN_PAGE = f"WITH matches AS MATERIALIZED (SELECT id, created_at {OWN} AND {{
 )
 
 
-async def newest_scans(
-    db: Pool, caller: Caller, limit: int, offset: int = 0, after: Position | None = None, chosen: Filter = ALL
-) -> Listed | None:
+async def list_scans(
+    db: Database,
+    caller: TokenSubject,
+    limit: int,
+    offset: int = 0,
+    after: CursorPosition | None = None,
+    chosen: Filter = ALL_SCANS,
+) -> ScanPage | None:
     """Return how many scans the caller has, and some of them, newest first; None where the caller is gone.
 
     They start past `offset` scans, or `after` a position. Only those count that meet `chosen`.
@@ -555,19 +564,19 @@ async def newest_scans(
         condition, sought = condition_of(db, chosen, await has_many(db, caller, chosen))
         values |= sought
         sql = CHOSEN_PAGE.format(chosen=condition, **start)
-    rows = await db.fetch(sql, values, anew=bool(chosen))
+    rows = await db.fetch_all(sql, values, custom_plan=bool(chosen))
     if not rows:
         return None
     total = rows[0]["scan_count"]
     if rows[0]["id"] is None:
-        return Listed(total, [], [])
+        return ScanPage(total, [], [])
     scans = [
         ScanSummary(
-            str(row["id"]), row["filename"], row["source"], row["risk_count"], read_time(row["created_at"])
+            str(row["id"]), row["filename"], row["source"], row["risk_count"], to_utc(row["created_at"])
         )
         for row in rows
     ]
-    return Listed(total, scans, [row["categories"] for row in rows])
+    return ScanPage(total, scans, [row["categories"] for row in rows])
 
 
 # the rows without a category are of the scans themselves
@@ -587,24 +596,24 @@ STATS_POSTGRESQL = {
 }
 
 
-async def stats(db: Pool, caller: Caller, chosen: Filter = ALL) -> Stats:
+async def compute_stats(db: Database, caller: TokenSubject, chosen: Filter = ALL_SCANS) -> Stats:
     """Return what the scans that meet `chosen` come to: nothing, too, where the caller is gone.
 
     Of a category that is chosen the risks of that category alone are counted.
     """
     condition, values = condition_of(db, chosen, await has_many(db, caller, chosen))
     sql = STATS.format(chosen=condition, **(STATS_SQLITE if db.sqlite else STATS_POSTGRESQL))
-    rows = await db.fetch(sql, {**values, **caller._asdict()}, anew=bool(chosen))
+    rows = await db.fetch_all(sql, {**values, **caller._asdict()}, custom_plan=bool(chosen))
     scans = [row for row in rows if row["category"] is None]
     months: dict[str, dict[str, int]] = {month: {} for month in sorted(row["month"] for row in scans)}
     for row in sorted((row for row in rows if row["category"] is not None), key=lambda row: row["category"]):
-        if chosen.category in ("", category_word(row["category"])):
+        if chosen.category in ("", category_term(row["category"])):
             months[row["month"]][row["category"]] = row["number"]
     counts = sum(map(collections.Counter, months.values()), collections.Counter())
     return Stats(
         scans=sum(row["number"] for row in scans),
         risks=counts.total(),
-        newest=max((read_time(row["newest"]) for row in scans), default=None),
+        newest=max((to_utc(row["newest"]) for row in scans), default=None),
         by_category=[CategoryRisks(category, risks) for category, risks in counts.most_common()],
         over_time=[MonthRisks(month, risks) for month, risks in months.items()],
     )
@@ -613,7 +622,7 @@ async def stats(db: Pool, caller: Caller, chosen: Filter = ALL) -> Stats:
 DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"
 
 
-async def delete_scan(db: Pool, user_id: str, scan_id: str) -> bool:
+async def delete_scan(db: Database, user_id: str, scan_id: str) -> bool:
     """Delete one of the user's own scans; return whether there was one."""
     return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
 
@@ -627,13 +636,13 @@ RETURNING id
 """
 
 
-async def delete_scans_before(db: Pool, before: datetime.datetime) -> int:
+async def delete_scans_before(db: Database, before: datetime.datetime) -> int:
     """Delete some of the scans that are older than this; return how many, 0 when there are none left."""
-    return len(await db.fetch(DELETE_SCANS_BEFORE, {"before": before}))
+    return len(await db.fetch_all(DELETE_SCANS_BEFORE, {"before": before}))
 
 
-# a window that has ended starts anew
-COUNT_ATTEMPT = """
+# a window that has ended starts again
+INCREMENT_ATTEMPTS = """
 INSERT INTO attempts (name, tries, expires_at) VALUES (:name, 1, :expires_at)
 ON CONFLICT (name) DO UPDATE SET
     tries = CASE WHEN attempts.expires_at <= :now THEN 1 ELSE attempts.tries + 1 END,
@@ -642,27 +651,27 @@ RETURNING tries, expires_at
 """
 
 
-async def count_attempt(db: Pool, name: str, seconds: int) -> tuple[int, datetime.datetime]:
+async def increment_attempts(db: Database, name: str, seconds: int) -> tuple[int, datetime.datetime]:
     """Count one more try under this name; return how many there were in this window, and when it ends."""
     moment = now()
     values = {"name": name, "now": moment, "expires_at": moment + datetime.timedelta(seconds=seconds)}
-    row = await db.fetch_one(COUNT_ATTEMPT, values)
+    row = await db.fetch_one(INCREMENT_ATTEMPTS, values)
     assert row is not None  # RETURNING answers a row for an insert and for an update
-    return row["tries"], read_time(row["expires_at"])
+    return row["tries"], to_utc(row["expires_at"])
 
 
-TAKE_BACK_ATTEMPT = """
+DECREMENT_ATTEMPTS = """
 UPDATE attempts SET tries = tries - 1 WHERE name = :name AND tries > 0 RETURNING tries, expires_at
 """
 
 
-async def take_back_attempt(db: Pool, name: str) -> tuple[int, datetime.datetime] | None:
+async def decrement_attempts(db: Database, name: str) -> tuple[int, datetime.datetime] | None:
     """Count one try less under this name; return how many there are now, and when the window ends."""
-    row = await db.fetch_one(TAKE_BACK_ATTEMPT, {"name": name})
-    return (row["tries"], read_time(row["expires_at"])) if row else None
+    row = await db.fetch_one(DECREMENT_ATTEMPTS, {"name": name})
+    return (row["tries"], to_utc(row["expires_at"])) if row else None
 
 
-EXPIRED = (
+DELETE_EXPIRED = (
     "DELETE FROM sessions WHERE expires_at <= :now",
     "DELETE FROM attempts WHERE expires_at <= :now",
     # not at once: whoever is late with a scan must not meet a key that has forgotten its id
@@ -670,13 +679,13 @@ EXPIRED = (
 )
 
 
-async def delete_expired(db: Pool) -> None:
+async def delete_expired(db: Database) -> None:
     """Drop the sessions, counters and keys whose time is over."""
     moment = now()
-    for statement in EXPIRED:
-        await db.fetch(statement, {"now": moment, "yesterday": moment - datetime.timedelta(days=1)})
+    for statement in DELETE_EXPIRED:
+        await db.fetch_all(statement, {"now": moment, "yesterday": moment - datetime.timedelta(days=1)})
 
 
-async def is_up(db: Pool) -> bool:
+async def ping(db: Database) -> bool:
     """Tell whether the database answers."""
     return bool(await db.fetch_one("SELECT 1 AS up", {}))

@@ -9,7 +9,7 @@ from typing import IO, NamedTuple
 
 from .errors import ApiError
 
-MAX_NAME = 255
+MAX_FILENAME = 255
 SIGNATURE_BYTES = 1024
 
 # what a file of this name must hold; text has no signature
@@ -30,7 +30,7 @@ EXTENSIONS = tuple(SIGNATURES)
 # BM may begin a text; the others cannot
 NEVER_TEXT = tuple(mark for extension, marks in SIGNATURES.items() if extension != ".bmp" for mark in marks)
 # and what turns the direction of text, and so could make one name look like another
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -57,20 +57,20 @@ class Document(NamedTuple):
         return self.upload.digest if self.upload else hashlib.sha256((self.text or "").encode()).hexdigest()
 
 
-def unsupported(detail: str) -> ApiError:
+def unsupported_file_type(detail: str) -> ApiError:
     return ApiError(400, "unsupported_file_type", detail, fields={"file": detail})
 
 
-def kept_name(name: str) -> str:
+def sanitize_filename(name: str) -> str:
     """Return the last part of a client's path, without control characters, at most 255 characters.
 
     Where the name is longer, the stem is cut and the extension stays.
     """
     last = re.split(r"[/\\]", SURROGATE.sub("\ufffd", name))[-1]
-    clean = CONTROL.sub("", last).strip()
-    if len(clean) > MAX_NAME:
+    clean = CONTROL_CHARACTERS.sub("", last).strip()
+    if len(clean) > MAX_FILENAME:
         suffix = extension_of(clean)
-        clean = clean[: MAX_NAME - len(suffix)].rstrip() + suffix
+        clean = clean[: MAX_FILENAME - len(suffix)].rstrip() + suffix
     return clean
 
 
@@ -81,7 +81,7 @@ def extension_of(name: str) -> str:
     return suffix if suffix in SIGNATURES else ""
 
 
-def require_supported(name: str, head: bytes) -> None:
+def check_file_type(name: str, head: bytes) -> None:
     """Raise 400 `unsupported_file_type` unless the name is of a type that can be scanned and `head` fits it.
 
     `head` is the first 1,024 bytes of the file, or all of them.
@@ -89,7 +89,7 @@ def require_supported(name: str, head: bytes) -> None:
     extension = extension_of(name)
     if not extension:
         known = " ".join(EXTENSIONS)
-        raise unsupported(f"Files of this type cannot be scanned. Send one of: {known}.")
+        raise unsupported_file_type(f"Files of this type cannot be scanned. Send one of: {known}.")
     marks = SIGNATURES[extension]
     if extension == ".pdf":
         fits = marks[0] in head  # readers take a PDF whose header comes within the first 1,024 bytes
@@ -98,4 +98,4 @@ def require_supported(name: str, head: bytes) -> None:
     else:
         fits = not head.startswith(NEVER_TEXT)
     if not fits:
-        raise unsupported(f"The content of this file is not what its name says ({extension}).")
+        raise unsupported_file_type(f"The content of this file is not what its name says ({extension}).")

@@ -10,7 +10,7 @@ from aiohttp import web
 REQUEST_ID = web.RequestKey("REQUEST_ID", str)
 
 # aiohttp's own refusals, by status: the contract's code and a sentence for people
-BY_STATUS = {
+ERRORS_BY_STATUS = {
     400: ("invalid_request", "The request is malformed."),
     403: ("forbidden", "This is not allowed."),
     404: ("not_found", "There is nothing at this address."),
@@ -71,9 +71,9 @@ def unavailable(code: str, detail: str, *, retry_seconds: int) -> ApiError:
     return ApiError(503, code, detail, headers={"Retry-After": str(retry_seconds)})
 
 
-def from_status(status: int, headers: Mapping[str, str] | None = None) -> ApiError:
+def error_from_status(status: int, headers: Mapping[str, str] | None = None) -> ApiError:
     """Return the refusal that stands for one of aiohttp's own."""
-    code, detail = BY_STATUS.get(status, ("invalid_request" if status < 500 else "internal_error", ""))
+    code, detail = ERRORS_BY_STATUS.get(status, ("invalid_request" if status < 500 else "internal_error", ""))
     return ApiError(status, code, detail or "The request cannot be answered.", headers=headers)
 
 

@@ -18,12 +18,12 @@ import multipart
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .documents import SIGNATURE_BYTES, Document, Upload, kept_name, require_supported
+from .documents import SIGNATURE_BYTES, Document, Upload, check_file_type, sanitize_filename
 from .errors import ApiError, invalid_request, payload_too_large, unavailable
 from .settings import SETTINGS
 
-TYPED = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
-KEPT_IN_MEMORY = 64 * 1024  # of a file; the rest goes to a temporary file
+FORM_VALUES = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
+SPOOL_BYTES = 64 * 1024  # of a file; the rest goes to a temporary file
 MAX_FORM_BYTES = 64 * 1024  # of a body that brings no document
 MULTIPART_OVERHEAD = 64 * 1024  # part headers and boundaries, beside what is counted
 MAX_PARTS = 100
@@ -38,7 +38,7 @@ CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
 )
 ENCODINGS = frozenset(("", "identity", "gzip", "deflate"))
-WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)  # int() of thousands of digits is slow
+INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)  # int() of thousands of digits is slow
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
@@ -55,17 +55,17 @@ class Part:
 
     def __init__(self, segment: multipart.MultipartSegment) -> None:
         self.name = segment.name or ""
-        self.filename = sent_name(segment) if self.name == "file" else None
+        self.filename = part_filename(segment) if self.name == "file" else None
         self.content_type = media_type(segment)
         self.charset = segment.charset or "utf-8"
-        self.content = tempfile.SpooledTemporaryFile(KEPT_IN_MEMORY)  # noqa: SIM115  # closed by read_multipart
+        self.content = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115  # closed by read_multipart
         self.size = 0
         self.checked = self.filename is None
         self.sha256 = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
         self.size += len(data)
-        if self.size > KEPT_IN_MEMORY:
+        if self.size > SPOOL_BYTES:
             self.content.rollover()  # before it is written, not after: once is enough
         self.content.write(data)
         if self.filename is not None:
@@ -76,11 +76,11 @@ class Part:
     def check(self) -> None:
         """Raise 400 `unsupported_file_type` where this is no file that can be scanned."""
         self.content.seek(0)
-        require_supported(kept_name(self.filename or ""), self.content.read(SIGNATURE_BYTES))
+        check_file_type(sanitize_filename(self.filename or ""), self.content.read(SIGNATURE_BYTES))
         self.content.seek(self.size)
         self.checked = True
 
-    def finish(self) -> None:
+    def rewind(self) -> None:
         """Go back to the start."""
         if not self.checked and self.size:
             self.check()
@@ -105,16 +105,16 @@ async def read_document(request: web.Request) -> AsyncIterator[Document]:
     """
     form = await read_form(request, request.app[SETTINGS].max_upload_bytes)
     try:
-        yield document_in(form)
+        yield to_document(form)
     finally:
         if form.upload:
             form.upload.content.close()
 
 
-def document_in(form: Form) -> Document:
+def to_document(form: Form) -> Document:
     """Return what a form brings to be scanned; raise 400 where that is nothing."""
     text = optional_text(form.fields, "text")
-    force_llm = flag(form.fields, "force_llm")
+    force_llm = read_flag(form.fields, "force_llm")
     if form.fields.get("file") not in (None, ""):
         raise invalid_request("Send the file as a file.", file="Send this as a file, with a name.")
     upload = form.upload if form.upload and form.upload.size else None
@@ -123,7 +123,7 @@ def document_in(form: Form) -> Document:
     return Document(text if text.strip() else None, upload, force_llm)
 
 
-async def keep_typed(request: web.Request) -> None:
+async def read_form_values_for_redisplay(request: web.Request) -> None:
     """Read a form that was refused unread, so that its text is not lost; a large one is."""
     with contextlib.suppress(ApiError):
         # half, so that the log-in form can bring it back beside its own fields
@@ -142,7 +142,7 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
         async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
             if request.content_type == "multipart/form-data":
                 return await read_multipart(request, max_bytes)
-            body = b"".join([chunk async for chunk in chunks(request, max_bytes)])
+            body = b"".join([chunk async for chunk in read_chunks(request, max_bytes)])
     except TimeoutError:
         raise ApiError(408, "request_timeout", "The request took too long to arrive.") from None
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError, zlib.error) as exc:
@@ -157,19 +157,19 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
         return Form(read_json(body))
     if request.content_type == "application/x-www-form-urlencoded":
         fields = read_urlencoded(body)
-        remember(request, fields)
+        store_form_values(request, fields)
         return Form(fields)
     raise invalid_request("Send multipart/form-data, a url-encoded form or JSON.")
 
 
-def remember(request: web.Request, fields: Mapping[str, Any]) -> None:
+def store_form_values(request: web.Request, fields: Mapping[str, Any]) -> None:
     """Keep what was typed for the page that shows the form again; never a password."""
-    request[TYPED] = {
+    request[FORM_VALUES] = {
         name: value for name, value in fields.items() if isinstance(value, str) and "password" not in name
     }
 
 
-async def chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
+async def read_chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
     """Yield the body as it arrives, unpacked; raise 413 as soon as it is over `max_bytes`."""
     packed = request.headers.get("Content-Encoding", "").lower() in ("gzip", "deflate")
     unpacker = zlib.decompressobj(GZIP_OR_ZLIB) if packed else None
@@ -191,7 +191,7 @@ async def chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
 def read_json(body: bytes) -> dict[str, Any]:
     """Return a JSON object; NaN and Infinity are no JSON (RFC 8259, section 6)."""
     try:
-        value = json.loads(body.decode(), parse_constant=not_json)
+        value = json.loads(body.decode(), parse_constant=reject_constant)
     except (ValueError, RecursionError):
         raise invalid_request("The body is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -199,7 +199,7 @@ def read_json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def not_json(constant: str) -> Any:
+def reject_constant(constant: str) -> Any:
     raise ValueError(constant)
 
 
@@ -214,10 +214,10 @@ def read_urlencoded(body: bytes) -> dict[str, Any]:
         )
     except ValueError:
         raise invalid_request("The form is not valid UTF-8, or has too many fields.") from None
-    return by_name(pairs)
+    return group_by_name(pairs)
 
 
-def by_name(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+def group_by_name(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     """Return fields by name; what was sent twice is a list, which is refused where it is read.
 
     Fields that nobody reads may come as they like (RFC 6749, section 3.2).
@@ -228,8 +228,8 @@ def by_name(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     return fields
 
 
-def printable(name: str) -> str:
-    return kept_name(name)[:40] or "field"
+def printable_name(name: str) -> str:
+    return sanitize_filename(name)[:40] or "field"
 
 
 async def read_multipart(request: web.Request, max_bytes: int) -> Form:
@@ -238,17 +238,19 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
     upload: Upload | None = None
     opened: list[IO[bytes]] = []
     try:
-        async for part in parts(request, boundary, max_bytes, opened):
-            part.finish()
+        async for part in read_parts(request, boundary, max_bytes, opened):
+            part.rewind()
             if part.filename is None:
-                texts.append((part.name, decoded(part)))
-                remember(request, dict(texts))
+                texts.append((part.name, decode_text(part)))
+                store_form_values(request, dict(texts))
             elif upload is None:
                 digest = part.sha256.hexdigest()
-                upload = Upload(kept_name(part.filename), part.content_type, part.content, part.size, digest)
+                upload = Upload(
+                    sanitize_filename(part.filename), part.content_type, part.content, part.size, digest
+                )
             else:
                 raise invalid_request("Send one file at a time.", file="Send one file at a time.")
-        form = Form(by_name(texts), upload)
+        form = Form(group_by_name(texts), upload)
     except BaseException as exc:
         for content in opened:
             with contextlib.suppress(OSError):  # what is not written yet may have no room
@@ -262,14 +264,14 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
     return form
 
 
-async def parts(
+async def read_parts(
     request: web.Request, boundary: str, max_bytes: int, opened: list[IO[bytes]]
 ) -> AsyncIterator[Part]:
     """Yield each part when it is complete. What is opened for their content is put in `opened`."""
     parser = multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
     part: Part | None = None
     size = 0
-    async for chunk in chunks(request, max_bytes + MULTIPART_OVERHEAD):
+    async for chunk in read_chunks(request, max_bytes + MULTIPART_OVERHEAD):
         for event in parser.parse(chunk):
             if isinstance(event, multipart.MultipartSegment):
                 part = Part(event)
@@ -286,7 +288,7 @@ async def parts(
     parser.close()
 
 
-def sent_name(segment: multipart.MultipartSegment) -> str | None:
+def part_filename(segment: multipart.MultipartSegment) -> str | None:
     """Return the file name of a part, None for a field and for a file input that was left empty."""
     if segment.filename is None:  # RFC 7578 forbids filename*, and some clients send it all the same
         extended = EXTENDED_NAME.search(segment.header("Content-Disposition", ""))
@@ -300,13 +302,13 @@ def media_type(segment: multipart.MultipartSegment) -> str:
     return sent if MEDIA_TYPE.fullmatch(sent) else "application/octet-stream"
 
 
-def decoded(part: Part) -> str:
+def decode_text(part: Part) -> str:
     try:
         if part.charset.lower() not in CHARSETS:
             raise LookupError
         return part.content.read().decode(part.charset)
     except (UnicodeDecodeError, LookupError):
-        name = printable(part.name)
+        name = printable_name(part.name)
         raise invalid_request(
             "A text of this form cannot be read.", **{name: "This is not valid text."}
         ) from None
@@ -336,7 +338,7 @@ def required_text(fields: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def flag(fields: Mapping[str, Any], name: str) -> bool | None:
+def read_flag(fields: Mapping[str, Any], name: str) -> bool | None:
     """Return a yes-or-no field, None where it was not sent or is empty."""
     value = fields.get(name)
     if value is None or value == "":
@@ -347,7 +349,7 @@ def flag(fields: Mapping[str, Any], name: str) -> bool | None:
     return known
 
 
-def normal_email(value: str) -> str:
+def normalize_email(value: str) -> str:
     """Return an address in the form that is kept and compared: trimmed, in lower case.
 
     Raises 400 `invalid_request` where the syntax is wrong (RFC 5322 and RFC 6531; no DNS look-up).
@@ -365,7 +367,7 @@ def normal_email(value: str) -> str:
     return unicodedata.normalize("NFC", address.normalized.lower())
 
 
-def new_password(fields: Mapping[str, Any], name: str) -> str:
+def read_new_password(fields: Mapping[str, Any], name: str) -> str:
     """Return a password to be set: 6 to 128 characters of any script."""
     value = required_text(fields, name)
     if not 6 <= len(value) <= 128:
@@ -375,19 +377,19 @@ def new_password(fields: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def whole_number(request: web.Request, name: str, default: int, low: int, high: int) -> int:
+def read_integer(request: web.Request, name: str, default: int, low: int, high: int) -> int:
     """Return a query value as a whole number within bounds."""
     value = request.query.get(name)
     if value is None:
         return default
-    if not WHOLE_NUMBER.fullmatch(value) or not low <= int(value) <= high:
+    if not INTEGER.fullmatch(value) or not low <= int(value) <= high:
         raise invalid_request(
             f"{name} is out of range.", **{name: f"This takes a whole number from {low} to {high}."}
         )
     return int(value)
 
 
-def next_path(request: web.Request) -> str:
+def read_next_path(request: web.Request) -> str:
     """Return where to go after signing in: a path of our own, or an empty text, whatever `next` holds."""
     target = request.query.get("next", "")
     own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()

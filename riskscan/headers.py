@@ -19,10 +19,10 @@ from .metrics import METRICS
 from .proxies import is_https
 from .replies import Handler, is_api
 
-SANE_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
+VALID_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
 X_REQUEST_ID, SERVER_TIMING = istr("X-Request-ID"), istr("Server-Timing")
 SPENT = web.RequestKey("SPENT", dict[str, float])  # seconds, by what they were spent on
-SECURITY = {
+SECURITY_HEADERS = {
     "Server": "RiskScan",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -34,19 +34,19 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-API_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": API_POLICY})
-PAGE_HEADERS = CIMultiDict({**SECURITY, "Content-Security-Policy": PAGE_POLICY})
+API_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Security-Policy": API_POLICY})
+PAGE_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Security-Policy": PAGE_POLICY})
 NO_ROUTE = "(no route)"
 HSTS = "max-age=31536000"
 
-access = logging.getLogger("riskscan.access")
+access_log = logging.getLogger("riskscan.access")
 
 
 @web.middleware
 async def request_id_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Name the request; log it and count it when it is answered."""
     given = request.headers.get(X_REQUEST_ID, "")
-    begin_request(request, given if SANE_REQUEST_ID.fullmatch(given) else new_request_id())
+    init_request(request, given if VALID_REQUEST_ID.fullmatch(given) else new_request_id())
     begin = time.perf_counter()
     status = 499  # nobody was left to answer
     try:
@@ -56,16 +56,16 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
         status = exc.status
         raise
     finally:
-        note_request(request, status, time.perf_counter() - begin)
+        record_request(request, status, time.perf_counter() - begin)
     return response
 
 
-def begin_request(request: web.Request, request_id: str) -> None:
+def init_request(request: web.Request, request_id: str) -> None:
     """Set what `set_headers` looks for."""
     request[REQUEST_ID], request[SPENT], request[USAGE] = request_id, timing.start(), {}
 
 
-class Answered(Event, frozen=True):
+class RequestEvent(Event, frozen=True):
     """One request; its route, and not its path or query, which may hold what only the user should know."""
 
     method: str
@@ -80,12 +80,12 @@ class Answered(Event, frozen=True):
         return f"{begin} request={self.request_id} user={self.user_id or '-'}"
 
 
-def note_request(request: web.Request, status: int, seconds: float) -> None:
+def record_request(request: web.Request, status: int, seconds: float) -> None:
     app, resource = request.app, request.match_info.route.resource
     route = resource.canonical if resource else NO_ROUTE
-    if access.isEnabledFor(logging.INFO):
+    if access_log.isEnabledFor(logging.INFO):
         milliseconds, user_id = round(seconds * 1000, 1), request.get(USER_ID)
-        event = Answered(request.method, route, status, milliseconds, request[REQUEST_ID], user_id)
+        event = RequestEvent(request.method, route, status, milliseconds, request[REQUEST_ID], user_id)
         app[ACCESS_LOG].add(event)
     metrics = app[METRICS]
     if metrics is not None:
@@ -96,9 +96,9 @@ class AccessLog:
     """Logs the requests that were answered in one turn of the event loop in one go, which is the cheapest."""
 
     def __init__(self) -> None:
-        self._answered: list[Answered] = []
+        self._answered: list[RequestEvent] = []
 
-    def add(self, event: Answered) -> None:
+    def add(self, event: RequestEvent) -> None:
         if not self._answered:
             asyncio.get_running_loop().call_soon(self._write)
         self._answered.append(event)
@@ -106,7 +106,7 @@ class AccessLog:
     def _write(self) -> None:
         answered, self._answered = self._answered, []
         for event in answered:
-            access.info(event)
+            access_log.info(event)
 
 
 ACCESS_LOG = web.AppKey("ACCESS_LOG", AccessLog)

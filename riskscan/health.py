@@ -9,15 +9,15 @@ import aiohttp
 from aiohttp import web
 
 from . import __version__, db
-from .ai_client import AI
+from .ai_client import AI_SESSION
 from .db import DATABASE
 from .errors import ApiError
 from .replies import json_response
 from .settings import SETTINGS
-from .shapes import Health, Live
+from .shapes import Health, Liveness
 
 PROBE_SECONDS = 2
-KEPT_SECONDS = 5
+CACHE_SECONDS = 5
 
 
 class AiProbe:
@@ -34,7 +34,7 @@ AI_PROBE = web.AppKey("AI_PROBE", AiProbe)
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Answer whether the database and the AI service are there; 503 where the database is not."""
-    database, ai = await asyncio.gather(database_is_up(request), ai_service_is_up(request))
+    database, ai = await asyncio.gather(check_database(request), check_ai_service(request))
     if not database:
         return json_response(Health("unavailable", database, ai, __version__), 503, {"Retry-After": "2"})
     return json_response(Health("ok" if ai else "degraded", database, ai, __version__))
@@ -42,33 +42,33 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def live(request: web.Request) -> web.StreamResponse:
     """Answer that the process runs."""
-    return json_response(Live())
+    return json_response(Liveness())
 
 
-async def database_is_up(request: web.Request) -> bool:
+async def check_database(request: web.Request) -> bool:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            return await db.is_up(request.app[DATABASE])
+            return await db.ping(request.app[DATABASE])
     except (ApiError, TimeoutError):
         return False
 
 
-async def ai_service_is_up(request: web.Request) -> bool:
+async def check_ai_service(request: web.Request) -> bool:
     probe = request.app[AI_PROBE]
     async with probe.lock:  # checks that come together look once
         if time.monotonic() >= probe.until:
-            probe.healthy = await answers(request)
-            probe.until = time.monotonic() + KEPT_SECONDS
+            probe.healthy = await probe_ai_service(request)
+            probe.until = time.monotonic() + CACHE_SECONDS
     return probe.healthy
 
 
-async def answers(request: web.Request) -> bool:
+async def probe_ai_service(request: web.Request) -> bool:
     """Tell whether the AI service answers at all; which status its root has is its own affair."""
     url = f"{request.app[SETTINGS].ai_service_url}/"
     try:
         async with (
             asyncio.timeout(PROBE_SECONDS),
-            request.app[AI].get(url, allow_redirects=False) as response,
+            request.app[AI_SESSION].get(url, allow_redirects=False) as response,
         ):
             return response.status < 500
     except (aiohttp.ClientError, OSError):

@@ -20,25 +20,27 @@ import msgspec
 from aiohttp import web
 
 from . import db
-from .db import DATABASE, Account, Caller, UserGone
+from .db import DATABASE, Account, TokenSubject, UserDeleted
 from .documents import Document
 from .errors import ApiError, invalid_request, not_authenticated
-from .forms import TYPED
+from .forms import FORM_VALUES
 from .replies import is_api
 from .settings import SETTINGS
 from .shapes import Scan
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-MAX_KEY = 255
+MAX_KEY_LENGTH = 255
 TEXT = re.compile(r"[\x20-\x7e]+")
 STRING = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # RFC 8941, section 3.3.3
-KEPT = datetime.timedelta(hours=24)
-MARGIN_SECONDS = 30  # beside the time that the AI service may take: to keep the scan, though in several tries
+RETENTION = datetime.timedelta(hours=24)
+LOCK_MARGIN_SECONDS = (
+    30  # beside the time that the AI service may take: to keep the scan, though in several tries
+)
 RETRY_SECONDS = 2
-LOOK_AGAIN_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
-Make = Callable[[str], Awaitable[Scan]]
+CreateScan = Callable[[str], Awaitable[Scan]]
 
 
 class Key(NamedTuple):
@@ -48,14 +50,16 @@ class Key(NamedTuple):
     fingerprint: str
 
 
-class Once(NamedTuple):
+class IdempotentScan(NamedTuple):
     """A scan, and whether an earlier request has made it."""
 
     scan: Scan
     replayed: bool
 
 
-async def once(request: web.Request, account: Account, document: Document, make: Make) -> Once:
+async def idempotent(
+    request: web.Request, account: Account, document: Document, make: CreateScan
+) -> IdempotentScan:
     """Return the scan that `make` makes under the id that it is given, or the one of this request's key.
 
     Raises 400 for a bad key, 422 `idempotency_key_reused` where it came with another input before, and
@@ -63,12 +67,12 @@ async def once(request: web.Request, account: Account, document: Document, make:
     """
     key = await read_key(request, document)
     if key is None:
-        return Once(await make(str(uuid.uuid4())), False)
-    caller = Caller(account.user.id, account.token_version)
+        return IdempotentScan(await make(str(uuid.uuid4())), False)
+    caller = TokenSubject(account.user.id, account.token_version)
     while True:
-        found = await claimed(request, caller, key, make) or await earlier(request, caller, key)
+        found = await create_with_key(request, caller, key, make) or await replay(request, caller, key)
         # the key may have come free meanwhile
-        found = found or await claimed(request, caller, key, make)
+        found = found or await create_with_key(request, caller, key, make)
         if found:
             return found
         if is_api(request):
@@ -78,58 +82,60 @@ async def once(request: web.Request, account: Account, document: Document, make:
                 "A scan with this Idempotency-Key is still being made.",
                 headers={"Retry-After": str(RETRY_SECONDS)},
             )
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
-async def claimed(request: web.Request, caller: Caller, key: Key, make: Make) -> Once | None:
+async def create_with_key(
+    request: web.Request, caller: TokenSubject, key: Key, make: CreateScan
+) -> IdempotentScan | None:
     """Make the scan where the key is free; return None where it is not."""
-    pool, seconds = request.app[DATABASE], request.app[SETTINGS].ai_timeout_seconds + MARGIN_SECONDS
+    pool, seconds = request.app[DATABASE], request.app[SETTINGS].ai_timeout_seconds + LOCK_MARGIN_SECONDS
     wanted, lease = str(uuid.uuid4()), db.now() + datetime.timedelta(seconds=seconds)
     try:
-        scan_id = await db.claim_key(pool, caller.user_id, key.name, key.fingerprint, wanted, lease)
-    except UserGone:
+        scan_id = await db.lock_key(pool, caller.user_id, key.name, key.fingerprint, wanted, lease)
+    except UserDeleted:
         raise not_authenticated("This account was deleted.") from None
     if scan_id is None:
         return None
     try:
         # who held the key before may have kept the scan, and have died before it could say so
-        kept = await db.scan_by_id(pool, caller, scan_id) if scan_id != wanted else None
+        kept = await db.find_scan(pool, caller, scan_id) if scan_id != wanted else None
         scan = kept or await make(scan_id)
         if scan_id != wanted or db.now() > lease:  # another may have been first
-            scan = await db.scan_by_id(pool, caller, scan_id) or scan
+            scan = await db.find_scan(pool, caller, scan_id) or scan
     except BaseException:
-        await asyncio.shield(settle(request, caller, key, lease, kept=False, until=db.now()))
+        await asyncio.shield(finish(request, caller, key, lease, kept=False, until=db.now()))
         raise
-    await settle(request, caller, key, lease, kept=True, until=db.now() + KEPT)
-    return Once(scan, kept is not None)
+    await finish(request, caller, key, lease, kept=True, until=db.now() + RETENTION)
+    return IdempotentScan(scan, kept is not None)
 
 
-async def earlier(request: web.Request, caller: Caller, key: Key) -> Once | None:
+async def replay(request: web.Request, caller: TokenSubject, key: Key) -> IdempotentScan | None:
     """Return the scan of a key that is held; None where there is none yet, or none any more.
 
     Raises 422 `idempotency_key_reused` where the key is held for another input.
     """
     pool = request.app[DATABASE]
-    held = await db.held_key(pool, caller.user_id, key.name)
+    held = await db.find_key(pool, caller.user_id, key.name)
     if held is None:
         return None
     if held.fingerprint != key.fingerprint:
         raise ApiError(
             422, "idempotency_key_reused", "This Idempotency-Key was used for something else. Take a new one."
         )
-    scan = await db.scan_by_id(pool, caller, held.claim)
+    scan = await db.find_scan(pool, caller, held.scan_id)
     if scan:
-        return Once(scan, True)
-    if await db.account_of(pool, caller) is None:
+        return IdempotentScan(scan, True)
+    if await db.find_account(pool, caller) is None:
         raise not_authenticated()
-    if held.kept:  # and deleted since: the key is free for another
-        await settle(request, caller, key, held.held_until, kept=True, until=db.now())
+    if held.completed:  # and deleted since: the key is free for another
+        await finish(request, caller, key, held.locked_until, kept=True, until=db.now())
     return None
 
 
-async def settle(
+async def finish(
     request: web.Request,
-    caller: Caller,
+    caller: TokenSubject,
     key: Key,
     lease: datetime.datetime,
     *,
@@ -137,34 +143,34 @@ async def settle(
     until: datetime.datetime,
 ) -> None:
     with contextlib.suppress(ApiError):  # the database is away; the claim ends by itself
-        await db.settle_key(request.app[DATABASE], caller.user_id, key.name, lease, kept=kept, until=until)
+        await db.finish_key(request.app[DATABASE], caller.user_id, key.name, lease, kept=kept, until=until)
 
 
 async def read_key(request: web.Request, document: Document) -> Key | None:
     """Return the key of a request, by its header or by the page's form; None where it has none."""
     sent = request.headers.getall(HEADER, ())
-    field = "" if is_api(request) else request.get(TYPED, {}).get("idempotency_key", "")
+    field = "" if is_api(request) else request.get(FORM_VALUES, {}).get("idempotency_key", "")
     if sent:
-        return Key(header_key(sent), await fingerprint(document))
+        return Key(parse_key_header(sent), await fingerprint_document(document))
     if not field:
         return None
     # who goes back to the form and changes it means another scan
-    print_of = await fingerprint(document)
+    print_of = await fingerprint_document(document)
     return Key(hashlib.sha256(f"{field} {print_of}".encode()).hexdigest(), print_of)
 
 
-def header_key(sent: Sequence[str]) -> str:
+def parse_key_header(sent: Sequence[str]) -> str:
     """Return the key in the header: in quotation marks as the draft has it, or bare as many clients do."""
     value = sent[0].strip() if len(sent) == 1 else ""
     quoted = STRING.fullmatch(value)
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value
-    if not TEXT.fullmatch(key) or len(key) > MAX_KEY or (value.startswith('"') and not quoted):
-        wrong = f"This takes 1 to {MAX_KEY} printable ASCII characters, once."
+    if not TEXT.fullmatch(key) or len(key) > MAX_KEY_LENGTH or (value.startswith('"') and not quoted):
+        wrong = f"This takes 1 to {MAX_KEY_LENGTH} printable ASCII characters, once."
         raise invalid_request("The Idempotency-Key cannot be used.", **{HEADER: wrong})
     return key
 
 
-async def fingerprint(document: Document) -> str:
+async def fingerprint_document(document: Document) -> str:
     """Return the SHA-256 of all that was sent."""
     name = document.upload.filename if document.upload else None
     sent = (document.digest, name, document.text, document.force_llm)

@@ -15,7 +15,7 @@ from .errors import ApiError
 from .settings import Rate
 
 
-class Limit(NamedTuple):
+class Bucket(NamedTuple):
     """So many tries of one kind, by one account, address or both."""
 
     kind: str
@@ -26,46 +26,48 @@ class Limit(NamedTuple):
 class Usage(NamedTuple):
     """How much of a limit is used up in the window that ends at `ends_at`."""
 
-    limit: Limit
-    tries: int
-    ends_at: datetime.datetime
+    bucket: Bucket
+    attempts: int
+    resets_at: datetime.datetime
 
     @property
-    def left(self) -> int:
-        return max(0, self.limit.rate.tries - self.tries)
+    def remaining(self) -> int:
+        return max(0, self.bucket.rate.attempts - self.attempts)
 
     @property
     def seconds(self) -> int:
         """Return how long the window still is, in whole seconds."""
-        return max(1, math.ceil((self.ends_at - db.now()).total_seconds()))
+        return max(1, math.ceil((self.resets_at - db.now()).total_seconds()))
 
     @property
     def headers(self) -> dict[str, str]:
         """Return what tells a client (draft-ietf-httpapi-ratelimit-headers-10)."""
-        kind, rate = self.limit.kind, self.limit.rate
+        kind, rate = self.bucket.kind, self.bucket.rate
         return {
-            "RateLimit-Policy": f'"{kind}";q={rate.tries};w={rate.seconds}',
-            "RateLimit": f'"{kind}";r={self.left};t={self.seconds}',
+            "RateLimit-Policy": f'"{kind}";q={rate.attempts};w={rate.seconds}',
+            "RateLimit": f'"{kind}";r={self.remaining};t={self.seconds}',
         }
 
 
 USAGE = web.RequestKey("USAGE", dict[str, Usage])  # by the kind of limit
 
 
-def limit(rate: Rate, kind: str, *by: str, share: int = 1) -> Limit:
+def bucket(rate: Rate, kind: str, *by: str, share: int = 1) -> Bucket:
     """Return the limit of this kind of try by these; `share` widens it where several people share it."""
     # a digest, so that the table holds no addresses, and any input makes a short name
     digest = hashlib.sha256("\0".join(by).encode()).hexdigest()
-    return Limit(kind, f"{kind} {digest}", Rate(rate.tries * share, rate.seconds))
+    return Bucket(kind, f"{kind} {digest}", Rate(rate.attempts * share, rate.seconds))
 
 
-async def count_try(request: web.Request, *limits: Limit) -> None:
+async def hit(request: web.Request, *limits: Bucket) -> None:
     """Count a try; raise 429 `rate_limited` where there were too many in the window of one of its limits."""
     for one in limits:
-        if not one.rate.tries:
+        if not one.rate.attempts:
             continue
-        usage = note(request, one, await db.count_attempt(request.app[DATABASE], one.name, one.rate.seconds))
-        if usage.tries > one.rate.tries:
+        usage = record(
+            request, one, await db.increment_attempts(request.app[DATABASE], one.name, one.rate.seconds)
+        )
+        if usage.attempts > one.rate.attempts:
             raise ApiError(
                 429,
                 "rate_limited",
@@ -74,16 +76,16 @@ async def count_try(request: web.Request, *limits: Limit) -> None:
             )
 
 
-async def take_back_try(request: web.Request, *limits: Limit) -> None:
+async def refund(request: web.Request, *limits: Bucket) -> None:
     """Do not count a try after all: it was a good one."""
     for one in limits:
-        if one.rate.tries:
-            counted = await db.take_back_attempt(request.app[DATABASE], one.name)
+        if one.rate.attempts:
+            counted = await db.decrement_attempts(request.app[DATABASE], one.name)
             if counted:
-                note(request, one, counted)
+                record(request, one, counted)
 
 
-def note(request: web.Request, one: Limit, counted: tuple[int, datetime.datetime]) -> Usage:
+def record(request: web.Request, one: Bucket, counted: tuple[int, datetime.datetime]) -> Usage:
     usage = Usage(one, *counted)
     request[USAGE][one.kind] = usage
     return usage
@@ -91,4 +93,4 @@ def note(request: web.Request, one: Limit, counted: tuple[int, datetime.datetime
 
 def tightest(request: web.Request) -> Usage:
     """Return which of the limits that this request was counted by has the least left."""
-    return min(request[USAGE].values(), key=lambda usage: usage.left)
+    return min(request[USAGE].values(), key=lambda usage: usage.remaining)

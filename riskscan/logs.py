@@ -28,14 +28,14 @@ class ConsoleFormatter(logging.Formatter):
         self._second = 0
         self._text = ""
 
-    def time_of(self, record: logging.LogRecord) -> str:
+    def format_time(self, record: logging.LogRecord) -> str:
         second = int(record.created)
         if second != self._second:
             self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._text}.{int(record.msecs):03}Z"
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self.time_of(record)} {record.levelname} {record.name}: {record.getMessage()}"
+        line = f"{self.format_time(record)} {record.levelname} {record.name}: {record.getMessage()}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -43,7 +43,7 @@ class JsonFormatter(ConsoleFormatter):
     """A JSON object with `time`, `level`, `logger`, and the event's fields or a `message`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {"time": self.time_of(record), "level": record.levelname, "logger": record.name}
+        fields = {"time": self.format_time(record), "level": record.levelname, "logger": record.name}
         if isinstance(record.msg, Event):
             fields |= msgspec.structs.asdict(record.msg)
         else:
@@ -53,7 +53,7 @@ class JsonFormatter(ConsoleFormatter):
         return encoder.encode(fields).decode()
 
 
-def set_up(level: str, form: str) -> None:
+def configure(level: str, form: str) -> None:
     """Log from `level` on, as `console` or `json`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else ConsoleFormatter())

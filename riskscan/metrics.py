@@ -13,15 +13,15 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from .auth import bearer_token
-from .backpressure import IN_FLIGHT, TURNS
+from .backpressure import AI_CALLS, SCANS_IN_FLIGHT
 from .db import DATABASE
 from .errors import not_authenticated
 from .settings import SETTINGS
-from .traffic import TRAFFIC
+from .traffic import ACTIVE_REQUESTS
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks when it is imported
 SAMPLE_SECONDS = 1.0
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -53,7 +53,7 @@ class Metrics:
             "riskscan_request_seconds",
             "Time from a request's headers to its answer.",
             ("method", "route"),
-            buckets=SECONDS,
+            buckets=BUCKETS_SECONDS,
             registry=own,
         )
         self._ai_calls = Counter(
@@ -62,7 +62,7 @@ class Metrics:
         self._ai_seconds = Histogram(
             "riskscan_ai_call_seconds",
             "Time of a call to the AI service, the wait for a turn included.",
-            buckets=SECONDS,
+            buckets=BUCKETS_SECONDS,
             registry=own,
         )
         self._under_way = Gauge(
@@ -93,15 +93,15 @@ class Metrics:
 
     def sample(self, app: web.Application) -> None:
         """Note how much this process has under way."""
-        pool, turns = app[DATABASE], app[TURNS]
+        pool, turns = app[DATABASE], app[AI_CALLS]
         for what, number in (
-            ("requests", app[TRAFFIC].requests),
-            ("scans", app[IN_FLIGHT].number),
-            ("ai_calls", turns.under_way),
+            ("requests", app[ACTIVE_REQUESTS].requests),
+            ("scans", app[SCANS_IN_FLIGHT].active),
+            ("ai_calls", turns.active),
             ("ai_calls_waiting", turns.waiting),
         ):
             self._under_way.labels(what).set(number)
-        self._connections.labels("used").set(pool.used)
+        self._connections.labels("used").set(pool.in_use)
         self._connections.labels("most").set(pool.size)
 
     def text(self) -> bytes:
@@ -121,12 +121,12 @@ class Metrics:
 METRICS: web.AppKey[Metrics | None] = web.AppKey("METRICS")
 
 
-def set_up(app: web.Application) -> None:
+def configure(app: web.Application) -> None:
     """Count, and answer GET /metrics, where METRICS_TOKEN is set."""
     app[METRICS] = Metrics() if app[SETTINGS].metrics_token else None
     if app[METRICS]:
         app.router.add_get("/metrics", show)
-        app.cleanup_ctx.append(sampling)
+        app.cleanup_ctx.append(sample_periodically)
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -141,7 +141,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
-async def sampling(app: web.Application) -> AsyncIterator[None]:
+async def sample_periodically(app: web.Application) -> AsyncIterator[None]:
     """Sample again and again: another worker may be the one that is asked."""
 
     metrics = app[METRICS]

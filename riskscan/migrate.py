@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from .errors import ApiError
-from .pool import Pool, is_sqlite_error
+from .pool import Database, is_sqlite_error
 from .settings import is_sqlite, sqlite_path
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
@@ -28,7 +28,7 @@ TRY_AGAIN_SECONDS = 0.1
 log = logging.getLogger("riskscan.migrate")
 
 
-class DatabaseAway(Exception):
+class DatabaseUnavailable(Exception):
     """The database can't be reached, or has no room; its text says why."""
 
 
@@ -48,19 +48,19 @@ def migrate(database_url: str) -> int:
             missing = backend.to_apply(yoyo.read_migrations(str(FOLDER)))
             backend.apply_migrations(missing)
     except Exception as exc:
-        if is_away(exc):
-            raise DatabaseAway(str(exc).partition("\n")[0]) from exc
+        if is_connection_error(exc):
+            raise DatabaseUnavailable(str(exc).partition("\n")[0]) from exc
         raise
     for migration in missing:
         log.info("applied migration %s", migration.id)
     return len(missing)
 
 
-async def is_current(pool: Pool) -> bool:
+async def is_current(pool: Database) -> bool:
     """Tell whether there is nothing to do for `migrate`, without yoyo, which is slow to load."""
     try:
-        rows = await pool.fetch(APPLIED, {}, unready=True)
-        mode = await pool.fetch("PRAGMA journal_mode", {}, unready=True) if pool.sqlite else []
+        rows = await pool.fetch_all(APPLIED, {}, before_migration=True)
+        mode = await pool.fetch_all("PRAGMA journal_mode", {}, before_migration=True) if pool.sqlite else []
     except (ApiError, asyncpg.UndefinedTableError, sqlite3.OperationalError):
         return False
     applied = {row["migration_id"] for row in rows}
@@ -68,7 +68,7 @@ async def is_current(pool: Pool) -> bool:
     return applied >= wanted and all(row["journal_mode"] == "wal" for row in mode)
 
 
-def is_away(exc: Exception) -> bool:
+def is_connection_error(exc: Exception) -> bool:
     """Tell whether a try can succeed later; a wrong migration or a file that is no database cannot."""
     if isinstance(exc, sqlite3.Error):
         return is_sqlite_error(exc, ("BUSY", "LOCKED", "IOERR", "FULL"))

@@ -14,25 +14,25 @@ from aiohttp import web
 
 from . import __version__, accounts, compare, export, health, scans, tokens
 from .documents import EXTENSIONS
-from .filters import FIELDS, MAX_TYPED
-from .idempotency import HEADER, MAX_KEY, REPLAYED
+from .filters import FILTER_FIELDS, MAX_FILTER_LENGTH
+from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .register import LAYOUTS
-from .replies import Handler, page
+from .replies import Handler, render_page
 from .shapes import (
-    SOMETHING,
-    ApiTokenForm,
+    NON_BLANK,
     ApiTokenList,
-    ApiTokenWish,
     Comparison,
-    Confirmation,
+    CreateApiToken,
+    CreateApiTokenForm,
     Credentials,
     Error,
     FlagText,
     Health,
-    Live,
+    Liveness,
     Message,
     NewApiToken,
     PasswordChange,
+    PasswordConfirmation,
     PasswordGrant,
     RegisterRow,
     Risk,
@@ -41,7 +41,7 @@ from .shapes import (
     ScanList,
     ScanText,
     Stats,
-    TokenAnswer,
+    TokenResponse,
     User,
 )
 
@@ -64,33 +64,37 @@ class Operation(NamedTuple):
 
 async def document(request: web.Request) -> web.StreamResponse:
     """Answer this document."""
-    return web.Response(body=request.app[DOCUMENT], content_type=JSON)
+    return web.Response(body=request.app[OPENAPI_JSON], content_type=JSON)
 
 
 async def docs(request: web.Request) -> web.StreamResponse:
     """Show the page to try the API."""
-    return page(request, "docs.html", {})
+    return render_page(request, "docs.html", {})
 
 
-DOCUMENT = web.AppKey("DOCUMENT", bytes)
+OPENAPI_JSON = web.AppKey("DOCUMENT", bytes)
 OPERATIONS: dict[Handler, Operation] = {
     accounts.register: Operation(
-        TokenAnswer, 201, False, {JSON: Credentials, FORM: Credentials}, errors=(400, 403, 409, 413, 429)
+        TokenResponse, 201, False, {JSON: Credentials, FORM: Credentials}, errors=(400, 403, 409, 413, 429)
     ),
     accounts.login: Operation(
-        TokenAnswer, 200, False, {FORM: PasswordGrant, JSON: PasswordGrant}, errors=(400, 401, 403, 413, 429)
+        TokenResponse,
+        200,
+        False,
+        {FORM: PasswordGrant, JSON: PasswordGrant},
+        errors=(400, 401, 403, 413, 429),
     ),
     accounts.logout: Operation(Message, 200, False, errors=(403,)),
     accounts.me: Operation(User, errors=(403,)),
     accounts.change_password: Operation(
-        TokenAnswer, bodies={JSON: PasswordChange, FORM: PasswordChange}, errors=(400, 403, 413, 429)
+        TokenResponse, bodies={JSON: PasswordChange, FORM: PasswordChange}, errors=(400, 403, 413, 429)
     ),
     accounts.delete: Operation(
-        Message, bodies={JSON: Confirmation, FORM: Confirmation}, errors=(400, 403, 413, 429)
+        Message, bodies={JSON: PasswordConfirmation, FORM: PasswordConfirmation}, errors=(400, 403, 413, 429)
     ),
     tokens.index: Operation(ApiTokenList, errors=(403,)),
     tokens.create: Operation(
-        NewApiToken, 201, bodies={JSON: ApiTokenWish, FORM: ApiTokenForm}, errors=(400, 403, 409, 413)
+        NewApiToken, 201, bodies={JSON: CreateApiToken, FORM: CreateApiTokenForm}, errors=(400, 403, 409, 413)
     ),
     tokens.delete: Operation(Message, errors=(403, 404)),
     scans.create: Operation(
@@ -99,19 +103,22 @@ OPERATIONS: dict[Handler, Operation] = {
         headers=(HEADER,),
         errors=(400, 403, 408, 409, 413, 415, 422, 429, 502),
     ),
-    scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FIELDS), errors=(400, 403)),
-    scans.stats: Operation(Stats, query=FIELDS, errors=(400, 403)),
+    scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FILTER_FIELDS), errors=(400, 403)),
+    scans.stats: Operation(Stats, query=FILTER_FIELDS, errors=(400, 403)),
     scans.show: Operation(Scan, errors=(403, 404)),
     compare.show: Operation(Comparison, query=("with",), errors=(400, 403, 404)),
     scans.delete: Operation(Message, errors=(403, 404)),
-    export.register: Operation(
-        list[RegisterRow], query=("format", "layout", *FIELDS), errors=(400, 403), files=export.FILES
+    export.export_all: Operation(
+        list[RegisterRow],
+        query=("format", "layout", *FILTER_FIELDS),
+        errors=(400, 403),
+        files=export.FILE_MEDIA_TYPES,
     ),
-    export.scan: Operation(
-        list[RegisterRow], query=("format", "layout"), errors=(400, 403, 404), files=export.FILES
+    export.export_scan: Operation(
+        list[RegisterRow], query=("format", "layout"), errors=(400, 403, 404), files=export.FILE_MEDIA_TYPES
     ),
     health.show: Operation(Health, protected=False),
-    health.live: Operation(Live, protected=False),
+    health.live: Operation(Liveness, protected=False),
     document: Operation(dict[str, Any], protected=False),
     docs: Operation(str, protected=False),
 }
@@ -135,12 +142,12 @@ QUERY: dict[str, dict[str, Any]] = {
     },
     "q": {
         "type": "string",
-        "maxLength": MAX_TYPED,
+        "maxLength": MAX_FILTER_LENGTH,
         "description": "Words that the file name or the risks hold, each by its beginning",
     },
     "category": {
         "type": "string",
-        "maxLength": MAX_TYPED,
+        "maxLength": MAX_FILTER_LENGTH,
         "description": "A category, in any case",
     },
     "source": {"type": "string", "enum": ["llm", "model", ""]},
@@ -160,7 +167,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     HEADER: {
         "type": "string",
         "pattern": KEY_PATTERN,
-        "maxLength": MAX_KEY,
+        "maxLength": MAX_KEY_LENGTH,
         "description": "Of your choice, new for each scan. The same key and input again, within 24 hours, "
         f"answer the first scan with `{REPLAYED}: true`; 409 while it is being made, 422 for another input.",
     },
@@ -175,7 +182,7 @@ FILE_FORM = {
     },
     "anyOf": [
         {"required": ["file"], "properties": {"file": {"minLength": 1}}},
-        {"required": ["text"], "properties": {"text": {"pattern": SOMETHING}}},
+        {"required": ["text"], "properties": {"text": {"pattern": NON_BLANK}}},
     ],
 }
 SCENARIO = {
@@ -216,7 +223,7 @@ def build(app: web.Application) -> bytes:
     for route in app.router.routes():
         resource = route.resource
         if resource is not None and resource.canonical.startswith("/api/") and route.method in METHODS:
-            paths.setdefault(resource.canonical, {})[route.method.lower()] = described(
+            paths.setdefault(resource.canonical, {})[route.method.lower()] = describe_operation(
                 route.handler, resource.canonical
             )
     whole = {
@@ -246,7 +253,7 @@ def build(app: web.Application) -> bytes:
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
 
 
-def described(handler: Any, path: str) -> dict[str, Any]:
+def describe_operation(handler: Any, path: str) -> dict[str, Any]:
     operation = OPERATIONS[handler]
     errors = set(operation.errors) | ({401} if operation.protected else set()) | {500, 503}
     found: dict[str, Any] = {
@@ -254,14 +261,14 @@ def described(handler: Any, path: str) -> dict[str, Any]:
         "summary": (inspect.getdoc(handler) or "").partition("\n")[0].rstrip("."),
         "tags": [handler.__module__.rpartition(".")[2]],
         "responses": {
-            str(operation.status): answered(operation.status, operation.answer, operation.files),
-            **{str(status): answered(status, Error) for status in sorted(errors)},
+            str(operation.status): describe_response(operation.status, operation.answer, operation.files),
+            **{str(status): describe_response(status, Error) for status in sorted(errors)},
         },
     }
     if HEADER in operation.headers:
         found["responses"][str(operation.status)]["headers"][REPLAYED] = {"schema": {"const": "true"}}
     if handler is health.show:
-        found["responses"]["503"] = answered(503, Health)
+        found["responses"]["503"] = describe_response(503, Health)
     if handler is scans.create:
         found["responses"]["200"]["headers"]["Link"] = {
             "description": "Earlier scans of the same bytes or file name, to compare with (RFC 5829)",
@@ -289,7 +296,7 @@ def described(handler: Any, path: str) -> dict[str, Any]:
     return found
 
 
-def answered(status: int, answer: Any, files: tuple[str, ...] = ()) -> dict[str, Any]:
+def describe_response(status: int, answer: Any, files: tuple[str, ...] = ()) -> dict[str, Any]:
     media = "text/html" if answer is str else JSON
     headers: dict[str, Any] = {"X-Request-ID": {"schema": {"type": "string"}}}
     return {

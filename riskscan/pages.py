@@ -19,7 +19,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from .documents import EXTENSIONS
-from .errors import from_status
+from .errors import error_from_status
 from .settings import Settings
 from .shapes import Risk, Stats
 
@@ -54,12 +54,12 @@ LANGUAGE_OF = {
     "KHMER": "km", "LAO": "lo", "THAI": "th",
 }  # fmt: skip
 
-ROW = Markup("""
+CHART_ROW = Markup("""
         <span class="label">{}</span> <span class="number">{}<span class="visually-hidden"> {}</span></span>
         <svg width="100%" height="8" aria-hidden="true" focusable="false"><rect class="track" width="100%"
           height="8" rx="4"/><rect class="bar" width="{}%" height="8" rx="4"/></svg>
       """)
-SIGN = re.compile(r"[^\W\d_]")  # letters, and numbers such as ①
+LETTER = re.compile(r"[^\W\d_]")  # letters, and numbers such as ①
 read_categories = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -98,23 +98,23 @@ class Overview(NamedTuple):
     most: int
 
 
-def set_up(environment: jinja2.Environment, settings: Settings) -> None:
+def configure(environment: jinja2.Environment, settings: Settings) -> None:
     """Give the templates their filters and globals."""
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.auto_reload = False
     # what a list is full of is a filter, and kept: a macro takes several times as long
     environment.filters.update(
-        asset=asset,
-        bars=bars,
-        groups=groups,
-        language=language,
-        overview=overview,
-        risks=risk_count,
+        asset=asset_url,
+        bars=chart_bars,
+        groups=group_by_category,
+        language=detect_language,
+        overview=build_overview,
+        risks=format_risk_count,
         row=chart_row,
         tag=category_tag,
         tags=category_tags,
         time=time_element,
-        tones=tones,
+        tones=assign_tones,
     )
     # in the place of all others, which each page would copy
     environment.globals = {
@@ -127,7 +127,7 @@ def set_up(environment: jinja2.Environment, settings: Settings) -> None:
     }
 
 
-def tones(categories: Iterable[str]) -> dict[str, int]:
+def assign_tones(categories: Iterable[str]) -> dict[str, int]:
     """Return a colour for each category: a known one has its own, and no two share one while they last."""
     names = list(dict.fromkeys(categories))
     found = {name: TONE_OF[key] for name in names if (key := name.strip().casefold()) in TONE_OF}
@@ -140,7 +140,9 @@ def tones(categories: Iterable[str]) -> dict[str, int]:
 
 
 def category_name(category: str) -> Markup:
-    return Markup('<bdi lang="{}">{}</bdi>').format(language(category), category.strip() or "No category")
+    return Markup('<bdi lang="{}">{}</bdi>').format(
+        detect_language(category), category.strip() or "No category"
+    )
 
 
 @functools.lru_cache(4096)  # a list has many, and few that differ
@@ -154,21 +156,21 @@ def category_tag(category: str, tone: int, count: int | None = None) -> Markup:
 def chart_row(bar: Bar) -> Markup:
     """Return a row of the chart: the category, how many risks it has, and a bar."""
     label = "Other categories, see below" if bar.category is None else category_name(bar.category)
-    return ROW.format(label, bar.number, "risk" if bar.number == 1 else "risks", bar.percent)
+    return CHART_ROW.format(label, bar.number, "risk" if bar.number == 1 else "risks", bar.percent)
 
 
 @functools.lru_cache(4096)
 def category_tags(categories: str) -> Markup:
     """Return the labels of a scan's first categories, which are the keys of a JSON object."""
     found = list(read_categories(categories))
-    tone = tones(found)
+    tone = assign_tones(found)
     labels = [category_tag(category, tone[category]) for category in found[:TAGS]]
     if len(found) > TAGS:
         labels.append(Markup('<span class="tag">+{} more</span>').format(len(found) - TAGS))
     return Markup("\n").join(labels)
 
 
-def risk_count(number: int) -> str:
+def format_risk_count(number: int) -> str:
     """Return a number of risks in words."""
     return f"{number} risks" if number > 1 else "1 risk" if number else "No risks"
 
@@ -181,10 +183,10 @@ def time_element(moment: datetime.datetime) -> Markup:
     return Markup(f'<time datetime="{exact.replace(" ", "T")}Z" title="{exact} UTC">{shown}</time>')  # noqa: S704
 
 
-def overview(stats: Stats) -> Overview:
+def build_overview(stats: Stats) -> Overview:
     """Return the columns of the last months up to the newest scan; small categories share the last series."""
-    last = number_of(stats.over_time[-1].month)
-    first = max(min(number_of(stats.over_time[0].month), last - MONTHS[0] + 1), last - MONTHS[1] + 1)
+    last = month_index(stats.over_time[-1].month)
+    first = max(min(month_index(stats.over_time[0].month), last - MONTHS[0] + 1), last - MONTHS[1] + 1)
     months = [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1)]
     by_month = {month.month: month.categories for month in stats.over_time}
     columns = [by_month.get(month, {}) for month in months]
@@ -193,25 +195,27 @@ def overview(stats: Stats) -> Overview:
     names: list[str | None] = [each.category for each in stats.by_category]
     if len(names) > SERIES:
         names[SERIES - 1 :] = [None]
-    tone = tones(name for name in names if name is not None)
+    tone = assign_tones(name for name in names if name is not None)
     base, series = [0] * len(months), []
     for name in names:
         if name is None:
             numbers = [total - below for total, below in zip(totals, base, strict=True)]
         else:
             numbers = [column.get(name, 0) for column in columns]
-        series.append(Series(name, tone.get(name or "", 0), numbers, path(numbers, base, HEIGHT / most)))
+        series.append(
+            Series(name, tone.get(name or "", 0), numbers, column_path(numbers, base, HEIGHT / most))
+        )
         base = [below + number for below, number in zip(base, numbers, strict=True)]
     return Overview(months, series, most)
 
 
-def number_of(month: str) -> int:
+def month_index(month: str) -> int:
     """Return how many months passed before a month such as `2026-11`."""
     year, _, of_year = month.partition("-")
     return int(year) * 12 + int(of_year) - 1
 
 
-def path(numbers: Sequence[int], base: Sequence[int], scale: float) -> str:
+def column_path(numbers: Sequence[int], base: Sequence[int], scale: float) -> str:
     """Return the SVG path of a part of each column: a box as high as its number, on what is below it."""
     boxes = []
     for index, (number, below) in enumerate(zip(numbers, base, strict=True)):
@@ -221,12 +225,12 @@ def path(numbers: Sequence[int], base: Sequence[int], scale: float) -> str:
     return "".join(boxes)
 
 
-def groups(risks: Iterable[Risk]) -> list[Group]:
+def group_by_category(risks: Iterable[Risk]) -> list[Group]:
     """Return the risks by category, the largest group first."""
     by_category: dict[str, list[Risk]] = {}
     for risk in risks:
         by_category.setdefault(risk.category, []).append(risk)
-    tone = tones(by_category)
+    tone = assign_tones(by_category)
     largest_first = sorted(by_category, key=lambda category: -len(by_category[category]))
     return [
         Group(number, category, tone[category], by_category[category])
@@ -234,7 +238,7 @@ def groups(risks: Iterable[Risk]) -> list[Group]:
     ]
 
 
-def bars(found: list[Group]) -> list[Bar]:
+def chart_bars(found: list[Group]) -> list[Bar]:
     """Return the rows of the chart; where there are too many categories, the small ones share the last."""
     rows = [(group.category, group.tone, len(group.risks)) for group in found]
     counted: list[tuple[str | None, int, int]] = list(rows)
@@ -245,9 +249,9 @@ def bars(found: list[Group]) -> list[Bar]:
     return [Bar(category, tone, count, round(100 * count / longest, 1)) for category, tone, count in counted]
 
 
-def language(text: str) -> str:
+def detect_language(text: str) -> str:
     """Return the BCP 47 tag of the language that the script of a text tells; empty for one that does not."""
-    first = next((sign[0] for sign in SIGN.finditer(text, 0, 1000) if sign[0].isalpha()), "")
+    first = next((sign[0] for sign in LETTER.finditer(text, 0, 1000) if sign[0].isalpha()), "")
     return "" if first.isascii() else LANGUAGE_OF.get(unicodedata.name(first, "").partition(" ")[0], "")
 
 
@@ -255,13 +259,13 @@ async def static_file(request: web.Request) -> web.StreamResponse:
     """Answer a file of static/."""
     path = STATIC_FILES.get(request.match_info["name"])
     if path is None:
-        raise from_status(404)
+        raise error_from_status(404)
     media_type = STATIC_TYPES.get(path.suffix, "text/plain")
     return web.FileResponse(path, headers={"Content-Type": f"{media_type}; charset=utf-8"})
 
 
 @functools.cache
-def asset(name: str) -> str:
+def asset_url(name: str) -> str:
     """Return the address of a file in static/; it changes with the content, so it may be kept for ever."""
     digest = hashlib.sha256(STATIC_FILES[name].read_bytes()).hexdigest()
     return f"/static/{name}?v={digest[:12]}"

@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from .errors import ApiError, from_status, internal_error, new_request_id
-from .headers import API_HEADERS, NO_ROUTE, Answered, access, begin_request, note_request
-from .replies import error_reply, json_response
+from .errors import ApiError, error_from_status, internal_error, new_request_id
+from .headers import API_HEADERS, NO_ROUTE, RequestEvent, access_log, init_request, record_request
+from .replies import json_response, respond_error
 from .shapes import Error
 
 log = logging.getLogger("riskscan.errors")
@@ -32,10 +32,10 @@ def handle_error(
         log.error("internal error [%s]", request_id, exc_info=exc)
     if request.writer.output_size > 0:  # the answer is on its way already
         raise ConnectionError("the answer was cut short")
-    error: ApiError = internal_error() if status >= 500 else from_status(status)
+    error: ApiError = internal_error() if status >= 500 else error_from_status(status)
     if isinstance(request, web.Request):  # its headers are set as any other's
-        begin_request(request, request_id)
-    access.info(Answered(request.method, NO_ROUTE, error.status, 0.0, request_id, None))
+        init_request(request, request_id)
+    access_log.info(RequestEvent(request.method, NO_ROUTE, error.status, 0.0, request_id, None))
     response = json_response(Error(error.code, error.detail), status, error.headers)
     response.headers.update(API_HEADERS)
     response.headers["Cache-Control"] = "no-store"
@@ -62,9 +62,9 @@ class Runner(web.AppRunner):
             # an unknown Expect, which aiohttp quotes before the middlewares, though it be no UTF-8
             except (web.HTTPExpectationFailed, UnicodeEncodeError):
                 assert isinstance(request, web.Request)
-                begin_request(request, new_request_id())
-                note_request(request, 417, 0.0)
-                return error_reply(request, from_status(417))
+                init_request(request, new_request_id())
+                record_request(request, 417, 0.0)
+                return respond_error(request, error_from_status(417))
 
         server.request_handler = outer
         return server

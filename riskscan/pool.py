@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import asyncpg
-from databases import Database
+import databases
 from databases.core import Connection
 
 from . import timing
@@ -36,23 +36,23 @@ STATEMENT_SECONDS = 2.4
 SQLITE_CONNECTIONS = 4
 DEADLOCK_TRIES = 3
 # the statement was undone whole, so that it can be tried again
-UNDONE = contextlib.suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+ROLLED_BACK = contextlib.suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 BIND = re.compile(r"(?<!:):([a-z_]+)")
 # connection, resources, operator, the system below, authorisation, no such database; 25006: a replica
-AWAY_SQLSTATES = ("08", "53", "57", "58", "28", "3D", "25006")
-AWAY_SQLITE = ("BUSY", "LOCKED", "IOERR", "CANTOPEN", "FULL", "READONLY", "CORRUPT", "NOTADB")
+CONNECTION_SQLSTATES = ("08", "53", "57", "58", "28", "3D", "25006")
+CONNECTION_SQLITE_ERRORS = ("BUSY", "LOCKED", "IOERR", "CANTOPEN", "FULL", "READONLY", "CORRUPT", "NOTADB")
 
 # whether the statements of this task share one half of the connections
-SHARES_HALF: ContextVar[bool] = ContextVar("SHARES_HALF", default=False)
+LOW_PRIORITY: ContextVar[bool] = ContextVar("SHARES_HALF", default=False)
 
 UNIQUE, FOREIGN_KEY = ("CONSTRAINT_UNIQUE", "CONSTRAINT_PRIMARYKEY"), ("CONSTRAINT_FOREIGNKEY",)
 
 
-class Conflict(Exception):
+class UniqueViolation(Exception):
     """A statement broke a unique constraint."""
 
 
-class Orphan(Exception):
+class ForeignKeyViolation(Exception):
     """A statement named a row of another table that is not there."""
 
 
@@ -88,13 +88,13 @@ class Places:
 
 
 @contextlib.contextmanager
-def sharing_half() -> Iterator[None]:
+def low_priority() -> Iterator[None]:
     """Have the statements of the block take one half of the connections, so that others find one free."""
-    token = SHARES_HALF.set(True)
+    token = LOW_PRIORITY.set(True)
     try:
         yield
     finally:
-        SHARES_HALF.reset(token)
+        LOW_PRIORITY.reset(token)
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -106,38 +106,38 @@ class SqliteConnection(sqlite3.Connection):
         self.execute("PRAGMA foreign_keys = ON")
 
 
-def stamp(time: datetime.datetime) -> str:
+def to_sqlite_timestamp(time: datetime.datetime) -> str:
     """Return a time as SQLite keeps it: UTC, to the microsecond, so that text sorts as time does."""
     return time.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def as_sqlite(values: Values) -> Values:
+def to_sqlite_values(values: Values) -> Values:
     # not by sqlite3.register_adapter(): yoyo registers one of its own, for the whole process
     return {
-        name: stamp(value) if isinstance(value, datetime.datetime) else value
+        name: to_sqlite_timestamp(value) if isinstance(value, datetime.datetime) else value
         for name, value in values.items()
     }
 
 
 @functools.cache
-def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+def to_positional_binds(sql: str) -> tuple[str, tuple[str, ...]]:
     """Return a statement with `:name` binds as PostgreSQL's `$1`, and the names in their order."""
     names = tuple(dict.fromkeys(BIND.findall(sql)))
     return BIND.sub(lambda bind: f"${names.index(bind[1]) + 1}", sql), names
 
 
-def is_away(exc: BaseException) -> bool:
+def is_connection_error(exc: BaseException) -> bool:
     """Tell whether the database can't be reached; a wrong statement is a bug instead."""
     if isinstance(exc, asyncpg.PostgresError):
-        return (exc.sqlstate or "").startswith(AWAY_SQLSTATES)
+        return (exc.sqlstate or "").startswith(CONNECTION_SQLSTATES)
     if isinstance(exc, asyncpg.InterfaceError):
         return "closed" in str(exc)
     if isinstance(exc, sqlite3.Error):
-        return is_sqlite_error(exc, AWAY_SQLITE)
+        return is_sqlite_error(exc, CONNECTION_SQLITE_ERRORS)
     return isinstance(exc, OSError)  # TimeoutError, refused, no such host
 
 
-def is_garbled(exc: BaseException) -> bool:
+def is_protocol_error(exc: BaseException) -> bool:
     """Tell whether asyncpg made no sense of what came; it says so by IndexError, SystemError and others."""
     return not isinstance(exc, asyncpg.PostgresError | asyncpg.InterfaceError)
 
@@ -155,7 +155,7 @@ def is_open(connection: Connection) -> bool:
         return False
 
 
-class Pool:
+class Database:
     """The connections to one database; `fetch` runs a statement on one of them."""
 
     def __init__(self, settings: Settings) -> None:
@@ -163,7 +163,7 @@ class Pool:
         self.sqlite = is_sqlite(url)
         if self.sqlite:
             self.size = min(settings.database_pool_size, SQLITE_CONNECTIONS)
-            self._database = Database(
+            self._database = databases.Database(
                 f"{SQLITE}{sqlite_path(url)}", timeout=STATEMENT_SECONDS, factory=SqliteConnection
             )
         else:
@@ -177,22 +177,22 @@ class Pool:
                 "timeout": WAIT_SECONDS,
                 "statement_cache_size": settings.database_statement_cache,
             }
-            self._database = Database("postgresql:///", **options)
+            self._database = databases.Database("postgresql:///", **options)
         self.ready = False  # set when the tables are up to date
         self._places, self._half = Places(self.size), Places(half(self.size))
         self._idle: list[Connection] = []
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
-    def used(self) -> int:
+    def in_use(self) -> int:
         """Return how many connections are lent."""
         return self.size - self._places.free
 
-    async def open(self) -> None:
+    async def connect(self) -> None:
         """Make ready; no connection is opened before the first statement."""
         await self._database.connect()
 
-    async def close(self) -> None:
+    async def disconnect(self) -> None:
         """Close the connections, as soon as the statements under way have ended."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_SECONDS + STATEMENT_SECONDS):
@@ -204,54 +204,54 @@ class Pool:
             await asyncio.wait(self._closing, timeout=WAIT_SECONDS)
         await self._database.disconnect()
 
-    async def fetch(
-        self, sql: str, values: Values, *, anew: bool = False, unready: bool = False
+    async def fetch_all(
+        self, sql: str, values: Values, *, custom_plan: bool = False, before_migration: bool = False
     ) -> Sequence[Row]:
         """Run one statement and return its rows.
 
-        `anew` has PostgreSQL plan it for these values: the best plan may depend on how many rows have them.
-        `unready` runs it though the tables are not up to date.
+        `custom_plan` makes PostgreSQL plan it for these values, since the best plan may depend on them.
+        `before_migration` runs it although the tables are not up to date.
         Raises ApiError 503 `database_unavailable` within 5 s where the database can't be reached,
         Conflict and Orphan where a constraint refuses the row.
         """
-        if not self.ready and not unready:
+        if not self.ready and not before_migration:
             raise database_unavailable()
         begin = time.perf_counter()
         if self.sqlite:
-            bound: Any = as_sqlite(values)
+            bound: Any = to_sqlite_values(values)
         else:
-            sql, names = numbered(sql)
+            sql, names = to_positional_binds(sql)
             bound = [values[name] for name in names]
         try:
             for _ in range(DEADLOCK_TRIES):
-                with UNDONE:
-                    return await self._fetch(sql, bound, anew)
-            return await self._fetch(sql, bound, anew)
+                with ROLLED_BACK:
+                    return await self._fetch(sql, bound, custom_plan)
+            return await self._fetch(sql, bound, custom_plan)
         except Exception as exc:
-            if is_away(exc) or (not self.sqlite and is_garbled(exc)):
+            if is_connection_error(exc) or (not self.sqlite and is_protocol_error(exc)):
                 raise database_unavailable() from exc
             if isinstance(exc, asyncpg.UniqueViolationError) or is_sqlite_error(exc, UNIQUE):
-                raise Conflict from exc
+                raise UniqueViolation from exc
             if isinstance(exc, asyncpg.ForeignKeyViolationError) or is_sqlite_error(exc, FOREIGN_KEY):
-                raise Orphan from exc
+                raise ForeignKeyViolation from exc
             raise
         finally:
             timing.add("db", time.perf_counter() - begin)
 
     async def fetch_one(self, sql: str, values: Values) -> Row | None:
         """Run one statement and return its first row, if any; raises as `fetch` does."""
-        rows = await self.fetch(sql, values)
+        rows = await self.fetch_all(sql, values)
         return rows[0] if rows else None
 
-    async def _fetch(self, sql: str, bound: Any, anew: bool) -> Sequence[Row]:
-        shares = SHARES_HALF.get()
+    async def _fetch(self, sql: str, bound: Any, custom_plan: bool) -> Sequence[Row]:
+        shares = LOW_PRIORITY.get()
         connection = await self._take(shares)
         well = False
         try:
             raw: Any = connection.raw_connection
             if self.sqlite:
                 rows: Sequence[Row] = await raw.execute_fetchall(sql, bound)
-            elif anew:  # a statement without a name is not kept, and its plan neither
+            elif custom_plan:  # a statement without a name is not kept, and its plan neither
                 async with asyncio.timeout(STATEMENT_SECONDS):
                     rows = await (await raw.prepare(sql, name="")).fetch(*bound)
             else:

@@ -36,7 +36,7 @@ def client_address(request: web.Request) -> str:
     return str(known.ipv4_mapped or ipaddress.IPv6Network((int(known), 64), strict=False))
 
 
-def origin(request: web.Request) -> str:
+def request_origin(request: web.Request) -> str:
     """Return the scheme and host that the client knows this server by, as `https://riskscan.example.com`."""
     return f"{'https' if is_https(request) else 'http'}://{request.host}"
 

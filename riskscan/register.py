@@ -33,7 +33,7 @@ class Column(NamedTuple):
         return self.title.lower().replace(" ", "_")
 
 
-def rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
+def scan_rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
     """Yield a row for each risk of a scan; `origin` is the scheme and host of its page.
 
     A ref is the start of the scan's id and the risk's place in it. 60 bits of the id are random: among a
@@ -52,12 +52,14 @@ def rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
         )
 
 
-def field(name: str, width: int) -> Column:
+def field_column(name: str, width: int) -> Column:
     """Return the column that shows a field of a row."""
     return Column(name.capitalize().replace("_", " "), attrgetter(name), width)
 
 
-def blank(title: str, width: int, choices: tuple[str, ...] = (), *, takes_date: bool = False) -> Column:
+def empty_column(
+    title: str, width: int, choices: tuple[str, ...] = (), *, takes_date: bool = False
+) -> Column:
     """Return a column that people fill in."""
     return Column(title, lambda _: None, width, choices, takes_date)
 
@@ -79,38 +81,38 @@ def scenario_description(row: RegisterRow) -> str:
 
 
 COLUMNS = (
-    field("ref", 25),
-    field("scan_date", 19),
-    field("file", 28),
-    field("risk", 40),
-    field("category", 16),
-    field("context", 70),
-    field("source", 10),
-    field("link", 40),
+    field_column("ref", 25),
+    field_column("scan_date", 19),
+    field_column("file", 28),
+    field_column("risk", 40),
+    field_column("category", 16),
+    field_column("context", 70),
+    field_column("source", 10),
+    field_column("link", 40),
 )
 LAYOUTS = {
     "": COLUMNS,
     "register": (
         *COLUMNS,
-        blank("Owner", 20),
-        blank("Likelihood", 15, LIKELIHOODS),
-        blank("Impact", 15, IMPACTS),
-        blank("Response", 15, RESPONSES),
-        blank("Due", 12, takes_date=True),
+        empty_column("Owner", 20),
+        empty_column("Likelihood", 15, LIKELIHOODS),
+        empty_column("Impact", 15, IMPACTS),
+        empty_column("Response", 15, RESPONSES),
+        empty_column("Due", 12, takes_date=True),
     ),
     # intuitem/ciso-assistant-community, docs/guide/data-import-wizard.md, "Risk assessment"
     "ciso-assistant": (
         Column("ref_id", attrgetter("ref"), 25),
         Column("name", scenario_name, 40),
         Column("description", scenario_description, 70),
-        blank("inherent_impact", 16),
-        blank("inherent_proba", 16),
-        blank("existing_controls", 25),
-        blank("current_impact", 16),
-        blank("current_proba", 16),
-        blank("additional_controls", 25),
-        blank("residual_impact", 16),
-        blank("residual_proba", 16),
+        empty_column("inherent_impact", 16),
+        empty_column("inherent_proba", 16),
+        empty_column("existing_controls", 25),
+        empty_column("current_impact", 16),
+        empty_column("current_proba", 16),
+        empty_column("additional_controls", 25),
+        empty_column("residual_impact", 16),
+        empty_column("residual_proba", 16),
         Column("treatment", lambda _: TREATMENTS[0], 12, TREATMENTS),
     ),
 }

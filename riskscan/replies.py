@@ -12,16 +12,16 @@ import msgspec
 from aiohttp import web
 
 from .auth import ACCOUNT
-from .errors import REQUEST_ID, ApiError, from_status, internal_error
-from .filters import FIELDS
-from .forms import TYPED, keep_typed, next_path
-from .proxies import origin
+from .errors import REQUEST_ID, ApiError, error_from_status, internal_error
+from .filters import FILTER_FIELDS
+from .forms import FORM_VALUES, read_form_values_for_redisplay, read_next_path
+from .proxies import request_origin
 from .shapes import Error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # a form that is refused comes back as its own page
-FORMS = {
+FORM_TEMPLATES = {
     "/login": "login.html",
     "/register": "register.html",
     "/scan": "upload.html",
@@ -31,14 +31,14 @@ FORMS = {
     "/account/delete": "account.html",
     "/account/tokens": "account.html",
 }
-PUBLIC_FORMS = ("login.html", "register.html")
+PUBLIC_TEMPLATES = ("login.html", "register.html")
 LOGIN_PATHS = ("/api/auth/login", "/login")
 
 log = logging.getLogger("riskscan.errors")
-encoder = msgspec.json.Encoder()
+json_encoder = msgspec.json.Encoder()
 
 
-class Blank(dict[str, str]):
+class EmptyDefaultDict(dict[str, str]):
     """What was typed, or what is wrong with it, by field; a field that is not here reads as an empty text."""
 
     def __missing__(self, name: str) -> str:
@@ -50,7 +50,7 @@ def is_api(request: web.BaseRequest) -> bool:
     return request.path.startswith("/api/") or request.path in ("/api", "/metrics")
 
 
-def reply(
+def respond(
     request: web.Request,
     data: msgspec.Struct,
     *,
@@ -66,11 +66,11 @@ def reply(
     if is_api(request):
         return json_response(data, status)
     if location:
-        return see_other(location)
-    return page(request, template, {"data": data, **(page_only or {})})
+        return redirect(location)
+    return render_page(request, template, {"data": data, **(page_only or {})})
 
 
-def see_other(location: str) -> web.Response:
+def redirect(location: str) -> web.Response:
     return web.Response(status=303, headers={"Location": location})
 
 
@@ -78,11 +78,11 @@ def json_response(
     data: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     return web.Response(
-        body=encoder.encode(data), status=status, headers=headers, content_type="application/json"
+        body=json_encoder.encode(data), status=status, headers=headers, content_type="application/json"
     )
 
 
-def page(
+def render_page(
     request: web.Request,
     template: str,
     context: Mapping[str, Any],
@@ -95,19 +95,19 @@ def page(
     defaults = {
         "user": account.user if account else None,
         "error": None,
-        "typed": Blank(request.get(TYPED, {})),
-        "wrong": Blank(error.fields if error else {}),
+        "typed": EmptyDefaultDict(request.get(FORM_VALUES, {})),
+        "wrong": EmptyDefaultDict(error.fields if error else {}),
         "path": request.path,
         "query": request.query,
-        "next": next_path(request),
-        "origin": origin(request),
+        "next": read_next_path(request),
+        "origin": request_origin(request),
         "request_id": request[REQUEST_ID],
     }
     text = aiohttp_jinja2.render_string(template, request, {**defaults, **context})
     return web.Response(text=text, status=status, headers=headers, content_type="text/html")
 
 
-def error_reply(request: web.Request, error: ApiError) -> web.Response:
+def respond_error(request: web.Request, error: ApiError) -> web.Response:
     """Answer a refusal: JSON under /api; else the log-in page, the form again, or the error page."""
     if is_api(request):
         login = request.path in LOGIN_PATHS
@@ -118,15 +118,15 @@ def error_reply(request: web.Request, error: ApiError) -> web.Response:
             answer.force_close()
         return answer
     if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
-        if request.get(TYPED, {}).get("text"):
-            return page(request, "login.html", {"next": request.path}, error.status, error.headers)
+        if request.get(FORM_VALUES, {}).get("text"):
+            return render_page(request, "login.html", {"next": request.path}, error.status, error.headers)
         target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
-        return see_other(f"/login?next={quote(target, safe='')}")
-    form = request.method == "POST" or not error.fields.keys().isdisjoint(FIELDS)
-    template = FORMS.get(request.path, "error.html") if form else "error.html"
-    if template not in PUBLIC_FORMS and ACCOUNT not in request:  # refused before it was known who asks
+        return redirect(f"/login?next={quote(target, safe='')}")
+    form = request.method == "POST" or not error.fields.keys().isdisjoint(FILTER_FIELDS)
+    template = FORM_TEMPLATES.get(request.path, "error.html") if form else "error.html"
+    if template not in PUBLIC_TEMPLATES and ACCOUNT not in request:  # refused before it was known who asks
         template = "error.html"
-    return page(request, template, {"error": error}, error.status, error.headers)
+    return render_page(request, template, {"error": error}, error.status, error.headers)
 
 
 @web.middleware
@@ -136,25 +136,25 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     except ApiError as exc:
         if exc.status >= 500:
-            log.warning("%s: %s [%s]", exc.code, why(exc), request[REQUEST_ID])
+            log.warning("%s: %s [%s]", exc.code, cause_name(exc), request[REQUEST_ID])
         if (
             exc.status in (401, 429, 503)
-            and FORMS.get(request.path) == "upload.html"
-            and TYPED not in request
+            and FORM_TEMPLATES.get(request.path) == "upload.html"
+            and FORM_VALUES not in request
         ):
-            await keep_typed(request)
-        return error_reply(request, exc)
+            await read_form_values_for_redisplay(request)
+        return respond_error(request, exc)
     except web.HTTPException as exc:
         if exc.status < 400:
             raise
         allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
-        return error_reply(request, from_status(exc.status, allow))
+        return respond_error(request, error_from_status(exc.status, allow))
     except Exception:
         log.exception("internal error [%s]", request[REQUEST_ID])
-        return error_reply(request, internal_error())
+        return respond_error(request, internal_error())
 
 
-def why(exc: BaseException) -> str:
+def cause_name(exc: BaseException) -> str:
     """Return the type of what lies behind a refusal; its text may quote what a user sent."""
     cause = exc.__cause__
     return type(cause).__name__ if cause else "refused"

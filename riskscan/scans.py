@@ -15,16 +15,16 @@ from aiohttp import hdrs, web
 
 from . import ai_client, db
 from .auth import USER_ID, require_caller, require_user
-from .backpressure import IN_FLIGHT
-from .db import DATABASE, Position, UserGone
+from .backpressure import SCANS_IN_FLIGHT
+from .db import DATABASE, CursorPosition, UserDeleted
 from .documents import Document
 from .errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
-from .filters import Filter, read_filter, typed_filter
-from .forms import CANONICAL_UUID, is_uuid, read_document, whole_number
-from .idempotency import REPLAYED, once
-from .limits import count_try, limit, take_back_try
-from .pool import sharing_half
-from .replies import encoder, is_api, page, reply
+from .filters import Filter, read_filter, read_filter_values
+from .forms import CANONICAL_UUID, is_uuid, read_document, read_integer
+from .idempotency import REPLAYED, idempotent
+from .limits import bucket, hit, refund
+from .pool import low_priority
+from .replies import is_api, json_encoder, render_page, respond
 from .settings import SETTINGS
 from .shapes import Message, Risk, Scan, ScanList
 
@@ -33,84 +33,84 @@ EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetim
 # all that it takes is in the pattern, which the OpenAPI document quotes: microseconds until 2286, an id, and
 # the digest of the filter where there is one
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
-EARLIER = web.RequestKey("EARLIER", dict[str, str])  # the scans that the new one is like, by id
-KEEP_TRYING_SECONDS = 8
-TRY_AGAIN_SECONDS = 0.5
+PREVIOUS_SCANS = web.RequestKey("EARLIER", dict[str, str])  # the scans that the new one is like, by id
+SAVE_RETRY_SECONDS = 8
+RETRY_SECONDS = 0.5
 
 log = logging.getLogger("riskscan.scans")
 
 
-async def new(request: web.Request) -> web.StreamResponse:
+async def scan_page(request: web.Request) -> web.StreamResponse:
     """Show the page that takes a text or a file."""
     await require_user(request)
-    return page(request, "upload.html", {})
+    return render_page(request, "upload.html", {})
 
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Find the risks in a text or a file, and keep them; with an Idempotency-Key once, however often sent."""
-    with sharing_half():
+    with low_priority():
         account = await require_user(request, "scan")
         app, user_id = request.app, account.user.id
-        tries = limit(app[SETTINGS].scan_limit, "scan", user_id)
-        await count_try(request, tries)
-        with app[IN_FLIGHT].place(user_id):
+        tries = bucket(app[SETTINGS].scan_limit, "scan", user_id)
+        await hit(request, tries)
+        with app[SCANS_IN_FLIGHT].slot(user_id):
             async with read_document(request) as document:
-                make = functools.partial(scanned, request, user_id, document)
-                scan, replayed = await once(request, account, document, make)
-        answer = reply(request, scan, location=f"/scans/{scan.scan_id}")
+                make = functools.partial(analyse_and_save, request, user_id, document)
+                scan, replayed = await idempotent(request, account, document, make)
+        answer = respond(request, scan, location=f"/scans/{scan.scan_id}")
         if replayed:
-            await take_back_try(request, tries)
-            earlier = await db.earlier_scans(app[DATABASE], user_id, scan)
-            request[EARLIER] = {one.scan_id: one.like for one in earlier}
+            await refund(request, tries)
+            earlier = await db.find_previous_scans(app[DATABASE], user_id, scan)
+            request[PREVIOUS_SCANS] = {one.scan_id: one.match for one in earlier}
             answer.headers[REPLAYED] = "true"
-        for earlier_id, like in request.get(EARLIER, {}).items():  # RFC 5829, section 3
+        for earlier_id, like in request.get(PREVIOUS_SCANS, {}).items():  # RFC 5829, section 3
             link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
             answer.headers.add(hdrs.LINK, link)
         return answer
 
 
-async def scanned(request: web.Request, user_id: str, document: Document, scan_id: str) -> Scan:
+async def analyse_and_save(request: web.Request, user_id: str, document: Document, scan_id: str) -> Scan:
     """Return what the AI service finds in a document, kept under the id."""
     findings = await ai_client.scan(request, document)
     created_at = db.now()
     scan = Scan(
         scan_id=scan_id,
         filename=document.upload.filename if document.upload else None,
-        data=msgspec.Raw(encoder.encode(findings.data)),
+        data=msgspec.Raw(json_encoder.encode(findings.data)),
         source=findings.source,
         risk_count=len(findings.data),
         created_at=created_at,
         timestamp=created_at,
     )
-    request[EARLIER] = await keep(request, user_id, scan, findings.data, document.digest)
+    request[PREVIOUS_SCANS] = await save_scan(request, user_id, scan, findings.data, document.digest)
     return scan
 
 
-async def keep(
+async def save_scan(
     request: web.Request, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str
 ) -> dict[str, str]:
     """Keep a scan that was paid for, though the database be away for a few seconds; return what is like it.
 
     Raises 401 where the account was deleted meanwhile, 503 `database_unavailable` where it stays away.
     """
-    deadline = time.monotonic() + KEEP_TRYING_SECONDS
+    deadline = time.monotonic() + SAVE_RETRY_SECONDS
     while True:
         try:
             return await db.insert_scan(request.app[DATABASE], user_id, scan, risks, digest)
-        except UserGone:
+        except UserDeleted:
             raise not_authenticated("This account was deleted.") from None
         except ApiError:
             if time.monotonic() >= deadline:
                 log.error("scan %s is lost: the database stays away [%s]", scan.scan_id, request[REQUEST_ID])
                 raise
-        await asyncio.sleep(TRY_AGAIN_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def index(request: web.Request) -> web.StreamResponse:
     """Answer a page of the user's scans, newest first."""
     caller = await require_caller(request)
-    limit = whole_number(request, "limit", 20, 1, 100)
-    offset = whole_number(request, "offset", 0, 0, MAX_OFFSET)
+    limit = read_integer(request, "limit", 20, 1, 100)
+    offset = read_integer(request, "offset", 0, 0, MAX_OFFSET)
     chosen = read_filter(request)
     after = read_cursor(request, chosen)
     if after and offset:
@@ -118,73 +118,75 @@ async def index(request: web.Request) -> web.StreamResponse:
             "Give a cursor or an offset, not both.", cursor="This cannot go with an offset."
         )
     # one more than asked for tells whether there are more
-    found = await db.newest_scans(request.app[DATABASE], caller, limit + 1, offset, after, chosen)
+    found = await db.list_scans(request.app[DATABASE], caller, limit + 1, offset, after, chosen)
     if found is None:
         raise not_authenticated()
     scans, cursor = found.scans[:limit], None
     if len(found.scans) > limit:
-        cursor = write_cursor(Position(scans[-1].created_at, scans[-1].scan_id), chosen)
+        cursor = write_cursor(CursorPosition(scans[-1].created_at, scans[-1].scan_id), chosen)
     data = ScanList(scans, found.total, limit, offset, cursor)
     if is_api(request):
-        return reply(request, data)
+        return respond(request, data)
     rows = zip(scans, found.categories, strict=False)
-    page_only = {"rows": rows, "chosen": typed_filter(request)}
-    return reply(request, data, template="scans.html", page_only=page_only)
+    page_only = {"rows": rows, "chosen": read_filter_values(request)}
+    return respond(request, data, template="scans.html", page_only=page_only)
 
 
 async def stats(request: web.Request) -> web.StreamResponse:
     """Answer what the user's scans come to: how many risks of each category, in all and by month."""
-    found = await db.stats(request.app[DATABASE], await require_caller(request), read_filter(request))
+    found = await db.compute_stats(request.app[DATABASE], await require_caller(request), read_filter(request))
     if not found.scans:
         await require_user(request, "read")  # a token that is revoked is told from no scan
-    return reply(request, found, template="overview.html", page_only={"chosen": typed_filter(request)})
+    return respond(
+        request, found, template="overview.html", page_only={"chosen": read_filter_values(request)}
+    )
 
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Answer one of the user's own scans."""
-    scan = await own_scan(request)
+    scan = await find_own_scan(request)
     if is_api(request):
-        return reply(request, scan)
-    earlier = await db.earlier_scans(request.app[DATABASE], request[USER_ID], scan)
-    return reply(request, scan, template="scan.html", page_only={"earlier": earlier})
+        return respond(request, scan)
+    earlier = await db.find_previous_scans(request.app[DATABASE], request[USER_ID], scan)
+    return respond(request, scan, template="scan.html", page_only={"earlier": earlier})
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete one of the user's own scans."""
     account = await require_user(request)
-    if not await db.delete_scan(request.app[DATABASE], account.user.id, scan_id(request)):
-        raise no_such_scan()
-    return reply(request, Message("Scan deleted"), location="/scans?done=scan")
+    if not await db.delete_scan(request.app[DATABASE], account.user.id, read_scan_id(request)):
+        raise scan_not_found()
+    return respond(request, Message("Scan deleted"), location="/scans?done=scan")
 
 
-async def own_scan(request: web.Request, wanted: str = "") -> Scan:
+async def find_own_scan(request: web.Request, wanted: str = "") -> Scan:
     """Return the user's own scan of this id, or that the path names; raise 404 where there is none."""
-    wanted = wanted or scan_id(request)
-    scan = await db.scan_by_id(request.app[DATABASE], await require_caller(request), wanted)
+    wanted = wanted or read_scan_id(request)
+    scan = await db.find_scan(request.app[DATABASE], await require_caller(request), wanted)
     if scan is None:
         await require_user(request, "read")  # a token that is revoked is told from a scan that is not there
-        raise no_such_scan()
+        raise scan_not_found()
     return scan
 
 
-def no_such_scan() -> Exception:
+def scan_not_found() -> Exception:
     return not_found("There is no such scan.")
 
 
-def scan_id(request: web.Request) -> str:
+def read_scan_id(request: web.Request) -> str:
     """Return the id in the path; raise 404 where it is no UUID in canonical form."""
     value = request.match_info["scan_id"]
     if not is_uuid(value):
-        raise no_such_scan()
+        raise scan_not_found()
     return value
 
 
-def write_cursor(position: Position, chosen: Filter) -> str:
+def write_cursor(position: CursorPosition, chosen: Filter) -> str:
     digest = f"-{chosen.digest}" if chosen else ""
     return f"{(position.created_at - EPOCH) // MICROSECOND}-{position.scan_id}{digest}"
 
 
-def read_cursor(request: web.Request, chosen: Filter) -> Position | None:
+def read_cursor(request: web.Request, chosen: Filter) -> CursorPosition | None:
     """Return the place that a cursor names; raise 400 where it names none, or one with another filter."""
     value = request.query.get("cursor")
     if value is None:
@@ -196,4 +198,4 @@ def read_cursor(request: web.Request, chosen: Filter) -> Position | None:
         raise invalid_request(
             "This cursor goes with another filter.", cursor="This is of a list with another filter."
         )
-    return Position(EPOCH + int(match[1]) * MICROSECOND, match[2])
+    return CursorPosition(EPOCH + int(match[1]) * MICROSECOND, match[2])

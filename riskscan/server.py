@@ -25,7 +25,7 @@ from .app import create_app
 from .metrics import shared_by_workers
 from .parser_errors import Runner
 from .settings import Settings
-from .traffic import TRAFFIC
+from .traffic import ACTIVE_REQUESTS
 
 BACKLOG = 1024
 READ_BYTES = 64 * 1024  # twice this of a body is read ahead
@@ -260,6 +260,6 @@ async def serve(settings: Settings, listening: socket.socket, life: int) -> int:
         await site.stop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(settings.ai_timeout_seconds + DRAIN_SECONDS):
-            await app[TRAFFIC].drain()
+            await app[ACTIVE_REQUESTS].drain()
     await runner.cleanup()
     return 0

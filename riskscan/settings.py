@@ -42,14 +42,14 @@ class SettingsError(Exception):
 class Rate(NamedTuple):
     """So many tries in so many seconds; 0 tries means no limit."""
 
-    tries: int
+    attempts: int
     seconds: int
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def integer(low: int, high: int) -> Callable[[str], int]:
     def read(value: str) -> int:
         number = int(value)
         if not low <= number <= high:
@@ -113,7 +113,7 @@ def rate(value: str) -> Rate:
 
 
 def days(value: str) -> int:
-    return 0 if value == "off" else whole(1, 36_500)(value)
+    return 0 if value == "off" else integer(1, 36_500)(value)
 
 
 def secret(value: str) -> str:
@@ -177,7 +177,7 @@ class Settings:
         "JWT_ALGORITHM", "HS256, HS384 or HS512", one_of("HS256", "HS384", "HS512"), "HS256"
     )
     token_minutes: int = setting(
-        "ACCESS_TOKEN_EXPIRE_MINUTES", "a whole number of minutes from 1 to 525600", whole(1, 525_600), "30"
+        "ACCESS_TOKEN_EXPIRE_MINUTES", "a whole number of minutes from 1 to 525600", integer(1, 525_600), "30"
     )
     cors_origins: tuple[str, ...] = setting(
         "CORS_ORIGINS",
@@ -192,27 +192,27 @@ class Settings:
         "MAX_UPLOAD_MB", "a number of megabytes from 0.001 to 4096", megabytes, "10"
     )
     host: str = setting("HOST", "an address to listen on", str, "127.0.0.1")
-    port: int = setting("PORT", "a whole number from 0 to 65535", whole(0, 65_535), "8000")
-    workers: int = setting("WORKERS", "a whole number from 1 to 64", whole(1, 64), "1")
+    port: int = setting("PORT", "a whole number from 0 to 65535", integer(0, 65_535), "8000")
+    workers: int = setting("WORKERS", "a whole number from 1 to 64", integer(1, 64), "1")
     database_pool_size: int = setting(
-        "DATABASE_POOL_SIZE", "a whole number of connections from 1 to 200", whole(1, 200), "10"
+        "DATABASE_POOL_SIZE", "a whole number of connections from 1 to 200", integer(1, 200), "10"
     )
     database_statement_cache: int = setting(
         "DATABASE_STATEMENT_CACHE",
         "a whole number of prepared statements from 0 (for pgbouncer) to 10000",
-        whole(0, 10_000),
+        integer(0, 10_000),
         "100",
     )
     body_timeout_seconds: float = setting(
         "BODY_TIMEOUT", "a number of seconds, more than 0 and at most 3600", seconds, "120"
     )
     max_scans_in_flight: int = setting(
-        "MAX_SCANS_IN_FLIGHT", "a whole number from 1 to 100000", whole(1, 100_000), "1000"
+        "MAX_SCANS_IN_FLIGHT", "a whole number from 1 to 100000", integer(1, 100_000), "1000"
     )
     ai_max_concurrency: int = setting(
-        "AI_MAX_CONCURRENCY", "a whole number of calls from 1 to 10000", whole(1, 10_000), "64"
+        "AI_MAX_CONCURRENCY", "a whole number of calls from 1 to 10000", integer(1, 10_000), "64"
     )
-    bcrypt_cost: int = setting("BCRYPT_COST", "a whole number from 4 to 16", whole(4, 16), "12")
+    bcrypt_cost: int = setting("BCRYPT_COST", "a whole number from 4 to 16", integer(4, 16), "12")
     login_limit: Rate = setting("LOGIN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "10/minute")
     register_limit: Rate = setting("REGISTER_LIMIT", 'a rate such as 10/minute, or "off"', rate, "100/minute")
     scan_limit: Rate = setting("SCAN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "600/minute")
@@ -253,16 +253,16 @@ class Settings:
         if "jwt_secret" not in values:
             if not is_sqlite(values["database_url"]):
                 raise SettingsError("JWT_SECRET must be set with PostgreSQL: it takes 32 characters or more")
-            values["jwt_secret"] = kept_secret(sqlite_path(values["database_url"]).parent)
+            values["jwt_secret"] = load_or_create_secret(sqlite_path(values["database_url"]).parent)
         settings = cls(**values)
         if settings.workers > settings.ai_max_concurrency:
             raise SettingsError("AI_MAX_CONCURRENCY takes a call at least for each of the WORKERS")
         return settings
 
-    def described(self) -> list[tuple[str, str]]:
+    def as_table(self) -> list[tuple[str, str]]:
         """Return each variable with its value as text, secrets masked."""
         return [
-            (field.metadata["env"], shown(field, getattr(self, field.name)))
+            (field.metadata["env"], display_value(field, getattr(self, field.name)))
             for field in dataclasses.fields(self)
         ]
 
@@ -278,11 +278,11 @@ def read_setting(field: dataclasses.Field[Any], given: str) -> Any:
         raise SettingsError(f"{field.metadata['env']} takes {field.metadata['takes']}{named}") from None
 
 
-def shown(field: dataclasses.Field[Any], value: Any) -> str:
+def display_value(field: dataclasses.Field[Any], value: Any) -> str:
     if field.name == "ai_service_url" and not value:
         return "(embedded)"
     if field.name in ("database_url", "ai_service_url"):
-        return masked(value)
+        return redact_url(value)
     if field.metadata["secret"]:
         return MASK if value else ""
     if field.name == "max_upload_bytes":
@@ -290,13 +290,13 @@ def shown(field: dataclasses.Field[Any], value: Any) -> str:
     if field.name == "scan_retention_days" and not value:
         return "off"
     if isinstance(value, Rate):
-        return f"{value.tries}/{value.seconds}s" if value.tries else "off"
+        return f"{value.attempts}/{value.seconds}s" if value.attempts else "off"
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def masked(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return a URL without the passwords in it."""
     scheme, separator, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
@@ -331,7 +331,7 @@ def make_folder(folder: Path) -> None:
         raise SettingsError(f"DATABASE_URL or DATA_DIR names a folder that cannot be made: {exc}") from None
 
 
-def kept_secret(folder: Path) -> str:
+def load_or_create_secret(folder: Path) -> str:
     """Return the secret kept in `folder`, made on the first call (mode 0600)."""
     path = folder / "jwt-secret"
     try:

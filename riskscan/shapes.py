@@ -19,10 +19,10 @@ ScopeText = Annotated[
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 SPACE = r" \u1680\u2000-\u200a\u202f\u205f\u3000\xa0"
 Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
-Given = Annotated[str, msgspec.Meta(min_length=1)]
+NonEmptyText = Annotated[str, msgspec.Meta(min_length=1)]
 NewPassword = Annotated[str, msgspec.Meta(min_length=6, max_length=128)]
 # something that str.strip() leaves; what is a space differs between dialects of patterns
-SOMETHING = r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+NON_BLANK = r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 FlagText = Literal["true", "false", "1", "0", "yes", "no", "on", "off", ""]
 Flag = FlagText | bool | Literal[0, 1] | None
 
@@ -51,7 +51,7 @@ class User(msgspec.Struct, frozen=True):
     updated_at: Time
 
 
-class TokenAnswer(msgspec.Struct, frozen=True):
+class TokenResponse(msgspec.Struct, frozen=True):
     """An access token (RFC 6749, section 5.1) and whose it is; `expires_in` in seconds."""
 
     access_token: str
@@ -81,7 +81,7 @@ class Scan(msgspec.Struct, frozen=True):
 
     def each_risk(self) -> Iterator[Risk]:
         """Yield `data` read risk by risk; all at once they take three times the memory of their text."""
-        return map(RISK.decode, PIECES.decode(self.data))
+        return map(RISK.decode, RAW_LIST.decode(self.data))
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -181,7 +181,7 @@ class Health(msgspec.Struct, frozen=True):
     version: str
 
 
-class Live(msgspec.Struct, frozen=True):
+class Liveness(msgspec.Struct, frozen=True):
     """The process runs."""
 
     status: Literal["ok"] = "ok"
@@ -212,8 +212,8 @@ class Credentials(msgspec.Struct, frozen=True):
 class PasswordGrant(msgspec.Struct, frozen=True):
     """The OAuth2 password grant (RFC 6749, section 4.3.2); `username` is the e-mail address."""
 
-    username: Given
-    password: Given
+    username: NonEmptyText
+    password: NonEmptyText
     grant_type: Literal["password"] = "password"
     scope: str = ""
     client_id: str = ""
@@ -223,21 +223,21 @@ class PasswordGrant(msgspec.Struct, frozen=True):
 class PasswordChange(msgspec.Struct, frozen=True):
     """What changes a password."""
 
-    current_password: Given
+    current_password: NonEmptyText
     new_password: NewPassword
     keep_api_tokens: Flag = None
 
 
-class Confirmation(msgspec.Struct, frozen=True):
+class PasswordConfirmation(msgspec.Struct, frozen=True):
     """The password again, for what cannot be undone."""
 
-    password: Given
+    password: NonEmptyText
 
 
 class ScanText(msgspec.Struct, frozen=True):
     """A text to scan; a file comes as multipart/form-data alone."""
 
-    text: Annotated[str, msgspec.Meta(min_length=1, pattern=SOMETHING)]
+    text: Annotated[str, msgspec.Meta(min_length=1, pattern=NON_BLANK)]
     force_llm: Flag = None
     file: Literal[""] | None = None
 
@@ -249,7 +249,7 @@ class ScanForm(ScanText, frozen=True):
     file: Literal[""] = ""
 
 
-class ApiTokenWish(msgspec.Struct, frozen=True):
+class CreateApiToken(msgspec.Struct, frozen=True):
     """An API token to be made; without scopes it has both, without an end it has none."""
 
     name: Annotated[
@@ -267,7 +267,7 @@ class ApiTokenWish(msgspec.Struct, frozen=True):
     ] = None
 
 
-class ApiTokenForm(ApiTokenWish, frozen=True):
+class CreateApiTokenForm(CreateApiToken, frozen=True):
     """An API token to be made, as a form sends it."""
 
     scopes: ScopeText = ""
@@ -275,4 +275,4 @@ class ApiTokenForm(ApiTokenWish, frozen=True):
 
 
 RISKS = msgspec.json.Decoder(list[Risk])
-PIECES, RISK = msgspec.json.Decoder(list[msgspec.Raw]), msgspec.json.Decoder(Risk)
+RAW_LIST, RISK = msgspec.json.Decoder(list[msgspec.Raw]), msgspec.json.Decoder(Risk)

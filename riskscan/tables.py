@@ -22,7 +22,7 @@ FORMULA = re.compile(rf"{BLANK}*[=+\-@\t\r\n＝＋－＠]")
 JOINER = "\u2060"
 WWW = re.compile(r"www(?=\.)", re.IGNORECASE)
 # every sign that GitHub or Jira reads as markup within a line
-LITERAL = str.maketrans(
+MARKDOWN_ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "\\`*_{}[]<>|~$&^"} | {sign: sign + JOINER for sign in "@#"}
 )
 
@@ -41,7 +41,7 @@ class Table(Protocol):
     def tail(self) -> str: ...
 
 
-def as_text(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
     if isinstance(cell, datetime.datetime):
         return f"{cell:%Y-%m-%dT%H:%M:%SZ}"
     return cell or ""
@@ -57,7 +57,9 @@ class Csv:
         return "\ufeff" + self._written([[column.title for column in self._columns]])
 
     def lines(self, rows: Sequence[RegisterRow]) -> str:
-        return self._written([[harmless(column.value(row)) for column in self._columns] for row in rows])
+        return self._written(
+            [[escape_formula(column.value(row)) for column in self._columns] for row in rows]
+        )
 
     def tail(self) -> str:
         return ""
@@ -68,9 +70,9 @@ class Csv:
         return text.getvalue()
 
 
-def harmless(cell: Cell) -> str:
+def escape_formula(cell: Cell) -> str:
     """Return what a spreadsheet shows as text: an apostrophe comes before what it may take for a formula."""
-    text = as_text(cell)
+    text = cell_text(cell)
     return f"'{text}" if FORMULA.match(text) else text
 
 
@@ -81,11 +83,11 @@ class Markdown:
         self._columns = columns
 
     def head(self) -> str:
-        titles = [literal(column.title) for column in self._columns]
-        return line(titles) + line(["---"] * len(titles))
+        titles = [escape_markdown(column.title) for column in self._columns]
+        return markdown_row(titles) + markdown_row(["---"] * len(titles))
 
     def lines(self, rows: Sequence[RegisterRow]) -> str:
-        return "".join(line([self._cell(column, row) for column in self._columns]) for row in rows)
+        return "".join(markdown_row([self._cell(column, row) for column in self._columns]) for row in rows)
 
     def tail(self) -> str:
         return ""
@@ -93,16 +95,16 @@ class Markdown:
     def _cell(self, column: Column, row: RegisterRow) -> str:
         value = column.value(row)
         # our own address is the one link of a row
-        return row.link if value == row.link else literal(as_text(value))
+        return row.link if value == row.link else escape_markdown(cell_text(value))
 
 
-def line(cells: Sequence[str]) -> str:
+def markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def literal(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return a text in one line, as Markdown that shows it and does nothing else."""
-    marked = " ".join(text.split()).translate(LITERAL).replace("://", f":{JOINER}//")
+    marked = " ".join(text.split()).translate(MARKDOWN_ESCAPES).replace("://", f":{JOINER}//")
     return WWW.sub(rf"\g<0>{JOINER}", marked)
 
 

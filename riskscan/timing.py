@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-Spent = dict[str, float]  # seconds, by what they were spent on
+Timings = dict[str, float]  # seconds, by what they were spent on
 
 # not a key of the request, which the database's pool does not know
-SPENT: ContextVar[Spent] = ContextVar("SPENT")
+SERVER_TIMING: ContextVar[Timings] = ContextVar("SPENT")
 
 
-def start() -> Spent:
+def start() -> Timings:
     """Begin to count for a request, and for the tasks that it starts; return what will hold the figures."""
-    spent: Spent = {}
-    SPENT.set(spent)
+    spent: Timings = {}
+    SERVER_TIMING.set(spent)
     return spent
 
 
 def add(on: str, seconds: float) -> None:
     """Count time that the present request has spent; outside of a request nobody counts."""
-    spent = SPENT.get(None)
+    spent = SERVER_TIMING.get(None)
     if spent is not None:
         spent[on] = spent.get(on, 0.0) + seconds

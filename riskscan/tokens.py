@@ -11,23 +11,23 @@ from typing import Any, get_args
 from aiohttp import web
 
 from . import db
-from .auth import API_PREFIX, hashed, require_user
+from .auth import API_TOKEN_PREFIX, require_user, token_digest
 from .db import DATABASE
-from .documents import CONTROL
+from .documents import CONTROL_CHARACTERS
 from .errors import ApiError, invalid_request, not_found
 from .forms import is_uuid, optional_text, read_fields, required_text
-from .replies import reply
+from .replies import respond
 from .shapes import ApiTokenList, Message, NewApiToken, Scope
 
-MOST = 100  # of one user
-MAX_NAME = 100
+MAX_API_TOKENS = 100  # of one user
+MAX_NAME_LENGTH = 100
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 async def index(request: web.Request) -> web.StreamResponse:
     """Answer the user's API tokens, newest first."""
     account = await require_user(request)
-    return reply(request, ApiTokenList(await db.api_tokens_of(request.app[DATABASE], account.user.id)))
+    return respond(request, ApiTokenList(await db.list_api_tokens(request.app[DATABASE], account.user.id)))
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -40,12 +40,16 @@ async def create(request: web.Request) -> web.StreamResponse:
         scopes=read_scopes(fields),
         created_at=db.now(),
         last_used_at=None,
-        expires_at=read_end(fields),
-        token=API_PREFIX + secrets.token_urlsafe(32),
+        expires_at=read_expiry(fields),
+        token=API_TOKEN_PREFIX + secrets.token_urlsafe(32),
     )
-    if not await db.insert_api_token(request.app[DATABASE], account, made, hashed(made.token), MOST):
-        raise ApiError(409, "too_many_tokens", f"You have {MOST} API tokens. Delete one that is not needed.")
-    return reply(request, made, status=201, template="token.html")
+    if not await db.insert_api_token(
+        request.app[DATABASE], account, made, token_digest(made.token), MAX_API_TOKENS
+    ):
+        raise ApiError(
+            409, "too_many_tokens", f"You have {MAX_API_TOKENS} API tokens. Delete one that is not needed."
+        )
+    return respond(request, made, status=201, template="token.html")
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -56,15 +60,17 @@ async def delete(request: web.Request) -> web.StreamResponse:
         request.app[DATABASE], account.user.id, token_id
     ):
         raise not_found("There is no such token.")
-    return reply(request, Message("Token deleted"), location="/account?done=token")
+    return respond(request, Message("Token deleted"), location="/account?done=token")
 
 
 def read_name(fields: Mapping[str, Any]) -> str:
     """Return what the token is called: 1 to 100 characters, none of them a control character."""
     given = required_text(fields, "name")
     name = given.strip()
-    if not 1 <= len(name) <= MAX_NAME or CONTROL.search(given):
-        raise invalid_request("This name cannot be used.", name=f"A name has 1 to {MAX_NAME} characters.")
+    if not 1 <= len(name) <= MAX_NAME_LENGTH or CONTROL_CHARACTERS.search(given):
+        raise invalid_request(
+            "This name cannot be used.", name=f"A name has 1 to {MAX_NAME_LENGTH} characters."
+        )
     return name
 
 
@@ -79,7 +85,7 @@ def read_scopes(fields: Mapping[str, Any]) -> list[Scope]:
     return [scope for scope in SCOPES if scope in wanted]
 
 
-def read_end(fields: Mapping[str, Any]) -> datetime.datetime | None:
+def read_expiry(fields: Mapping[str, Any]) -> datetime.datetime | None:
     """Return when the token ends, None for never: a time with its offset, or a day, to its end in UTC."""
     given = optional_text(fields, "expires_at")
     if not given:

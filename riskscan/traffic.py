@@ -9,7 +9,7 @@ from aiohttp import web
 from .errors import unavailable
 
 
-class Traffic:
+class ActiveRequests:
     """A context manager around each request; once it drains, new ones are refused."""
 
     def __init__(self) -> None:
@@ -37,4 +37,4 @@ class Traffic:
             await self._quiet.wait()
 
 
-TRAFFIC = web.AppKey("TRAFFIC", Traffic)
+ACTIVE_REQUESTS = web.AppKey("TRAFFIC", ActiveRequests)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from .shapes import Risk
 
 # together under what a tsvector of PostgreSQL holds, 1 MB: UTF-8 takes 4 bytes at most
-MAX_WORDS, MAX_LENGTH = 4000, 60
+MAX_TERMS, MAX_LENGTH = 4000, 60
 MAX_TEXT = 100_000  # characters of one scan that are looked at
 # written without blanks, as Han is: Thai and Lao, Burmese, Khmer, New Tai Lue and Tai Tham, kana
 BLOCKS = (
@@ -21,22 +21,22 @@ BLOCKS = (
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 
 
-def signs(first: int, last: int, kinds: str) -> str:
+def characters_of(first: int, last: int, kinds: str) -> str:
     """Return the signs between two code points whose general category begins with one of `kinds`."""
     return "".join(
         sign for sign in map(chr, range(first, last + 1)) if unicodedata.category(sign)[0] in kinds
     )
 
 
-UNSPACED = HAN + "".join(signs(*block, "LMN") for block in BLOCKS)
-MARKS = signs(0x300, 0x33FF, "M") + signs(0xA000, 0xABFF, "M")
+UNSPACED = HAN + "".join(characters_of(*block, "LMN") for block in BLOCKS)
+MARKS = characters_of(0x300, 0x33FF, "M") + characters_of(0xA000, 0xABFF, "M")
 WORD = re.compile(f"[^\\W_]+(?:[{MARKS}]+[^\\W_]*)*")
 HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
-PIECE = re.compile(f"([{UNSPACED}][{UNSPACED}{MARKS}]*)|[^{UNSPACED}]+")
+UNSPACED_RUN = re.compile(f"([{UNSPACED}][{UNSPACED}{MARKS}]*)|[^{UNSPACED}]+")
 # a character with its marks, and with what is written under it: after these signs the next letter is
-UNIT = re.compile(f".[{MARKS}]*(?:(?<=[\u1039\u17d2\u1a60]).[{MARKS}]*)*")
+CHARACTER_CLUSTER = re.compile(f".[{MARKS}]*(?:(?<=[\u1039\u17d2\u1a60]).[{MARKS}]*)*")
 # what cannot be seen, and the dot that is left of a Turkish capital I
-UNSEEN = re.compile(
+INVISIBLE = re.compile(
     "[\u00ad\u0307\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 
@@ -48,10 +48,10 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold().replace("ı", "i")
-    return unicodedata.normalize("NFKC", UNSEEN.sub("", folded))
+    return unicodedata.normalize("NFKC", INVISIBLE.sub("", folded))
 
 
-def words(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Return the distinct words of a text, folded and cut to 60 characters.
 
     A word is a run of letters, marks and digits. Of a script that is written without blanks it is each two
@@ -60,15 +60,15 @@ def words(text: str) -> list[str]:
     folded = fold(text)
     found = dict.fromkeys(WORD.findall(folded))
     if not folded.isascii() and HAS_UNSPACED.search(folded):
-        found = dict.fromkeys(piece for word in found for piece in pieces(word))
+        found = dict.fromkeys(piece for word in found for piece in split_unspaced(word))
     return list(dict.fromkeys([word[:MAX_LENGTH] for word in found]))
 
 
-def pieces(word: str) -> Iterator[str]:
+def split_unspaced(word: str) -> Iterator[str]:
     """Yield the pairs of characters of the runs that are written without blanks, and the other runs whole."""
-    for run in PIECE.finditer(word):
+    for run in UNSPACED_RUN.finditer(word):
         if run[1]:
-            units = UNIT.findall(run[1])
+            units = CHARACTER_CLUSTER.findall(run[1])
             yield from map("".join, itertools.pairwise(units))
             yield units[-1]
         else:
@@ -76,14 +76,14 @@ def pieces(word: str) -> Iterator[str]:
 
 
 @functools.lru_cache(1024)  # there are few, and each scan has some of them again
-def category_word(category: str) -> str:
+def category_term(category: str) -> str:
     """Return the word that stands for a category; the sign before it sets it apart from those of a text."""
     return "=" + NO_LEXEME.sub("_", fold(category).strip())[: MAX_LENGTH - 1]
 
 
-def words_of(filename: str | None, risks: Sequence[Risk]) -> str:
+def index_terms(filename: str | None, risks: Sequence[Risk]) -> str:
     """Return what a scan is found by, as one text: its categories, the words of its name and of its risks."""
     text = "\n".join([filename or "", *(risk.risk for risk in risks)])[:MAX_TEXT]
     categories = dict.fromkeys(risk.category for risk in risks)
-    found = dict.fromkeys([*map(category_word, categories), *words(text)])
-    return " ".join(list(found)[:MAX_WORDS])
+    found = dict.fromkeys([*map(category_term, categories), *tokenize(text)])
+    return " ".join(list(found)[:MAX_TERMS])

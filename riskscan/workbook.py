@@ -14,7 +14,7 @@ from .tables import FORMULA
 # what a sheet and a cell hold (Microsoft, Excel specifications and limits)
 SHEET_ROWS = 1_048_576
 CELL_UNITS = 32_767  # of UTF-16
-CUT = " … [cut here: Excel holds no more in a cell]"
+TRUNCATED = " … [cut here: Excel holds no more in a cell]"
 FIRST_DAY = datetime.date(2000, 1, 1)  # that a due date may have
 
 
@@ -88,13 +88,13 @@ class Workbook:
             self._sheet.write_datetime(self._next, number, value.replace(tzinfo=None), self._time)
         elif value:
             form = self._formula if FORMULA.match(value) else self._text
-            self._sheet.write_string(self._next, number, fitted(value), form)
+            self._sheet.write_string(self._next, number, truncate_to_cell(value), form)
 
 
-def fitted(text: str) -> str:
+def truncate_to_cell(text: str) -> str:
     """Return a text as a cell takes it; where it is too long it is cut, and says so."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > CELL_UNITS // 2 and len(units := text.encode("utf-16-le")) > 2 * CELL_UNITS:
-        text = units[: 2 * (CELL_UNITS - len(CUT))].decode("utf-16-le", "ignore") + CUT
+        text = units[: 2 * (CELL_UNITS - len(TRUNCATED))].decode("utf-16-le", "ignore") + TRUNCATED
     # XlsxWriter would take this for XML of its own
     return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text

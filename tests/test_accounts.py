@@ -75,7 +75,7 @@ async def test_register_takes_no_other_fields(anyone: Person, alice: Person) -> 
 
 
 async def test_a_new_database_has_no_account(server: Server) -> None:
-    assert await server.app[DATABASE].fetch("SELECT id FROM users", {}) == []
+    assert await server.app[DATABASE].fetch_all("SELECT id FROM users", {}) == []
 
 
 async def test_sql_in_what_is_sent_stays_text(anyone: Person, alice: Person) -> None:

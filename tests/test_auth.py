@@ -13,7 +13,7 @@ import pytest
 from conftest import PASSWORD, SECRET, MakeSettings, Person, Server, assert_error, form, serving, signed_in
 
 from riskscan import db
-from riskscan.auth import hashed
+from riskscan.auth import token_digest
 from riskscan.db import DATABASE
 
 
@@ -150,11 +150,13 @@ async def test_a_session_ends_when_it_is_not_used_and_lives_on_when_it_is(
     anyone: Person, alice: Person, server: Server
 ) -> None:
     login = {"email": alice.email, "password": PASSWORD}
-    session_id = hashed((await anyone.post("/api/auth/login", json=login)).cookies["riskscan_session"].value)
+    session_id = token_digest(
+        (await anyone.post("/api/auth/login", json=login)).cookies["riskscan_session"].value
+    )
     pool = server.app[DATABASE]
 
     async def ends_in() -> float:
-        found = await db.account_by_session(pool, session_id)
+        found = await db.find_account_by_session(pool, session_id)
         return (found[1] - db.now()).total_seconds() if found else 0
 
     assert 1790 < await ends_in() <= 1800
@@ -164,7 +166,7 @@ async def test_a_session_ends_when_it_is_not_used_and_lives_on_when_it_is(
     await db.extend_session(pool, session_id, db.now())
     assert_error(await anyone.get("/api/auth/me"), 401, "not_authenticated")
     await db.delete_expired(pool)
-    assert await pool.fetch("SELECT id FROM sessions WHERE id = :id", {"id": session_id}) == []
+    assert await pool.fetch_all("SELECT id FROM sessions WHERE id = :id", {"id": session_id}) == []
 
 
 EVIL, SPA = "https://evil.example", "http://localhost:5173"

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from riskscan.backpressure import Turns, half
+from riskscan.backpressure import FairSemaphore, half
 from riskscan.errors import ApiError
 
 FAR = 10.0
@@ -17,7 +17,7 @@ class Calls:
     """Calls that go on until they are ended, in the order in which they came to be."""
 
     def __init__(self, most: int) -> None:
-        self.turns = Turns(most, half(most))
+        self.turns = FairSemaphore(most, half(most))
         self.running: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -44,7 +44,7 @@ class Calls:
             await asyncio.sleep(0)
 
     async def _call(self, user: str, name: str) -> None:
-        async with self.turns.turn(user, asyncio.get_running_loop().time() + FAR):
+        async with self.turns.slot(user, asyncio.get_running_loop().time() + FAR):
             self.running.append(name)
             await self.ends[name].wait()
             self.running.remove(name)
@@ -55,14 +55,14 @@ async def test_a_free_turn_goes_to_the_user_with_the_fewest_calls() -> None:
     for name in ("a1", "a2", "a3", "b1", "b2", "c1", "b3"):
         await calls.start(name[0], name)
     assert calls.running == ["a1", "a2", "b1", "b2"]  # a3 is over half, c1 finds nothing free
-    assert (calls.turns.under_way, calls.turns.waiting) == (4, 3)
+    assert (calls.turns.active, calls.turns.waiting) == (4, 3)
     await calls.end("a1")
     assert calls.running == ["a2", "b1", "b2", "c1"]  # though a3 came before c1
     await calls.end("b1")
     assert calls.running == ["a2", "b2", "c1", "a3"]  # a3 came before b3
     for name in ("a2", "b2", "c1", "a3", "b3"):
         await calls.end(name)
-    assert (calls.turns.under_way, calls.turns.waiting) == (0, 0)
+    assert (calls.turns.active, calls.turns.waiting) == (0, 0)
 
 
 async def test_one_user_alone_gets_half() -> None:
@@ -85,7 +85,7 @@ async def test_who_goes_while_waiting_keeps_no_turn() -> None:
     await calls.end("a1")
     assert calls.running == ["c1"]
     await calls.cancel("c1")
-    assert (calls.turns.under_way, calls.turns.waiting) == (0, 0)
+    assert (calls.turns.active, calls.turns.waiting) == (0, 0)
 
 
 @pytest.mark.parametrize("rounds", [0, 1])
@@ -105,7 +105,7 @@ async def test_a_turn_that_does_not_come_in_time_is_refused() -> None:
     calls = Calls(1)
     await calls.start("a", "a1")
     with pytest.raises(ApiError) as refused:
-        async with calls.turns.turn("b", asyncio.get_running_loop().time() + 0.01):
+        async with calls.turns.slot("b", asyncio.get_running_loop().time() + 0.01):
             pass
     assert (refused.value.status, refused.value.code) == (503, "overloaded")
     assert calls.turns.waiting == 0

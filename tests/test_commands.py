@@ -110,7 +110,7 @@ async def test_at_a_terminal_it_is_asked_for_twice_without_an_echo(
 
 async def age(server: Server, scan: Any, days: float) -> None:
     values = {"id": scan["scan_id"], "then": db.now() - datetime.timedelta(days=days)}
-    await server.app[DATABASE].fetch("UPDATE scans SET created_at = :then WHERE id = :id", values)
+    await server.app[DATABASE].fetch_all("UPDATE scans SET created_at = :then WHERE id = :id", values)
 
 
 async def test_purge_deletes_what_is_too_old_and_nothing_else(
@@ -133,7 +133,7 @@ async def test_purge_goes_on_until_all_is_gone(server: Server, alice: Person, da
     for _ in range(1100):
         await db.insert_scan(server.app[DATABASE], alice.id, a_scan(), ())
     past = {"then": db.now() - datetime.timedelta(days=2), "id": kept["scan_id"]}
-    await server.app[DATABASE].fetch("UPDATE scans SET created_at = :then WHERE id <> :id", past)
+    await server.app[DATABASE].fetch_all("UPDATE scans SET created_at = :then WHERE id <> :id", past)
     status, out, _ = await Command(database_url, SCAN_RETENTION_DAYS="1")("purge")
     assert (status, out) == (0, "1100 scans deleted\n")
     assert (await alice.get("/api/scans")).json["total"] == 1

@@ -15,7 +15,7 @@ from riskscan.documents import Document
 async def test_a_file_is_told_by_the_sha_256_of_its_bytes(alice: Person, server: Server, size: int) -> None:
     data = b"x" * size
     await alice.scan(file=("plan.txt", data), text="and a text")
-    rows = await server.app[DATABASE].fetch("SELECT digest FROM scans", {})
+    rows = await server.app[DATABASE].fetch_all("SELECT digest FROM scans", {})
     assert [row["digest"] for row in rows] == [hashlib.sha256(data).hexdigest()]
 
 

@@ -42,8 +42,8 @@ from yarl import URL
 from riskscan.register import COLUMNS, LAYOUTS
 from riskscan.settings import SQLITE, sqlite_path
 from riskscan.shapes import RegisterRow
-from riskscan.traffic import TRAFFIC
-from riskscan.workbook import CELL_UNITS, Workbook, fitted
+from riskscan.traffic import ACTIVE_REQUESTS
+from riskscan.workbook import CELL_UNITS, Workbook, truncate_to_cell
 
 __all__ = ["environ", "start"]  # fixtures
 
@@ -478,7 +478,7 @@ def test_a_full_sheet_is_followed_by_another(tmp_path: Path) -> None:
 
 def test_a_cut_text_never_splits_a_character() -> None:
     for padding in range(3):
-        assert "\ufffd" not in fitted("x" * padding + "😀" * CELL_UNITS)
+        assert "\ufffd" not in truncate_to_cell("x" * padding + "😀" * CELL_UNITS)
 
 
 @pytest.mark.parametrize(
@@ -555,7 +555,7 @@ async def test_a_stream_that_breaks_has_no_end(
     async with opened(alice, f"format={kind}") as response:
         assert response.status == 200
         await response.content.readexactly(1000)
-        assert server.app[TRAFFIC].requests == 1  # SIGTERM waits for it
+        assert server.app[ACTIVE_REQUESTS].requests == 1  # SIGTERM waits for it
         lose_scans(database_url, request)
         with pytest.raises((aiohttp.ClientPayloadError, ConnectionResetError)):
             await response.read()
@@ -606,7 +606,7 @@ async def test_a_client_that_leaves_leaves_nothing_on_disk(
         await response.content.readexactly(1000)
         assert files_in(temporary) == ["register.xlsx"]
         response.close()
-    await server.app[TRAFFIC].drain()
+    await server.app[ACTIVE_REQUESTS].drain()
     assert files_in(temporary) == []
 
 
@@ -628,7 +628,7 @@ async def test_an_end_of_the_server_leaves_nothing_on_disk(
         if isinstance(answer, aiohttp.ClientResponse):
             answer.close()
     await ana.session.close()
-    await server.app[TRAFFIC].drain()
+    await server.app[ACTIVE_REQUESTS].drain()
     assert files_in(temporary) == []
 
 

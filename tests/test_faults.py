@@ -20,7 +20,7 @@ from tcp_proxy import Cut, Proxy, Way, corrupted, cut, delayed, held, passed
 from test_pool import well_within
 
 from riskscan import pool, scans
-from riskscan.migrate import DatabaseAway, migrate
+from riskscan.migrate import DatabaseUnavailable, migrate
 from riskscan.settings import SQLITE, Settings
 
 TEXT = "The budget is tight."
@@ -184,7 +184,7 @@ class TestDatabase:
             try:
                 await asyncio.to_thread(migrate, url)
                 break
-            except DatabaseAway:
+            except DatabaseUnavailable:
                 cuts += 1
                 await link.heal()
         assert cuts > 5  # before, between and after its statements

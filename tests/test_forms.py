@@ -16,7 +16,7 @@ import pytest
 from ai import Ai
 from conftest import SAMPLES, Person, Server, assert_error, form
 
-from riskscan.documents import EXTENSIONS, kept_name
+from riskscan.documents import EXTENSIONS, sanitize_filename
 
 MB = 1024 * 1024
 HEADS = {
@@ -92,7 +92,7 @@ async def test_a_real_document_arrives_whole(alice: Person, ai: Ai, sample: str)
     ],
 )
 def test_the_name_that_is_kept(sent: str, kept: str) -> None:
-    assert kept_name(sent) == kept
+    assert sanitize_filename(sent) == kept
 
 
 BOUNDARY = "frontier"

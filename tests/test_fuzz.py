@@ -25,22 +25,29 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 from multidict import CIMultiDict
 
-from riskscan.ai_client import MAX_MESSAGE, NotTheContract, framed, message_in, read_findings, read_message
-from riskscan.db import Position
-from riskscan.documents import EXTENSIONS, NEVER_TEXT, extension_of, kept_name
+from riskscan.ai_client import (
+    MAX_MESSAGE,
+    InvalidResponse,
+    extract_message,
+    multipart_envelope,
+    read_findings,
+    read_message,
+)
+from riskscan.db import CursorPosition
+from riskscan.documents import EXTENSIONS, NEVER_TEXT, extension_of, sanitize_filename
 from riskscan.errors import ApiError
-from riskscan.filters import ALL, Filter
+from riskscan.filters import ALL_SCANS, Filter
 from riskscan.forms import (
     FLAGS,
-    next_path,
-    normal_email,
+    normalize_email,
     read_document,
+    read_integer,
     read_json,
+    read_next_path,
     read_urlencoded,
-    whole_number,
 )
 from riskscan.proxies import client_address
-from riskscan.replies import encoder
+from riskscan.replies import json_encoder
 from riskscan.scans import read_cursor, write_cursor
 from riskscan.settings import SETTINGS, Settings, SettingsError
 
@@ -90,7 +97,7 @@ class Sent(NamedTuple):
         headers, payload = {"Content-Type": self.content_type}, Chunks([*filter(None, pieces)])
         request = make_mocked_request("POST", "/", headers, app=app, payload=payload)  # type: ignore[arg-type]
         async with read_document(request) as document:
-            framed(document, "frontier")  # the AI service can be asked
+            multipart_envelope(document, "frontier")  # the AI service can be asked
             upload = document.upload
             return document.text, upload and (upload.filename, upload.content.read()), document.force_llm
 
@@ -126,7 +133,7 @@ def test_a_form_reads_as_it_was_written_however_it_arrives(
     runner: asyncio.Runner, form: Sent, cuts: list[int]
 ) -> None:
     text = form.text if form.text.strip() else None
-    file = (kept_name(form.file[0]), form.file[1]) if form.file and form.file[1] else None
+    file = (sanitize_filename(form.file[0]), form.file[1]) if form.file and form.file[1] else None
     if text is None and file is None:
         with pytest.raises(ApiError, match="Send a file or a text"):
             runner.run(form.read(cuts))
@@ -157,7 +164,7 @@ def test_any_body_is_read_or_refused(runner: asyncio.Runner, form: Sent, cuts: l
         status = 200 if text or file else 500
     except ApiError as error:
         status = error.status
-        encoder.encode([error.detail, error.fields])  # it can be said
+        json_encoder.encode([error.detail, error.fields])  # it can be said
     assert status in (200, 400)
 
 
@@ -188,8 +195,8 @@ TIMES = st.datetimes(
 FILTERS = st.builds(Filter, source=st.sampled_from(["", "llm", "model"]))
 
 
-@given(st.builds(Position, TIMES, st.uuids().map(str)), FILTERS, FILTERS)
-def test_a_cursor_leads_where_it_was_written(position: Position, chosen: Filter, other: Filter) -> None:
+@given(st.builds(CursorPosition, TIMES, st.uuids().map(str)), FILTERS, FILTERS)
+def test_a_cursor_leads_where_it_was_written(position: CursorPosition, chosen: Filter, other: Filter) -> None:
     written = asked("cursor", write_cursor(position, chosen))
     assert read_cursor(written, chosen) == position
     if other != chosen:
@@ -201,9 +208,9 @@ def test_a_cursor_leads_where_it_was_written(position: Position, chosen: Filter,
 def test_any_cursor_is_read_or_refused(cursor: str) -> None:
     status = 400
     try:
-        position = read_cursor(asked("cursor", cursor), ALL)
+        position = read_cursor(asked("cursor", cursor), ALL_SCANS)
         assert position
-        assert read_cursor(asked("cursor", write_cursor(position, ALL)), ALL) == position
+        assert read_cursor(asked("cursor", write_cursor(position, ALL_SCANS)), ALL_SCANS) == position
     except ApiError as error:
         status = error.status
     assert status == 400
@@ -212,20 +219,20 @@ def test_any_cursor_is_read_or_refused(cursor: str) -> None:
 @given(ANY | st.integers().map(str))
 def test_any_number_is_within_bounds_or_refused(value: str) -> None:
     with contextlib.suppress(ApiError):
-        assert 1 <= whole_number(asked("limit", value), "limit", 20, 1, 100) <= 100
+        assert 1 <= read_integer(asked("limit", value), "limit", 20, 1, 100) <= 100
 
 
 @given(ANY | ANY.map("/".__add__) | st.from_regex(r"[/\\a-z:.]+"))
 def test_the_way_after_signing_in_leads_to_no_other_site(target: str) -> None:
-    path = next_path(asked("next", target))
+    path = read_next_path(asked("next", target))
     assert urlsplit(urljoin("http://us.example/login", path)).netloc == "us.example"
 
 
 @given(ANY | st.emails())
 def test_any_address_is_normal_or_refused(value: str) -> None:
     with contextlib.suppress(ApiError):
-        email = normal_email(value)
-        assert normal_email(email) == email
+        email = normalize_email(value)
+        assert normalize_email(email) == email
 
 
 ADDRESSES = st.ip_addresses().map(str)
@@ -251,16 +258,16 @@ def test_the_address_is_what_our_proxy_says(headers: list[str], client: str) -> 
 
 @given(ANY | st.text("a./\\ \0\n\u202e\u2067\ud800ផ", max_size=400))
 def test_any_name_is_made_fit_to_be_kept(name: str) -> None:
-    kept = kept_name(name)
+    kept = sanitize_filename(name)
     assert len(kept) <= 255
     assert not re.search(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", kept)
     assert kept == kept.strip()
-    assert kept_name(kept) == kept
+    assert sanitize_filename(kept) == kept
 
 
 @given(st.text(st.characters(codec=None), max_size=400), st.sampled_from(EXTENSIONS), st.booleans())
 def test_a_name_keeps_its_extension(stem: str, extension: str, upper: bool) -> None:
-    assert extension_of(kept_name(stem + (extension.upper() if upper else extension))) == extension
+    assert extension_of(sanitize_filename(stem + (extension.upper() if upper else extension))) == extension
 
 
 # what the AI service answers
@@ -283,7 +290,7 @@ ALMOST = st.fixed_dictionaries(
 @given(like(ANSWER))
 def test_findings_can_be_kept(body: bytes) -> None:
     findings, given_risks = read_findings(body), json.loads(body)["data"]
-    assert not UNSTORABLE.search(encoder.encode(findings.data).decode())
+    assert not UNSTORABLE.search(json_encoder.encode(findings.data).decode())
     for risk, sent in zip(findings.data, given_risks, strict=True):
         for name in ("risk", "category", "context"):
             assert getattr(risk, name) == UNSTORABLE.sub("\ufffd", sent[name])
@@ -291,8 +298,8 @@ def test_findings_can_be_kept(body: bytes) -> None:
 
 @given(st.binary() | like(JSON) | like(ALMOST) | st.just(json.dumps(FINDINGS).encode()[:-1]))
 def test_any_answer_is_the_contract_or_is_said_not_to_be(body: bytes) -> None:
-    with contextlib.suppress(NotTheContract):
-        encoder.encode(read_findings(body))
+    with contextlib.suppress(InvalidResponse):
+        json_encoder.encode(read_findings(body))
 
 
 MESSAGE = st.recursive(
@@ -306,7 +313,7 @@ MESSAGE = st.recursive(
 
 @given(MESSAGE)
 def test_any_json_has_a_message_or_none(answer: Any) -> None:
-    assert isinstance(message_in(answer), str)
+    assert isinstance(extract_message(answer), str)
 
 
 def test_any_error_answer_has_a_message_for_people_or_none(runner: asyncio.Runner) -> None:
@@ -364,7 +371,7 @@ def test_any_environment_is_read_or_refused_and_tells_no_secret(
     folder = tmp_path_factory.getbasetemp() / "settings"
     try:
         read = Settings.from_env(environ, folder)
-        told = repr((read, read.described()))
+        told = repr((read, read.as_table()))
     except SettingsError as error:
         told = str(error)
     assert MARK not in told

@@ -16,7 +16,7 @@ from conftest import MakeSettings, Person, Server, assert_error, form, serving, 
 from riskscan import accounts, scans
 from riskscan.app import ROUTES
 from riskscan.db import DATABASE
-from riskscan.headers import Answered
+from riskscan.headers import RequestEvent
 from riskscan.logs import JsonFormatter
 
 
@@ -144,7 +144,7 @@ async def test_what_is_sent_makes_no_line_of_the_log(
 
 
 def test_a_line_of_the_json_log_says_when_what_and_who() -> None:
-    event = Answered("GET", "/scans", 200, 1.5, "an-id", "a-user")
+    event = RequestEvent("GET", "/scans", 200, 1.5, "an-id", "a-user")
     record = logging.LogRecord("riskscan.access", logging.INFO, "", 0, event, None, None)
     line = json.loads(JsonFormatter().format(record))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
@@ -235,4 +235,4 @@ async def test_an_oversized_page_post_answers_a_page(alice: Person, server: Serv
     reply = await alice.post("/scan", data=form(text="x"), headers={"X-Request-ID": "page"})
     assert reply.status == 303
     assert reply.headers["Location"].startswith("/scans/")
-    assert await server.app[DATABASE].fetch("SELECT 1 AS one", {})
+    assert await server.app[DATABASE].fetch_all("SELECT 1 AS one", {})

@@ -17,7 +17,7 @@ from test_pages import sign_up
 
 from riskscan import db
 from riskscan.db import DATABASE
-from riskscan.idempotency import MAX_KEY
+from riskscan.idempotency import MAX_KEY_LENGTH
 
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 
@@ -40,14 +40,14 @@ async def total(person: Person) -> int:
 
 
 async def keys(server: Server) -> list[Any]:
-    found: list[Any] = list(await server.app[DATABASE].fetch("SELECT * FROM idempotency_keys", {}))
+    found: list[Any] = list(await server.app[DATABASE].fetch_all("SELECT * FROM idempotency_keys", {}))
     return found
 
 
 async def end_leases(server: Server) -> None:
     """Let the claims be over, as if their time had passed."""
     past = db.now() - datetime.timedelta(seconds=1)
-    await server.app[DATABASE].fetch("UPDATE idempotency_keys SET held_until = :past", {"past": past})
+    await server.app[DATABASE].fetch_all("UPDATE idempotency_keys SET held_until = :past", {"past": past})
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ async def test_a_scan_that_was_kept_before_its_process_died_is_found(
 ) -> None:
     first = await send(alice)
     # as it was before the key was told
-    await server.app[DATABASE].fetch("UPDATE idempotency_keys SET kept = :no", {"no": False})
+    await server.app[DATABASE].fetch_all("UPDATE idempotency_keys SET kept = :no", {"no": False})
     await end_leases(server)
     for _ in range(2):
         assert_replayed(await send(alice), first)
@@ -279,7 +279,7 @@ async def test_a_deleted_scan_frees_its_key(alice: Person, ai: Ai) -> None:
 async def test_a_key_is_forgotten_after_a_day(alice: Person, server: Server, ai: Ai) -> None:
     first = (await send(alice)).json
     (row,) = await keys(server)
-    assert abs((db.read_time(row["held_until"]) - db.now()).total_seconds() - 86_400) < 60
+    assert abs((db.to_utc(row["held_until"]) - db.now()).total_seconds() - 86_400) < 60
     await end_leases(server)
     assert (await send(alice, text="another input")).json["scan_id"] != first["scan_id"]
     assert (len(ai.calls), await total(alice)) == (2, 2)
@@ -287,7 +287,7 @@ async def test_a_key_is_forgotten_after_a_day(alice: Person, server: Server, ai:
     await db.delete_expired(pool)
     assert len(await keys(server)) == 1
     long_ago = db.now() - datetime.timedelta(days=1, seconds=1)
-    await pool.fetch("UPDATE idempotency_keys SET held_until = :then", {"then": long_ago})
+    await pool.fetch_all("UPDATE idempotency_keys SET held_until = :then", {"then": long_ago})
     await db.delete_expired(pool)
     assert await keys(server) == []
 
@@ -303,7 +303,7 @@ async def test_an_account_deleted_meanwhile_keeps_nothing(alice: Person, server:
 
 
 @pytest.mark.parametrize(
-    "key", ["", " ", '""', '"', '"a', '"a"b', '"a\\b"', "a\tb", "é", "x" * (MAX_KEY + 1)]
+    "key", ["", " ", '""', '"', '"a', '"a"b', '"a\\b"', "a\tb", "é", "x" * (MAX_KEY_LENGTH + 1)]
 )
 async def test_a_bad_key_is_refused_with_its_field(alice: Person, ai: Ai, key: str) -> None:
     assert_error(await send(alice, key), 400, "invalid_request", **{"Idempotency-Key": ...})

@@ -8,10 +8,10 @@ import uuid
 from conftest import SECRET
 
 from riskscan import db
-from riskscan.db import Caller
+from riskscan.db import TokenSubject
 from riskscan.filters import Filter
 from riskscan.migrate import migrate
-from riskscan.pool import Pool
+from riskscan.pool import Database
 from riskscan.settings import Settings
 from riskscan.shapes import CategoryRisks
 
@@ -31,8 +31,10 @@ DELETE FROM _yoyo_migration WHERE migration_id = '0004.find-scans'
 
 
 async def test_scans_of_before_are_found_and_counted(database_url: str) -> None:
-    pool = Pool(Settings(database_url=database_url, jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1"))
-    await pool.open()
+    pool = Database(
+        Settings(database_url=database_url, jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1")
+    )
+    await pool.connect()
     pool.ready = True
     try:
         owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
@@ -44,17 +46,19 @@ async def test_scans_of_before_are_found_and_counted(database_url: str) -> None:
                 "data": DATA,
                 "created_at": db.now() - datetime.timedelta(days=number // 700),
             }
-            await pool.fetch(OLD, values)
-        await pool.fetch(UNDO, {})
+            await pool.fetch_all(OLD, values)
+        await pool.fetch_all(UNDO, {})
         assert migrate(database_url) == 1
-        found = await db.stats(pool, Caller(owner, 0))
+        found = await db.compute_stats(pool, TokenSubject(owner, 0))
         assert found.scans == SCANS
         assert found.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
-        listed = await db.newest_scans(pool, Caller(owner, 0), 2, chosen=Filter(words=("strasse", "1200")))
+        listed = await db.list_scans(
+            pool, TokenSubject(owner, 0), 2, chosen=Filter(words=("strasse", "1200"))
+        )
         assert listed is not None
         assert (listed.total, listed.scans[0].filename) == (1, "plan 1200.txt")
-        by_category = await db.newest_scans(pool, Caller(owner, 0), 2, chosen=Filter(category="=zeit"))
+        by_category = await db.list_scans(pool, TokenSubject(owner, 0), 2, chosen=Filter(category="=zeit"))
         assert by_category is not None
         assert by_category.total == SCANS
     finally:
-        await pool.close()
+        await pool.disconnect()

@@ -408,7 +408,7 @@ async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.
         raise RuntimeError("secret inside")
 
     location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
-    monkeypatch.setattr(db, "scan_by_id", broken)
+    monkeypatch.setattr(db, "find_scan", broken)
     cases = [
         (await ana.get("/nowhere"), 404, "There is nothing at this address."),
         (await ana.get("/logout"), 405, "does not answer that method"),
@@ -442,7 +442,7 @@ async def test_a_database_that_is_away_is_said_in_words(make_settings: MakeSetti
 async def test_assets_are_kept_as_long_as_their_content(anyone: Person) -> None:
     page = text_of(await anyone.get("/login"))
     for name in ("style.css", "app.js", "icon.svg"):
-        address = pages.asset(name)
+        address = pages.asset_url(name)
         assert f'"{address}"' in page
         reply = await anyone.get(address)
         assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -498,21 +498,21 @@ def test_what_is_vendored_comes_with_its_licence() -> None:
 
 
 def test_categories_do_not_share_a_colour_while_there_are_enough() -> None:
-    assert pages.tones(["Financial", "budget "]) == {"Financial": 1, "budget ": 1}
+    assert pages.assign_tones(["Financial", "budget "]) == {"Financial": 1, "budget ": 1}
     many = [f"kind {number}" for number in range(pages.TONES)]
-    assert len(set(pages.tones(many).values())) == pages.TONES
-    assert set(pages.tones([*many, "one more", ""]).values()) <= set(range(12))
-    assert pages.tones(["", "Ünïcode"]) == pages.tones(["", "Ünïcode"])
+    assert len(set(pages.assign_tones(many).values())) == pages.TONES
+    assert set(pages.assign_tones([*many, "one more", ""]).values()) <= set(range(12))
+    assert pages.assign_tones(["", "Ünïcode"]) == pages.assign_tones(["", "Ünïcode"])
 
 
 def test_the_chart_puts_small_categories_together() -> None:
     risks = [Risk("r", f"kind {number}", "c") for number in range(40) for _ in range(40 - number)]
-    rows = pages.bars(pages.groups(risks))
+    rows = pages.chart_bars(pages.group_by_category(risks))
     assert len(rows) == pages.CHART_ROWS
     assert (rows[0].category, rows[0].number) == ("kind 0", 40)
     assert (rows[-1].category, sum(row.number for row in rows)) == (None, len(risks))
     assert max(row.percent for row in rows) == 100
-    assert pages.bars([]) == []
+    assert pages.chart_bars([]) == []
 
 
 @pytest.mark.parametrize(
@@ -520,7 +520,7 @@ def test_the_chart_puts_small_categories_together() -> None:
     [("«ក»", "km"), ("عقد.pdf", "ar"), ("12. plan", ""), ("", ""), ("…", ""), ("สัญญา", "th"), ("契約", "")],
 )
 def test_a_script_tells_its_language(text: str, tag: str) -> None:
-    assert pages.language(text) == tag
+    assert pages.detect_language(text) == tag
 
 
 def test_our_files_name_no_other_host() -> None:
@@ -586,7 +586,7 @@ def test_the_overview_has_the_months_that_matter() -> None:
         counts = sum((Counter(categories) for _, categories in months), Counter[str]())
         by_category = [CategoryRisks(name, number) for name, number in counts.most_common()]
         over_time = [MonthRisks(month, categories) for month, categories in months]
-        return pages.overview(Stats(len(months), counts.total(), None, by_category, over_time))
+        return pages.build_overview(Stats(len(months), counts.total(), None, by_category, over_time))
 
     one = overview(("2026-01", {"Legal": 3}))
     assert (one.months[0], one.months[-1], len(one.months)) == ("2025-02", "2026-01", 12)

@@ -14,13 +14,13 @@ from riskscan.passwords import Passwords
 
 async def test_an_unknown_address_takes_as_long_as_a_wrong_password() -> None:
     slow = Passwords(10)
-    kept = await slow.hashed("correct horse", "ana")
+    kept = await slow.hash("correct horse", "ana")
 
     async def seconds(kept_hash: str | None) -> float:
         spent = []
         for _ in range(5):
             began = time.perf_counter()
-            assert not await slow.matches("wrong horse", kept_hash, "ana")
+            assert not await slow.verify("wrong horse", kept_hash, "ana")
             spent.append(time.perf_counter() - began)
         return min(spent)
 
@@ -31,13 +31,13 @@ async def test_an_unknown_address_takes_as_long_as_a_wrong_password() -> None:
 
 async def test_nobody_has_the_hash_of_an_unknown_address() -> None:
     cheap = Passwords(4)
-    assert not await cheap.matches("", None, "ana")
+    assert not await cheap.verify("", None, "ana")
     cheap.close()
 
 
 async def test_the_loop_goes_on_while_passwords_are_hashed() -> None:
     slow = Passwords(10)
-    work = asyncio.gather(*(slow.hashed("correct horse", "ana") for _ in range(4)))
+    work = asyncio.gather(*(slow.hash("correct horse", "ana") for _ in range(4)))
     turns = 0
     while not work.done():
         await asyncio.sleep(0)
@@ -50,11 +50,11 @@ async def test_too_many_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(passwords, "MAX_WAITING", 4)
     cheap = Passwords(4)
     clients = ("ana", "ana", "ana", "ben", "ben", "cy")  # half is all that one client gets
-    found = await asyncio.gather(*(cheap.hashed("x", client) for client in clients), return_exceptions=True)
+    found = await asyncio.gather(*(cheap.hash("x", client) for client in clients), return_exceptions=True)
     refused = [one for one in found if isinstance(one, ApiError)]
     assert [(one.status, one.code) for one in refused] == [(503, "overloaded")] * 2
     assert isinstance(found[2], ApiError)
-    assert await cheap.matches("x", str(found[0]), "ana")
+    assert await cheap.verify("x", str(found[0]), "ana")
     cheap.close()
 
 
@@ -63,7 +63,7 @@ async def test_a_crowd_of_one_client_does_not_hold_up_another() -> None:
     ended: list[str] = []
 
     async def work(client: str) -> None:
-        await slow.hashed("correct horse", client)
+        await slow.hash("correct horse", client)
         ended.append(client)
 
     await asyncio.gather(*(work("ana") for _ in range(20)), work("ben"))

@@ -20,21 +20,21 @@ from conftest import PASSWORD, SECRET, MakeSettings, Person, assert_error, form,
 from postgres import Postgres
 
 from riskscan import db
-from riskscan.db import DATABASE, Caller, Position, UserGone
+from riskscan.db import DATABASE, CursorPosition, TokenSubject, UserDeleted
 from riskscan.errors import ApiError
 from riskscan.migrate import is_current, migrate
-from riskscan.pool import Pool, numbered, sharing_half
+from riskscan.pool import Database, low_priority, to_positional_binds
 from riskscan.settings import SQLITE, Settings
 from riskscan.shapes import Scan
 
 
 @pytest.fixture
-async def pool(make_settings: MakeSettings) -> AsyncIterator[Pool]:
-    opened = Pool(make_settings(database_pool_size=3))
-    await opened.open()
+async def pool(make_settings: MakeSettings) -> AsyncIterator[Database]:
+    opened = Database(make_settings(database_pool_size=3))
+    await opened.connect()
     opened.ready = True
     yield opened
-    await opened.close()
+    await opened.disconnect()
 
 
 def a_scan() -> Scan:
@@ -43,103 +43,103 @@ def a_scan() -> Scan:
     return Scan(str(uuid.uuid4()), "plan.pdf", data, "model", 1, now, now)
 
 
-async def test_an_account_comes_back_as_it_went_in(pool: Pool) -> None:
+async def test_an_account_comes_back_as_it_went_in(pool: Database) -> None:
     made = await db.insert_user(pool, "ana@example.com", "hash")
-    assert await db.account_by_email(pool, "ana@example.com") == made
-    assert await db.account_of(pool, Caller(made.user.id, 0)) == made
-    assert await db.account_of(pool, Caller(made.user.id, 1)) is None
+    assert await db.find_account_by_email(pool, "ana@example.com") == made
+    assert await db.find_account(pool, TokenSubject(made.user.id, 0)) == made
+    assert await db.find_account(pool, TokenSubject(made.user.id, 1)) is None
     assert made.user.created_at.tzinfo is datetime.UTC
     with pytest.raises(db.EmailTaken):
         await db.insert_user(pool, "ana@example.com", "hash")
 
 
-async def test_a_scan_comes_back_as_it_went_in(pool: Pool) -> None:
+async def test_a_scan_comes_back_as_it_went_in(pool: Database) -> None:
     owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
     scan = a_scan()
     await db.insert_scan(pool, owner, scan, scan.risks)
-    caller = Caller(owner, 0)
-    found = await db.scan_by_id(pool, caller, scan.scan_id)
+    caller = TokenSubject(owner, 0)
+    found = await db.find_scan(pool, caller, scan.scan_id)
     assert found is not None
     assert found.risks == scan.risks
     assert (found.created_at, found.filename, found.risk_count) == (scan.created_at, "plan.pdf", 1)
-    assert await db.scan_by_id(pool, Caller(owner, 1), scan.scan_id) is None
-    listed = await db.newest_scans(pool, caller, 5)
+    assert await db.find_scan(pool, TokenSubject(owner, 1), scan.scan_id) is None
+    listed = await db.list_scans(pool, caller, 5)
     assert listed is not None
     assert (listed.total, listed.categories) == (1, ['{"Legal":1}'])
-    assert await db.newest_scans(pool, Caller(owner, 1), 5) is None
-    with pytest.raises(UserGone):
+    assert await db.list_scans(pool, TokenSubject(owner, 1), 5) is None
+    with pytest.raises(UserDeleted):
         await db.insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
 
 
-async def test_the_database_checks_the_source(pool: Pool) -> None:
+async def test_the_database_checks_the_source(pool: Database) -> None:
     owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
     scan = msgspec.structs.replace(a_scan(), source="guess")
     with pytest.raises(Exception, match="source"):
         await db.insert_scan(pool, owner, scan, scan.risks)
-    assert await db.newest_scans(pool, Caller(owner, 0), 5) == (0, [], [])
+    assert await db.list_scans(pool, TokenSubject(owner, 0), 5) == (0, [], [])
 
 
-async def test_deletes_cascade_and_the_count_keeps_step(pool: Pool) -> None:
+async def test_deletes_cascade_and_the_count_keeps_step(pool: Database) -> None:
     owner = await db.insert_user(pool, "ana@example.com", "hash")
     scans = [a_scan() for _ in range(5)]
     await asyncio.gather(*(db.insert_scan(pool, owner.user.id, scan, scan.risks) for scan in scans))
     await db.delete_scan(pool, owner.user.id, scans[0].scan_id)
-    listed = await db.newest_scans(pool, Caller(owner.user.id, 0), 2)
+    listed = await db.list_scans(pool, TokenSubject(owner.user.id, 0), 2)
     assert listed is not None
     assert (listed.total, len(listed.scans)) == (4, 2)
     await db.insert_session(pool, "x", owner.user.id, 0, db.now())
-    assert await db.delete_user(pool, Caller(owner.user.id, 0))
+    assert await db.delete_user(pool, TokenSubject(owner.user.id, 0))
     for table in ("users", "scans", "sessions"):
-        assert await pool.fetch(f"SELECT 1 AS one FROM {table}", {}) == []
+        assert await pool.fetch_all(f"SELECT 1 AS one FROM {table}", {}) == []
 
 
-async def test_scans_of_one_instant_are_all_listed(pool: Pool) -> None:
+async def test_scans_of_one_instant_are_all_listed(pool: Database) -> None:
     owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
     moment = db.now()
     for _ in range(5):
         await db.insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment), [])
     seen: list[str] = []
     after = None
-    while (found := await db.newest_scans(pool, Caller(owner, 0), 2, after=after)) and found.scans:
+    while (found := await db.list_scans(pool, TokenSubject(owner, 0), 2, after=after)) and found.scans:
         seen += [listed.scan_id for listed in found.scans]
-        after = Position(moment, seen[-1])
+        after = CursorPosition(moment, seen[-1])
     assert len(seen) == len(set(seen)) == 5
 
 
-async def test_more_statements_than_connections_all_run(pool: Pool) -> None:
+async def test_more_statements_than_connections_all_run(pool: Database) -> None:
     names = [f"name {number % 7}" for number in range(200)]
-    await asyncio.gather(*(db.count_attempt(pool, name, 60) for name in names))
-    assert (await db.count_attempt(pool, "name 0", 60))[0] == names.count("name 0") + 1
+    await asyncio.gather(*(db.increment_attempts(pool, name, 60) for name in names))
+    assert (await db.increment_attempts(pool, "name 0", 60))[0] == names.count("name 0") + 1
 
 
-async def test_cancelled_statements_lose_no_connection(pool: Pool) -> None:
+async def test_cancelled_statements_lose_no_connection(pool: Database) -> None:
     for number in range(60):
-        task = asyncio.create_task(db.count_attempt(pool, f"name {number}", 60))
+        task = asyncio.create_task(db.increment_attempts(pool, f"name {number}", 60))
         for _ in range(number % 6):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-    await asyncio.gather(*(db.count_attempt(pool, "after", 60) for _ in range(20)))
-    assert (await db.count_attempt(pool, "after", 60))[0] == 21
+    await asyncio.gather(*(db.increment_attempts(pool, "after", 60) for _ in range(20)))
+    assert (await db.increment_attempts(pool, "after", 60))[0] == 21
 
 
 @pytest.mark.parametrize("share", [True, False])
-async def test_statements_that_share_half_leave_the_other_to_the_rest(pool: Pool, share: bool) -> None:
+async def test_statements_that_share_half_leave_the_other_to_the_rest(pool: Database, share: bool) -> None:
     async def count(name: str) -> None:
-        with sharing_half() if share else contextlib.nullcontext():
-            await db.count_attempt(pool, name, 60)
+        with low_priority() if share else contextlib.nullcontext():
+            await db.increment_attempts(pool, name, 60)
 
     tasks, most = [asyncio.create_task(count(f"name {number}")) for number in range(60)], 0
     for task in tasks[7::11]:  # who waits and who does not
         await asyncio.sleep(0)
         task.cancel()
     while not all(task.done() for task in tasks):
-        most = max(most, pool.used)
+        most = max(most, pool.in_use)
         await asyncio.sleep(0)
     assert most == (1 if share else 3)
-    with sharing_half():
-        assert (await db.count_attempt(pool, "after", 60))[0] == 1
-    assert pool.used == 0
+    with low_priority():
+        assert (await db.increment_attempts(pool, "after", 60))[0] == 1
+    assert pool.in_use == 0
 
 
 async def test_what_is_up_to_date_is_told_without_migrating(
@@ -153,39 +153,42 @@ async def test_what_is_up_to_date_is_told_without_migrating(
         (f"{SQLITE}{tmp_path / 'new.db'}", False),
         (f"{SQLITE}{copied}", False),
     ):
-        opened = Pool(make_settings(database_url=url))
-        await opened.open()
+        opened = Database(make_settings(database_url=url))
+        await opened.connect()
         assert await is_current(opened) is current
         with pytest.raises(ApiError):  # it is not ready
-            await db.is_up(opened)
-        await opened.close()
+            await db.ping(opened)
+        await opened.disconnect()
 
 
-async def test_a_window_of_tries_that_is_over_starts_anew_and_is_dropped(pool: Pool) -> None:
+async def test_a_window_of_tries_that_is_over_starts_anew_and_is_dropped(pool: Database) -> None:
     seconds = (0, 0, 60, 60)  # 0: over at once
-    assert [(await db.count_attempt(pool, "a", window))[0] for window in seconds] == [1, 1, 1, 2]
-    await db.count_attempt(pool, "b", 0)
+    assert [(await db.increment_attempts(pool, "a", window))[0] for window in seconds] == [1, 1, 1, 2]
+    await db.increment_attempts(pool, "b", 0)
     await db.delete_expired(pool)
-    assert [row["name"] for row in await pool.fetch("SELECT name FROM attempts", {})] == ["a"]
+    assert [row["name"] for row in await pool.fetch_all("SELECT name FROM attempts", {})] == ["a"]
 
 
-async def test_a_wrong_statement_is_a_bug_and_not_an_outage(pool: Pool) -> None:
+async def test_a_wrong_statement_is_a_bug_and_not_an_outage(pool: Database) -> None:
     with pytest.raises(Exception, match="no_such_table") as raised:
-        await pool.fetch("SELECT 1 FROM no_such_table", {})
+        await pool.fetch_all("SELECT 1 FROM no_such_table", {})
     assert not isinstance(raised.value, ApiError)
-    assert await db.is_up(pool)
+    assert await db.ping(pool)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("state", ["08006", "25006", "28000", "53100", "53200", "57014", "57P03", "58030"])
-async def test_what_the_database_cannot_do_now_is_an_outage(pool: Pool, state: str) -> None:
+async def test_what_the_database_cannot_do_now_is_an_outage(pool: Database, state: str) -> None:
     with pytest.raises(ApiError, match="cannot be reached"):
-        await pool.fetch(f"DO 'BEGIN RAISE SQLSTATE ''{state}''; END'", {})
+        await pool.fetch_all(f"DO 'BEGIN RAISE SQLSTATE ''{state}''; END'", {})
 
 
 def test_named_binds_become_numbers() -> None:
     sql = "SELECT CAST(:a AS text), x::int FROM t WHERE b = :b AND c = :a"
-    assert numbered(sql) == ("SELECT CAST($1 AS text), x::int FROM t WHERE b = $2 AND c = $1", ("a", "b"))
+    assert to_positional_binds(sql) == (
+        "SELECT CAST($1 AS text), x::int FROM t WHERE b = $2 AND c = $1",
+        ("a", "b"),
+    )
 
 
 def test_migrations_that_were_killed_go_on(database_url: str, tmp_path: Path, postgres: Postgres) -> None:
@@ -377,7 +380,7 @@ async def test_sqlite_takes_50_writers_at_once(tmp_path: Path, sqlite_template: 
         await asyncio.gather(*((ana, bob)[number % 2].scan(text="x") for number in range(50)))
         assert (await ana.get("/api/scans")).json["total"] == 50
         pool = one.app[DATABASE]
-        assert (await pool.fetch("PRAGMA journal_mode", {}))[0][0] == "wal"
+        assert (await pool.fetch_all("PRAGMA journal_mode", {}))[0][0] == "wal"
         await bob.session.close()
 
 
@@ -388,9 +391,9 @@ async def test_sslmode_is_not_ignored(postgres: Postgres) -> None:
         jwt_secret=SECRET,
         ai_service_url="http://127.0.0.1:1",
     )
-    pool = Pool(settings)
-    await pool.open()
+    pool = Database(settings)
+    await pool.connect()
     pool.ready = True
     with pytest.raises(ApiError, match="cannot be reached"):
-        await db.is_up(pool)
-    await pool.close()
+        await db.ping(pool)
+    await pool.disconnect()

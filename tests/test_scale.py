@@ -20,11 +20,11 @@ from postgres import Postgres
 from test_pool import a_scan
 
 from riskscan import db
-from riskscan.db import Caller, UserGone
-from riskscan.export import SCANS_AT_ONCE
+from riskscan.db import TokenSubject, UserDeleted
+from riskscan.export import SCANS_PER_QUERY
 from riskscan.filters import Filter
 from riskscan.migrate import migrate
-from riskscan.pool import STATEMENT_SECONDS, Pool, numbered
+from riskscan.pool import STATEMENT_SECONDS, Database, to_positional_binds
 from riskscan.settings import Settings, database_url
 
 SETTINGS = Settings(
@@ -88,7 +88,7 @@ STATEMENTS = {
     name: value
     for name, value in vars(db).items()
     if isinstance(value, str) and re.match(r"\s*(SELECT|UPDATE|DELETE|WITH) [^{]+$", value)
-} | {f"EXPIRED[{number}]": statement for number, statement in enumerate(db.EXPIRED)}
+} | {f"EXPIRED[{number}]": statement for number, statement in enumerate(db.DELETE_EXPIRED)}
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def rows_read(plan: dict[str, Any]) -> int:
 
 async def explain(url: str, sql: str, **values: Any) -> dict[str, Any]:
     """Return the plan of a statement; it runs too, and is undone."""
-    text, names = numbered(sql)
+    text, names = to_positional_binds(sql)
     connection = await asyncpg.connect(url)
     transaction = connection.transaction()
     await transaction.start()
@@ -169,7 +169,7 @@ def test_the_totals_are_exact(large: str, postgres: Postgres) -> None:
     assert [kept for kept, counted in counts if kept != counted] == []
 
 
-@pytest.mark.parametrize("limit", [PAGE, SCANS_AT_ONCE])
+@pytest.mark.parametrize("limit", [PAGE, SCANS_PER_QUERY])
 @pytest.mark.parametrize("owner", [LARGE, MIDDLE])
 async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int, limit: int) -> None:
     values = {
@@ -213,7 +213,7 @@ BY_USER = [
 
 def page_of(chosen: Filter, user_id: str, many: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the statement of a list with a filter, and its values."""
-    condition, values = db.condition_of(Pool(SETTINGS), chosen, many)
+    condition, values = db.condition_of(Database(SETTINGS), chosen, many)
     sql = db.CHOSEN_PAGE.format(chosen=condition, after="", offset="OFFSET :offset")
     return sql, {**values, "user_id": user_id, "token_version": 0, "limit": PAGE, "offset": 0}
 
@@ -242,7 +242,7 @@ async def test_other_filters_read_the_scans_of_their_user_alone(large: str, chos
 
 
 def stats_of(chosen: Filter) -> str:
-    condition, _ = db.condition_of(Pool(SETTINGS), chosen, many=False)
+    condition, _ = db.condition_of(Database(SETTINGS), chosen, many=False)
     return db.STATS.format(chosen=condition, **db.STATS_POSTGRESQL)
 
 
@@ -250,7 +250,7 @@ async def test_a_filter_that_thousands_meet_is_counted_in_time(large: str) -> No
     sql, values = page_of(Filter(category="=legal"), await id_of(large, str(MIDDLE)))
     connection = await asyncpg.connect(large)
     try:
-        text, names = numbered(sql)
+        text, names = to_positional_binds(sql)
         started = time.perf_counter()
         rows = await connection.fetch(text, *[values[name] for name in names])
         taken = time.perf_counter() - started
@@ -264,11 +264,11 @@ async def test_one_row_is_found_by_its_key(large: str) -> None:
     user_id, scan_id = await id_of(large, str(MIDDLE)), await id_of(large, "scan1")
     values = {"user_id": user_id, "id": scan_id, "token_version": 0, "email": "2@example.com"}
     for sql, wanted in (
-        (db.SCAN_BY_ID, {"scans_pkey", "users_pkey"}),
+        (db.FIND_SCAN, {"scans_pkey", "users_pkey"}),
         (db.DELETE_SCAN, {"scans_pkey"}),
-        (db.ACCOUNT_OF, {"users_pkey"}),
+        (db.FIND_ACCOUNT, {"users_pkey"}),
         (db.DELETE_USER, {"users_pkey"}),
-        (db.ACCOUNT_BY_EMAIL, {"users_email"}),
+        (db.FIND_ACCOUNT_BY_EMAIL, {"users_email"}),
     ):
         plan = await explain(large, sql, **values)
         assert_indexed(plan)
@@ -282,7 +282,7 @@ async def test_what_was_scanned_before_is_found_by_its_index(
 ) -> None:
     values = {"user_id": await id_of(large, str(owner)), "filename": filename, "created_at": NEWEST}
     known = {"id": await id_of(large, "scan1" if owner == MIDDLE else "scan900001"), **values}
-    plan = await explain(large, db.EARLIER_SCANS, **known)
+    plan = await explain(large, db.FIND_PREVIOUS_SCANS, **known)
     assert_indexed(plan)
     assert indexes(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
     assert rows_read(plan) <= 3
@@ -297,7 +297,7 @@ async def test_what_was_scanned_before_is_found_by_its_index(
 def test_what_was_scanned_before_is_found_by_its_index_on_sqlite(sqlite_template: Path) -> None:
     connection = sqlite3.connect(sqlite_template)
     values = dict.fromkeys(("id", "user_id", "filename", "created_at"), "")
-    found = connection.execute(f"EXPLAIN QUERY PLAN {db.EARLIER_SCANS}", values).fetchall()
+    found = connection.execute(f"EXPLAIN QUERY PLAN {db.FIND_PREVIOUS_SCANS}", values).fetchall()
     connection.close()
     lines = [row[3].removeprefix("SEARCH earlier USING COVERING INDEX ") for row in found]
     assert "scans_user_id_digest (user_id=? AND digest=? AND (created_at,id)<(?,?))" in lines
@@ -310,7 +310,7 @@ def test_what_was_scanned_before_is_found_by_its_index_on_sqlite(sqlite_template
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_no_statement_reads_a_table_whole(large: str, postgres: Postgres, name: str) -> None:
     """The generic plan: the one that PostgreSQL may keep for a prepared statement."""
-    text, _ = numbered(STATEMENTS[name])
+    text, _ = to_positional_binds(STATEMENTS[name])
     found = postgres.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {text}", name_of(large))
     for node in nodes(found[0][0][0]["Plan"]):
         assert node["Node Type"] != "Seq Scan", found
@@ -331,33 +331,33 @@ async def test_deleting_an_account_finds_what_goes_with_it(large: str, postgres:
 
 async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -> None:
     url = postgres.create(template="template")
-    pool = Pool(
+    pool = Database(
         Settings(database_url=database_url(url), jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1")
     )
-    await pool.open()
+    await pool.connect()
     pool.ready = True
     try:
         owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
-        caller, scans = Caller(owner, 0), [a_scan() for _ in range(5)]
+        caller, scans = TokenSubject(owner, 0), [a_scan() for _ in range(5)]
         await db.insert_scan(pool, owner, scans[0], scans[0].risks)
         with psycopg.connect(url) as connection:
             connection.execute(PARTITION.read_bytes())
         for scan in scans:  # the first is there already
             await db.insert_scan(pool, owner, scan, scan.risks)
         assert await db.delete_scan(pool, owner, scans[0].scan_id)
-        listed = await db.newest_scans(pool, caller, 2)
+        listed = await db.list_scans(pool, caller, 2)
         assert listed is not None
         assert (listed.total, len(listed.scans)) == (4, 2)
-        found = await db.scan_by_id(pool, caller, scans[1].scan_id)
+        found = await db.find_scan(pool, caller, scans[1].scan_id)
         assert found is not None
         assert found.risks == scans[1].risks
-        with pytest.raises(UserGone):
+        with pytest.raises(UserDeleted):
             await db.insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
-        plan = await explain(url, db.SCAN_BY_ID, user_id=owner, id=scans[1].scan_id, token_version=0)
+        plan = await explain(url, db.FIND_SCAN, user_id=owner, id=scans[1].scan_id, token_version=0)
         tables = {node["Relation Name"] for node in nodes(plan) if "Relation Name" in node}
         assert len(tables) == 2  # users, and one part of scans
         assert await db.delete_user(pool, caller)
-        assert await pool.fetch("SELECT 1 AS one FROM scans", {}) == []
+        assert await pool.fetch_all("SELECT 1 AS one FROM scans", {}) == []
     finally:
-        await pool.close()
+        await pool.disconnect()
     assert migrate(url) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from riskscan.settings import Rate, Settings, SettingsError, database_url, masked
+from riskscan.settings import Rate, Settings, SettingsError, database_url, redact_url
 
 ROOT = Path(__file__).parent.parent
 NAMES = [field.metadata["env"] for field in dataclasses.fields(Settings)]
@@ -141,7 +141,7 @@ def test_postgresql_needs_a_secret(tmp_path: Path) -> None:
     ],
 )
 def test_passwords_in_urls_are_masked(url: str, shown: str) -> None:
-    assert masked(url) == shown
+    assert redact_url(url) == shown
 
 
 def test_a_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
 
 def test_rates(tmp_path: Path) -> None:
     assert read(tmp_path, LOGIN_LIMIT="7/hour").login_limit == Rate(7, 3600)
-    assert read(tmp_path, LOGIN_LIMIT="off").login_limit.tries == 0
+    assert read(tmp_path, LOGIN_LIMIT="off").login_limit.attempts == 0
 
 
 def test_the_readme_names_every_setting() -> None:

@@ -17,7 +17,7 @@ from test_auth import bearer
 
 from riskscan import db
 from riskscan.db import DATABASE
-from riskscan.tokens import MOST
+from riskscan.tokens import MAX_API_TOKENS
 
 NEVER = {"last_used_at": None, "expires_at": None}
 TOKEN = re.compile(r"rsk_[0-9A-Za-z_-]{43}")
@@ -54,7 +54,7 @@ async def test_a_token_is_told_once_and_only_its_digest_is_kept(alice: Person, s
     listed = await alice.get("/api/tokens")
     del second["token"]
     assert listed.json == {"tokens": [second, made]}
-    rows = await server.app[DATABASE].fetch("SELECT * FROM api_tokens WHERE id = :id", {"id": made["id"]})
+    rows = await server.app[DATABASE].fetch_all("SELECT * FROM api_tokens WHERE id = :id", {"id": made["id"]})
     assert rows[0]["digest"] == hashlib.sha256(token.encode()).hexdigest()
     assert token not in str(dict(rows[0]))
 
@@ -144,7 +144,7 @@ async def test_a_token_ends_when_it_was_to_end(alice: Person, anyone: Person, se
     made = await make(alice, expires_at="2099-12-31T12:00:00+07:00")
     assert made["expires_at"] == "2099-12-31T05:00:00Z"
     assert (await anyone.get("/api/scans", headers=bearer(made["token"]))).status == 200
-    await server.app[DATABASE].fetch(
+    await server.app[DATABASE].fetch_all(
         "UPDATE api_tokens SET expires_at = :now WHERE id = :id", {"id": made["id"], "now": db.now()}
     )
     assert_error(await anyone.get("/api/scans", headers=bearer(made["token"])), 401, "not_authenticated")
@@ -186,7 +186,7 @@ async def test_a_token_is_made_by_a_form_too(alice: Person) -> None:
 
 
 async def test_a_user_has_so_many_tokens_at_most(alice: Person, bob: Person) -> None:
-    for number in range(MOST):
+    for number in range(MAX_API_TOKENS):
         await make(alice, name=str(number))
     assert_error(await alice.post("/api/tokens", json={"name": "more"}), 409, "too_many_tokens")
     await make(bob)
@@ -226,7 +226,7 @@ async def test_tokens_go_with_their_account(alice: Person, anyone: Person, serve
     used = bearer((await make(alice))["token"])
     assert (await alice.delete("/api/auth/me", json={"password": PASSWORD})).status == 200
     assert_error(await anyone.get("/api/scans", headers=used), 401, "not_authenticated")
-    assert await server.app[DATABASE].fetch("SELECT id FROM api_tokens", {}) == []
+    assert await server.app[DATABASE].fetch_all("SELECT id FROM api_tokens", {}) == []
 
 
 async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person, server: Server) -> None:
@@ -234,7 +234,7 @@ async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person
     pool = server.app[DATABASE]
 
     async def last_used() -> datetime.datetime | None:
-        found = await db.account_by_api_token(pool, hashlib.sha256(made["token"].encode()).hexdigest())
+        found = await db.find_account_by_api_token(pool, hashlib.sha256(made["token"].encode()).hexdigest())
         assert found
         return found.last_used_at
 
@@ -249,7 +249,7 @@ async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person
     await asyncio.gather(use(), use())
     assert await last_used() == first
     long_ago = {"id": made["id"], "then": first - datetime.timedelta(minutes=2)}
-    await pool.fetch("UPDATE api_tokens SET last_used_at = :then WHERE id = :id", long_ago)
+    await pool.fetch_all("UPDATE api_tokens SET last_used_at = :then WHERE id = :id", long_ago)
     await use()
     again = await last_used()
     assert again

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskscan.shapes import Risk
-from riskscan.words import MAX_LENGTH, MAX_WORDS, category_word, words, words_of
+from riskscan.words import MAX_LENGTH, MAX_TERMS, category_term, index_terms, tokenize
 
 LETTERS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x24F), min_size=1, max_size=20)
 HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=1, max_size=20)
@@ -17,7 +17,7 @@ HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_siz
 
 def finds(query: str, text: str) -> bool:
     """Tell what both databases do: each word of the query begins a word of the text."""
-    kept, sought = words(text), words(query)
+    kept, sought = tokenize(text), tokenize(query)
     return bool(sought) and all(any(word.startswith(begin) for word in kept) for begin in sought)
 
 
@@ -39,12 +39,12 @@ def finds(query: str, text: str) -> bool:
     ],
 )
 def test_a_text_has_these_words(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
+    assert tokenize(text) == expected
 
 
 @given(st.text(max_size=200))
 def test_words_are_what_both_databases_take(text: str) -> None:
-    found = words(text)
+    found = tokenize(text)
     assert len(set(found)) == len(found)
     for word in found:
         assert 0 < len(word) <= MAX_LENGTH
@@ -54,7 +54,7 @@ def test_words_are_what_both_databases_take(text: str) -> None:
 
 @given(st.text(max_size=100))
 def test_a_text_is_found_by_itself(text: str) -> None:
-    assert finds(text, text) or not words(text)
+    assert finds(text, text) or not tokenize(text)
 
 
 @given(st.lists(LETTERS, min_size=1, max_size=5), st.data())
@@ -74,16 +74,16 @@ def test_what_has_no_blanks_is_found_from_anywhere(text: str, data: st.DataObjec
 
 @given(st.text(max_size=100))
 def test_a_category_is_one_word_that_no_search_finds(category: str) -> None:
-    word = category_word(category)
+    word = category_term(category)
     assert word.startswith("=")
     assert len(word) <= MAX_LENGTH
     assert not re.search(r"[\s'\\\\:]", word)
-    assert word not in words(category)
+    assert word not in tokenize(category)
 
 
 def test_a_scan_of_any_size_has_a_bounded_number_of_words() -> None:
     risks = [Risk(f"risk{number}", f"kind{number}", "") for number in range(3000)]
-    found = words_of("a.txt", risks).split(" ")
-    assert len(found) == MAX_WORDS
+    found = index_terms("a.txt", risks).split(" ")
+    assert len(found) == MAX_TERMS
     assert found[:2] == ["=kind0", "=kind1"]
-    assert words_of(None, []) == ""
+    assert index_terms(None, []) == ""
