@@ -53,10 +53,10 @@ def main() -> int:
     if given.command != "serve":
         return administer(settings, given)
     gc.disable()  # until the workers serve: to load a program makes no garbage
-    from riskscan import server
+    from riskscan.server import supervisor
 
     try:
-        return server.run(settings)
+        return supervisor.run(settings)
     except OSError as exc:
         print(f"riskscan: cannot listen on HOST={settings.host} PORT={settings.port}: {exc}", file=sys.stderr)
         return 1
@@ -65,7 +65,7 @@ def main() -> int:
 def administer(settings: Settings, given: argparse.Namespace) -> int:
     """Do one thing to the database; return the exit status."""
     from riskscan import commands
-    from riskscan.migrate import DatabaseUnavailable, migrate
+    from riskscan.database.migrate import DatabaseUnavailable, migrate
 
     try:
         if given.command == "migrate":

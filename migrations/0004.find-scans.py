@@ -10,8 +10,8 @@ import json
 
 from yoyo import step
 
-from riskscan.shapes import Risk
-from riskscan.words import index_terms
+from riskscan.schemas import Risk
+from riskscan.search_terms import index_terms
 
 __transactional__ = False  # each batch is one of its own
 

@@ -15,14 +15,14 @@ import msgspec
 from aiohttp import web
 from multipart import content_disposition_quote
 
-from . import timing
-from .auth import USER_ID
-from .backpressure import AI_CALLS
-from .documents import Document
+from . import server_timing
+from .auth.authentication import USER_ID
+from .concurrency import AI_CALLS
 from .errors import REQUEST_ID, ApiError, unavailable
 from .metrics import METRICS
+from .request.uploads import Document
+from .schemas import Findings, Risk
 from .settings import SETTINGS
-from .shapes import Findings, Risk
 
 AI_SESSION = web.AppKey("AI", aiohttp.ClientSession)
 CONNECT_SECONDS = 10
@@ -70,7 +70,7 @@ async def scan(request: web.Request, document: Document) -> Findings:
         raise
     finally:
         seconds = time.perf_counter() - begin
-        timing.add("ai", seconds)
+        server_timing.add("ai", seconds)
         metrics = request.app[METRICS]
         if metrics is not None:
             metrics.count_ai_call(outcome, seconds)

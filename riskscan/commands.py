@@ -9,12 +9,14 @@ import getpass
 import sys
 from collections.abc import AsyncIterator
 
-from . import db
+from .auth.passwords import Passwords
+from .database import Database
+from .database.migrate import migrate
+from .database.rows import utc_now
+from .database.scans import delete_scans_before
+from .database.users import find_account_by_email, update_password
 from .errors import ApiError
-from .forms import normalize_email, read_new_password
-from .migrate import migrate
-from .passwords import Passwords
-from .pool import Database
+from .request.fields import normalize_email, read_new_password
 from .settings import Settings, SettingsError
 
 
@@ -44,7 +46,7 @@ async def reset_password(settings: Settings, email: str, password: str) -> None:
     Raises Refused where there is no such account, or where the password is none that registration takes.
     """
     async with open_database(settings) as pool:
-        account = await db.find_account_by_email(pool, normalize_email(email))
+        account = await find_account_by_email(pool, normalize_email(email))
         if account is None:
             raise CommandError(f"there is no account with the address {email}")
         passwords = Passwords(settings.bcrypt_cost)
@@ -54,7 +56,7 @@ async def reset_password(settings: Settings, email: str, password: str) -> None:
             )
         finally:
             passwords.close()
-        if await db.update_password(pool, account, password_hash) is None:
+        if await update_password(pool, account, password_hash) is None:
             raise CommandError("the password was changed by someone else just now; try again")
 
 
@@ -75,10 +77,10 @@ async def purge(settings: Settings) -> int:
     """
     if not settings.scan_retention_days:
         raise SettingsError("SCAN_RETENTION_DAYS is off: scans are kept until they are deleted")
-    before = db.now() - datetime.timedelta(days=settings.scan_retention_days)
+    before = utc_now() - datetime.timedelta(days=settings.scan_retention_days)
     purged = 0
     async with open_database(settings) as pool:
         # in batches, so that nobody waits long for a lock
-        while deleted := await db.delete_scans_before(pool, before):
+        while deleted := await delete_scans_before(pool, before):
             purged += deleted
     return purged

@@ -19,14 +19,17 @@ from typing import NamedTuple
 import msgspec
 from aiohttp import web
 
-from . import db
-from .db import DATABASE, Account, TokenSubject, UserDeleted
-from .documents import Document
+from .database import DATABASE
+from .database.idempotency_keys import find_key, finish_key, lock_key
+from .database.rows import Account, TokenSubject, UserDeleted, utc_now
+from .database.scans import find_scan
+from .database.users import find_account
 from .errors import ApiError, invalid_request, not_authenticated
-from .forms import FORM_VALUES
-from .replies import is_api
+from .request.body import FORM_VALUES
+from .request.uploads import Document
+from .responses import is_api
+from .schemas import Scan
 from .settings import SETTINGS
-from .shapes import Scan
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -90,23 +93,23 @@ async def create_with_key(
 ) -> IdempotentScan | None:
     """Make the scan where the key is free; return None where it is not."""
     pool, seconds = request.app[DATABASE], request.app[SETTINGS].ai_timeout_seconds + LOCK_MARGIN_SECONDS
-    wanted, lease = str(uuid.uuid4()), db.now() + datetime.timedelta(seconds=seconds)
+    wanted, lease = str(uuid.uuid4()), utc_now() + datetime.timedelta(seconds=seconds)
     try:
-        scan_id = await db.lock_key(pool, caller.user_id, key.name, key.fingerprint, wanted, lease)
+        scan_id = await lock_key(pool, caller.user_id, key.name, key.fingerprint, wanted, lease)
     except UserDeleted:
         raise not_authenticated("This account was deleted.") from None
     if scan_id is None:
         return None
     try:
         # who held the key before may have kept the scan, and have died before it could say so
-        kept = await db.find_scan(pool, caller, scan_id) if scan_id != wanted else None
+        kept = await find_scan(pool, caller, scan_id) if scan_id != wanted else None
         scan = kept or await make(scan_id)
-        if scan_id != wanted or db.now() > lease:  # another may have been first
-            scan = await db.find_scan(pool, caller, scan_id) or scan
+        if scan_id != wanted or utc_now() > lease:  # another may have been first
+            scan = await find_scan(pool, caller, scan_id) or scan
     except BaseException:
-        await asyncio.shield(finish(request, caller, key, lease, kept=False, until=db.now()))
+        await asyncio.shield(finish(request, caller, key, lease, kept=False, until=utc_now()))
         raise
-    await finish(request, caller, key, lease, kept=True, until=db.now() + RETENTION)
+    await finish(request, caller, key, lease, kept=True, until=utc_now() + RETENTION)
     return IdempotentScan(scan, kept is not None)
 
 
@@ -116,20 +119,20 @@ async def replay(request: web.Request, caller: TokenSubject, key: Key) -> Idempo
     Raises 422 `idempotency_key_reused` where the key is held for another input.
     """
     pool = request.app[DATABASE]
-    held = await db.find_key(pool, caller.user_id, key.name)
+    held = await find_key(pool, caller.user_id, key.name)
     if held is None:
         return None
     if held.fingerprint != key.fingerprint:
         raise ApiError(
             422, "idempotency_key_reused", "This Idempotency-Key was used for something else. Take a new one."
         )
-    scan = await db.find_scan(pool, caller, held.scan_id)
+    scan = await find_scan(pool, caller, held.scan_id)
     if scan:
         return IdempotentScan(scan, True)
-    if await db.find_account(pool, caller) is None:
+    if await find_account(pool, caller) is None:
         raise not_authenticated()
     if held.completed:  # and deleted since: the key is free for another
-        await finish(request, caller, key, held.locked_until, kept=True, until=db.now())
+        await finish(request, caller, key, held.locked_until, kept=True, until=utc_now())
     return None
 
 
@@ -143,7 +146,7 @@ async def finish(
     until: datetime.datetime,
 ) -> None:
     with contextlib.suppress(ApiError):  # the database is away; the claim ends by itself
-        await db.finish_key(request.app[DATABASE], caller.user_id, key.name, lease, kept=kept, until=until)
+        await finish_key(request.app[DATABASE], caller.user_id, key.name, lease, kept=kept, until=until)
 
 
 async def read_key(request: web.Request, document: Document) -> Key | None:

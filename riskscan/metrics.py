@@ -12,12 +12,11 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
-from .auth import bearer_token
-from .backpressure import AI_CALLS, SCANS_IN_FLIGHT
-from .db import DATABASE
+from .auth.access_tokens import bearer_token
+from .concurrency import ACTIVE_REQUESTS, AI_CALLS, SCANS_IN_FLIGHT
+from .database import DATABASE
 from .errors import not_authenticated
 from .settings import SETTINGS
-from .traffic import ACTIVE_REQUESTS
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks when it is imported
 SAMPLE_SECONDS = 1.0

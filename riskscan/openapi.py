@@ -11,14 +11,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from . import __version__, accounts, compare, export, health, scans, tokens
-from .documents import EXTENSIONS
-from .filters import FILTER_FIELDS, MAX_FILTER_LENGTH
+from . import __version__
+from .export.columns import LAYOUTS
+from .handlers import accounts, api_tokens, exports, health, scans
+from .handlers.api_docs import docs, document
+from .handlers.comparisons import show
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
-from .register import LAYOUTS
-from .replies import Handler, render_page
-from .shapes import (
+from .request.filters import FILTER_FIELDS, MAX_FILTER_LENGTH
+from .request.uploads import EXTENSIONS
+from .schemas import (
     NON_BLANK,
     ApiTokenList,
     Comparison,
@@ -62,17 +65,6 @@ class Operation(NamedTuple):
     files: tuple[str, ...] = ()  # media types of the answer, beside JSON
 
 
-async def document(request: web.Request) -> web.StreamResponse:
-    """Answer this document."""
-    return web.Response(body=request.app[OPENAPI_JSON], content_type=JSON)
-
-
-async def docs(request: web.Request) -> web.StreamResponse:
-    """Show the page to try the API."""
-    return render_page(request, "docs.html", {})
-
-
-OPENAPI_JSON = web.AppKey("DOCUMENT", bytes)
 OPERATIONS: dict[Handler, Operation] = {
     accounts.register: Operation(
         TokenResponse, 201, False, {JSON: Credentials, FORM: Credentials}, errors=(400, 403, 409, 413, 429)
@@ -92,11 +84,11 @@ OPERATIONS: dict[Handler, Operation] = {
     accounts.delete: Operation(
         Message, bodies={JSON: PasswordConfirmation, FORM: PasswordConfirmation}, errors=(400, 403, 413, 429)
     ),
-    tokens.index: Operation(ApiTokenList, errors=(403,)),
-    tokens.create: Operation(
+    api_tokens.index: Operation(ApiTokenList, errors=(403,)),
+    api_tokens.create: Operation(
         NewApiToken, 201, bodies={JSON: CreateApiToken, FORM: CreateApiTokenForm}, errors=(400, 403, 409, 413)
     ),
-    tokens.delete: Operation(Message, errors=(403, 404)),
+    api_tokens.delete: Operation(Message, errors=(403, 404)),
     scans.create: Operation(
         Scan,
         bodies={MULTIPART: None, FORM: ScanForm, JSON: ScanText},
@@ -106,16 +98,16 @@ OPERATIONS: dict[Handler, Operation] = {
     scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FILTER_FIELDS), errors=(400, 403)),
     scans.stats: Operation(Stats, query=FILTER_FIELDS, errors=(400, 403)),
     scans.show: Operation(Scan, errors=(403, 404)),
-    compare.show: Operation(Comparison, query=("with",), errors=(400, 403, 404)),
+    show: Operation(Comparison, query=("with",), errors=(400, 403, 404)),
     scans.delete: Operation(Message, errors=(403, 404)),
-    export.export_all: Operation(
+    exports.export_all: Operation(
         list[RegisterRow],
         query=("format", "layout", *FILTER_FIELDS),
         errors=(400, 403),
-        files=export.FILE_MEDIA_TYPES,
+        files=exports.FILE_MEDIA_TYPES,
     ),
-    export.export_scan: Operation(
-        list[RegisterRow], query=("format", "layout"), errors=(400, 403, 404), files=export.FILE_MEDIA_TYPES
+    exports.export_scan: Operation(
+        list[RegisterRow], query=("format", "layout"), errors=(400, 403, 404), files=exports.FILE_MEDIA_TYPES
     ),
     health.show: Operation(Health, protected=False),
     health.live: Operation(Liveness, protected=False),
@@ -153,7 +145,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "source": {"type": "string", "enum": ["llm", "model", ""]},
     "from": {"anyOf": DAY_OR_TIME, "description": "The first day (UTC) or time"},
     "to": {"anyOf": DAY_OR_TIME, "description": "The last day (UTC) or time"},
-    "format": {"type": "string", "enum": list(export.MEDIA_TYPES), "default": "csv"},
+    "format": {"type": "string", "enum": list(exports.MEDIA_TYPES), "default": "csv"},
     "layout": {
         "type": "string",
         "enum": list(LAYOUTS),

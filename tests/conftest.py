@@ -20,8 +20,8 @@ from postgres import Postgres
 from yarl import URL
 
 from riskscan.app import create_app
-from riskscan.migrate import migrate
-from riskscan.parser_errors import Runner
+from riskscan.database.migrate import migrate
+from riskscan.server.runner import Runner
 from riskscan.settings import SQLITE, Rate, Settings
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"

@@ -11,7 +11,7 @@ import schemathesis
 from schemathesis import AuthContext, Case, HookContext
 from schemathesis.transport.serialization import Binary
 
-from riskscan.documents import NEVER_TEXT
+from riskscan.request.uploads import NEVER_TEXT
 
 PASSWORD = "correct horse"  # one of the dictionary in schemathesis.toml
 

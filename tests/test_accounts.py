@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from conftest import PASSWORD, MakeSettings, Person, Server, assert_error, serving, signed_in
 
-from riskscan.db import DATABASE
+from riskscan.database import DATABASE
 from riskscan.settings import Rate
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"

@@ -12,9 +12,11 @@ import jwt
 import pytest
 from conftest import PASSWORD, SECRET, MakeSettings, Person, Server, assert_error, form, serving, signed_in
 
-from riskscan import db
-from riskscan.auth import token_digest
-from riskscan.db import DATABASE
+from riskscan.auth.authentication import token_digest
+from riskscan.database import DATABASE
+from riskscan.database.attempts import delete_expired
+from riskscan.database.rows import utc_now
+from riskscan.database.sessions import extend_session, find_account_by_session
 
 
 def claims(person: Person, **changes: Any) -> dict[str, Any]:
@@ -156,16 +158,16 @@ async def test_a_session_ends_when_it_is_not_used_and_lives_on_when_it_is(
     pool = server.app[DATABASE]
 
     async def ends_in() -> float:
-        found = await db.find_account_by_session(pool, session_id)
-        return (found[1] - db.now()).total_seconds() if found else 0
+        found = await find_account_by_session(pool, session_id)
+        return (found[1] - utc_now()).total_seconds() if found else 0
 
     assert 1790 < await ends_in() <= 1800
-    await db.extend_session(pool, session_id, db.now() + datetime.timedelta(minutes=5))
+    await extend_session(pool, session_id, utc_now() + datetime.timedelta(minutes=5))
     assert (await anyone.get("/api/auth/me")).status == 200
     assert 1790 < await ends_in() <= 1800
-    await db.extend_session(pool, session_id, db.now())
+    await extend_session(pool, session_id, utc_now())
     assert_error(await anyone.get("/api/auth/me"), 401, "not_authenticated")
-    await db.delete_expired(pool)
+    await delete_expired(pool)
     assert await pool.fetch_all("SELECT id FROM sessions WHERE id = :id", {"id": session_id}) == []
 
 

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from riskscan.backpressure import FairSemaphore, half
+from riskscan.concurrency import FairSemaphore, half
 from riskscan.errors import ApiError
 
 FAR = 10.0

@@ -16,8 +16,9 @@ from test_pool import a_scan
 from test_server import ROOT, run
 from test_tokens import make
 
-from riskscan import db
-from riskscan.db import DATABASE
+from riskscan.database import DATABASE
+from riskscan.database.rows import utc_now
+from riskscan.database.scans import insert_scan
 
 
 class Command:
@@ -109,7 +110,7 @@ async def test_at_a_terminal_it_is_asked_for_twice_without_an_echo(
 
 
 async def age(server: Server, scan: Any, days: float) -> None:
-    values = {"id": scan["scan_id"], "then": db.now() - datetime.timedelta(days=days)}
+    values = {"id": scan["scan_id"], "then": utc_now() - datetime.timedelta(days=days)}
     await server.app[DATABASE].fetch_all("UPDATE scans SET created_at = :then WHERE id = :id", values)
 
 
@@ -131,8 +132,8 @@ async def test_purge_deletes_what_is_too_old_and_nothing_else(
 async def test_purge_goes_on_until_all_is_gone(server: Server, alice: Person, database_url: str) -> None:
     kept = await alice.scan(text="kept")
     for _ in range(1100):
-        await db.insert_scan(server.app[DATABASE], alice.id, a_scan(), ())
-    past = {"then": db.now() - datetime.timedelta(days=2), "id": kept["scan_id"]}
+        await insert_scan(server.app[DATABASE], alice.id, a_scan(), ())
+    past = {"then": utc_now() - datetime.timedelta(days=2), "id": kept["scan_id"]}
     await server.app[DATABASE].fetch_all("UPDATE scans SET created_at = :then WHERE id <> :id", past)
     status, out, _ = await Command(database_url, SCAN_RETENTION_DAYS="1")("purge")
     assert (status, out) == (0, "1100 scans deleted\n")

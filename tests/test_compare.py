@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from playwright.async_api import ViewportSize, expect
 from test_pages import sign_up, text_of
 
-from riskscan.compare import Changes, compared
-from riskscan.shapes import Risk
+from riskscan.risk_matching import Changes, compared
+from riskscan.schemas import Risk
 
 # the later scan has the second wording, of the same category
 SAME = [

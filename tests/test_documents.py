@@ -7,8 +7,8 @@ import hashlib
 import pytest
 from conftest import Person, Server
 
-from riskscan.db import DATABASE
-from riskscan.documents import Document
+from riskscan.database import DATABASE
+from riskscan.request.uploads import Document
 
 
 @pytest.mark.parametrize("size", [1, 3 * 64 * 1024 + 1])

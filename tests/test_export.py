@@ -39,11 +39,11 @@ from postgres import Postgres
 from test_server import Program, Start, environ, start
 from yarl import URL
 
-from riskscan.register import COLUMNS, LAYOUTS
+from riskscan.concurrency import ACTIVE_REQUESTS
+from riskscan.export.columns import COLUMNS, LAYOUTS
+from riskscan.export.xlsx import CELL_UNITS, Workbook, truncate_to_cell
+from riskscan.schemas import RegisterRow
 from riskscan.settings import SQLITE, sqlite_path
-from riskscan.shapes import RegisterRow
-from riskscan.traffic import ACTIVE_REQUESTS
-from riskscan.workbook import CELL_UNITS, Workbook, truncate_to_cell
 
 __all__ = ["environ", "start"]  # fixtures
 

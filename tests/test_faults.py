@@ -19,8 +19,9 @@ from postgres import Postgres
 from tcp_proxy import Cut, Proxy, Way, corrupted, cut, delayed, held, passed
 from test_pool import well_within
 
-from riskscan import pool, scans
-from riskscan.migrate import DatabaseUnavailable, migrate
+from riskscan import database
+from riskscan.database.migrate import DatabaseUnavailable, migrate
+from riskscan.handlers import scans
 from riskscan.settings import SQLITE, Settings
 
 TEXT = "The budget is tight."
@@ -150,8 +151,8 @@ class TestDatabase:
         self, make_settings: MakeSettings, link: Proxy, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A flipped bit in a length makes asyncpg wait, so the waits are cut short here."""
-        monkeypatch.setattr(pool, "WAIT_SECONDS", 0.5)
-        monkeypatch.setattr(pool, "STATEMENT_SECONDS", 0.2)
+        monkeypatch.setattr(database, "WAIT_SECONDS", 0.5)
+        monkeypatch.setattr(database, "STATEMENT_SECONDS", 0.2)
         statuses = set()
         async with serving(make_settings(database_pool_size=1)) as server, signed_in(server) as ana:
             path = f"/api/scans/{(await ana.scan(text=TEXT))['scan_id']}"
@@ -291,7 +292,7 @@ def log_size(database_url: str) -> int:
 async def test_a_full_disk_of_sqlite(
     make_settings: MakeSettings, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scans, "KEEP_TRYING_SECONDS", 0.5)
+    monkeypatch.setattr(scans, "SAVE_RETRY_SECONDS", 0.5)
     async with serving(make_settings()) as server, signed_in(server) as ana:
         made = [await ana.scan(text=TEXT)]
         with no_room_beyond(log_size(database_url) + 20_000):
@@ -343,7 +344,7 @@ def fill(path: Path) -> None:
 async def test_a_full_disk_of_postgresql(
     postgres: Postgres, small_disk: Path, ai: Ai, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scans, "KEEP_TRYING_SECONDS", 0.5)
+    monkeypatch.setattr(scans, "SAVE_RETRY_SECONDS", 0.5)
     ai.findings = {
         "data": [{"risk": "r", "category": "Legal", "context": os.urandom(2000).hex()}],
         "source": "llm",

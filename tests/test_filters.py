@@ -12,9 +12,10 @@ import pytest
 from ai import Ai
 from conftest import PASSWORD, Person, Server, assert_error
 
-from riskscan import db
-from riskscan.db import DATABASE
-from riskscan.shapes import Risk, Scan, Source
+from riskscan.database import DATABASE
+from riskscan.database.rows import utc_now
+from riskscan.database.scans import insert_scan
+from riskscan.schemas import Risk, Scan, Source
 
 ALL = ["empty.txt", "Supply contract.txt", "plan_v2.txt"]
 
@@ -28,11 +29,11 @@ async def keep(
     at: str | None = None,
 ) -> None:
     """Keep a scan of a file in which risks were found, given as (risk, category), as of a time."""
-    created_at = datetime.datetime.fromisoformat(at) if at else db.now()
+    created_at = datetime.datetime.fromisoformat(at) if at else utc_now()
     found = [Risk(risk, category, "so it says") for risk, category in risks]
     data = msgspec.Raw(msgspec.json.encode(found))
     scan = Scan(str(uuid.uuid4()), name, data, source, len(found), created_at, created_at)
-    await db.insert_scan(server.app[DATABASE], person.id, scan, found)
+    await insert_scan(server.app[DATABASE], person.id, scan, found)
 
 
 async def listed(person: Person, **query: Any) -> Any:

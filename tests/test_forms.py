@@ -16,7 +16,7 @@ import pytest
 from ai import Ai
 from conftest import SAMPLES, Person, Server, assert_error, form
 
-from riskscan.documents import EXTENSIONS, sanitize_filename
+from riskscan.request.uploads import EXTENSIONS, sanitize_filename
 
 MB = 1024 * 1024
 HEADS = {

@@ -33,22 +33,15 @@ from riskscan.ai_client import (
     read_findings,
     read_message,
 )
-from riskscan.db import CursorPosition
-from riskscan.documents import EXTENSIONS, NEVER_TEXT, extension_of, sanitize_filename
+from riskscan.database.scan_queries import CursorPosition
 from riskscan.errors import ApiError
-from riskscan.filters import ALL_SCANS, Filter
-from riskscan.forms import (
-    FLAGS,
-    normalize_email,
-    read_document,
-    read_integer,
-    read_json,
-    read_next_path,
-    read_urlencoded,
-)
-from riskscan.proxies import client_address
-from riskscan.replies import json_encoder
-from riskscan.scans import read_cursor, write_cursor
+from riskscan.handlers.scans import read_cursor, write_cursor
+from riskscan.request.body import read_document, read_json, read_urlencoded
+from riskscan.request.fields import FLAGS, normalize_email, read_integer, read_next_path
+from riskscan.request.forwarded import client_address
+from riskscan.request.uploads import EXTENSIONS, NEVER_TEXT, extension_of, sanitize_filename
+from riskscan.responses import json_encoder
+from riskscan.schemas import ALL_SCANS, Filter
 from riskscan.settings import SETTINGS, Settings, SettingsError
 
 ANY = st.text(st.characters(codec=None))  # NUL and lone surrogates too

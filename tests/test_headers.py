@@ -13,11 +13,11 @@ from ai import Ai
 from aiohttp import web
 from conftest import MakeSettings, Person, Server, assert_error, form, serving, signed_in
 
-from riskscan import accounts, scans
-from riskscan.app import ROUTES
-from riskscan.db import DATABASE
-from riskscan.headers import RequestEvent
+from riskscan.database import DATABASE
+from riskscan.handlers import accounts, scans
 from riskscan.logs import JsonFormatter
+from riskscan.middleware.request_log import RequestEvent
+from riskscan.routes import ROUTES
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from aiohttp import web
 from conftest import PASSWORD, MakeSettings, Person, Reply, Server, assert_error, form, serving
 from test_pages import sign_up
 
-from riskscan import db
-from riskscan.db import DATABASE
+from riskscan.database import DATABASE
+from riskscan.database.attempts import delete_expired
+from riskscan.database.rows import to_utc, utc_now
 from riskscan.idempotency import MAX_KEY_LENGTH
 
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
@@ -46,7 +47,7 @@ async def keys(server: Server) -> list[Any]:
 
 async def end_leases(server: Server) -> None:
     """Let the claims be over, as if their time had passed."""
-    past = db.now() - datetime.timedelta(seconds=1)
+    past = utc_now() - datetime.timedelta(seconds=1)
     await server.app[DATABASE].fetch_all("UPDATE idempotency_keys SET held_until = :past", {"past": past})
 
 
@@ -279,16 +280,16 @@ async def test_a_deleted_scan_frees_its_key(alice: Person, ai: Ai) -> None:
 async def test_a_key_is_forgotten_after_a_day(alice: Person, server: Server, ai: Ai) -> None:
     first = (await send(alice)).json
     (row,) = await keys(server)
-    assert abs((db.to_utc(row["held_until"]) - db.now()).total_seconds() - 86_400) < 60
+    assert abs((to_utc(row["held_until"]) - utc_now()).total_seconds() - 86_400) < 60
     await end_leases(server)
     assert (await send(alice, text="another input")).json["scan_id"] != first["scan_id"]
     assert (len(ai.calls), await total(alice)) == (2, 2)
     pool = server.app[DATABASE]
-    await db.delete_expired(pool)
+    await delete_expired(pool)
     assert len(await keys(server)) == 1
-    long_ago = db.now() - datetime.timedelta(days=1, seconds=1)
+    long_ago = utc_now() - datetime.timedelta(days=1, seconds=1)
     await pool.fetch_all("UPDATE idempotency_keys SET held_until = :then", {"then": long_ago})
-    await db.delete_expired(pool)
+    await delete_expired(pool)
     assert await keys(server) == []
 
 

@@ -7,13 +7,13 @@ import uuid
 
 from conftest import SECRET
 
-from riskscan import db
-from riskscan.db import TokenSubject
-from riskscan.filters import Filter
-from riskscan.migrate import migrate
-from riskscan.pool import Database
+from riskscan.database import Database
+from riskscan.database.migrate import migrate
+from riskscan.database.rows import TokenSubject, utc_now
+from riskscan.database.scan_queries import compute_stats, list_scans
+from riskscan.database.users import insert_user
+from riskscan.schemas import CategoryRisks, Filter
 from riskscan.settings import Settings
-from riskscan.shapes import CategoryRisks
 
 SCANS = 1203  # more than two batches
 OLD = """
@@ -37,27 +37,25 @@ async def test_scans_of_before_are_found_and_counted(database_url: str) -> None:
     await pool.connect()
     pool.ready = True
     try:
-        owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+        owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
         for number in range(SCANS):
             values = {
                 "id": str(uuid.uuid4()),
                 "user_id": owner,
                 "filename": f"plan {number}.txt",
                 "data": DATA,
-                "created_at": db.now() - datetime.timedelta(days=number // 700),
+                "created_at": utc_now() - datetime.timedelta(days=number // 700),
             }
             await pool.fetch_all(OLD, values)
         await pool.fetch_all(UNDO, {})
         assert migrate(database_url) == 1
-        found = await db.compute_stats(pool, TokenSubject(owner, 0))
+        found = await compute_stats(pool, TokenSubject(owner, 0))
         assert found.scans == SCANS
         assert found.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
-        listed = await db.list_scans(
-            pool, TokenSubject(owner, 0), 2, chosen=Filter(words=("strasse", "1200"))
-        )
+        listed = await list_scans(pool, TokenSubject(owner, 0), 2, chosen=Filter(words=("strasse", "1200")))
         assert listed is not None
         assert (listed.total, listed.scans[0].filename) == (1, "plan 1200.txt")
-        by_category = await db.list_scans(pool, TokenSubject(owner, 0), 2, chosen=Filter(category="=zeit"))
+        by_category = await list_scans(pool, TokenSubject(owner, 0), 2, chosen=Filter(category="=zeit"))
         assert by_category is not None
         assert by_category.total == SCANS
     finally:

@@ -8,8 +8,8 @@ from typing import Any
 from aiohttp import web
 from conftest import Person
 
-from riskscan.app import ROUTES
 from riskscan.openapi import METHODS
+from riskscan.routes import ROUTES
 
 
 async def document(anyone: Person) -> Any:

@@ -14,12 +14,24 @@ import pytest
 from ai import RISKS, Ai
 from conftest import PASSWORD, MakeSettings, Person, Reply, form, serving
 
-from riskscan import db, pages
-from riskscan.auth import COOKIE
-from riskscan.documents import EXTENSIONS
-from riskscan.shapes import CategoryRisks, MonthRisks, Risk, Stats
+import riskscan
+from riskscan.auth.sessions import COOKIE
+from riskscan.charts import (
+    CHART_ROWS,
+    SERIES,
+    TONES,
+    Overview,
+    assign_tones,
+    build_overview,
+    chart_bars,
+    group_by_category,
+)
+from riskscan.handlers import scans
+from riskscan.request.uploads import EXTENSIONS
+from riskscan.schemas import CategoryRisks, MonthRisks, Risk, Stats
+from riskscan.template_filters import asset_url, detect_language
 
-STATIC = Path(pages.__file__).parent / "static"
+STATIC = Path(riskscan.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
 FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
 FORMS += ["/account/tokens", "/account/tokens/x/delete"]
@@ -408,7 +420,7 @@ async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.
         raise RuntimeError("secret inside")
 
     location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
-    monkeypatch.setattr(db, "find_scan", broken)
+    monkeypatch.setattr(scans, "find_scan", broken)
     cases = [
         (await ana.get("/nowhere"), 404, "There is nothing at this address."),
         (await ana.get("/logout"), 405, "does not answer that method"),
@@ -442,7 +454,7 @@ async def test_a_database_that_is_away_is_said_in_words(make_settings: MakeSetti
 async def test_assets_are_kept_as_long_as_their_content(anyone: Person) -> None:
     page = text_of(await anyone.get("/login"))
     for name in ("style.css", "app.js", "icon.svg"):
-        address = pages.asset_url(name)
+        address = asset_url(name)
         assert f'"{address}"' in page
         reply = await anyone.get(address)
         assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -498,21 +510,21 @@ def test_what_is_vendored_comes_with_its_licence() -> None:
 
 
 def test_categories_do_not_share_a_colour_while_there_are_enough() -> None:
-    assert pages.assign_tones(["Financial", "budget "]) == {"Financial": 1, "budget ": 1}
-    many = [f"kind {number}" for number in range(pages.TONES)]
-    assert len(set(pages.assign_tones(many).values())) == pages.TONES
-    assert set(pages.assign_tones([*many, "one more", ""]).values()) <= set(range(12))
-    assert pages.assign_tones(["", "Ünïcode"]) == pages.assign_tones(["", "Ünïcode"])
+    assert assign_tones(["Financial", "budget "]) == {"Financial": 1, "budget ": 1}
+    many = [f"kind {number}" for number in range(TONES)]
+    assert len(set(assign_tones(many).values())) == TONES
+    assert set(assign_tones([*many, "one more", ""]).values()) <= set(range(12))
+    assert assign_tones(["", "Ünïcode"]) == assign_tones(["", "Ünïcode"])
 
 
 def test_the_chart_puts_small_categories_together() -> None:
     risks = [Risk("r", f"kind {number}", "c") for number in range(40) for _ in range(40 - number)]
-    rows = pages.chart_bars(pages.group_by_category(risks))
-    assert len(rows) == pages.CHART_ROWS
+    rows = chart_bars(group_by_category(risks))
+    assert len(rows) == CHART_ROWS
     assert (rows[0].category, rows[0].number) == ("kind 0", 40)
     assert (rows[-1].category, sum(row.number for row in rows)) == (None, len(risks))
     assert max(row.percent for row in rows) == 100
-    assert pages.chart_bars([]) == []
+    assert chart_bars([]) == []
 
 
 @pytest.mark.parametrize(
@@ -520,7 +532,7 @@ def test_the_chart_puts_small_categories_together() -> None:
     [("«ក»", "km"), ("عقد.pdf", "ar"), ("12. plan", ""), ("", ""), ("…", ""), ("สัญญา", "th"), ("契約", "")],
 )
 def test_a_script_tells_its_language(text: str, tag: str) -> None:
-    assert pages.detect_language(text) == tag
+    assert detect_language(text) == tag
 
 
 def test_our_files_name_no_other_host() -> None:
@@ -582,11 +594,11 @@ async def test_the_overview_draws_what_the_stats_say(ana: Person, ai: Ai) -> Non
 
 
 def test_the_overview_has_the_months_that_matter() -> None:
-    def overview(*months: tuple[str, dict[str, int]]) -> pages.Overview:
+    def overview(*months: tuple[str, dict[str, int]]) -> Overview:
         counts = sum((Counter(categories) for _, categories in months), Counter[str]())
         by_category = [CategoryRisks(name, number) for name, number in counts.most_common()]
         over_time = [MonthRisks(month, categories) for month, categories in months]
-        return pages.build_overview(Stats(len(months), counts.total(), None, by_category, over_time))
+        return build_overview(Stats(len(months), counts.total(), None, by_category, over_time))
 
     one = overview(("2026-01", {"Legal": 3}))
     assert (one.months[0], one.months[-1], len(one.months)) == ("2025-02", "2026-01", 12)
@@ -594,7 +606,7 @@ def test_the_overview_has_the_months_that_matter() -> None:
     assert len(overview(("2024-12", {}), ("2026-01", {"a": 1})).months) == 14
     assert overview(("1999-12", {"a": 9}), ("2026-01", {"a": 1})).months[0] == "2024-02"
     many = overview(("2026-01", {f"kind {number}": 20 - number for number in range(20)}))
-    assert len(many.series) == pages.SERIES
+    assert len(many.series) == SERIES
     assert (many.series[-1].category, many.series[-1].numbers[-1]) == (None, sum(range(1, 14)))
     assert sum(sum(each.numbers) for each in many.series) == many.most == 210
     assert many.series[1].path == f"M134 {100 - 2000 / 210:.4g}h8v-{1900 / 210:.4g}h-8z"

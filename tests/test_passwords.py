@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from riskscan import passwords
+from riskscan.auth import passwords
+from riskscan.auth.passwords import Passwords
 from riskscan.errors import ApiError
-from riskscan.passwords import Passwords
 
 
 async def test_an_unknown_address_takes_as_long_as_a_wrong_password() -> None:

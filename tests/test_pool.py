@@ -19,13 +19,17 @@ from ai import Ai
 from conftest import PASSWORD, SECRET, MakeSettings, Person, assert_error, form, serving, signed_in
 from postgres import Postgres
 
-from riskscan import db
-from riskscan.db import DATABASE, CursorPosition, TokenSubject, UserDeleted
+from riskscan.database import DATABASE, Database, low_priority, ping, to_positional_binds
+from riskscan.database.attempts import delete_expired, increment_attempts
+from riskscan.database.migrate import is_current, migrate
+from riskscan.database.rows import TokenSubject, UserDeleted, utc_now
+from riskscan.database.scan_queries import CursorPosition, list_scans
+from riskscan.database.scans import delete_scan, find_scan, insert_scan
+from riskscan.database.sessions import insert_session
+from riskscan.database.users import EmailTaken, delete_user, find_account, find_account_by_email, insert_user
 from riskscan.errors import ApiError
-from riskscan.migrate import is_current, migrate
-from riskscan.pool import Database, low_priority, to_positional_binds
+from riskscan.schemas import Scan
 from riskscan.settings import SQLITE, Settings
-from riskscan.shapes import Scan
 
 
 @pytest.fixture
@@ -38,69 +42,69 @@ async def pool(make_settings: MakeSettings) -> AsyncIterator[Database]:
 
 
 def a_scan() -> Scan:
-    now = db.now()
+    now = utc_now()
     data = msgspec.Raw(b'[{"risk":"r","category":"Legal","context":"c"}]')
     return Scan(str(uuid.uuid4()), "plan.pdf", data, "model", 1, now, now)
 
 
 async def test_an_account_comes_back_as_it_went_in(pool: Database) -> None:
-    made = await db.insert_user(pool, "ana@example.com", "hash")
-    assert await db.find_account_by_email(pool, "ana@example.com") == made
-    assert await db.find_account(pool, TokenSubject(made.user.id, 0)) == made
-    assert await db.find_account(pool, TokenSubject(made.user.id, 1)) is None
+    made = await insert_user(pool, "ana@example.com", "hash")
+    assert await find_account_by_email(pool, "ana@example.com") == made
+    assert await find_account(pool, TokenSubject(made.user.id, 0)) == made
+    assert await find_account(pool, TokenSubject(made.user.id, 1)) is None
     assert made.user.created_at.tzinfo is datetime.UTC
-    with pytest.raises(db.EmailTaken):
-        await db.insert_user(pool, "ana@example.com", "hash")
+    with pytest.raises(EmailTaken):
+        await insert_user(pool, "ana@example.com", "hash")
 
 
 async def test_a_scan_comes_back_as_it_went_in(pool: Database) -> None:
-    owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+    owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
     scan = a_scan()
-    await db.insert_scan(pool, owner, scan, scan.risks)
+    await insert_scan(pool, owner, scan, scan.risks)
     caller = TokenSubject(owner, 0)
-    found = await db.find_scan(pool, caller, scan.scan_id)
+    found = await find_scan(pool, caller, scan.scan_id)
     assert found is not None
     assert found.risks == scan.risks
     assert (found.created_at, found.filename, found.risk_count) == (scan.created_at, "plan.pdf", 1)
-    assert await db.find_scan(pool, TokenSubject(owner, 1), scan.scan_id) is None
-    listed = await db.list_scans(pool, caller, 5)
+    assert await find_scan(pool, TokenSubject(owner, 1), scan.scan_id) is None
+    listed = await list_scans(pool, caller, 5)
     assert listed is not None
     assert (listed.total, listed.categories) == (1, ['{"Legal":1}'])
-    assert await db.list_scans(pool, TokenSubject(owner, 1), 5) is None
+    assert await list_scans(pool, TokenSubject(owner, 1), 5) is None
     with pytest.raises(UserDeleted):
-        await db.insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
+        await insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
 
 
 async def test_the_database_checks_the_source(pool: Database) -> None:
-    owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+    owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
     scan = msgspec.structs.replace(a_scan(), source="guess")
     with pytest.raises(Exception, match="source"):
-        await db.insert_scan(pool, owner, scan, scan.risks)
-    assert await db.list_scans(pool, TokenSubject(owner, 0), 5) == (0, [], [])
+        await insert_scan(pool, owner, scan, scan.risks)
+    assert await list_scans(pool, TokenSubject(owner, 0), 5) == (0, [], [])
 
 
 async def test_deletes_cascade_and_the_count_keeps_step(pool: Database) -> None:
-    owner = await db.insert_user(pool, "ana@example.com", "hash")
+    owner = await insert_user(pool, "ana@example.com", "hash")
     scans = [a_scan() for _ in range(5)]
-    await asyncio.gather(*(db.insert_scan(pool, owner.user.id, scan, scan.risks) for scan in scans))
-    await db.delete_scan(pool, owner.user.id, scans[0].scan_id)
-    listed = await db.list_scans(pool, TokenSubject(owner.user.id, 0), 2)
+    await asyncio.gather(*(insert_scan(pool, owner.user.id, scan, scan.risks) for scan in scans))
+    await delete_scan(pool, owner.user.id, scans[0].scan_id)
+    listed = await list_scans(pool, TokenSubject(owner.user.id, 0), 2)
     assert listed is not None
     assert (listed.total, len(listed.scans)) == (4, 2)
-    await db.insert_session(pool, "x", owner.user.id, 0, db.now())
-    assert await db.delete_user(pool, TokenSubject(owner.user.id, 0))
+    await insert_session(pool, "x", owner.user.id, 0, utc_now())
+    assert await delete_user(pool, TokenSubject(owner.user.id, 0))
     for table in ("users", "scans", "sessions"):
         assert await pool.fetch_all(f"SELECT 1 AS one FROM {table}", {}) == []
 
 
 async def test_scans_of_one_instant_are_all_listed(pool: Database) -> None:
-    owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
-    moment = db.now()
+    owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
+    moment = utc_now()
     for _ in range(5):
-        await db.insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment), [])
+        await insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment), [])
     seen: list[str] = []
     after = None
-    while (found := await db.list_scans(pool, TokenSubject(owner, 0), 2, after=after)) and found.scans:
+    while (found := await list_scans(pool, TokenSubject(owner, 0), 2, after=after)) and found.scans:
         seen += [listed.scan_id for listed in found.scans]
         after = CursorPosition(moment, seen[-1])
     assert len(seen) == len(set(seen)) == 5
@@ -108,26 +112,26 @@ async def test_scans_of_one_instant_are_all_listed(pool: Database) -> None:
 
 async def test_more_statements_than_connections_all_run(pool: Database) -> None:
     names = [f"name {number % 7}" for number in range(200)]
-    await asyncio.gather(*(db.increment_attempts(pool, name, 60) for name in names))
-    assert (await db.increment_attempts(pool, "name 0", 60))[0] == names.count("name 0") + 1
+    await asyncio.gather(*(increment_attempts(pool, name, 60) for name in names))
+    assert (await increment_attempts(pool, "name 0", 60))[0] == names.count("name 0") + 1
 
 
 async def test_cancelled_statements_lose_no_connection(pool: Database) -> None:
     for number in range(60):
-        task = asyncio.create_task(db.increment_attempts(pool, f"name {number}", 60))
+        task = asyncio.create_task(increment_attempts(pool, f"name {number}", 60))
         for _ in range(number % 6):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-    await asyncio.gather(*(db.increment_attempts(pool, "after", 60) for _ in range(20)))
-    assert (await db.increment_attempts(pool, "after", 60))[0] == 21
+    await asyncio.gather(*(increment_attempts(pool, "after", 60) for _ in range(20)))
+    assert (await increment_attempts(pool, "after", 60))[0] == 21
 
 
 @pytest.mark.parametrize("share", [True, False])
 async def test_statements_that_share_half_leave_the_other_to_the_rest(pool: Database, share: bool) -> None:
     async def count(name: str) -> None:
         with low_priority() if share else contextlib.nullcontext():
-            await db.increment_attempts(pool, name, 60)
+            await increment_attempts(pool, name, 60)
 
     tasks, most = [asyncio.create_task(count(f"name {number}")) for number in range(60)], 0
     for task in tasks[7::11]:  # who waits and who does not
@@ -138,7 +142,7 @@ async def test_statements_that_share_half_leave_the_other_to_the_rest(pool: Data
         await asyncio.sleep(0)
     assert most == (1 if share else 3)
     with low_priority():
-        assert (await db.increment_attempts(pool, "after", 60))[0] == 1
+        assert (await increment_attempts(pool, "after", 60))[0] == 1
     assert pool.in_use == 0
 
 
@@ -157,15 +161,15 @@ async def test_what_is_up_to_date_is_told_without_migrating(
         await opened.connect()
         assert await is_current(opened) is current
         with pytest.raises(ApiError):  # it is not ready
-            await db.ping(opened)
+            await ping(opened)
         await opened.disconnect()
 
 
 async def test_a_window_of_tries_that_is_over_starts_anew_and_is_dropped(pool: Database) -> None:
     seconds = (0, 0, 60, 60)  # 0: over at once
-    assert [(await db.increment_attempts(pool, "a", window))[0] for window in seconds] == [1, 1, 1, 2]
-    await db.increment_attempts(pool, "b", 0)
-    await db.delete_expired(pool)
+    assert [(await increment_attempts(pool, "a", window))[0] for window in seconds] == [1, 1, 1, 2]
+    await increment_attempts(pool, "b", 0)
+    await delete_expired(pool)
     assert [row["name"] for row in await pool.fetch_all("SELECT name FROM attempts", {})] == ["a"]
 
 
@@ -173,7 +177,7 @@ async def test_a_wrong_statement_is_a_bug_and_not_an_outage(pool: Database) -> N
     with pytest.raises(Exception, match="no_such_table") as raised:
         await pool.fetch_all("SELECT 1 FROM no_such_table", {})
     assert not isinstance(raised.value, ApiError)
-    assert await db.ping(pool)
+    assert await ping(pool)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -395,5 +399,5 @@ async def test_sslmode_is_not_ignored(postgres: Postgres) -> None:
     await pool.connect()
     pool.ready = True
     with pytest.raises(ApiError, match="cannot be reached"):
-        await db.ping(pool)
+        await ping(pool)
     await pool.disconnect()

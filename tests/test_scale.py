@@ -19,12 +19,43 @@ from conftest import SECRET
 from postgres import Postgres
 from test_pool import a_scan
 
-from riskscan import db
-from riskscan.db import TokenSubject, UserDeleted
-from riskscan.export import SCANS_PER_QUERY
-from riskscan.filters import Filter
-from riskscan.migrate import migrate
-from riskscan.pool import STATEMENT_SECONDS, Database, to_positional_binds
+from riskscan.database import (
+    STATEMENT_SECONDS,
+    Database,
+    api_tokens,
+    attempts,
+    idempotency_keys,
+    scan_queries,
+    scans,
+    sessions,
+    to_positional_binds,
+    users,
+)
+from riskscan.database.attempts import DELETE_EXPIRED
+from riskscan.database.migrate import migrate
+from riskscan.database.rows import TokenSubject, UserDeleted
+from riskscan.database.scan_queries import (
+    CHOSEN_PAGE,
+    FIRST_PAGE,
+    LATER_PAGE,
+    PAGE_AFTER,
+    STATS,
+    STATS_POSTGRESQL,
+    condition_of,
+    list_scans,
+)
+from riskscan.database.scans import (
+    DELETE_SCAN,
+    FIND_PREVIOUS_SCANS,
+    FIND_SCAN,
+    INSERT_SCAN,
+    delete_scan,
+    find_scan,
+    insert_scan,
+)
+from riskscan.database.users import DELETE_USER, FIND_ACCOUNT, FIND_ACCOUNT_BY_EMAIL, delete_user, insert_user
+from riskscan.handlers.exports import SCANS_PER_QUERY
+from riskscan.schemas import Filter
 from riskscan.settings import Settings, database_url
 
 SETTINGS = Settings(
@@ -86,9 +117,10 @@ FILL = (
 
 STATEMENTS = {
     name: value
-    for name, value in vars(db).items()
+    for module in (api_tokens, attempts, idempotency_keys, scan_queries, scans, sessions, users)
+    for name, value in vars(module).items()
     if isinstance(value, str) and re.match(r"\s*(SELECT|UPDATE|DELETE|WITH) [^{]+$", value)
-} | {f"EXPIRED[{number}]": statement for number, statement in enumerate(db.DELETE_EXPIRED)}
+} | {f"EXPIRED[{number}]": statement for number, statement in enumerate(DELETE_EXPIRED)}
 
 
 @pytest.fixture(scope="module")
@@ -178,13 +210,13 @@ async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int, limi
         "limit": limit,
         "id": await id_of(large, "scan900001"),
     }
-    first = await explain(large, db.FIRST_PAGE, **values)
+    first = await explain(large, FIRST_PAGE, **values)
     assert_indexed(first, limit)
     assert indexes(first) == {"users_pkey", "scans_user_id_created_at"}
     assert rows_read(first) == limit + 1
     for place in (0, 500_000, 990_000):
         moment = NEWEST - datetime.timedelta(seconds=place)
-        deep = await explain(large, db.PAGE_AFTER, **values, created_at=moment)
+        deep = await explain(large, PAGE_AFTER, **values, created_at=moment)
         assert_indexed(deep, limit)
         assert indexes(deep) == indexes(first)
         assert rows_read(deep) <= limit + 1
@@ -193,7 +225,7 @@ async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int, limi
 async def test_what_an_offset_passes_over_is_read_from_the_index_alone(large: str) -> None:
     for owner, offset in ((MIDDLE, 9_000), (LARGE, 499_000)):
         values = {"user_id": await id_of(large, str(owner)), "token_version": 0, "limit": PAGE}
-        plan = await explain(large, db.LATER_PAGE, **values, offset=offset)
+        plan = await explain(large, LATER_PAGE, **values, offset=offset)
         assert_indexed(plan)
         (passed,) = [node for node in nodes(plan) if node["Node Type"] == "Index Only Scan"]
         assert passed["Index Name"] == "scans_user_id_created_at"
@@ -213,8 +245,8 @@ BY_USER = [
 
 def page_of(chosen: Filter, user_id: str, many: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the statement of a list with a filter, and its values."""
-    condition, values = db.condition_of(Database(SETTINGS), chosen, many)
-    sql = db.CHOSEN_PAGE.format(chosen=condition, after="", offset="OFFSET :offset")
+    condition, values = condition_of(Database(SETTINGS), chosen, many)
+    sql = CHOSEN_PAGE.format(chosen=condition, after="", offset="OFFSET :offset")
     return sql, {**values, "user_id": user_id, "token_version": 0, "limit": PAGE, "offset": 0}
 
 
@@ -229,7 +261,7 @@ async def test_a_rare_word_of_many_scans_is_found_by_its_index(large: str) -> No
 
 @pytest.mark.parametrize("chosen", BY_USER)
 async def test_other_filters_read_the_scans_of_their_user_alone(large: str, chosen: Filter) -> None:
-    for owner, scans in ((MIDDLE, 10_000), (500, 490)):
+    for owner, number in ((MIDDLE, 10_000), (500, 490)):
         user_id = await id_of(large, str(owner))
         sql, values = page_of(chosen, user_id)
         for statement in (sql, stats_of(chosen)):
@@ -238,12 +270,12 @@ async def test_other_filters_read_the_scans_of_their_user_alone(large: str, chos
             assert "scans_words" not in indexes(plan)
             assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
             # each is read once, and those of a page again
-            assert rows_read(plan) <= scans + PAGE + 20
+            assert rows_read(plan) <= number + PAGE + 20
 
 
 def stats_of(chosen: Filter) -> str:
-    condition, _ = db.condition_of(Database(SETTINGS), chosen, many=False)
-    return db.STATS.format(chosen=condition, **db.STATS_POSTGRESQL)
+    condition, _ = condition_of(Database(SETTINGS), chosen, many=False)
+    return STATS.format(chosen=condition, **STATS_POSTGRESQL)
 
 
 async def test_a_filter_that_thousands_meet_is_counted_in_time(large: str) -> None:
@@ -264,11 +296,11 @@ async def test_one_row_is_found_by_its_key(large: str) -> None:
     user_id, scan_id = await id_of(large, str(MIDDLE)), await id_of(large, "scan1")
     values = {"user_id": user_id, "id": scan_id, "token_version": 0, "email": "2@example.com"}
     for sql, wanted in (
-        (db.FIND_SCAN, {"scans_pkey", "users_pkey"}),
-        (db.DELETE_SCAN, {"scans_pkey"}),
-        (db.FIND_ACCOUNT, {"users_pkey"}),
-        (db.DELETE_USER, {"users_pkey"}),
-        (db.FIND_ACCOUNT_BY_EMAIL, {"users_email"}),
+        (FIND_SCAN, {"scans_pkey", "users_pkey"}),
+        (DELETE_SCAN, {"scans_pkey"}),
+        (FIND_ACCOUNT, {"users_pkey"}),
+        (DELETE_USER, {"users_pkey"}),
+        (FIND_ACCOUNT_BY_EMAIL, {"users_email"}),
     ):
         plan = await explain(large, sql, **values)
         assert_indexed(plan)
@@ -282,12 +314,12 @@ async def test_what_was_scanned_before_is_found_by_its_index(
 ) -> None:
     values = {"user_id": await id_of(large, str(owner)), "filename": filename, "created_at": NEWEST}
     known = {"id": await id_of(large, "scan1" if owner == MIDDLE else "scan900001"), **values}
-    plan = await explain(large, db.FIND_PREVIOUS_SCANS, **known)
+    plan = await explain(large, FIND_PREVIOUS_SCANS, **known)
     assert_indexed(plan)
     assert indexes(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
     assert rows_read(plan) <= 3
     fresh = {"id": str(uuid.uuid4()), "digest": "0" * 64, "data": "[]", "risk_count": 0, "source": "model"}
-    plan = await explain(large, db.INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": ""})
+    plan = await explain(large, INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": ""})
     assert_indexed(plan)
     wanted = {"scans_user_id_digest"} | ({"scans_user_id_filename"} if filename else set())
     assert indexes(plan) == wanted
@@ -297,7 +329,7 @@ async def test_what_was_scanned_before_is_found_by_its_index(
 def test_what_was_scanned_before_is_found_by_its_index_on_sqlite(sqlite_template: Path) -> None:
     connection = sqlite3.connect(sqlite_template)
     values = dict.fromkeys(("id", "user_id", "filename", "created_at"), "")
-    found = connection.execute(f"EXPLAIN QUERY PLAN {db.FIND_PREVIOUS_SCANS}", values).fetchall()
+    found = connection.execute(f"EXPLAIN QUERY PLAN {FIND_PREVIOUS_SCANS}", values).fetchall()
     connection.close()
     lines = [row[3].removeprefix("SEARCH earlier USING COVERING INDEX ") for row in found]
     assert "scans_user_id_digest (user_id=? AND digest=? AND (created_at,id)<(?,?))" in lines
@@ -337,26 +369,26 @@ async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -
     await pool.connect()
     pool.ready = True
     try:
-        owner = (await db.insert_user(pool, "ana@example.com", "hash")).user.id
+        owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
         caller, scans = TokenSubject(owner, 0), [a_scan() for _ in range(5)]
-        await db.insert_scan(pool, owner, scans[0], scans[0].risks)
+        await insert_scan(pool, owner, scans[0], scans[0].risks)
         with psycopg.connect(url) as connection:
             connection.execute(PARTITION.read_bytes())
         for scan in scans:  # the first is there already
-            await db.insert_scan(pool, owner, scan, scan.risks)
-        assert await db.delete_scan(pool, owner, scans[0].scan_id)
-        listed = await db.list_scans(pool, caller, 2)
+            await insert_scan(pool, owner, scan, scan.risks)
+        assert await delete_scan(pool, owner, scans[0].scan_id)
+        listed = await list_scans(pool, caller, 2)
         assert listed is not None
         assert (listed.total, len(listed.scans)) == (4, 2)
-        found = await db.find_scan(pool, caller, scans[1].scan_id)
+        found = await find_scan(pool, caller, scans[1].scan_id)
         assert found is not None
         assert found.risks == scans[1].risks
         with pytest.raises(UserDeleted):
-            await db.insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
-        plan = await explain(url, db.FIND_SCAN, user_id=owner, id=scans[1].scan_id, token_version=0)
+            await insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
+        plan = await explain(url, FIND_SCAN, user_id=owner, id=scans[1].scan_id, token_version=0)
         tables = {node["Relation Name"] for node in nodes(plan) if "Relation Name" in node}
         assert len(tables) == 2  # users, and one part of scans
-        assert await db.delete_user(pool, caller)
+        assert await delete_user(pool, caller)
         assert await pool.fetch_all("SELECT 1 AS one FROM scans", {}) == []
     finally:
         await pool.disconnect()

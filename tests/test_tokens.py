@@ -15,9 +15,10 @@ from ai import Ai
 from conftest import PASSWORD, Person, Reply, Server, assert_error, form
 from test_auth import bearer
 
-from riskscan import db
-from riskscan.db import DATABASE
-from riskscan.tokens import MAX_API_TOKENS
+from riskscan.database import DATABASE
+from riskscan.database.api_tokens import find_account_by_api_token
+from riskscan.database.rows import utc_now
+from riskscan.handlers.api_tokens import MAX_API_TOKENS
 
 NEVER = {"last_used_at": None, "expires_at": None}
 TOKEN = re.compile(r"rsk_[0-9A-Za-z_-]{43}")
@@ -145,7 +146,7 @@ async def test_a_token_ends_when_it_was_to_end(alice: Person, anyone: Person, se
     assert made["expires_at"] == "2099-12-31T05:00:00Z"
     assert (await anyone.get("/api/scans", headers=bearer(made["token"]))).status == 200
     await server.app[DATABASE].fetch_all(
-        "UPDATE api_tokens SET expires_at = :now WHERE id = :id", {"id": made["id"], "now": db.now()}
+        "UPDATE api_tokens SET expires_at = :now WHERE id = :id", {"id": made["id"], "now": utc_now()}
     )
     assert_error(await anyone.get("/api/scans", headers=bearer(made["token"])), 401, "not_authenticated")
     assert [token["id"] for token in await tokens_of(alice)] == [made["id"]]
@@ -234,7 +235,7 @@ async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person
     pool = server.app[DATABASE]
 
     async def last_used() -> datetime.datetime | None:
-        found = await db.find_account_by_api_token(pool, hashlib.sha256(made["token"].encode()).hexdigest())
+        found = await find_account_by_api_token(pool, hashlib.sha256(made["token"].encode()).hexdigest())
         assert found
         return found.last_used_at
 
@@ -245,7 +246,7 @@ async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person
     await use()
     first = await last_used()
     assert first
-    assert db.now() - first < datetime.timedelta(seconds=30)
+    assert utc_now() - first < datetime.timedelta(seconds=30)
     await asyncio.gather(use(), use())
     assert await last_used() == first
     long_ago = {"id": made["id"], "then": first - datetime.timedelta(minutes=2)}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskscan.shapes import Risk
-from riskscan.words import MAX_LENGTH, MAX_TERMS, category_term, index_terms, tokenize
+from riskscan.schemas import Risk
+from riskscan.search_terms import MAX_LENGTH, MAX_TERMS, category_term, index_terms, tokenize
 
 LETTERS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x24F), min_size=1, max_size=20)
 HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=1, max_size=20)

@@ -1,0 +1,90 @@
+"""Sessions of the built-in pages, by aiohttp-session over the table `sessions`."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import secrets
+
+import aiohttp_session
+from aiohttp import web
+
+from ..database import DATABASE
+from ..database.rows import Account, UserDeleted, utc_now
+from ..database.sessions import delete_session, extend_session, find_account_by_session, insert_session
+from ..errors import ApiError, not_authenticated
+from ..request.forwarded import is_https
+from ..settings import SETTINGS
+from .authentication import ACCOUNT, SESSION_ID, TOUCH_INTERVAL, USER_ID, token_digest
+
+COOKIE = "riskscan_session"
+
+
+async def start_session(request: web.Request, account: Account) -> None:
+    """Give the browser a new session for the account; the one that it had ends."""
+    await end_session(request)
+    session = await aiohttp_session.new_session(request)
+    session["user_id"] = account.user.id
+    session["token_version"] = account.token_version
+    request[ACCOUNT], request[USER_ID] = account, account.user.id
+
+
+async def end_session(request: web.Request) -> None:
+    """End the browser's session, here as well as there."""
+    session = await aiohttp_session.get_session(request)
+    if not session.new:
+        await delete_session(request.app[DATABASE], token_digest(str(session.identity)))
+    if cookie_name(request) in request.cookies:
+        session.invalidate()
+    if ACCOUNT in request:
+        del request[ACCOUNT]
+
+
+def cookie_name(request: web.Request) -> str:
+    """Return the name of the session cookie: behind HTTPS one that no neighbouring host can set."""
+    return f"__Host-{COOKIE}" if is_https(request) else COOKIE
+
+
+class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
+    """Sessions that live in the database: the cookie holds a random id and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(cookie_name=COOKIE, samesite="Lax", httponly=True)
+
+    async def load_session(self, request: web.Request) -> aiohttp_session.Session:
+        session_id = request.cookies.get(cookie_name(request), "")
+        found = None
+        if SESSION_ID.fullmatch(session_id):
+            found = await find_account_by_session(request.app[DATABASE], token_digest(session_id))
+        if found is None:
+            return aiohttp_session.Session(None, data=None, new=True)
+        request[ACCOUNT], expires_at = found
+        until = session_expiry(request)
+        if until - expires_at > TOUCH_INTERVAL:
+            with contextlib.suppress(ApiError):
+                await extend_session(request.app[DATABASE], token_digest(session_id), until)
+        return aiohttp_session.Session(session_id, data=None, new=False)
+
+    async def save_session(
+        self, request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
+    ) -> None:
+        name, secure = cookie_name(request), is_https(request)
+        if session.empty:
+            response.del_cookie(name, secure=secure, httponly=True, samesite="Lax")
+            return
+        session_id = secrets.token_urlsafe(32)
+        try:
+            await insert_session(
+                request.app[DATABASE],
+                token_digest(session_id),
+                session["user_id"],
+                session["token_version"],
+                session_expiry(request),
+            )
+        except UserDeleted:
+            raise not_authenticated("This account was deleted.") from None
+        response.set_cookie(name, session_id, secure=secure, httponly=True, samesite="Lax")
+
+
+def session_expiry(request: web.Request) -> datetime.datetime:
+    return utc_now() + datetime.timedelta(minutes=request.app[SETTINGS].token_minutes)

@@ -1,0 +1,150 @@
+"""How much is done at once: scans, calls to the AI service, password hashes; nobody gets all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+from aiohttp import web
+
+from .errors import unavailable
+
+
+class ConcurrencyLimit:
+    """What this process is at or has waiting: a bounded number, of which one user gets half."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_user: collections.Counter[str] = collections.Counter()
+
+    @contextlib.contextmanager
+    def slot(self, user_id: str) -> Iterator[None]:
+        """Hold a place. Raises 503 `overloaded` where there is none."""
+        if self.active >= self._most or self._by_user[user_id] >= half(self._most):
+            raise overloaded()
+        self._by_user[user_id] += 1
+        try:
+            yield
+        finally:
+            decrement(self._by_user, user_id)
+
+    @property
+    def active(self) -> int:
+        return self._by_user.total()
+
+
+class FairSemaphore:
+    """Turns at something, a bounded number at once, of which one user gets `share`.
+
+    A turn that comes free goes to the user with the fewest under way, and who has waited longest.
+    """
+
+    def __init__(self, most: int, share: int) -> None:
+        self._free = most
+        self._share = share
+        self._held: collections.Counter[str] = collections.Counter()
+        self._waiting: dict[asyncio.Future[None], str] = {}  # whose turn it will be
+
+    @contextlib.asynccontextmanager
+    async def slot(self, user_id: str, deadline: float) -> AsyncIterator[None]:
+        """Wait for a turn and hold it. Raises 503 `overloaded` where it does not come before the deadline.
+
+        The deadline is a time of the event loop's clock.
+        """
+        if self._free and self._held[user_id] < self._share:
+            self._acquire(user_id)
+        else:
+            await self._wait(user_id, deadline)
+        try:
+            yield
+        finally:
+            self._release(user_id)
+
+    @property
+    def active(self) -> int:
+        return self._held.total()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    async def _wait(self, user_id: str, deadline: float) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[turn] = user_id
+        try:
+            async with asyncio.timeout_at(deadline):
+                await turn
+        except (TimeoutError, asyncio.CancelledError) as exc:
+            if self._waiting.pop(turn, None) is None:  # it came at the same moment
+                self._release(user_id)
+            if isinstance(exc, TimeoutError):
+                raise overloaded() from None
+            raise
+
+    def _acquire(self, user_id: str) -> None:
+        self._free -= 1
+        self._held[user_id] += 1
+
+    def _release(self, user_id: str) -> None:
+        self._free += 1
+        decrement(self._held, user_id)
+        may_go = [
+            turn
+            for turn, user in self._waiting.items()
+            if self._held[user] < self._share and not turn.cancelled()
+        ]
+        if may_go:
+            turn = min(may_go, key=lambda turn: self._held[self._waiting[turn]])
+            self._acquire(self._waiting.pop(turn))
+            turn.set_result(None)
+
+
+def half(most: int) -> int:
+    return max(1, most // 2)
+
+
+def decrement(counter: collections.Counter[str], name: str) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]
+
+
+def overloaded() -> Exception:
+    return unavailable("overloaded", "Too much is under way. Try again soon.", retry_seconds=10)
+
+
+SCANS_IN_FLIGHT = web.AppKey("IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included
+AI_CALLS = web.AppKey("TURNS", FairSemaphore)  # at calling the AI service
+
+
+class ActiveRequests:
+    """A context manager around each request; once it drains, new ones are refused."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self._draining = False
+        self._quiet = asyncio.Event()
+
+    def __enter__(self) -> None:
+        """Count a request in. Raises 503 `shutting_down` while this process ends."""
+        if self._draining:
+            raise unavailable(
+                "shutting_down", "The service is restarting. Try again in a moment.", retry_seconds=2
+            )
+        self.requests += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.requests -= 1
+        if self._draining and not self.requests:
+            self._quiet.set()
+
+    async def drain(self) -> None:
+        """Refuse new requests from now on; return when the last one under way is answered."""
+        self._draining = True
+        if self.requests:
+            await self._quiet.wait()
+
+
+ACTIVE_REQUESTS = web.AppKey("TRAFFIC", ActiveRequests)

@@ -1,0 +1,98 @@
+"""The table `api_tokens`."""
+
+from __future__ import annotations
+
+import datetime
+from typing import NamedTuple
+
+from ..schemas import ApiToken
+from . import Database
+from .rows import ACCOUNT_COLUMNS, Account, to_account, to_utc, utc_now
+
+
+class ApiTokenRecord(NamedTuple):
+    """Whose an API token is, what it may do, and when it was used before."""
+
+    account: Account
+    token_id: str
+    scopes: list[str]
+    last_used_at: datetime.datetime | None
+
+
+INSERT_API_TOKEN = """
+INSERT INTO api_tokens (id, user_id, digest, name, scopes, version, created_at, expires_at)
+SELECT :id, users.id, :digest, :name, :scopes, api_token_version, :created_at, :expires_at FROM users
+WHERE users.id = :user_id AND token_version = :token_version AND :most > (
+    SELECT count(*) FROM api_tokens WHERE user_id = :user_id AND version = api_token_version
+)
+RETURNING id
+"""
+
+
+async def insert_api_token(db: Database, account: Account, token: ApiToken, digest: str, most: int) -> bool:
+    """Keep an API token, unless the user has `most` already; return whether it is kept."""
+    values = {
+        "id": token.id,
+        "user_id": account.user.id,
+        "token_version": account.token_version,
+        "digest": digest,
+        "name": token.name,
+        "scopes": " ".join(token.scopes),
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "most": most,
+    }
+    return await db.fetch_one(INSERT_API_TOKEN, values) is not None
+
+
+LIST_API_TOKENS = """
+SELECT api_tokens.id, name, scopes, api_tokens.created_at, last_used_at, expires_at FROM api_tokens
+JOIN users ON users.id = user_id AND api_token_version = version
+WHERE user_id = :user_id ORDER BY api_tokens.created_at DESC, api_tokens.id DESC
+"""
+
+
+async def list_api_tokens(db: Database, user_id: str) -> list[ApiToken]:
+    """Return the user's API tokens, newest first; those that a new password has ended are gone."""
+    return [
+        ApiToken(
+            id=str(row["id"]),
+            name=row["name"],
+            scopes=row["scopes"].split(),
+            created_at=to_utc(row["created_at"]),
+            last_used_at=to_utc(row["last_used_at"]) if row["last_used_at"] else None,
+            expires_at=to_utc(row["expires_at"]) if row["expires_at"] else None,
+        )
+        for row in await db.fetch_all(LIST_API_TOKENS, {"user_id": user_id})
+    ]
+
+
+FIND_ACCOUNT_BY_API_TOKEN = f"""
+SELECT {ACCOUNT_COLUMNS}, api_tokens.id AS token_id, scopes, last_used_at FROM api_tokens
+JOIN users ON users.id = user_id AND api_token_version = version
+WHERE digest = :digest AND (expires_at IS NULL OR expires_at > :now)
+"""
+
+
+async def find_account_by_api_token(db: Database, digest: str) -> ApiTokenRecord | None:
+    """Return whose API token has this digest, unless it has ended or was revoked."""
+    row = await db.fetch_one(FIND_ACCOUNT_BY_API_TOKEN, {"digest": digest, "now": utc_now()})
+    if row is None:
+        return None
+    used = to_utc(row["last_used_at"]) if row["last_used_at"] else None
+    return ApiTokenRecord(to_account(row), str(row["token_id"]), row["scopes"].split(), used)
+
+
+RECORD_API_TOKEN_USE = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"
+
+
+async def record_api_token_use(db: Database, token_id: str) -> None:
+    await db.fetch_all(RECORD_API_TOKEN_USE, {"id": token_id, "now": utc_now()})
+
+
+DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id RETURNING id"
+
+
+async def delete_api_token(db: Database, user_id: str, token_id: str) -> bool:
+    """Delete one of the user's own API tokens; return whether there was one."""
+    return await db.fetch_one(DELETE_API_TOKEN, {"id": token_id, "user_id": user_id}) is not None

@@ -1,0 +1,53 @@
+"""Rows that several tables share: an account, and how a stored time is read."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..schemas import User
+from . import Row
+
+
+class UserDeleted(Exception):
+    """The account was deleted meanwhile."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A user with what only the server knows of them."""
+
+    user: User
+    password_hash: str
+    token_version: int
+
+
+class TokenSubject(NamedTuple):
+    """Who asks, as a token says it; a statement that takes a Caller checks that the token still counts."""
+
+    user_id: str
+    token_version: int
+
+
+def utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def to_utc(value: Any) -> datetime.datetime:
+    """Return a stored time, aware and in UTC; SQLite answers text."""
+    time: datetime.datetime = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return time if time.tzinfo is datetime.UTC else time.astimezone(datetime.UTC)
+
+
+def to_account(row: Row) -> Account:
+    user = User(
+        id=str(row["id"]),
+        email=row["email"],
+        created_at=to_utc(row["created_at"]),
+        updated_at=to_utc(row["updated_at"]),
+    )
+    return Account(user, row["password_hash"], row["token_version"])
+
+
+ACCOUNT_COLUMNS = "users.id, email, password_hash, users.token_version, users.created_at, updated_at"

@@ -1,0 +1,151 @@
+"""The table `scans`."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from ..schemas import Risk, Scan
+from ..search_terms import index_terms
+from . import Database, ForeignKeyViolation, Row, UniqueViolation
+from .rows import TokenSubject, UserDeleted, to_utc
+
+
+class PreviousScan(NamedTuple):
+    """An earlier scan of the same bytes, or only of the same file name."""
+
+    scan_id: str
+    created_at: datetime.datetime
+    same_bytes: bool
+
+    @property
+    def match(self) -> str:
+        return "same bytes" if self.same_bytes else "same name"
+
+
+# the user's last scan before this one that is like it
+PREVIOUS_SCAN = """
+SELECT {columns} FROM scans AS earlier
+WHERE user_id = :user_id AND {like} AND (created_at, id) < (:created_at, :id)
+ORDER BY created_at DESC, id DESC LIMIT 1
+"""
+
+INSERT_SCAN = f"""
+INSERT INTO scans (id, user_id, filename, data, digest, risk_count, categories, words, source, created_at)
+VALUES (:id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :created_at)
+RETURNING ({PREVIOUS_SCAN.format(columns="id", like="filename = :filename")}) AS same_name,
+    ({PREVIOUS_SCAN.format(columns="id", like="digest = :digest")}) AS same_bytes
+"""
+
+
+async def insert_scan(
+    db: Database, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
+) -> dict[str, str]:
+    """Keep a scan and its risks; return what earlier ones are like it, `same bytes` or `same name`, by id.
+
+    Raises UserGone where the account was deleted while the AI service worked.
+    """
+    values = {
+        "id": scan.scan_id,
+        "user_id": user_id,
+        "filename": scan.filename,
+        "data": bytes(scan.data).decode(),
+        "risk_count": scan.risk_count,
+        "categories": msgspec.json.encode(collections.Counter(risk.category for risk in risks)).decode(),
+        "words": index_terms(scan.filename, risks),
+        "digest": digest,
+        "source": scan.source,
+        "created_at": scan.created_at,
+    }
+    try:
+        row = await db.fetch_one(INSERT_SCAN, values)
+    except UniqueViolation:  # kept by an earlier try whose answer was lost
+        return {}
+    except ForeignKeyViolation:
+        raise UserDeleted from None
+    assert row is not None  # RETURNING answers a row for an insert
+    likes = ("same name", row["same_name"]), ("same bytes", row["same_bytes"])
+    return {str(earlier_id): like for like, earlier_id in likes if earlier_id is not None}
+
+
+FIND_SCAN = """
+SELECT scans.id, filename, data, source, risk_count, scans.created_at FROM scans
+JOIN users ON users.id = scans.user_id AND token_version = :token_version
+WHERE scans.id = :id AND user_id = :user_id
+"""
+
+
+async def find_scan(db: Database, caller: TokenSubject, scan_id: str) -> Scan | None:
+    """Return one of the caller's own scans; None where there is none, or where the caller is gone."""
+    row = await db.fetch_one(FIND_SCAN, {"id": scan_id, **caller._asdict()})
+    return to_scan(row) if row else None
+
+
+def to_scan(row: Row) -> Scan:
+    created_at = to_utc(row["created_at"])
+    return Scan(
+        scan_id=str(row["id"]),
+        filename=row["filename"],
+        data=msgspec.Raw(row["data"].encode()),
+        source=row["source"],
+        risk_count=row["risk_count"],
+        created_at=created_at,
+        timestamp=created_at,
+    )
+
+
+FIND_PREVIOUS_SCANS = f"""
+SELECT 1 AS same_bytes, by_digest.* FROM ({
+    PREVIOUS_SCAN.format(
+        columns="id, created_at",
+        like="digest = (SELECT digest FROM scans WHERE id = :id AND user_id = :user_id)",
+    )
+}) AS by_digest
+UNION ALL
+SELECT 0 AS same_bytes, by_name.* FROM ({
+    PREVIOUS_SCAN.format(columns="id, created_at", like="filename = :filename")
+}) AS by_name
+"""
+
+
+async def find_previous_scans(db: Database, user_id: str, scan: Scan) -> list[PreviousScan]:
+    """Return the user's last scan before this one of the same bytes, and that of the same file name."""
+    values = {
+        "id": scan.scan_id,
+        "user_id": user_id,
+        "filename": scan.filename,
+        "created_at": scan.created_at,
+    }
+    rows = await db.fetch_all(FIND_PREVIOUS_SCANS, values)
+    found: dict[str, PreviousScan] = {}
+    for row in sorted(rows, key=lambda row: row["same_bytes"]):  # which counts for more
+        found[str(row["id"])] = PreviousScan(
+            str(row["id"]), to_utc(row["created_at"]), bool(row["same_bytes"])
+        )
+    return list(found.values())
+
+
+DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"
+
+
+async def delete_scan(db: Database, user_id: str, scan_id: str) -> bool:
+    """Delete one of the user's own scans; return whether there was one."""
+    return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
+
+
+# the condition on risk_count, which always holds, is that of the index
+DELETE_SCANS_BEFORE = """
+DELETE FROM scans WHERE (user_id, id) IN (
+    SELECT user_id, id FROM scans WHERE created_at < :before AND risk_count >= 0 ORDER BY created_at LIMIT 500
+)
+RETURNING id
+"""
+
+
+async def delete_scans_before(db: Database, before: datetime.datetime) -> int:
+    """Delete some of the scans that are older than this; return how many, 0 when there are none left."""
+    return len(await db.fetch_all(DELETE_SCANS_BEFORE, {"before": before}))

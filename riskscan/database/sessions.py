@@ -1,0 +1,51 @@
+"""The table `sessions`: the log-ins of the built-in pages."""
+
+from __future__ import annotations
+
+import datetime
+
+from . import Database, ForeignKeyViolation
+from .rows import ACCOUNT_COLUMNS, Account, UserDeleted, to_account, to_utc, utc_now
+
+INSERT_SESSION = """
+INSERT INTO sessions (id, user_id, token_version, expires_at)
+VALUES (:id, :user_id, :token_version, :expires_at)
+"""
+
+
+async def insert_session(
+    db: Database, session_id: str, user_id: str, token_version: int, expires_at: datetime.datetime
+) -> None:
+    """Keep a session; raise UserGone where the account was deleted."""
+    values = {"id": session_id, "user_id": user_id, "token_version": token_version, "expires_at": expires_at}
+    try:
+        await db.fetch_all(INSERT_SESSION, values)
+    except ForeignKeyViolation:
+        raise UserDeleted from None
+
+
+FIND_ACCOUNT_BY_SESSION = f"""
+SELECT {ACCOUNT_COLUMNS}, expires_at FROM sessions JOIN users
+ON users.id = sessions.user_id AND users.token_version = sessions.token_version
+WHERE sessions.id = :id AND expires_at > :now
+"""
+
+
+async def find_account_by_session(db: Database, session_id: str) -> tuple[Account, datetime.datetime] | None:
+    """Return whose session it is and when it ends, unless it has ended or was revoked."""
+    row = await db.fetch_one(FIND_ACCOUNT_BY_SESSION, {"id": session_id, "now": utc_now()})
+    return (to_account(row), to_utc(row["expires_at"])) if row else None
+
+
+EXTEND_SESSION = "UPDATE sessions SET expires_at = :expires_at WHERE id = :id"
+
+
+async def extend_session(db: Database, session_id: str, expires_at: datetime.datetime) -> None:
+    await db.fetch_all(EXTEND_SESSION, {"id": session_id, "expires_at": expires_at})
+
+
+DELETE_SESSION = "DELETE FROM sessions WHERE id = :id"
+
+
+async def delete_session(db: Database, session_id: str) -> None:
+    await db.fetch_all(DELETE_SESSION, {"id": session_id})

@@ -1,0 +1,1 @@
+"""Risks as files: the columns of a register, and its formats."""

@@ -1,0 +1,118 @@
+"""The register of risks: a row for each risk of a scan, and the columns that a layout makes of it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import NamedTuple
+
+from ..schemas import RegisterRow, Scan
+
+Cell = str | datetime.datetime | None
+NAME_LENGTH = 200  # of a risk scenario in CISO Assistant
+
+LIKELIHOODS = ("Rare", "Unlikely", "Possible", "Likely", "Almost certain")
+IMPACTS = ("Negligible", "Minor", "Moderate", "Major", "Severe")
+RESPONSES = ("Avoid", "Reduce", "Transfer", "Accept")
+TREATMENTS = ("open", "mitigate", "accept", "avoid", "transfer")
+
+
+class Column(NamedTuple):
+    """A column; `width` is in characters, `choices` are what a spreadsheet offers for a cell of it."""
+
+    title: str
+    value: Callable[[RegisterRow], Cell]
+    width: int
+    choices: tuple[str, ...] = ()
+    takes_date: bool = False
+
+    @property
+    def key(self) -> str:
+        """Return the name in JSON."""
+        return self.title.lower().replace(" ", "_")
+
+
+def scan_rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
+    """Yield a row for each risk of a scan; `origin` is the scheme and host of its page.
+
+    A ref is the start of the scan's id and the risk's place in it. 60 bits of the id are random: among a
+    million scans two refs agree once in two million registers.
+    """
+    for place, risk in enumerate(scan.each_risk(), 1):
+        yield RegisterRow(
+            ref=f"R-{scan.scan_id[:18]}-{place:02}",
+            scan_date=scan.created_at,
+            file=scan.filename,
+            risk=risk.risk,
+            category=risk.category,
+            context=risk.context,
+            source=scan.source,
+            link=f"{origin}/scans/{scan.scan_id}",
+        )
+
+
+def field_column(name: str, width: int) -> Column:
+    """Return the column that shows a field of a row."""
+    return Column(name.capitalize().replace("_", " "), attrgetter(name), width)
+
+
+def empty_column(
+    title: str, width: int, choices: tuple[str, ...] = (), *, takes_date: bool = False
+) -> Column:
+    """Return a column that people fill in."""
+    return Column(title, lambda _: None, width, choices, takes_date)
+
+
+def scenario_name(row: RegisterRow) -> str:
+    name = " ".join(row.risk.split()) or row.ref
+    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
+
+
+def scenario_description(row: RegisterRow) -> str:
+    parts = [
+        row.risk if len(row.risk) > NAME_LENGTH else "",
+        row.context,
+        f"Category: {row.category}",
+        f"File: {row.file}" if row.file else "",
+        f"Found by RiskScan on {row.scan_date:%Y-%m-%d}: {row.link}",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+COLUMNS = (
+    field_column("ref", 25),
+    field_column("scan_date", 19),
+    field_column("file", 28),
+    field_column("risk", 40),
+    field_column("category", 16),
+    field_column("context", 70),
+    field_column("source", 10),
+    field_column("link", 40),
+)
+LAYOUTS = {
+    "": COLUMNS,
+    "register": (
+        *COLUMNS,
+        empty_column("Owner", 20),
+        empty_column("Likelihood", 15, LIKELIHOODS),
+        empty_column("Impact", 15, IMPACTS),
+        empty_column("Response", 15, RESPONSES),
+        empty_column("Due", 12, takes_date=True),
+    ),
+    # intuitem/ciso-assistant-community, docs/guide/data-import-wizard.md, "Risk assessment"
+    "ciso-assistant": (
+        Column("ref_id", attrgetter("ref"), 25),
+        Column("name", scenario_name, 40),
+        Column("description", scenario_description, 70),
+        empty_column("inherent_impact", 16),
+        empty_column("inherent_proba", 16),
+        empty_column("existing_controls", 25),
+        empty_column("current_impact", 16),
+        empty_column("current_proba", 16),
+        empty_column("additional_controls", 25),
+        empty_column("residual_impact", 16),
+        empty_column("residual_proba", 16),
+        Column("treatment", lambda _: TREATMENTS[0], 12, TREATMENTS),
+    ),
+}

@@ -1,0 +1,1 @@
+"""Handlers: one for each operation, for its JSON and its page alike."""

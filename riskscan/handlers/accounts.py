@@ -1,0 +1,176 @@
+"""Handlers of accounts: register, login, logout, me, change_password, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from ..auth.access_tokens import bearer_token, issue_access_token
+from ..auth.authentication import find_user, require_user
+from ..auth.passwords import PASSWORDS
+from ..auth.sessions import end_session, start_session
+from ..database import DATABASE
+from ..database.api_tokens import list_api_tokens
+from ..database.rows import Account, TokenSubject, utc_now
+from ..database.users import EmailTaken, delete_user, find_account_by_email, insert_user, update_password
+from ..errors import ApiError, invalid_request, not_authenticated
+from ..rate_limits import bucket, hit, refund
+from ..request.body import FORM_VALUES, read_fields
+from ..request.fields import (
+    normalize_email,
+    optional_text,
+    read_flag,
+    read_new_password,
+    read_next_path,
+    required_text,
+)
+from ..request.forwarded import client_address
+from ..responses import redirect, render_page, respond
+from ..schemas import Message
+from ..settings import SETTINGS
+
+SHARED_LIMIT_FACTOR = 10  # people behind one address, addresses that one account is tried from
+
+
+async def register(request: web.Request) -> web.StreamResponse:
+    """Make an account and sign in."""
+    fields = await read_fields(request)
+    email = normalize_email(required_text(fields, "email"))
+    password = read_new_password(fields, "password")
+    rate = request.app[SETTINGS].register_limit
+    await hit(
+        request,
+        bucket(rate, "register by account", email),
+        bucket(rate, "register by address", client_address(request)),
+    )
+    password_hash = await request.app[PASSWORDS].hash(password, client_address(request))
+    try:
+        account = await insert_user(request.app[DATABASE], email, password_hash)
+    except EmailTaken:
+        taken = "There is an account with this address already."
+        raise ApiError(409, "email_taken", taken, fields={"email": taken}) from None
+    return await respond_with_token(request, account, status=201)
+
+
+async def login(request: web.Request) -> web.StreamResponse:
+    """Sign in by e-mail address and password (OAuth2 password grant, RFC 6749, section 4.3)."""
+    fields = await read_fields(request)
+    if optional_text(fields, "grant_type") not in ("", "password"):
+        raise invalid_request("Only the password grant is known.", grant_type="This takes password.")
+    email = read_login_email(fields)
+    password = required_text(fields, "password")
+    rate, address = request.app[SETTINGS].login_limit, client_address(request)
+    limits = (
+        bucket(rate, "login", email, address),
+        # wider, so that a flood from one address does not lock the owner out elsewhere
+        bucket(rate, "login by account", email, share=SHARED_LIMIT_FACTOR),
+        bucket(rate, "login by address", address, share=SHARED_LIMIT_FACTOR),
+    )
+    await hit(request, *limits)
+    account = await find_account_by_email(request.app[DATABASE], email)
+    kept = account.password_hash if account else None
+    if not await request.app[PASSWORDS].verify(password, kept, address):
+        account = None
+    if account is None:
+        raise ApiError(
+            401,
+            "invalid_credentials",
+            "The e-mail address or the password is wrong.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    await refund(request, *limits)
+    return await respond_with_token(request, account)
+
+
+async def logout(request: web.Request) -> web.StreamResponse:
+    """End the session of the cookie."""
+    await end_session(request)
+    return respond(request, Message("Logged out"), location="/login?done=logout")
+
+
+async def me(request: web.Request) -> web.StreamResponse:
+    """Answer who is signed in."""
+    account = await require_user(request, "read")
+    return respond(request, account.user)
+
+
+async def change_password(request: web.Request) -> web.StreamResponse:
+    """Set a new password; all tokens and sessions issued before are dead, but API tokens that are kept."""
+    account = await require_user(request)
+    fields = await read_fields(request)
+    current, password = required_text(fields, "current_password"), read_new_password(fields, "new_password")
+    keep = read_flag(fields, "keep_api_tokens") or False
+    await check_password(request, account, current, "current_password")
+    password_hash = await request.app[PASSWORDS].hash(password, client_address(request))
+    changed = await update_password(request.app[DATABASE], account, password_hash, keep_api_tokens=keep)
+    if changed is None:  # revoked by another request meanwhile
+        raise not_authenticated()
+    return await respond_with_token(
+        request, changed, location=f"/account?done={'kept' if keep else 'password'}"
+    )
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete the account and all of its scans."""
+    account = await require_user(request)
+    fields = await read_fields(request)
+    await check_password(request, account, required_text(fields, "password"), "password")
+    if not await delete_user(request.app[DATABASE], TokenSubject(account.user.id, account.token_version)):
+        raise not_authenticated()
+    await end_session(request)
+    return respond(request, Message("Account deleted"), location="/register?done=account")
+
+
+async def home(request: web.Request) -> web.StreamResponse:
+    """Lead to the page that scans, or to the one that signs in."""
+    return redirect("/scan" if await find_user(request, bearer_token(request)) else "/login")
+
+
+async def register_page(request: web.Request) -> web.StreamResponse:
+    """Show the page that registers an account."""
+    return render_page(request, "register.html", {})
+
+
+async def login_page(request: web.Request) -> web.StreamResponse:
+    """Show the page that signs in; who is signed in goes on."""
+    if await find_user(request, bearer_token(request)):
+        return redirect(read_next_path(request) or "/scan")
+    return render_page(request, "login.html", {})
+
+
+async def account_page(request: web.Request) -> web.StreamResponse:
+    """Show the account and its API tokens."""
+    account = await require_user(request)
+    tokens = await list_api_tokens(request.app[DATABASE], account.user.id)
+    return render_page(request, "account.html", {"tokens": tokens, "now": utc_now()})
+
+
+def read_login_email(fields: Mapping[str, Any]) -> str:
+    """Return the address to look up; what is no address is as it was given, and finds nobody."""
+    given = optional_text(fields, "username") or required_text(fields, "email")
+    try:
+        return normalize_email(given)
+    except ApiError:
+        return given.replace("\0", "\ufffd")  # which PostgreSQL could not look up
+
+
+async def check_password(request: web.Request, account: Account, password: str, field: str) -> None:
+    """Raise 400 `invalid_request` unless this is the account's password; tries are counted."""
+    tries = bucket(request.app[SETTINGS].login_limit, "password", account.user.id)
+    await hit(request, tries)
+    if not await request.app[PASSWORDS].verify(password, account.password_hash, client_address(request)):
+        wrong = "This is not your password."
+        raise ApiError(400, "invalid_request", wrong, fields={field: wrong})
+    await refund(request, tries)
+
+
+async def respond_with_token(
+    request: web.Request, account: Account, *, status: int = 200, location: str = ""
+) -> web.StreamResponse:
+    await start_session(request, account)
+    token = issue_access_token(request.app[SETTINGS], account)
+    if request.get(FORM_VALUES, {}).get("text"):  # its session had ended; the log-in page has carried it here
+        return respond(request, token, status=status, template="upload.html")
+    return respond(request, token, status=status, location=location or read_next_path(request) or "/scan")

@@ -1,0 +1,107 @@
+"""Handlers of API tokens: index, create, delete."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import uuid
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from aiohttp import web
+
+from ..auth.authentication import API_TOKEN_PREFIX, require_user, token_digest
+from ..database import DATABASE
+from ..database.api_tokens import delete_api_token, insert_api_token, list_api_tokens
+from ..database.rows import utc_now
+from ..errors import ApiError, invalid_request, not_found
+from ..request.body import read_fields
+from ..request.fields import is_uuid, optional_text, required_text
+from ..request.uploads import CONTROL_CHARACTERS
+from ..responses import respond
+from ..schemas import ApiTokenList, Message, NewApiToken, Scope
+
+MAX_API_TOKENS = 100  # of one user
+MAX_NAME_LENGTH = 100
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+async def index(request: web.Request) -> web.StreamResponse:
+    """Answer the user's API tokens, newest first."""
+    account = await require_user(request)
+    return respond(request, ApiTokenList(await list_api_tokens(request.app[DATABASE], account.user.id)))
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Make an API token; this answer alone tells it."""
+    account = await require_user(request)
+    fields = await read_fields(request)
+    made = NewApiToken(
+        id=str(uuid.uuid4()),
+        name=read_name(fields),
+        scopes=read_scopes(fields),
+        created_at=utc_now(),
+        last_used_at=None,
+        expires_at=read_expiry(fields),
+        token=API_TOKEN_PREFIX + secrets.token_urlsafe(32),
+    )
+    if not await insert_api_token(
+        request.app[DATABASE], account, made, token_digest(made.token), MAX_API_TOKENS
+    ):
+        raise ApiError(
+            409, "too_many_tokens", f"You have {MAX_API_TOKENS} API tokens. Delete one that is not needed."
+        )
+    return respond(request, made, status=201, template="token.html")
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete one of the user's own API tokens; it is refused from now on."""
+    account = await require_user(request)
+    token_id = request.match_info["token_id"]
+    if not is_uuid(token_id) or not await delete_api_token(request.app[DATABASE], account.user.id, token_id):
+        raise not_found("There is no such token.")
+    return respond(request, Message("Token deleted"), location="/account?done=token")
+
+
+def read_name(fields: Mapping[str, Any]) -> str:
+    """Return what the token is called: 1 to 100 characters, none of them a control character."""
+    given = required_text(fields, "name")
+    name = given.strip()
+    if not 1 <= len(name) <= MAX_NAME_LENGTH or CONTROL_CHARACTERS.search(given):
+        raise invalid_request(
+            "This name cannot be used.", name=f"A name has 1 to {MAX_NAME_LENGTH} characters."
+        )
+    return name
+
+
+def read_scopes(fields: Mapping[str, Any]) -> list[Scope]:
+    """Return what the token may do: a list, or a text separated by spaces (RFC 6749, section 3.3)."""
+    wanted = fields.get("scopes")
+    if wanted is None or isinstance(wanted, str):
+        wanted = (wanted or "").split() or list(SCOPES)
+    if not isinstance(wanted, list) or not wanted or not all(scope in SCOPES for scope in wanted):
+        known = " and ".join(SCOPES)
+        raise invalid_request("A scope is not known.", scopes=f"This takes {known}, one or both.")
+    return [scope for scope in SCOPES if scope in wanted]
+
+
+def read_expiry(fields: Mapping[str, Any]) -> datetime.datetime | None:
+    """Return when the token ends, None for never: a time with its offset, or a day, to its end in UTC."""
+    given = optional_text(fields, "expires_at")
+    if not given:
+        return None
+    try:
+        end = datetime.datetime.fromisoformat(given)
+        if len(given) == len("2027-01-31"):
+            end = end.replace(tzinfo=datetime.UTC) + datetime.timedelta(days=1)
+        if end.tzinfo is None:
+            raise ValueError
+        end = end.astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        raise invalid_request(
+            "The end is not understood.",
+            expires_at="This takes a day or a time with its offset, in ISO 8601.",
+        ) from None
+    if end <= utc_now():
+        raise invalid_request("The end has passed.", expires_at="This must lie in the future.")
+    return end

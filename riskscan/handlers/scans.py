@@ -1,0 +1,204 @@
+"""Handlers of scans: new, create, index, stats, show, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import functools
+import logging
+import re
+import time
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import hdrs, web
+
+from .. import ai_client
+from ..auth.authentication import USER_ID, require_caller, require_user
+from ..concurrency import SCANS_IN_FLIGHT
+from ..database import DATABASE, low_priority
+from ..database.rows import UserDeleted, utc_now
+from ..database.scan_queries import CursorPosition, compute_stats, list_scans
+from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan
+from ..errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
+from ..idempotency import REPLAYED, idempotent
+from ..rate_limits import bucket, hit, refund
+from ..request.body import read_document
+from ..request.fields import CANONICAL_UUID, is_uuid, read_integer
+from ..request.filters import read_filter, read_filter_values
+from ..request.uploads import Document
+from ..responses import is_api, json_encoder, render_page, respond
+from ..schemas import Filter, Message, Risk, Scan, ScanList
+from ..settings import SETTINGS
+
+MAX_OFFSET = 10**9
+EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetime.timedelta(microseconds=1)
+# all that it takes is in the pattern, which the OpenAPI document quotes: microseconds until 2286, an id, and
+# the digest of the filter where there is one
+CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
+PREVIOUS_SCANS = web.RequestKey("EARLIER", dict[str, str])  # the scans that the new one is like, by id
+SAVE_RETRY_SECONDS = 8
+RETRY_SECONDS = 0.5
+
+log = logging.getLogger("riskscan.scans")
+
+
+async def scan_page(request: web.Request) -> web.StreamResponse:
+    """Show the page that takes a text or a file."""
+    await require_user(request)
+    return render_page(request, "upload.html", {})
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Find the risks in a text or a file, and keep them; with an Idempotency-Key once, however often sent."""
+    with low_priority():
+        account = await require_user(request, "scan")
+        app, user_id = request.app, account.user.id
+        tries = bucket(app[SETTINGS].scan_limit, "scan", user_id)
+        await hit(request, tries)
+        with app[SCANS_IN_FLIGHT].slot(user_id):
+            async with read_document(request) as document:
+                make = functools.partial(analyse_and_save, request, user_id, document)
+                scan, replayed = await idempotent(request, account, document, make)
+        answer = respond(request, scan, location=f"/scans/{scan.scan_id}")
+        if replayed:
+            await refund(request, tries)
+            earlier = await find_previous_scans(app[DATABASE], user_id, scan)
+            request[PREVIOUS_SCANS] = {one.scan_id: one.match for one in earlier}
+            answer.headers[REPLAYED] = "true"
+        for earlier_id, like in request.get(PREVIOUS_SCANS, {}).items():  # RFC 5829, section 3
+            link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
+            answer.headers.add(hdrs.LINK, link)
+        return answer
+
+
+async def analyse_and_save(request: web.Request, user_id: str, document: Document, scan_id: str) -> Scan:
+    """Return what the AI service finds in a document, kept under the id."""
+    findings = await ai_client.scan(request, document)
+    created_at = utc_now()
+    scan = Scan(
+        scan_id=scan_id,
+        filename=document.upload.filename if document.upload else None,
+        data=msgspec.Raw(json_encoder.encode(findings.data)),
+        source=findings.source,
+        risk_count=len(findings.data),
+        created_at=created_at,
+        timestamp=created_at,
+    )
+    request[PREVIOUS_SCANS] = await save_scan(request, user_id, scan, findings.data, document.digest)
+    return scan
+
+
+async def save_scan(
+    request: web.Request, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str
+) -> dict[str, str]:
+    """Keep a scan that was paid for, though the database be away for a few seconds; return what is like it.
+
+    Raises 401 where the account was deleted meanwhile, 503 `database_unavailable` where it stays away.
+    """
+    deadline = time.monotonic() + SAVE_RETRY_SECONDS
+    while True:
+        try:
+            return await insert_scan(request.app[DATABASE], user_id, scan, risks, digest)
+        except UserDeleted:
+            raise not_authenticated("This account was deleted.") from None
+        except ApiError:
+            if time.monotonic() >= deadline:
+                log.error("scan %s is lost: the database stays away [%s]", scan.scan_id, request[REQUEST_ID])
+                raise
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def index(request: web.Request) -> web.StreamResponse:
+    """Answer a page of the user's scans, newest first."""
+    caller = await require_caller(request)
+    limit = read_integer(request, "limit", 20, 1, 100)
+    offset = read_integer(request, "offset", 0, 0, MAX_OFFSET)
+    chosen = read_filter(request)
+    after = read_cursor(request, chosen)
+    if after and offset:
+        raise invalid_request(
+            "Give a cursor or an offset, not both.", cursor="This cannot go with an offset."
+        )
+    # one more than asked for tells whether there are more
+    found = await list_scans(request.app[DATABASE], caller, limit + 1, offset, after, chosen)
+    if found is None:
+        raise not_authenticated()
+    scans, cursor = found.scans[:limit], None
+    if len(found.scans) > limit:
+        cursor = write_cursor(CursorPosition(scans[-1].created_at, scans[-1].scan_id), chosen)
+    data = ScanList(scans, found.total, limit, offset, cursor)
+    if is_api(request):
+        return respond(request, data)
+    rows = zip(scans, found.categories, strict=False)
+    page_only = {"rows": rows, "chosen": read_filter_values(request)}
+    return respond(request, data, template="scans.html", page_only=page_only)
+
+
+async def stats(request: web.Request) -> web.StreamResponse:
+    """Answer what the user's scans come to: how many risks of each category, in all and by month."""
+    found = await compute_stats(request.app[DATABASE], await require_caller(request), read_filter(request))
+    if not found.scans:
+        await require_user(request, "read")  # a token that is revoked is told from no scan
+    return respond(
+        request, found, template="overview.html", page_only={"chosen": read_filter_values(request)}
+    )
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Answer one of the user's own scans."""
+    scan = await find_own_scan(request)
+    if is_api(request):
+        return respond(request, scan)
+    earlier = await find_previous_scans(request.app[DATABASE], request[USER_ID], scan)
+    return respond(request, scan, template="scan.html", page_only={"earlier": earlier})
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete one of the user's own scans."""
+    account = await require_user(request)
+    if not await delete_scan(request.app[DATABASE], account.user.id, read_scan_id(request)):
+        raise scan_not_found()
+    return respond(request, Message("Scan deleted"), location="/scans?done=scan")
+
+
+async def find_own_scan(request: web.Request, wanted: str = "") -> Scan:
+    """Return the user's own scan of this id, or that the path names; raise 404 where there is none."""
+    wanted = wanted or read_scan_id(request)
+    scan = await find_scan(request.app[DATABASE], await require_caller(request), wanted)
+    if scan is None:
+        await require_user(request, "read")  # a token that is revoked is told from a scan that is not there
+        raise scan_not_found()
+    return scan
+
+
+def scan_not_found() -> Exception:
+    return not_found("There is no such scan.")
+
+
+def read_scan_id(request: web.Request) -> str:
+    """Return the id in the path; raise 404 where it is no UUID in canonical form."""
+    value = request.match_info["scan_id"]
+    if not is_uuid(value):
+        raise scan_not_found()
+    return value
+
+
+def write_cursor(position: CursorPosition, chosen: Filter) -> str:
+    digest = f"-{chosen.digest}" if chosen else ""
+    return f"{(position.created_at - EPOCH) // MICROSECOND}-{position.scan_id}{digest}"
+
+
+def read_cursor(request: web.Request, chosen: Filter) -> CursorPosition | None:
+    """Return the place that a cursor names; raise 400 where it names none, or one with another filter."""
+    value = request.query.get("cursor")
+    if value is None:
+        return None
+    match = CURSOR.fullmatch(value)
+    if match is None:
+        raise invalid_request("This cursor is not one of ours.", cursor="This is no cursor of a list.")
+    if (match[3] or "") != chosen.digest:
+        raise invalid_request(
+            "This cursor goes with another filter.", cursor="This is of a list with another filter."
+        )
+    return CursorPosition(EPOCH + int(match[1]) * MICROSECOND, match[2])

@@ -1,0 +1,41 @@
+"""Turn everything that a handler raises into a response."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ..errors import REQUEST_ID, ApiError, error_from_status, internal_error
+from ..request.body import FORM_VALUES, read_form_values_for_redisplay
+from ..responses import FORM_TEMPLATES, log, respond_error
+
+
+@web.middleware
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Make an answer of everything that a handler raises."""
+    try:
+        return await handler(request)
+    except ApiError as exc:
+        if exc.status >= 500:
+            log.warning("%s: %s [%s]", exc.code, cause_name(exc), request[REQUEST_ID])
+        if (
+            exc.status in (401, 429, 503)
+            and FORM_TEMPLATES.get(request.path) == "upload.html"
+            and FORM_VALUES not in request
+        ):
+            await read_form_values_for_redisplay(request)
+        return respond_error(request, exc)
+    except web.HTTPException as exc:
+        if exc.status < 400:
+            raise
+        allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
+        return respond_error(request, error_from_status(exc.status, allow))
+    except Exception:
+        log.exception("internal error [%s]", request[REQUEST_ID])
+        return respond_error(request, internal_error())
+
+
+def cause_name(exc: BaseException) -> str:
+    """Return the type of what lies behind a refusal; its text may quote what a user sent."""
+    cause = exc.__cause__
+    return type(cause).__name__ if cause else "refused"

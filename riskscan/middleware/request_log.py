@@ -1,0 +1,96 @@
+"""The headers of every answer: its request id, who may store it, and what a browser may do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from multidict import istr
+
+from .. import server_timing
+from ..auth.authentication import USER_ID
+from ..errors import REQUEST_ID, new_request_id
+from ..logs import Event
+from ..metrics import METRICS
+from ..rate_limits import USAGE
+
+VALID_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
+X_REQUEST_ID, SERVER_TIMING = istr("X-Request-ID"), istr("Server-Timing")
+SPENT = web.RequestKey("SPENT", dict[str, float])  # seconds, by what they were spent on
+NO_ROUTE = "(no route)"
+
+access_log = logging.getLogger("riskscan.access")
+
+
+@web.middleware
+async def request_id_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Name the request; log it and count it when it is answered."""
+    given = request.headers.get(X_REQUEST_ID, "")
+    init_request(request, given if VALID_REQUEST_ID.fullmatch(given) else new_request_id())
+    begin = time.perf_counter()
+    status = 499  # nobody was left to answer
+    try:
+        response = await handler(request)
+        status = response.status
+    except web.HTTPException as exc:
+        status = exc.status
+        raise
+    finally:
+        record_request(request, status, time.perf_counter() - begin)
+    return response
+
+
+def init_request(request: web.Request, request_id: str) -> None:
+    """Set what `set_headers` looks for."""
+    request[REQUEST_ID], request[SPENT], request[USAGE] = request_id, server_timing.start(), {}
+
+
+class RequestEvent(Event, frozen=True):
+    """One request; its route, and not its path or query, which may hold what only the user should know."""
+
+    method: str
+    route: str
+    status: int
+    milliseconds: float
+    request_id: str
+    user_id: str | None
+
+    def __str__(self) -> str:
+        begin = f"{self.method} {self.route} {self.status} {self.milliseconds:.1f} ms"
+        return f"{begin} request={self.request_id} user={self.user_id or '-'}"
+
+
+def record_request(request: web.Request, status: int, seconds: float) -> None:
+    app, resource = request.app, request.match_info.route.resource
+    route = resource.canonical if resource else NO_ROUTE
+    if access_log.isEnabledFor(logging.INFO):
+        milliseconds, user_id = round(seconds * 1000, 1), request.get(USER_ID)
+        event = RequestEvent(request.method, route, status, milliseconds, request[REQUEST_ID], user_id)
+        app[ACCESS_LOG].add(event)
+    metrics = app[METRICS]
+    if metrics is not None:
+        metrics.count_request(request.method, route, status, seconds)
+
+
+class AccessLog:
+    """Logs the requests that were answered in one turn of the event loop in one go, which is the cheapest."""
+
+    def __init__(self) -> None:
+        self._answered: list[RequestEvent] = []
+
+    def add(self, event: RequestEvent) -> None:
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._answered.append(event)
+
+    def _write(self) -> None:
+        answered, self._answered = self._answered, []
+        for event in answered:
+            access_log.info(event)
+
+
+ACCESS_LOG = web.AppKey("ACCESS_LOG", AccessLog)

@@ -1,0 +1,55 @@
+"""The headers that every response carries."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
+
+from ..errors import REQUEST_ID
+from ..rate_limits import USAGE, tightest
+from ..request.forwarded import is_https
+from ..responses import is_api
+from .request_log import SERVER_TIMING, SPENT, X_REQUEST_ID
+
+SECURITY_HEADERS = {
+    "Server": "RiskScan",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+API_POLICY = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+API_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Security-Policy": API_POLICY})
+PAGE_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Security-Policy": PAGE_POLICY})
+HSTS = "max-age=31536000"
+
+
+async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Set what every answer carries (`on_response_prepare`)."""
+    headers = response.headers
+    headers[X_REQUEST_ID] = request[REQUEST_ID]
+    # /api/docs is a page too
+    page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
+    headers.update(PAGE_HEADERS if page else API_HEADERS)
+    if hdrs.CACHE_CONTROL not in headers:
+        headers[hdrs.CACHE_CONTROL] = cache_control(request, response)
+    if spent := request[SPENT]:  # W3C Server Timing, in milliseconds
+        headers[SERVER_TIMING] = ", ".join(
+            [f"{name};dur={seconds * 1000:.1f}" for name, seconds in spent.items()]
+        )
+    if request[USAGE]:
+        headers.update(tightest(request).headers)
+    if is_https(request):
+        headers[hdrs.STRICT_TRANSPORT_SECURITY] = HSTS
+
+
+def cache_control(request: web.Request, response: web.StreamResponse) -> str:
+    """Return who may keep an answer: nobody, but for files of static/."""
+    if not request.path.startswith("/static/") or response.status >= 400:
+        return "no-store"
+    # the version in an address changes with the content (pages.asset)
+    return "public, max-age=31536000, immutable" if "v" in request.query else "no-cache"

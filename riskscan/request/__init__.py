@@ -1,0 +1,1 @@
+"""Reading requests: bodies, fields, filters, uploads and what a proxy forwards."""

@@ -1,0 +1,308 @@
+"""What comes in: JSON, url-encoded and multipart bodies alike; query values; checks of single fields."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+import tempfile
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from typing import IO, Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+import multipart
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from ..errors import ApiError, invalid_request, payload_too_large, unavailable
+from ..settings import SETTINGS
+from .fields import optional_text, read_flag
+from .uploads import SIGNATURE_BYTES, Document, Upload, check_file_type, sanitize_filename
+
+FORM_VALUES = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
+SPOOL_BYTES = 64 * 1024  # of a file; the rest goes to a temporary file
+MAX_FORM_BYTES = 64 * 1024  # of a body that brings no document
+MULTIPART_OVERHEAD = 64 * 1024  # part headers and boundaries, beside what is counted
+MAX_PARTS = 100
+EXTENDED_NAME = re.compile(r"filename\*=utf-8'[^']*'([^;]+)", re.IGNORECASE)  # RFC 8187
+# not all that Python knows: some take minutes for a megabyte
+CHARSETS = frozenset(
+    ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
+)
+ENCODINGS = frozenset(("", "identity", "gzip", "deflate"))
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
+
+
+class Form(NamedTuple):
+    """The fields of a body by name, and the file that came with them."""
+
+    fields: Mapping[str, Any]
+    upload: Upload | None = None
+
+
+class Part:
+    """A part of a multipart body while it arrives; `filename` is None for a field."""
+
+    def __init__(self, segment: multipart.MultipartSegment) -> None:
+        self.name = segment.name or ""
+        self.filename = part_filename(segment) if self.name == "file" else None
+        self.content_type = media_type(segment)
+        self.charset = segment.charset or "utf-8"
+        self.content = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115  # closed by read_multipart
+        self.size = 0
+        self.checked = self.filename is None
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > SPOOL_BYTES:
+            self.content.rollover()  # before it is written, not after: once is enough
+        self.content.write(data)
+        if self.filename is not None:
+            self.sha256.update(data)
+        if not self.checked and self.size >= SIGNATURE_BYTES:
+            self.check()
+
+    def check(self) -> None:
+        """Raise 400 `unsupported_file_type` where this is no file that can be scanned."""
+        self.content.seek(0)
+        check_file_type(sanitize_filename(self.filename or ""), self.content.read(SIGNATURE_BYTES))
+        self.content.seek(self.size)
+        self.checked = True
+
+    def rewind(self) -> None:
+        """Go back to the start."""
+        if not self.checked and self.size:
+            self.check()
+        self.content.seek(0)
+
+
+async def read_fields(request: web.Request) -> Mapping[str, Any]:
+    """Read a body that brings no document; return its fields.
+
+    Raises 400 `invalid_request`, 408 `request_timeout`, 413 `payload_too_large` over 64 KB.
+    """
+    return (await read_form(request, MAX_FORM_BYTES)).fields
+
+
+@contextlib.asynccontextmanager
+async def read_document(request: web.Request) -> AsyncIterator[Document]:
+    """Read what is to be scanned, a file, a text or both, and keep it until the end of the block.
+
+    Raises 400 `invalid_request` or `unsupported_file_type`, 408 `request_timeout`,
+    413 `payload_too_large` as soon as the body is over MAX_UPLOAD_MB, and 503 `overloaded` where the disk
+    of temporary files is full.
+    """
+    form = await read_form(request, request.app[SETTINGS].max_upload_bytes)
+    try:
+        yield to_document(form)
+    finally:
+        if form.upload:
+            form.upload.content.close()
+
+
+def to_document(form: Form) -> Document:
+    """Return what a form brings to be scanned; raise 400 where that is nothing."""
+    text = optional_text(form.fields, "text")
+    force_llm = read_flag(form.fields, "force_llm")
+    if form.fields.get("file") not in (None, ""):
+        raise invalid_request("Send the file as a file.", file="Send this as a file, with a name.")
+    upload = form.upload if form.upload and form.upload.size else None
+    if not text.strip() and upload is None:
+        raise invalid_request("Send a file or a text to scan.", text="There is nothing to scan.")
+    return Document(text if text.strip() else None, upload, force_llm)
+
+
+async def read_form_values_for_redisplay(request: web.Request) -> None:
+    """Read a form that was refused unread, so that its text is not lost; a large one is."""
+    with contextlib.suppress(ApiError):
+        # half, so that the log-in form can bring it back beside its own fields
+        form = await read_form(request, MAX_FORM_BYTES // 2)
+        if form.upload:
+            form.upload.content.close()
+
+
+async def read_form(request: web.Request, max_bytes: int) -> Form:
+    """Read a JSON, url-encoded or multipart body of at most `max_bytes`, not counting what frames it."""
+    if (request.content_length or 0) > max_bytes + MULTIPART_OVERHEAD:
+        raise payload_too_large(max_bytes)
+    if request.headers.get("Content-Encoding", "").lower() not in ENCODINGS:
+        raise invalid_request("The Content-Encoding of the request is not known.")
+    try:
+        async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
+            if request.content_type == "multipart/form-data":
+                return await read_multipart(request, max_bytes)
+            body = b"".join([chunk async for chunk in read_chunks(request, max_bytes)])
+    except TimeoutError:
+        raise ApiError(408, "request_timeout", "The request took too long to arrive.") from None
+    except (HttpProcessingError, web.RequestPayloadError, ConnectionError, zlib.error) as exc:
+        raise invalid_request("The request was cut short or its encoding is broken.") from exc
+    except OSError as exc:  # of the temporary file that the upload goes to
+        raise unavailable(
+            "overloaded", "There is no room for this upload right now.", retry_seconds=10
+        ) from exc
+    if not body:
+        return Form({})
+    if request.content_type == "application/json" or request.content_type.endswith("+json"):
+        return Form(read_json(body))
+    if request.content_type == "application/x-www-form-urlencoded":
+        fields = read_urlencoded(body)
+        store_form_values(request, fields)
+        return Form(fields)
+    raise invalid_request("Send multipart/form-data, a url-encoded form or JSON.")
+
+
+def store_form_values(request: web.Request, fields: Mapping[str, Any]) -> None:
+    """Keep what was typed for the page that shows the form again; never a password."""
+    request[FORM_VALUES] = {
+        name: value for name, value in fields.items() if isinstance(value, str) and "password" not in name
+    }
+
+
+async def read_chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives, unpacked; raise 413 as soon as it is over `max_bytes`."""
+    packed = request.headers.get("Content-Encoding", "").lower() in ("gzip", "deflate")
+    unpacker = zlib.decompressobj(GZIP_OR_ZLIB) if packed else None
+    size = 0
+    while chunk := await request.content.readany():
+        if unpacker:
+            chunk = unpacker.decompress(chunk, max_bytes - size + 1)
+            if unpacker.unused_data:
+                raise zlib.error("something follows the end")
+        size += len(chunk)
+        if size > max_bytes:
+            raise payload_too_large(max_bytes)
+        if chunk:
+            yield chunk
+    if unpacker and size and not unpacker.eof:
+        raise zlib.error("cut short")
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Return a JSON object; NaN and Infinity are no JSON (RFC 8259, section 6)."""
+    try:
+        value = json.loads(body.decode(), parse_constant=reject_constant)
+    except (ValueError, RecursionError):
+        raise invalid_request("The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise invalid_request("The body must be a JSON object.")
+    return value
+
+
+def reject_constant(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+def read_urlencoded(body: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(
+            body.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_PARTS,
+            strict_parsing=False,
+        )
+    except ValueError:
+        raise invalid_request("The form is not valid UTF-8, or has too many fields.") from None
+    return group_by_name(pairs)
+
+
+def group_by_name(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return fields by name; what was sent twice is a list, which is refused where it is read.
+
+    Fields that nobody reads may come as they like (RFC 6749, section 3.2).
+    """
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        fields[name] = [fields[name], value] if name in fields else value
+    return fields
+
+
+def printable_name(name: str) -> str:
+    return sanitize_filename(name)[:40] or "field"
+
+
+async def read_multipart(request: web.Request, max_bytes: int) -> Form:
+    boundary = multipart.parse_options_header(request.headers["Content-Type"])[1].get("boundary", "")
+    texts: list[tuple[str, str]] = []
+    upload: Upload | None = None
+    opened: list[IO[bytes]] = []
+    try:
+        async for part in read_parts(request, boundary, max_bytes, opened):
+            part.rewind()
+            if part.filename is None:
+                texts.append((part.name, decode_text(part)))
+                store_form_values(request, dict(texts))
+            elif upload is None:
+                digest = part.sha256.hexdigest()
+                upload = Upload(
+                    sanitize_filename(part.filename), part.content_type, part.content, part.size, digest
+                )
+            else:
+                raise invalid_request("Send one file at a time.", file="Send one file at a time.")
+        form = Form(group_by_name(texts), upload)
+    except BaseException as exc:
+        for content in opened:
+            with contextlib.suppress(OSError):  # what is not written yet may have no room
+                content.close()
+        if isinstance(exc, multipart.MultipartError):
+            raise invalid_request("The multipart body is broken, or a name in it is not UTF-8.") from None
+        raise
+    for content in opened:
+        if upload is None or content is not upload.content:
+            content.close()
+    return form
+
+
+async def read_parts(
+    request: web.Request, boundary: str, max_bytes: int, opened: list[IO[bytes]]
+) -> AsyncIterator[Part]:
+    """Yield each part when it is complete. What is opened for their content is put in `opened`."""
+    parser = multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+    part: Part | None = None
+    size = 0
+    async for chunk in read_chunks(request, max_bytes + MULTIPART_OVERHEAD):
+        for event in parser.parse(chunk):
+            if isinstance(event, multipart.MultipartSegment):
+                part = Part(event)
+                opened.append(part.content)
+                continue
+            assert part is not None  # the parser sends no bytes and no end before a start
+            if event is None:
+                yield part
+                continue
+            size += len(event)
+            if size > max_bytes:
+                raise payload_too_large(max_bytes)
+            part.write(event)
+    parser.close()
+
+
+def part_filename(segment: multipart.MultipartSegment) -> str | None:
+    """Return the file name of a part, None for a field and for a file input that was left empty."""
+    if segment.filename is None:  # RFC 7578 forbids filename*, and some clients send it all the same
+        extended = EXTENDED_NAME.search(segment.header("Content-Disposition", ""))
+        if extended:
+            return unquote(extended[1], errors="replace")
+    return segment.filename or None
+
+
+def media_type(segment: multipart.MultipartSegment) -> str:
+    sent: str = segment.header("Content-Type", "")
+    return sent if MEDIA_TYPE.fullmatch(sent) else "application/octet-stream"
+
+
+def decode_text(part: Part) -> str:
+    try:
+        if part.charset.lower() not in CHARSETS:
+            raise LookupError
+        return part.content.read().decode(part.charset)
+    except (UnicodeDecodeError, LookupError):
+        name = printable_name(part.name)
+        raise invalid_request(
+            "A text of this form cannot be read.", **{name: "This is not valid text."}
+        ) from None

@@ -1,0 +1,106 @@
+"""Single fields of a form, a JSON body or a query: text, flag, number, email, password, id."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from ..errors import invalid_request
+
+CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+FLAGS = {
+    "true": True, "1": True, "yes": True, "on": True,
+    "false": False, "0": False, "no": False, "off": False,
+}  # fmt: skip
+INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)  # int() of thousands of digits is slow
+
+
+def optional_text(fields: Mapping[str, Any], name: str) -> str:
+    """Return a text field, empty where it was not sent; raise 400 where it is no Unicode text."""
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise invalid_request("A field is not a text.", **{name: "This must be a text, sent once."})
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can bring
+        raise invalid_request(
+            "A field is not valid Unicode.", **{name: "This is not valid Unicode."}
+        ) from None
+    return value
+
+
+def required_text(fields: Mapping[str, Any], name: str) -> str:
+    """Return a text field; raise 400 where there is nothing in it."""
+    value = optional_text(fields, name)
+    if not value:
+        raise invalid_request("Something is missing.", **{name: "This is required."})
+    return value
+
+
+def read_flag(fields: Mapping[str, Any], name: str) -> bool | None:
+    """Return a yes-or-no field, None where it was not sent or is empty."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    known = FLAGS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+    if known is None:
+        raise invalid_request(f"{name} is not understood.", **{name: "This takes true or false."})
+    return known
+
+
+def normalize_email(value: str) -> str:
+    """Return an address in the form that is kept and compared: trimmed, in lower case.
+
+    Raises 400 `invalid_request` where the syntax is wrong (RFC 5322 and RFC 6531; no DNS look-up).
+    """
+    # here, because it is slow to load and most requests bring no address
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+    SPECIAL_USE_DOMAIN_NAMES.clear()  # an address may be of a company's own network: only its syntax counts
+    try:
+        address = validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        address = None
+    if address is None or "." not in address.domain or "\x00" in value:
+        raise invalid_request("This is not an e-mail address.", email="This is not an e-mail address.")
+    return unicodedata.normalize("NFC", address.normalized.lower())
+
+
+def read_new_password(fields: Mapping[str, Any], name: str) -> str:
+    """Return a password to be set: 6 to 128 characters of any script."""
+    value = required_text(fields, name)
+    if not 6 <= len(value) <= 128:
+        raise invalid_request(
+            "This password cannot be used.", **{name: "A password has 6 to 128 characters."}
+        )
+    return value
+
+
+def read_integer(request: web.Request, name: str, default: int, low: int, high: int) -> int:
+    """Return a query value as a whole number within bounds."""
+    value = request.query.get(name)
+    if value is None:
+        return default
+    if not INTEGER.fullmatch(value) or not low <= int(value) <= high:
+        raise invalid_request(
+            f"{name} is out of range.", **{name: f"This takes a whole number from {low} to {high}."}
+        )
+    return int(value)
+
+
+def read_next_path(request: web.Request) -> str:
+    """Return where to go after signing in: a path of our own, or an empty text, whatever `next` holds."""
+    target = request.query.get("next", "")
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if own else ""
+
+
+def is_uuid(value: str) -> bool:
+    """Tell whether a text is a UUID in canonical form (RFC 9562, section 4)."""
+    return CANONICAL_UUID.fullmatch(value) is not None

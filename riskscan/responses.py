@@ -1,0 +1,128 @@
+"""What goes out: the only file that knows that an answer has two faces, JSON and a page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp_jinja2
+import msgspec
+from aiohttp import web
+
+from .auth.authentication import ACCOUNT
+from .errors import REQUEST_ID, ApiError
+from .request.body import FORM_VALUES
+from .request.fields import read_next_path
+from .request.filters import FILTER_FIELDS
+from .request.forwarded import request_origin
+from .schemas import Error
+
+# a form that is refused comes back as its own page
+FORM_TEMPLATES = {
+    "/login": "login.html",
+    "/register": "register.html",
+    "/scan": "upload.html",
+    "/scans": "scans.html",
+    "/scans/overview": "scans.html",
+    "/account/password": "account.html",
+    "/account/delete": "account.html",
+    "/account/tokens": "account.html",
+}
+PUBLIC_TEMPLATES = ("login.html", "register.html")
+LOGIN_PATHS = ("/api/auth/login", "/login")
+
+log = logging.getLogger("riskscan.errors")
+json_encoder = msgspec.json.Encoder()
+
+
+class EmptyDefaultDict(dict[str, str]):
+    """What was typed, or what is wrong with it, by field; a field that is not here reads as an empty text."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+def is_api(request: web.BaseRequest) -> bool:
+    """Tell which face an answer has; the path decides, so that an unknown one knows its face too."""
+    return request.path.startswith("/api/") or request.path in ("/api", "/metrics")
+
+
+def respond(
+    request: web.Request,
+    data: msgspec.Struct,
+    *,
+    status: int = 200,
+    template: str = "",
+    location: str = "",
+    page_only: Mapping[str, Any] | None = None,
+) -> web.Response:
+    """Answer JSON under /api; elsewhere render `template` or go to `location` (303).
+
+    `page_only` is for a template alone: what the contract's shape has no place for.
+    """
+    if is_api(request):
+        return json_response(data, status)
+    if location:
+        return redirect(location)
+    return render_page(request, template, {"data": data, **(page_only or {})})
+
+
+def redirect(location: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": location})
+
+
+def json_response(
+    data: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        body=json_encoder.encode(data), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def render_page(
+    request: web.Request,
+    template: str,
+    context: Mapping[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Render a page; it can say who is signed in, what was typed and what is wrong with it."""
+    account = request.get(ACCOUNT)
+    error = context.get("error")
+    defaults = {
+        "user": account.user if account else None,
+        "error": None,
+        "typed": EmptyDefaultDict(request.get(FORM_VALUES, {})),
+        "wrong": EmptyDefaultDict(error.fields if error else {}),
+        "path": request.path,
+        "query": request.query,
+        "next": read_next_path(request),
+        "origin": request_origin(request),
+        "request_id": request[REQUEST_ID],
+    }
+    text = aiohttp_jinja2.render_string(template, request, {**defaults, **context})
+    return web.Response(text=text, status=status, headers=headers, content_type="text/html")
+
+
+def respond_error(request: web.Request, error: ApiError) -> web.Response:
+    """Answer a refusal: JSON under /api; else the log-in page, the form again, or the error page."""
+    if is_api(request):
+        login = request.path in LOGIN_PATHS
+        body = Error(error.code, error.detail, error.fields, error.detail if login else None)
+        answer = json_response(body, error.status, error.headers)
+        # the rest of the body is not waited for; another process takes the next request
+        if error.status in (408, 413) or error.code == "shutting_down":
+            answer.force_close()
+        return answer
+    if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
+        if request.get(FORM_VALUES, {}).get("text"):
+            return render_page(request, "login.html", {"next": request.path}, error.status, error.headers)
+        target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
+        return redirect(f"/login?next={quote(target, safe='')}")
+    form = request.method == "POST" or not error.fields.keys().isdisjoint(FILTER_FIELDS)
+    template = FORM_TEMPLATES.get(request.path, "error.html") if form else "error.html"
+    if template not in PUBLIC_TEMPLATES and ACCOUNT not in request:  # refused before it was known who asks
+        template = "error.html"
+    return render_page(request, template, {"error": error}, error.status, error.headers)

@@ -1,0 +1,1 @@
+"""The processes: a supervisor, the workers, and the HTTP server in each."""
