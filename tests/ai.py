@@ -1,4 +1,4 @@
-"""A real AI service on a real socket, whose answer the test sets."""
+"""A fake AI service on a real socket; the test sets its response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINDINGS = {"data": RISKS, "source": "model"}
 
 
 class Part(NamedTuple):
-    """A part of a multipart body, as it arrived."""
+    """A received part of a multipart body."""
 
     headers: dict[str, str]
     body: bytes
@@ -35,14 +35,14 @@ Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Ai:
-    """What was called, and what is answered: JSON, by a handler, or by hand on the bare connection."""
+    """A fake AI service: records its calls and responds with JSON, by a handler, or on the raw connection."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.probes = 0
         self.arrived = asyncio.Event()
-        self.answer: Answer = self.found
-        self.raw: Raw | None = None
+        self.handler: Answer = self.return_findings
+        self.raw_handler: Raw | None = None
         self.findings: Any = FINDINGS
         self.port = 0
 
@@ -50,57 +50,57 @@ class Ai:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def found(self, request: web.Request) -> web.StreamResponse:
+    async def return_findings(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self.findings)
 
-    def answers(
+    def respond_with(
         self, status: int = 200, body: Any = None, *, headers: dict[str, str] | None = None, kind: str = ""
     ) -> None:
-        """Answer every call like this; a body that is no bytes is sent as JSON."""
+        """Respond to every call like this; a body other than bytes is sent as JSON."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             sent = {"Content-Type": kind or "application/json", **(headers or {})}
             return web.Response(status=status, body=data, headers=sent)
 
-        self.answer = answer
+        self.handler = answer
 
-    def holds(self) -> asyncio.Event:
-        """Answer no call before the event is set."""
+    def hold_responses(self) -> asyncio.Event:
+        """Respond to no call before the returned event is set."""
         go = asyncio.Event()
 
         async def answer(request: web.Request) -> web.StreamResponse:
             await go.wait()
-            return await self.found(request)
+            return await self.return_findings(request)
 
-        self.answer = answer
+        self.handler = answer
         return go
 
     async def scan(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        self.calls.append(Call(dict(request.headers), split(body, request.headers["Content-Type"])))
+        self.calls.append(Call(dict(request.headers), parse_multipart(body, request.headers["Content-Type"])))
         self.arrived.set()
-        return await self.answer(request)
+        return await self.handler(request)
 
-    async def root(self, request: web.Request) -> web.StreamResponse:
+    async def probe(self, request: web.Request) -> web.StreamResponse:
         self.probes += 1
         return web.json_response({"service": "test"})
 
     async def serve(self) -> Callable[[], Awaitable[None]]:
-        """Start on a free port; return what stops it."""
+        """Start on a free port; return a function that stops the server."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/scan", self.scan)
-        app.router.add_get("/", self.root)
+        app.router.add_get("/", self.probe)
         runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         protocol = runner.server
         assert protocol is not None
 
         def connected() -> asyncio.BaseProtocol:
-            if self.raw is None:
+            if self.raw_handler is None:
                 return protocol()
             reader = asyncio.StreamReader()
-            return asyncio.StreamReaderProtocol(reader, self.raw)
+            return asyncio.StreamReaderProtocol(reader, self.raw_handler)
 
         server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
@@ -112,8 +112,8 @@ class Ai:
         return stop
 
 
-def split(body: bytes, content_type: str) -> dict[str, Part]:
-    """Return the parts of a multipart body by name, split by hand so that every byte shows."""
+def parse_multipart(body: bytes, content_type: str) -> dict[str, Part]:
+    """Return the parts of a multipart body by name; parsed by hand, to see every byte."""
     boundary = content_type.partition("boundary=")[2].encode()
     assert body.endswith(b"--" + boundary + b"--\r\n")
     found = {}

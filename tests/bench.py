@@ -1,7 +1,7 @@
-"""What this machine can take: RiskScan under load, beside a bare aiohttp handler in the same run.
+"""Load test: RiskScan compared with a minimal aiohttp handler in the same run.
 
-`make bench` runs it in half a minute, `make bench WORKERS=2` with two workers. The load, the database and
-the servers share the machine, so trust the CPU time of a request and the ratios more than the throughput.
+`make bench` takes half a minute; `make bench WORKERS=2` uses two workers. The load, the database and
+the servers share the machine: trust the CPU time per request and the ratios more than the throughput.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import uvloop
 from aiohttp import web
 from conftest import SECRET
 from postgres import Postgres, free_port
-from test_server import Program, get, sign_up
+from test_server import Program, get, register_and_log_in
 
 ROUNDS, SECONDS, CONNECTIONS, SCANS = 2, 3.0, 32, 10_000
 PASSED_ON = ("WORKERS", "DATABASE_POOL_SIZE", "LOG_LEVEL")
@@ -42,7 +42,7 @@ FORM = '--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nThe budget is 
 
 
 class Load(NamedTuple):
-    """What is asked again and again, and of whom."""
+    """The requests to repeat, and the server to send them to."""
 
     name: str
     port: int
@@ -50,8 +50,8 @@ class Load(NamedTuple):
     server: psutil.Process
 
 
-async def keep_asking(load: Load, requests: Iterator[bytes], until: float, times: list[float]) -> None:
-    """Ask on one connection, the next as soon as the one before is answered, until the time is over."""
+async def send_requests(load: Load, requests: Iterator[bytes], until: float, times: list[float]) -> None:
+    """Send requests on one connection, one after another, until the time is over."""
     reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
     while (began := time.perf_counter()) < until:
         writer.write(next(requests))
@@ -64,21 +64,21 @@ async def keep_asking(load: Load, requests: Iterator[bytes], until: float, times
     writer.close()
 
 
-async def run(load: Load, times: list[float]) -> None:
-    """Ask for a while, on all connections at once; the time of each answer goes to `times`."""
+async def run_load(load: Load, times: list[float]) -> None:
+    """Send requests on all connections for SECONDS; append each response time to `times`."""
     until, requests = time.perf_counter() + SECONDS, itertools.cycle(load.requests)
-    await asyncio.gather(*(keep_asking(load, requests, until, times) for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(send_requests(load, requests, until, times) for _ in range(CONNECTIONS)))
 
 
-def request(target: str, token: str = "", body: str = "") -> bytes:
+def build_request(target: str, token: str = "", body: str = "") -> bytes:
     head = f"{target} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
     if body:
         head += f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n"
     return f"{head}\r\n{body}".encode()
 
 
-def serve_bare(port: int) -> None:
-    """Serve one fixed answer: the AI service's stand-in, and what RiskScan is compared with."""
+def serve_bare_handler(port: int) -> None:
+    """Serve one fixed response: the baseline of the comparison, and the AI service of RiskScan."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
@@ -90,19 +90,19 @@ def serve_bare(port: int) -> None:
 
 
 def cpu_and_memory(server: psutil.Process) -> tuple[float, float]:
-    """Return the seconds of CPU time of a server's processes, and the megabytes of the largest."""
+    """Return the CPU seconds of a server's processes, and the memory of the largest in MB."""
     family = [server, *server.children(recursive=True)]
     cpu = sum(sum(process.cpu_times()[:2]) for process in family)
     return cpu, max(process.memory_info().rss for process in family) / 2**20
 
 
 def measure(loads: list[Load]) -> None:
-    """Run the loads in turns, and print what came of them."""
+    """Run the loads in turn and print the results."""
     times: dict[str, list[float]] = {load.name: [] for load in loads}
     cpu, memory = dict.fromkeys(times, 0.0), dict.fromkeys(times, 0.0)
     for _, load in itertools.product(range(ROUNDS), loads):
         before, _ = cpu_and_memory(load.server)
-        uvloop.run(run(load, times[load.name]))
+        uvloop.run(run_load(load, times[load.name]))
         after, memory[load.name] = cpu_and_memory(load.server)
         cpu[load.name] += after - before
     print(f"{'':24}{'a second':>10}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'MB':>6}{'of bare':>9}")
@@ -115,33 +115,38 @@ def measure(loads: list[Load]) -> None:
 def main() -> None:
     postgres, bare, ai = Postgres(), free_port(), free_port()
     context = multiprocessing.get_context("spawn")
-    servers = [context.Process(target=serve_bare, args=(port,), daemon=True) for port in (bare, ai)]
+    servers = [context.Process(target=serve_bare_handler, args=(port,), daemon=True) for port in (bare, ai)]
     with contextlib.ExitStack() as stack:
         stack.callback(postgres.remove)
         postgres.start()
         for server in servers:
             server.start()
-        url = postgres.create()
+        url = postgres.create_database()
         environ = {"DATABASE_URL": url, "JWT_SECRET": SECRET, "AI_SERVICE_URL": f"http://127.0.0.1:{ai}"}
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        unlimited = {"SCAN_LIMIT": "off", "AI_MAX_CONCURRENCY": "1000"}  # one user sends it all
+        unlimited = {"SCAN_LIMIT": "off", "AI_MAX_CONCURRENCY": "1000"}  # a single user sends the whole load
         program = Program(folder, {"LOG_LEVEL": "warning", **unlimited, **environ, **passed_on})
         stack.callback(program.close)
-        token = sign_up(program.url)
+        token = register_and_log_in(program.url)
         for statement in (SEED, "VACUUM ANALYZE"):
             postgres.execute(statement, url.rpartition("/")[2].partition("?")[0])
         scans = get(program.url, token, "/api/scans?limit=100")["scans"]
-        ones = [request(f"GET /api/scans/{scan['scan_id']}", token) for scan in scans]
+        ones = [build_request(f"GET /api/scans/{scan['scan_id']}", token) for scan in scans]
         port, process = int(program.url.rpartition(":")[2]), psutil.Process(program.process.pid)
         machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
         print(f"{CONNECTIONS} connections, {machine}", passed_on or "")
         measure(
             [
-                Load("a bare handler", bare, [request("GET /")], psutil.Process(servers[0].pid)),
-                Load("GET /api/scans?limit=20", port, [request("GET /api/scans?limit=20", token)], process),
+                Load("a bare handler", bare, [build_request("GET /")], psutil.Process(servers[0].pid)),
+                Load(
+                    "GET /api/scans?limit=20",
+                    port,
+                    [build_request("GET /api/scans?limit=20", token)],
+                    process,
+                ),
                 Load("GET /api/scans/{id}", port, ones, process),
-                Load("POST /api/scan, a text", port, [request("POST /api/scan", token, FORM)], process),
+                Load("POST /api/scan, a text", port, [build_request("POST /api/scan", token, FORM)], process),
             ]
         )
 

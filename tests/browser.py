@@ -1,4 +1,4 @@
-"""Debian's Chromium through Playwright; what goes wrong on a page while it is open is noted."""
+"""Debian's Chromium through Playwright; errors on open pages are recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from playwright.async_api import (
 )
 
 FLAGS = [
-    "--no-sandbox",  # it refuses to run as root with one
+    "--no-sandbox",  # Chromium does not run as root with its sandbox
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -32,13 +32,13 @@ FLAGS = [
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "the browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM"
-# Chromium's line for every answer of 400 and above; responses() judges those
+# Chromium logs this for every status of 400 and above; _response() checks those
 STATUS_LINE = "Failed to load resource: the server responded with a status of"
 WAIT_MILLISECONDS = 15_000
 
 
-def chromium() -> str:
-    """Return the browser's path; raise RuntimeError that says what to install."""
+def find_chromium() -> str:
+    """Return the path of Chromium. Raises RuntimeError that names what to install."""
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
         raise RuntimeError(MISSING)
@@ -46,9 +46,9 @@ def chromium() -> str:
 
 
 @asynccontextmanager
-async def launched() -> AsyncIterator[Browser]:
+async def launch_browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         try:
             yield browser
         finally:
@@ -56,53 +56,53 @@ async def launched() -> AsyncIterator[Browser]:
 
 
 class Visitor:
-    """A person at a browser window of their own, with its cookies; `troubles` is what must not happen."""
+    """A browser window with its own cookies; `problems` lists errors, which must not occur."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.context, self.url = context, url
-        self.troubles: list[str] = []
+        self.problems: list[str] = []
         context.on("page", self._watch)
         context.set_default_timeout(WAIT_MILLISECONDS)
 
     def _watch(self, page: Page) -> None:
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("request", self._request)
         page.on("response", self._response)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not message.text.startswith(STATUS_LINE):
-            self.troubles.append(f"{message.type}: {message.text}")
+            self.problems.append(f"{message.type}: {message.text}")
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.url}/", "data:")):
-            self.troubles.append(f"foreign request: {request.url}")
+            self.problems.append(f"foreign request: {request.url}")
 
     def _response(self, response: Response) -> None:
         if response.status >= 400 and response.request.resource_type not in ("document", "xhr", "fetch"):
-            self.troubles.append(f"{response.status}: {response.url}")
+            self.problems.append(f"{response.status}: {response.url}")
 
     async def open(self, path: str) -> Page:
-        """Open a path in a tab of its own."""
+        """Open a path in a new tab."""
         page = await self.context.new_page()
         await page.goto(self.url + path)
         return page
 
 
 @asynccontextmanager
-async def visiting(browser: Browser, url: str, **options: Any) -> AsyncIterator[Visitor]:
-    """Visit the server at `url`; at the end nothing may have gone wrong on any page."""
+async def visit(browser: Browser, url: str, **options: Any) -> AsyncIterator[Visitor]:
+    """Open a window on the server at `url`; on exit, assert that no page had an error."""
     context = await browser.new_context(locale="en-GB", timezone_id="Asia/Phnom_Penh", **options)
     visitor = Visitor(context, url)
     try:
         yield visitor
     finally:
         await context.close()
-    assert visitor.troubles == []
+    assert visitor.problems == []
 
 
 async def register(visitor: Visitor, email: str = "ana@example.com", password: str = "correct horse") -> Page:
-    """Make an account by the page; return the tab, which is on the page that scans."""
+    """Register on the page; return the tab, which then shows the scan page."""
     page = await visitor.open("/register")
     await page.get_by_label("E-mail address").fill(email)
     await page.get_by_label("Password").fill(password)
@@ -118,9 +118,9 @@ def axe_source() -> str:
     return (Path(spec.origin).parent / "axe.min.js").read_text()
 
 
-async def violations(page: Page) -> list[str]:
-    """Return what axe-core has against a page, in a line each."""
-    # a colour on its way from one to another is neither
+async def accessibility_violations(page: Page) -> list[str]:
+    """Return the accessibility violations that axe-core finds on a page, a line each."""
+    # wait for animations: a colour in transition has no valid contrast
     await page.evaluate("Promise.allSettled(document.getAnimations().map((each) => each.finished))")
     await page.evaluate(axe_source())
     found = await page.evaluate("axe.run().then(({violations}) => violations)")
@@ -131,7 +131,7 @@ async def violations(page: Page) -> list[str]:
     ]
 
 
-async def overflow(page: Page) -> int:
-    """Return by how many pixels a page is wider than its window."""
+async def horizontal_overflow(page: Page) -> int:
+    """Return by how many pixels a page is wider than its viewport."""
     width: int = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     return width

@@ -1,4 +1,4 @@
-"""Real servers throughout: SQLite in a file, PostgreSQL, the application and an AI service on sockets."""
+"""Shared fixtures: real SQLite files, a real PostgreSQL, the application and an AI service on sockets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PASSWORD = "correct horse"
 SAMPLES = Path(__file__).parent / "samples"
 OFF = Rate(0, 1)
 
-# the same examples each time, on a busy machine too; --hypothesis-profile=default looks for others
+# deterministic examples and no deadline; --hypothesis-profile=default generates new ones
 hypothesis.settings.register_profile(
     "tests", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -38,7 +38,7 @@ hypothesis.settings.load_profile("tests")
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL for the whole run, with a database `template` whose tables are there."""
+    """A PostgreSQL for the whole run, with a migrated database `template`."""
     server = Postgres()
     server.start()
     server.execute("CREATE DATABASE template")
@@ -59,18 +59,18 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database of the test's own, on each kind in turn."""
+    """The URL of a fresh database; the test runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
         path = tmp_path / "riskscan.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"{SQLITE}{path}"
     server: Postgres = request.getfixturevalue("postgres")
-    return server.create(template="template")
+    return server.create_database(template="template")
 
 
 @pytest.fixture
 async def ai() -> AsyncIterator[Ai]:
-    """An AI service on a real socket; the test sets its answer."""
+    """A fake AI service on a real socket; the test sets its response."""
     service = Ai()
     stop = await service.serve()
     yield service
@@ -83,7 +83,7 @@ class MakeSettings(Protocol):
 
 @pytest.fixture
 def make_settings(database_url: str, ai: Ai) -> MakeSettings:
-    """Settings of the test's database and AI service, with cheap passwords and no limits of tries."""
+    """Make settings for the test's database and AI service, with cheap bcrypt and no rate limits."""
 
     def make(**changes: Any) -> Settings:
         values: dict[str, Any] = {
@@ -101,7 +101,7 @@ def make_settings(database_url: str, ai: Ai) -> MakeSettings:
 
 
 class Server(NamedTuple):
-    """The application on a socket, run as in earnest."""
+    """The application on a socket, as in production."""
 
     app: web.Application
     url: str
@@ -109,8 +109,8 @@ class Server(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, **options: Any) -> AsyncIterator[Server]:
-    """Serve the application on a free port for the length of the block; `options` are the runner's."""
+async def serve(settings: Settings, **options: Any) -> AsyncIterator[Server]:
+    """Serve the application on a free port during the block; `options` go to the runner."""
     app = create_app(settings)
     runner = Runner(app, access_log=None, shutdown_timeout=1, **options)
     await runner.setup()
@@ -125,12 +125,12 @@ async def serving(settings: Settings, **options: Any) -> AsyncIterator[Server]:
 @pytest.fixture
 async def server(make_settings: MakeSettings) -> AsyncIterator[Server]:
     """The application, on the test's database and AI service."""
-    async with serving(make_settings()) as started:
+    async with serve(make_settings()) as started:
         yield started
 
 
 class Person:
-    """A client with a cookie jar of its own; signed in where it has a token."""
+    """A client with its own cookie jar; logged in if it has a token."""
 
     def __init__(self, server: Server) -> None:
         jar = aiohttp.CookieJar(unsafe=True)
@@ -141,7 +141,7 @@ class Person:
         self.id = ""
 
     async def request(self, method: str, path: str, **options: Any) -> Reply:
-        """Send a request; the path goes as it is, percent signs included."""
+        """Send a request; the path is sent as given, already percent-encoded."""
         url = URL(self.url + path, encoded=True)
         async with self.session.request(method, url, allow_redirects=False, **options) as response:
             return Reply(response.status, response.headers.copy(), await response.read(), response.cookies)
@@ -156,7 +156,7 @@ class Person:
         return await self.request("DELETE", path, **options)
 
     async def register(self, email: str, password: str = PASSWORD) -> None:
-        """Make an account and use its token from now on."""
+        """Register, and send the access token from now on."""
         reply = await self.post("/api/auth/register", json={"email": email, "password": password})
         assert reply.status == 201, reply.body
         self.email, self.id, self.token = email, reply.json["user_id"], reply.json["access_token"]
@@ -164,7 +164,7 @@ class Person:
         self.session.cookie_jar.clear()
 
     async def scan(self, **fields: Any) -> dict[str, Any]:
-        """Scan a text, or a file given as (name, bytes); return the answer."""
+        """Scan a text, or a file given as (name, bytes); return the scan."""
         reply = await self.post("/api/scan", data=form(**fields))
         assert reply.status == 200, reply.body
         scan: dict[str, Any] = reply.json
@@ -172,7 +172,7 @@ class Person:
 
 
 class Reply:
-    """An answer, read to its end."""
+    """A response with its whole body."""
 
     def __init__(self, status: int, headers: Any, body: bytes, cookies: Any) -> None:
         self.status, self.headers, self.body, self.cookies = status, headers, body, cookies
@@ -184,7 +184,7 @@ class Reply:
 
 
 def form(**fields: Any) -> aiohttp.FormData:
-    """Return a multipart form of texts and of files given as (name, bytes) or (name, bytes, type)."""
+    """Return a multipart form of text fields and files; a file is (name, bytes) or (name, bytes, type)."""
     data = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in fields.items():
         if isinstance(value, tuple):
@@ -199,7 +199,7 @@ def form(**fields: Any) -> aiohttp.FormData:
 
 @pytest.fixture
 async def people(server: Server) -> AsyncIterator[Callable[[], Person]]:
-    """Make clients of the server; they are closed at the end."""
+    """Make clients of the server; all are closed after the test."""
     made: list[Person] = []
 
     def make() -> Person:
@@ -212,8 +212,8 @@ async def people(server: Server) -> AsyncIterator[Callable[[], Person]]:
 
 
 @pytest.fixture
-async def anyone(people: Callable[[], Person]) -> Person:
-    """A client that is not signed in."""
+async def guest(people: Callable[[], Person]) -> Person:
+    """A client that is not logged in."""
     return people()
 
 
@@ -232,8 +232,8 @@ async def bob(people: Callable[[], Person]) -> Person:
 
 
 @contextlib.asynccontextmanager
-async def signed_in(server: Server, email: str = "ana@example.com") -> AsyncIterator[Person]:
-    """Register on a server that the test has started itself."""
+async def registered_person(server: Server, email: str = "ana@example.com") -> AsyncIterator[Person]:
+    """Register a client on a server that the test started itself."""
     person = Person(server)
     try:
         await person.register(email)
@@ -243,7 +243,7 @@ async def signed_in(server: Server, email: str = "ana@example.com") -> AsyncIter
 
 
 def assert_error(reply: Reply, status: int, code: str, **fields: Any) -> str:
-    """Check the full shape of an error answer; return its sentence."""
+    """Check the full shape of an error response; return its detail."""
     assert (reply.status, reply.json.get("error")) == (status, code), reply.body
     body = dict(reply.json)
     detail = body.pop("detail")

@@ -21,10 +21,10 @@ STARTS_WITHIN_SECONDS = 60
 
 
 class Postgres:
-    """A server on a port of 127.0.0.1 that stays the same over restarts; anyone there may log in."""
+    """A server on 127.0.0.1; its port survives restarts, and it needs no password."""
 
     def __init__(self) -> None:
-        # not in pytest's folder, which other runs close to the user that PostgreSQL runs as
+        # not in pytest's folder, which the user that PostgreSQL runs as cannot enter
         folder = Path(tempfile.mkdtemp(prefix="riskscan-postgres-"))
         self.data = folder / "data"
         self.log = folder / "log"
@@ -55,14 +55,14 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?application_name=tests"
 
-    def create(self, template: str = "template0") -> str:
-        """Make a database; return its URL."""
+    def create_database(self, template: str = "template0") -> str:
+        """Create a database; return its URL."""
         name = f"test_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def start(self) -> None:
-        """Start the server and wait until it takes connections."""
+        """Start the server and wait until it accepts connections."""
         options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -88,7 +88,7 @@ class Postgres:
             time.sleep(0.05)
 
     def stop(self, signum: int = signal.SIGINT) -> None:
-        """Stop the server at once: its connections are cut. SIGQUIT makes it a crash."""
+        """Stop the server immediately, which closes its connections; SIGQUIT simulates a crash."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
         self.process.send_signal(signum)
@@ -100,7 +100,7 @@ class Postgres:
         shutil.rmtree(self.data.parent)
 
     def pause(self) -> None:
-        """Freeze the server with all of its processes: connections stay open and nothing answers."""
+        """Freeze all processes of the server: connections stay open but nothing responds."""
         self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:

@@ -1,4 +1,4 @@
-"""What schemathesis has to know to run with a token; a module of its own, which `st` imports."""
+"""Hooks that let schemathesis run with a token; a separate module, because schemathesis imports it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from schemathesis.transport.serialization import Binary
 
 from riskscan.request.uploads import NEVER_TEXT
 
-PASSWORD = "correct horse"  # one of the dictionary in schemathesis.toml
+PASSWORD = "correct horse"  # from the dictionary in schemathesis.toml
 
 
 @schemathesis.auth(retry_on=[401])
 class Account:
-    """A new account whenever the token is dead: its password was changed, or it was deleted."""
+    """Registers a new account when the token is revoked by a password change or account deletion."""
 
     def get(self, case: Case[Any], ctx: AuthContext) -> str:
         credentials = {"email": f"{uuid.uuid4()}@example.com", "password": PASSWORD}
@@ -34,14 +34,14 @@ class Account:
 
 @schemathesis.hook
 def filter_case(context: HookContext, case: Case[Any]) -> bool:
-    """Leave out what OpenAPI has no words for, and what schemathesis mistakes for a breach of it."""
-    if {"cursor", "offset"} <= set(case.query or ()):  # valid by the document, but only one may come
+    """Skip cases that OpenAPI cannot describe, and those that schemathesis misjudges."""
+    if {"cursor", "offset"} <= set(case.query or ()):  # valid by the schema, but mutually exclusive
         return False
     body = case.body if isinstance(case.body, dict) else {}
     file = body.get("file")
     if not isinstance(file, Binary):
         return True
-    # it goes as plan.txt, as the document's example has it, and an image is no text
+    # the file is sent as plan.txt, the example's name, so image content is refused
     is_text = not file.data.startswith(NEVER_TEXT)
-    # beside a file it takes a number for a wrong type, though a form sends it as a text
+    # in a form with a file it expects a number to be refused, but a form field is always text
     return is_text and all(isinstance(value, str | Binary) for value in body.values())

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Make the README's pictures from the running product: `python tests/screenshots.py`.
+"""Take the README's screenshots from the running product: `python tests/screenshots.py`.
 
-Starts `run.py` with nothing configured in a folder of its own, makes an account by the page, scans a sample
-contract and takes docs/scan.png (the page that scans) and docs/report.png (one scan).
+Starts an unconfigured `run.py` in a temporary folder, registers on the page, scans a sample
+contract and saves docs/scan.png (the scan page) and docs/report.png (the page of one scan).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from browser import launched, register, visiting
+from browser import launch_browser, register, visit
 from playwright.async_api import FilePayload
 from postgres import free_port
 
@@ -38,8 +38,8 @@ Meetings take place on the first Tuesday of each month.
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Run the product on a free port, on a database of its own; yield its address."""
+def run_server() -> Iterator[str]:
+    """Run the product on a free port with an empty database; yield its URL."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         environ = {"PATH": os.environ["PATH"], "PORT": str(port), "DATA_DIR": folder}
@@ -58,10 +58,10 @@ def running() -> Iterator[str]:
 
 async def main() -> None:
     DOCS.mkdir(exist_ok=True)
-    with running() as url:
+    with run_server() as url:
         async with (
-            launched() as browser,
-            visiting(browser, url, viewport={"width": 1120, "height": 800}) as visitor,
+            launch_browser() as browser,
+            visit(browser, url, viewport={"width": 1120, "height": 800}) as visitor,
         ):
             page = await register(visitor, "maria@example.com")
             contract: FilePayload = {

@@ -1,8 +1,8 @@
-"""`make soak`: people scan, list and delete while the AI service, the database and the workers fail.
+"""`make soak`: users scan, list and delete while the AI service, the database and the workers fail.
 
-MINUTES says for how long (10). 300 people use two workers on PostgreSQL. The AI service refuses, hangs,
-drips and answers nonsense; the database is restarted twice, once by a crash; a worker is killed every minute.
-It ends with a table of what came of it, and with status 1 where a promise was broken. It needs Linux.
+MINUTES sets the duration (10). 300 users share two workers on PostgreSQL. The AI service refuses, hangs,
+drips and returns garbage; the database restarts twice, once after a crash; a worker is killed every minute.
+Prints a table of the results; exits with 1 if a guarantee was violated. Requires Linux.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from test_server import ROOT, Program
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
 PEOPLE, WORKERS = 300, 2
-PAUSE_SECONDS = 2.0  # of a person between two requests, on average
+PAUSE_SECONDS = 2.0  # mean time between two requests of a user
 AI_TIMEOUT = 5
 NO_ANSWER_SECONDS = 60
 KILL_SECONDS = min(60.0, MINUTES * 60 / 4)
-CUT_SECONDS = 4 * PAUSE_SECONDS + 2  # after a kill, in which a person may find the connection gone
-MEMORY_FROM = min(2.0, MINUTES / 4)  # minutes
+CUT_SECONDS = 4 * PAUSE_SECONDS + 2  # after a kill, while a closed connection is expected
+MEMORY_FROM = min(2.0, MINUTES / 4)  # warm-up, in minutes
 LIMIT_BLOCKED_MS = 100
-LIMIT_GROWTH = 0.1  # of the memory, over the time that is left
-# 429 is the AI service's own
+LIMIT_GROWTH = 0.1  # allowed growth of memory after the warm-up
+# 429 is forwarded from the AI service
 EXPECTED = {
     (200, ""), (201, ""), (429, "ai_service_error"),
     (502, "ai_service_error"), (502, "ai_service_invalid_response"),
@@ -53,7 +53,7 @@ STORED = "SELECT email, scans.id::text, data->0->>'context' FROM scans JOIN user
 
 
 class Answer(NamedTuple):
-    """What came back; status 0 means that the connection was cut before an answer."""
+    """A response; status 0 means that the connection was closed before one."""
 
     status: int
     body: Any
@@ -63,13 +63,13 @@ class Answer(NamedTuple):
         return self.body.get("error", "") if self.status else "cut"
 
 
-class Figures:
-    """What happened, over all people."""
+class Results:
+    """Results over all users."""
 
     def __init__(self) -> None:
         self.answers: collections.Counter[tuple[str, int, str]] = collections.Counter()
         self.seconds: list[float] = []
-        self.wrong: list[str] = []  # what breaks a promise, in words
+        self.wrong: list[str] = []  # descriptions of violated guarantees
         self.killed_at = -CUT_SECONDS
         self.kills = self.restarts = 0
         self.memory: list[tuple[float, float]] = []  # minutes, megabytes
@@ -84,19 +84,19 @@ class Figures:
 
 
 class User:
-    """A person with a connection; what was answered is kept in the books."""
+    """A user with a connection, who records every response for the final check."""
 
-    def __init__(self, number: int, port: int, figures: Figures) -> None:
+    def __init__(self, number: int, port: int, figures: Results) -> None:
         self.email, self.port, self.figures = f"{number}@example.com", port, figures
         self.token = ""
         self.scans = 0
-        self.kept: dict[str, Any] = {}  # the answers of scans, by id
+        self.kept: dict[str, Any] = {}  # stored scans by id
         self.gone: set[str] = set()  # deleted
-        self.unsure: set[str] = set()  # perhaps deleted
-        self.refused: set[str] = set()  # texts whose scan was refused, so that nothing may be saved
+        self.unsure: set[str] = set()  # delete sent, outcome unknown
+        self.refused: set[str] = set()  # texts of refused scans, which must not be stored
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(
+    async def send(
         self, action: str, target: str, kind: str = "application/json", body: bytes = b""
     ) -> Answer:
         began = time.monotonic()
@@ -111,7 +111,7 @@ class User:
         except (OSError, EOFError):
             pass
         if not answer.status:
-            self.leave()
+            self.disconnect()
         self.figures.count(action, answer, time.monotonic() - began)
         return answer
 
@@ -124,20 +124,20 @@ class User:
         length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
         body = json.loads(await reader.readexactly(length))
         if "\r\nconnection: close" in head:
-            self.leave()
+            self.disconnect()
         return Answer(int(head.split()[1]), body)
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         if self._connection:
             self._connection[1].close()
             self._connection = None
 
     async def register(self) -> None:
         account = json.dumps({"email": self.email, "password": "correct horse"}).encode()
-        answer = await self.ask("register", "POST /api/auth/register", body=account)
+        answer = await self.send("register", "POST /api/auth/register", body=account)
         self.token = answer.body["access_token"]
 
-    async def work(self, until: float) -> None:
+    async def run_actions(self, until: float) -> None:
         actions = [self.scan, self.browse, self.show, self.delete]
         while time.monotonic() < until:
             await asyncio.sleep(random.uniform(0, 2 * PAUSE_SECONDS))
@@ -147,11 +147,11 @@ class User:
         self.scans += 1
         text = f"{self.email} {self.scans}"
         parts = f'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n{text}\r\n'
-        if random.random() < 0.1:  # large enough to be kept in a file
+        if random.random() < 0.1:  # large enough to be buffered in a temporary file
             parts += '--x\r\nContent-Disposition: form-data; name="file"; filename="plan.txt"\r\n\r\n'
             parts += "The budget is tight.\n" * 5000 + "\r\n"
         body = f"{parts}--x--\r\n".encode()
-        answer = await self.ask("scan", "POST /api/scan", "multipart/form-data; boundary=x", body)
+        answer = await self.send("scan", "POST /api/scan", "multipart/form-data; boundary=x", body)
         if answer.status == 200:
             self.kept[answer.body["scan_id"]] = answer.body
             self._check("scan", answer.body["data"][0]["context"] == text, answer)
@@ -159,25 +159,25 @@ class User:
             self.refused.add(text)
 
     async def browse(self) -> None:
-        await self.ask("list", "GET /api/scans?limit=20")
+        await self.send("list", "GET /api/scans?limit=20")
 
     async def show(self) -> None:
-        scan_id = self._any()
+        scan_id = self._random_scan_id()
         if scan_id:
-            answer = await self.ask("show", f"GET /api/scans/{scan_id}")
+            answer = await self.send("show", f"GET /api/scans/{scan_id}")
             self._check("show", answer.status != 200 or answer.body == self.kept[scan_id], answer)
 
     async def delete(self) -> None:
-        scan_id = self._any()
+        scan_id = self._random_scan_id()
         if not scan_id:
             return
         self.unsure.add(scan_id)
-        answer = await self.ask("delete", f"DELETE /api/scans/{scan_id}")
+        answer = await self.send("delete", f"DELETE /api/scans/{scan_id}")
         if answer.status == 200:
             self.unsure.remove(scan_id)
             self.gone.add(scan_id)
 
-    def _any(self) -> str | None:
+    def _random_scan_id(self) -> str | None:
         there = self.kept.keys() - self.gone - self.unsure
         return random.choice(list(there)) if there else None
 
@@ -185,13 +185,13 @@ class User:
         if not holds:
             self.figures.wrong.append(f"{action}: another answer than that of the scan: {answer.body}")
 
-    async def listed(self) -> list[str]:
+    async def list_all(self) -> list[str]:
         """Return the ids of all scans in the list, and check its total."""
-        self.leave()  # the connection may have been cut meanwhile
+        self.disconnect()  # the connection may be closed by now
         found: list[str] = []
         cursor = ""
         while True:
-            answer = await self.ask("list at the end", f"GET /api/scans?limit=100{cursor}")
+            answer = await self.send("list at the end", f"GET /api/scans?limit=100{cursor}")
             if answer.status != 200:
                 self.figures.wrong.append(f"the list at the end: {answer}")
                 return found
@@ -204,16 +204,24 @@ class User:
         return found
 
 
-class UnwellAi(Ai):
-    """An AI service that is well four times out of five; what it finds is the text that was sent."""
+class FaultyAi(Ai):
+    """An AI service that fails one call in five; otherwise its finding quotes the submitted text."""
 
-    async def found(self, request: web.Request) -> web.StreamResponse:
+    async def return_findings(self, request: web.Request) -> web.StreamResponse:
         text = self.calls.pop().parts["text"].body.decode()
         if random.random() < 0.8:
             await asyncio.sleep(random.uniform(0.01, 0.3))
         else:
             fault = random.choice(
-                [self.slow, self.hang, self.drip, self.reset, self.cut, self.refuse, self.babble]
+                [
+                    self.slow,
+                    self.hang,
+                    self.drip,
+                    self.reset,
+                    self.truncate,
+                    self.return_error,
+                    self.send_garbage,
+                ]
             )
             broken = await fault(request)
             if broken is not None:
@@ -243,17 +251,17 @@ class UnwellAi(Ai):
         assert request.transport is not None
         request.transport.abort()
 
-    async def cut(self, request: web.Request) -> web.StreamResponse:
+    async def truncate(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})
         await response.prepare(request)
         await response.write(b'{"data": [')
         await self.reset(request)
         return response
 
-    async def refuse(self, request: web.Request) -> web.StreamResponse:
+    async def return_error(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"detail": "no"}, status=random.choice((429, 500, 502, 503, 504)))
 
-    async def babble(self, request: web.Request) -> web.StreamResponse:
+    async def send_garbage(self, request: web.Request) -> web.StreamResponse:
         bodies = (
             b"",
             b"<html>",
@@ -264,8 +272,8 @@ class UnwellAi(Ai):
         return web.Response(body=random.choice(bodies), content_type="application/json")
 
 
-async def kill_workers(program: Program, figures: Figures) -> None:
-    """Kill the younger worker now and then; the oldest lives on, and shows whether memory grows."""
+async def kill_workers(program: Program, figures: Results) -> None:
+    """Kill the younger worker periodically; the oldest keeps running, to measure memory growth."""
     while True:
         await asyncio.sleep(KILL_SECONDS)
         workers = program.workers()
@@ -275,8 +283,8 @@ async def kill_workers(program: Program, figures: Figures) -> None:
             figures.kills += 1
 
 
-async def restart_database(postgres: Postgres, figures: Figures) -> None:
-    for signum in (signal.SIGINT, signal.SIGQUIT):  # in good order, and by a crash
+async def restart_database(postgres: Postgres, figures: Results) -> None:
+    for signum in (signal.SIGINT, signal.SIGQUIT):  # a clean shutdown, then a crash
         await asyncio.sleep(MINUTES * 60 / 3)
         await asyncio.to_thread(postgres.stop, signum)
         await asyncio.sleep(random.uniform(0, 5))
@@ -284,8 +292,8 @@ async def restart_database(postgres: Postgres, figures: Figures) -> None:
         figures.restarts += 1
 
 
-async def refuse_now_and_then(proxy: Proxy) -> None:
-    """Let nobody connect to the AI service for a second."""
+async def refuse_ai_connections(proxy: Proxy) -> None:
+    """Refuse connections to the AI service for a second at random times."""
     while True:
         await asyncio.sleep(random.uniform(5, 25))
         await proxy.refuse()
@@ -293,7 +301,7 @@ async def refuse_now_and_then(proxy: Proxy) -> None:
         await proxy.heal()
 
 
-async def weigh(worker: psutil.Process, figures: Figures) -> None:
+async def sample_memory(worker: psutil.Process, figures: Results) -> None:
     began = time.monotonic()
     while True:
         await asyncio.sleep(min(5.0, MINUTES))
@@ -301,7 +309,7 @@ async def weigh(worker: psutil.Process, figures: Figures) -> None:
         figures.memory.append((minutes, worker.memory_info().rss / 2**20))
 
 
-async def soak(program: Program, postgres: Postgres, proxy: Proxy, figures: Figures) -> list[User]:
+async def run_users(program: Program, postgres: Postgres, proxy: Proxy, figures: Results) -> list[User]:
     port = int(program.url.rpartition(":")[2])
     users = [User(number, port, figures) for number in range(PEOPLE)]
     for user in users:
@@ -313,11 +321,11 @@ async def soak(program: Program, postgres: Postgres, proxy: Proxy, figures: Figu
         for trouble in (
             kill_workers(program, figures),
             restart_database(postgres, figures),
-            refuse_now_and_then(proxy),
-            weigh(oldest, figures),
+            refuse_ai_connections(proxy),
+            sample_memory(oldest, figures),
         )
     ]
-    await asyncio.gather(*(user.work(until) for user in users))
+    await asyncio.gather(*(user.run_actions(until) for user in users))
     for trouble in troubles:
         trouble.cancel()
     ended = await asyncio.gather(*troubles, return_exceptions=True)
@@ -325,14 +333,16 @@ async def soak(program: Program, postgres: Postgres, proxy: Proxy, figures: Figu
     return users
 
 
-async def check(users: list[User], rows: list[tuple[str, str, str]], figures: Figures) -> dict[str, int]:
-    """Compare the books with what the API lists and the database holds; return what is wrong, by name."""
+async def count_data_faults(
+    users: list[User], rows: list[tuple[str, str, str]], figures: Results
+) -> dict[str, int]:
+    """Compare the users' records with the API's lists and the database; return a count per fault."""
     found = collections.Counter(dict.fromkeys((LOST, TWICE, FOREIGN, BACK, REFUSED), 0))
     texts = collections.Counter(text for _, _, text in rows)
     found[TWICE] += sum(count - 1 for count in texts.values())
     found[FOREIGN] += sum(text.split()[0] != email for email, _, text in rows)
     for user in users:
-        listed = await user.listed()
+        listed = await user.list_all()
         stored = {scan_id for email, scan_id, _ in rows if email == user.email}
         found[TWICE] += len(listed) - len(set(listed))
         found[FOREIGN] += len(set(listed) - stored)
@@ -342,17 +352,17 @@ async def check(users: list[User], rows: list[tuple[str, str, str]], figures: Fi
     return dict(found)
 
 
-def growth(memory: list[tuple[float, float]]) -> tuple[float, float]:
-    """Return the megabytes at MEMORY_FROM and at the end, by the straight line through what was weighed."""
+def memory_growth(memory: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the memory in MB at MEMORY_FROM and at the end, by linear regression over the samples."""
     minutes, megabytes = zip(*(pair for pair in memory if pair[0] >= MEMORY_FROM), strict=True)
     slope, base = statistics.linear_regression(minutes, megabytes)
     return base + slope * minutes[0], base + slope * minutes[-1]
 
 
-def report(
-    users: list[User], faults: dict[str, int], folder: Path, program: Program, figures: Figures
+def print_report(
+    users: list[User], faults: dict[str, int], folder: Path, program: Program, figures: Results
 ) -> bool:
-    """Print the figures; return whether every promise was kept."""
+    """Print the results; return whether every guarantee held."""
     cuts = statistics.quantiles(figures.seconds, n=100)
     print(f"{len(figures.seconds)} requests in {MINUTES:g} minutes: half were answered in", end=" ")
     print(f"{cuts[49] * 1000:.0f} ms, 99 % in {cuts[98]:.1f} s, all in {max(figures.seconds):.1f} s")
@@ -362,7 +372,7 @@ def report(
         by_answer[status, code] += times
     for (status, code), times in sorted(by_answer.items()):
         print(f"{times:10}  {status or ''} {code}")
-    before, after = growth(figures.memory)
+    before, after = memory_growth(figures.memory)
     steps = [line.split() for file in folder.glob("[0-9]*") for line in file.read_text().splitlines()]
     blocked, step = max((float(milliseconds), name) for milliseconds, name in steps)
     scans, deleted = sum(len(user.kept) for user in users), sum(len(user.gone) for user in users)
@@ -391,13 +401,13 @@ def report(
     return well
 
 
-async def run(postgres: Postgres, folder: Path, figures: Figures) -> bool:
-    """Start everything, wear it out, and report; return whether every promise was kept."""
-    ai = UnwellAi()
+async def run_soak(postgres: Postgres, folder: Path, figures: Results) -> bool:
+    """Start everything, run the load and report; return whether every guarantee held."""
+    ai = FaultyAi()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(await ai.serve())
         proxy = await stack.enter_async_context(Proxy(ai.port))
-        url = postgres.create()
+        url = postgres.create_database()
         environ = {
             "DATABASE_URL": url,
             "JWT_SECRET": SECRET,
@@ -414,13 +424,13 @@ async def run(postgres: Postgres, folder: Path, figures: Figures) -> bool:
         }
         program = await asyncio.to_thread(Program, folder, environ, ROOT / "tests" / "watched.py")
         stack.callback(program.close)
-        users = await soak(program, postgres, proxy, figures)
+        users = await run_users(program, postgres, proxy, figures)
         rows = postgres.execute(STORED, url.rpartition("/")[2].partition("?")[0])
-        faults = await check(users, rows, figures)
+        faults = await count_data_faults(users, rows, figures)
         for user in users:
-            user.leave()
+            user.disconnect()
         faults["exit status"] = await asyncio.to_thread(program.stop)
-        return report(users, faults, folder, program, figures)
+        return print_report(users, faults, folder, program, figures)
 
 
 def main() -> int:
@@ -429,7 +439,7 @@ def main() -> int:
         stack.callback(postgres.remove)
         postgres.start()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        return 0 if uvloop.run(run(postgres, folder, Figures())) else 1
+        return 0 if uvloop.run(run_soak(postgres, folder, Results())) else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A TCP proxy that passes bytes on, well or badly: between RiskScan and PostgreSQL, or the AI service."""
+"""A fault-injecting TCP proxy between RiskScan and PostgreSQL or the AI service."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from collections.abc import Awaitable, Callable
 CHUNK_BYTES = 16 * 1024
 NO_LINGER = struct.pack("ii", 1, 0)
 
-Way = Callable[[bytes], Awaitable[bytes]]
+Transform = Callable[[bytes], Awaitable[bytes]]
 
 
-class Cut(Exception):
-    """The connection ends here, in both directions, after these last bytes."""
+class CutConnection(Exception):
+    """Raised to close the connection in both directions after sending `last`."""
 
     def __init__(self, last: bytes, *, reset: bool) -> None:
         super().__init__(last)
         self.last, self.reset = last, reset
 
 
-async def passed(chunk: bytes) -> bytes:
-    """Pass on what comes."""
+async def forward(chunk: bytes) -> bytes:
+    """Forward the bytes unchanged."""
     return chunk
 
 
-async def held(chunk: bytes) -> bytes:
-    """Pass on nothing, and never end."""
+async def hold(chunk: bytes) -> bytes:
+    """Forward nothing, and keep the connection open."""
     await asyncio.Event().wait()
     return chunk
 
 
-def delayed(seconds: float) -> Way:
-    """Pass on each chunk later."""
+def delay(seconds: float) -> Transform:
+    """Forward each chunk after a delay."""
 
     async def way(chunk: bytes) -> bytes:
         await asyncio.sleep(seconds)
@@ -42,22 +42,22 @@ def delayed(seconds: float) -> Way:
     return way
 
 
-def cut(after: int = 0, *, reset: bool = True) -> Way:
-    """Pass on so many bytes from now on; then end by RST, or by FIN."""
+def cut_after(after: int = 0, *, reset: bool = True) -> Transform:
+    """Forward `after` more bytes, then close by RST or by FIN."""
     left = after
 
     async def way(chunk: bytes) -> bytes:
         nonlocal left
         if len(chunk) > left:
-            raise Cut(chunk[:left], reset=reset)
+            raise CutConnection(chunk[:left], reset=reset)
         left -= len(chunk)
         return chunk
 
     return way
 
 
-def corrupted(at: int, mask: int = 0xFF) -> Way:
-    """Flip bits of one byte, counted from now on."""
+def flip_byte(at: int, mask: int = 0xFF) -> Transform:
+    """Flip the bits of `mask` in the byte at offset `at`, counted from now on."""
     seen = 0
 
     async def way(chunk: bytes) -> bytes:
@@ -71,12 +71,12 @@ def corrupted(at: int, mask: int = 0xFF) -> Way:
 
 
 class Proxy:
-    """Passes connections on to a port of 127.0.0.1; `up` and `down` say how bytes go there and come back."""
+    """Forwards connections to a port of 127.0.0.1; `up` and `down` transform requests and responses."""
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.up: Way = passed
-        self.down: Way = passed
+        self.up: Transform = forward
+        self.down: Transform = forward
         self.port = 0
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -89,19 +89,19 @@ class Proxy:
         await self.refuse()
 
     async def listen(self) -> None:
-        """Take connections, on a port that stays the same."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        """Accept connections; the port stays the same after the first call."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
-        """Take no connections any more, and cut those that there are."""
+        """Stop accepting connections, and close all open ones."""
         if self._server:
             self._server.close()
         await self.cut_all()
 
     async def heal(self) -> None:
-        """Pass everything on again. What was held is not: its connections are cut."""
-        self.up = self.down = passed
+        """Forward unchanged again; connections opened before are closed."""
+        self.up = self.down = forward
         await self.cut_all()
         if self._server and not self._server.is_serving():
             await self.listen()
@@ -112,7 +112,7 @@ class Proxy:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
 
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._pass_on(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
@@ -137,13 +137,13 @@ class Proxy:
             pass
         finally:
             for one in writers:
-                close(one, reset=reset)
+                close_writer(one, reset=reset)
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way) -> None:
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Transform) -> None:
         while chunk := await reader.read(CHUNK_BYTES):
             try:
                 writer.write(await way(chunk))
-            except Cut as end:
+            except CutConnection as end:
                 writer.write(end.last)
                 if end.reset:
                     await writer.drain()
@@ -152,7 +152,7 @@ class Proxy:
             await writer.drain()
 
 
-def close(writer: asyncio.StreamWriter, *, reset: bool) -> None:
+def close_writer(writer: asyncio.StreamWriter, *, reset: bool) -> None:
     if not reset:
         writer.close()
         return

@@ -1,4 +1,4 @@
-"""The call to the AI service: what goes there unchanged, and what each of its failures becomes."""
+"""Calls to the AI service: forwarded unchanged, and every failure mapped to an error response."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from ai import FINDINGS, RISKS, Ai
 from aiohttp import web
-from conftest import MakeSettings, Person, assert_error, form, serving, signed_in
+from conftest import MakeSettings, Person, assert_error, form, registered_person, serve
 
 ROW = RISKS[0]
 
 
-async def failed(alice: Person, status: int, code: str) -> str:
-    """Send a scan that fails; check that nothing was kept and that the next one succeeds."""
+async def assert_scan_fails(alice: Person, status: int, code: str) -> str:
+    """Submit a scan; check that it fails with this error and that nothing is stored; return the detail."""
     reply = await alice.post("/api/scan", data=form(text="tight budget"))
     detail = assert_error(reply, status, code)
     assert (await alice.get("/api/scans")).json["total"] == 0
@@ -32,7 +32,7 @@ async def failed(alice: Person, status: int, code: str) -> str:
         ("big.txt", b"0123456789abcdef" * 65536, "application/x-of-its-own"),
     ],
 )
-async def test_a_file_arrives_as_it_was_sent(
+async def test_file_and_text_are_forwarded_unchanged(
     alice: Person, ai: Ai, filename: str, content: bytes, kind: str
 ) -> None:
     scan = await alice.scan(file=(filename, content, kind), text="and a text — ខ្មែរ\r\n")
@@ -47,16 +47,14 @@ async def test_a_file_arrives_as_it_was_sent(
     assert scan["filename"] == filename
 
 
-async def test_the_call_carries_the_request_id(alice: Person, ai: Ai) -> None:
+async def test_request_id_is_forwarded(alice: Person, ai: Ai) -> None:
     await alice.post("/api/scan", data=form(text="tight budget"), headers={"X-Request-ID": "my-id"})
     assert ai.calls[0].headers["X-Request-ID"] == "my-id"
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422, 429])
-async def test_refusals_that_the_client_can_mend_keep_their_status(
-    alice: Person, ai: Ai, status: int
-) -> None:
-    ai.answers(status, {"error": "x", "detail": "This PDF is encrypted."}, headers={"Retry-After": "7"})
+async def test_client_errors_keep_status_detail_and_retry_after(alice: Person, ai: Ai, status: int) -> None:
+    ai.respond_with(status, {"error": "x", "detail": "This PDF is encrypted."}, headers={"Retry-After": "7"})
     reply = await alice.post("/api/scan", data=form(text="tight budget"))
     assert assert_error(reply, status, "ai_service_error") == "This PDF is encrypted."
     assert reply.headers["Retry-After"] == "7"
@@ -65,9 +63,9 @@ async def test_refusals_that_the_client_can_mend_keep_their_status(
 @pytest.mark.parametrize(
     ("status", "ours"), [(401, 502), (404, 502), (418, 502), (500, 502), (502, 502), (503, 503)]
 )
-async def test_other_failures_are_a_bad_gateway(alice: Person, ai: Ai, status: int, ours: int) -> None:
-    ai.answers(status, {"detail": "The model is broken."})
-    assert await failed(alice, ours, "ai_service_error") == "The model is broken."
+async def test_other_errors_become_502_or_503(alice: Person, ai: Ai, status: int, ours: int) -> None:
+    ai.respond_with(status, {"detail": "The model is broken."})
+    assert await assert_scan_fails(alice, ours, "ai_service_error") == "The model is broken."
 
 
 @pytest.mark.parametrize(
@@ -85,16 +83,18 @@ async def test_other_failures_are_a_bad_gateway(alice: Person, ai: Ai, status: i
         ({"detail": "x" * 100_000}, "The analysis service failed (status 422)."),
     ],
 )
-async def test_messages_of_the_usual_shapes_are_understood(
+async def test_error_message_is_read_from_common_shapes(
     alice: Person, ai: Ai, body: Any, detail: str
 ) -> None:
-    ai.answers(422, body)
-    assert await failed(alice, 422, "ai_service_error") == detail
+    ai.respond_with(422, body)
+    assert await assert_scan_fails(alice, 422, "ai_service_error") == detail
 
 
-async def test_a_page_of_html_is_no_message(alice: Person, ai: Ai) -> None:
-    ai.answers(502, b"<html><h1>Bad gateway</h1>", kind="text/html")
-    assert await failed(alice, 502, "ai_service_error") == "The analysis service failed (status 502)."
+async def test_html_error_body_is_not_used_as_the_message(alice: Person, ai: Ai) -> None:
+    ai.respond_with(502, b"<html><h1>Bad gateway</h1>", kind="text/html")
+    assert (
+        await assert_scan_fails(alice, 502, "ai_service_error") == "The analysis service failed (status 502)."
+    )
 
 
 NESTED = b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b', "source": "llm"}'
@@ -129,31 +129,31 @@ NESTED = b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b', "source": "llm"}'
     ],
     ids=lambda value: repr(value)[:40],
 )
-async def test_what_is_not_the_contract_is_an_invalid_response(
+async def test_response_that_violates_the_contract_is_refused(
     alice: Person, ai: Ai, status: int, body: bytes, headers: dict[str, str]
 ) -> None:
-    ai.answers(status, body, headers=headers)
-    await failed(alice, 502, "ai_service_invalid_response")
-    ai.answer = ai.found
+    ai.respond_with(status, body, headers=headers)
+    await assert_scan_fails(alice, 502, "ai_service_invalid_response")
+    ai.handler = ai.return_findings
     await alice.scan(text="tight budget")
 
 
 @pytest.mark.parametrize("more", ["1e999", "9" * 6000, '"\\u0000"', '["\\ud800", ' + "9" * 6000 + "]"])
-async def test_fields_beyond_the_three_may_hold_what_they_like(alice: Person, ai: Ai, more: str) -> None:
+async def test_unknown_response_fields_are_ignored(alice: Person, ai: Ai, more: str) -> None:
     body = f'{{"data": [{json.dumps({**ROW, "score": 1})}], "more": {more}, "source": "model"}}'
-    ai.answers(200, body.encode())
+    ai.respond_with(200, body.encode())
     assert (await alice.scan(text="tight budget"))["data"] == [ROW]
 
 
-async def test_findings_are_made_fit_to_be_kept(alice: Person, ai: Ai) -> None:
+async def test_unstorable_characters_in_findings_are_replaced(alice: Person, ai: Ai) -> None:
     odd = {"risk": "nul\x00", "category": "lone \ud800", "context": "pair \U0001f600", "score": 0.9}
-    ai.answers(200, {"data": [odd], "source": "llm", "model": "x"})
+    ai.respond_with(200, {"data": [odd], "source": "llm", "model": "x"})
     scan = await alice.scan(text="tight budget")
     assert scan["data"] == [{"risk": "nul\ufffd", "category": "lone \ufffd", "context": "pair \U0001f600"}]
     assert (await alice.get(f"/api/scans/{scan['scan_id']}")).json == scan
 
 
-async def cut_after(writer: asyncio.StreamWriter, sent: bytes) -> None:
+async def send_then_abort(writer: asyncio.StreamWriter, sent: bytes) -> None:
     writer.write(sent)
     await writer.drain()
     writer.transport.abort()
@@ -174,39 +174,41 @@ async def cut_after(writer: asyncio.StreamWriter, sent: bytes) -> None:
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", 502, "ai_service_invalid_response"),
     ],
 )
-async def test_a_connection_that_is_cut(alice: Person, ai: Ai, sent: bytes, status: int, code: str) -> None:
+async def test_cut_connection_is_a_502_or_503(
+    alice: Person, ai: Ai, sent: bytes, status: int, code: str
+) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"--\r\n")
-        await cut_after(writer, sent)
+        await send_then_abort(writer, sent)
 
-    ai.raw = answer
-    await failed(alice, status, code)
-    ai.raw = None
+    ai.raw_handler = answer
+    await assert_scan_fails(alice, status, code)
+    ai.raw_handler = None
     await alice.scan(text="tight budget")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid"])
-async def test_a_service_that_is_not_there(make_settings: MakeSettings, url: str) -> None:
-    async with serving(make_settings(ai_service_url=url)) as server, signed_in(server) as ana:
-        await failed(ana, 503, "ai_service_unavailable")
+async def test_unreachable_service_is_a_503(make_settings: MakeSettings, url: str) -> None:
+    async with serve(make_settings(ai_service_url=url)) as server, registered_person(server) as ana:
+        await assert_scan_fails(ana, 503, "ai_service_unavailable")
 
 
-class TestTime:
+class TestTimeout:
     @pytest.fixture
     def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
         return lambda: make_settings(ai_timeout_seconds=0.3)
 
-    async def test_a_service_that_never_answers(self, alice: Person, ai: Ai) -> None:
-        ai.holds()
-        await failed(alice, 503, "ai_service_unavailable")
+    async def test_service_that_never_responds_is_a_503(self, alice: Person, ai: Ai) -> None:
+        ai.hold_responses()
+        await assert_scan_fails(alice, 503, "ai_service_unavailable")
 
-    async def test_an_answer_that_drips(self, alice: Person, ai: Ai) -> None:
+    async def test_response_that_never_ends_is_a_503(self, alice: Person, ai: Ai) -> None:
         async def answer(request: web.Request) -> web.StreamResponse:
             response = web.StreamResponse()
             await response.prepare(request)
             while True:
                 await response.write(b" ")
-                await asyncio.sleep(0.02)  # slower than the deadline, faster than any pause
+                await asyncio.sleep(0.02)  # each chunk comes in time, the whole response does not
 
-        ai.answer = answer
-        await failed(alice, 503, "ai_service_unavailable")
+        ai.handler = answer
+        await assert_scan_fails(alice, 503, "ai_service_unavailable")

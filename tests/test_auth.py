@@ -1,4 +1,4 @@
-"""Who asks: attacks on tokens and sessions, and requests from other sites (API.md, Ground rules)."""
+"""Authentication: forged tokens and sessions, and cross-site requests (API.md, Ground rules)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from typing import Any
 
 import jwt
 import pytest
-from conftest import PASSWORD, SECRET, MakeSettings, Person, Server, assert_error, form, serving, signed_in
+from conftest import (
+    PASSWORD,
+    SECRET,
+    MakeSettings,
+    Person,
+    Server,
+    assert_error,
+    form,
+    registered_person,
+    serve,
+)
 
 from riskscan.auth.authentication import token_digest
 from riskscan.database import DATABASE
@@ -29,7 +39,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def test_a_token_of_our_own_making_is_taken(alice: Person) -> None:
+async def test_token_signed_with_the_secret_is_accepted(alice: Person) -> None:
     token = jwt.encode(claims(alice), SECRET, "HS256")
     assert (await alice.get("/api/auth/me", headers=bearer(token))).json["id"] == alice.id
 
@@ -57,12 +67,12 @@ async def test_a_token_of_our_own_making_is_taken(alice: Person) -> None:
     ],
     ids=str,
 )
-async def test_a_token_with_other_claims_is_refused(alice: Person, changes: dict[str, Any]) -> None:
+async def test_token_with_invalid_claims_is_refused(alice: Person, changes: dict[str, Any]) -> None:
     token = jwt.encode(claims(alice, **changes), SECRET, "HS256")
     assert_error(await alice.get("/api/auth/me", headers=bearer(token)), 401, "not_authenticated")
 
 
-def unsigned(person: Person) -> str:
+def unsigned_token(person: Person) -> str:
     def part(value: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
@@ -85,21 +95,21 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-async def test_a_forged_token_is_refused(alice: Person, anyone: Person, attack: str) -> None:
+async def test_a_forged_token_is_refused(alice: Person, guest: Person, attack: str) -> None:
     login = {"email": alice.email, "password": PASSWORD}
-    session = (await anyone.post("/api/auth/login", json=login)).cookies["riskscan_session"].value
+    session = (await guest.post("/api/auth/login", json=login)).cookies["riskscan_session"].value
     head, body, signature = alice.token.split(".")
     token = {
         "secret": jwt.encode(claims(alice), SECRET + "x", "HS256"),
-        "empty": unsigned(alice) + base64.urlsafe_b64encode(bytes(32)).decode().rstrip("="),
+        "empty": unsigned_token(alice) + base64.urlsafe_b64encode(bytes(32)).decode().rstrip("="),
         "own key": jwt.encode(claims(alice), SECRET + "x", "HS256", headers={"jwk": OWN_KEY}),
         "key of ours": jwt.encode(claims(alice), SECRET + "x", "HS256", headers={"kid": "../jwt-secret"}),
         "HS384": jwt.encode(claims(alice), SECRET, "HS384"),
         "HS512": jwt.encode(claims(alice), SECRET, "HS512"),
-        "none": unsigned(alice),
+        "none": unsigned_token(alice),
         "cut": f"{head}.{body}.",
         "signature": f"{head}.{body}.{signature[::-1]}",
-        "session": session,  # a cookie never passes for a token
+        "session": session,  # a session cookie is not accepted as an access token
     }[attack]
     assert_error(await alice.get("/api/auth/me", headers=bearer(token)), 401, "not_authenticated")
 
@@ -108,52 +118,54 @@ async def test_a_forged_token_is_refused(alice: Person, anyone: Person, attack: 
     "header",
     ["Bearer", "Bearer ", "Bearer x y", "Bearer é", "bearer ..", "Bearer\tx", "Basic YTpi", "Token x"],
 )
-async def test_a_malformed_header_is_refused(anyone: Person, header: str) -> None:
-    reply = await anyone.get("/api/auth/me", headers={"Authorization": header})
+async def test_malformed_authorization_header_is_refused(guest: Person, header: str) -> None:
+    reply = await guest.get("/api/auth/me", headers={"Authorization": header})
     assert_error(reply, 401, "not_authenticated")
 
 
-async def test_a_bad_token_is_refused_even_beside_a_good_cookie(anyone: Person, alice: Person) -> None:
-    await anyone.post("/api/auth/login", json={"email": alice.email, "password": PASSWORD})
-    assert (await anyone.get("/api/auth/me")).status == 200
-    assert_error(await anyone.get("/api/auth/me", headers=bearer("x")), 401, "not_authenticated")
+async def test_invalid_token_is_refused_despite_a_valid_session_cookie(guest: Person, alice: Person) -> None:
+    await guest.post("/api/auth/login", json={"email": alice.email, "password": PASSWORD})
+    assert (await guest.get("/api/auth/me")).status == 200
+    assert_error(await guest.get("/api/auth/me", headers=bearer("x")), 401, "not_authenticated")
 
 
 @pytest.mark.parametrize("value", ["x", "x" * 43, "é" * 43, "x" * 4000, '"', "a" * 42 + "%"])
-async def test_a_cookie_that_is_none_of_ours_is_refused(anyone: Person, value: str) -> None:
-    reply = await anyone.get("/api/auth/me", headers={"Cookie": f"riskscan_session={value}"})
+async def test_unknown_session_cookie_is_refused(guest: Person, value: str) -> None:
+    reply = await guest.get("/api/auth/me", headers={"Cookie": f"riskscan_session={value}"})
     assert_error(reply, 401, "not_authenticated")
 
 
-async def test_a_token_never_passes_for_a_cookie(anyone: Person, alice: Person) -> None:
-    reply = await anyone.get("/api/auth/me", headers={"Cookie": f"riskscan_session={alice.token}"})
+async def test_access_token_is_refused_as_session_cookie(guest: Person, alice: Person) -> None:
+    reply = await guest.get("/api/auth/me", headers={"Cookie": f"riskscan_session={alice.token}"})
     assert_error(reply, 401, "not_authenticated")
 
 
-async def test_a_token_counts_in_its_header_alone(anyone: Person, alice: Person) -> None:
+async def test_access_token_is_accepted_only_in_the_authorization_header(
+    guest: Person, alice: Person
+) -> None:
     for name in ("token", "access_token"):
         for reply in (
-            await anyone.get(f"/api/auth/me?{name}={alice.token}"),
-            await anyone.get("/api/auth/me", headers={"Cookie": f"{name}={alice.token}"}),
-            await anyone.post("/api/scan", data={"text": "x", name: alice.token}),
-            await anyone.post(f"/api/scan?{name}={alice.token}", json={"text": "x", name: alice.token}),
+            await guest.get(f"/api/auth/me?{name}={alice.token}"),
+            await guest.get("/api/auth/me", headers={"Cookie": f"{name}={alice.token}"}),
+            await guest.post("/api/scan", data={"text": "x", name: alice.token}),
+            await guest.post(f"/api/scan?{name}={alice.token}", json={"text": "x", name: alice.token}),
         ):
             assert_error(reply, 401, "not_authenticated")
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-async def test_the_other_algorithms_work(make_settings: MakeSettings, algorithm: str) -> None:
-    async with serving(make_settings(jwt_algorithm=algorithm)) as server, signed_in(server) as ana:
+async def test_hs384_and_hs512_are_supported(make_settings: MakeSettings, algorithm: str) -> None:
+    async with serve(make_settings(jwt_algorithm=algorithm)) as server, registered_person(server) as ana:
         assert jwt.get_unverified_header(ana.token)["alg"] == algorithm
         assert (await ana.get("/api/auth/me")).status == 200
 
 
-async def test_a_session_ends_when_it_is_not_used_and_lives_on_when_it_is(
-    anyone: Person, alice: Person, server: Server
+async def test_session_expires_when_idle_and_is_extended_by_use(
+    guest: Person, alice: Person, server: Server
 ) -> None:
     login = {"email": alice.email, "password": PASSWORD}
     session_id = token_digest(
-        (await anyone.post("/api/auth/login", json=login)).cookies["riskscan_session"].value
+        (await guest.post("/api/auth/login", json=login)).cookies["riskscan_session"].value
     )
     pool = server.app[DATABASE]
 
@@ -163,10 +175,10 @@ async def test_a_session_ends_when_it_is_not_used_and_lives_on_when_it_is(
 
     assert 1790 < await ends_in() <= 1800
     await extend_session(pool, session_id, utc_now() + datetime.timedelta(minutes=5))
-    assert (await anyone.get("/api/auth/me")).status == 200
+    assert (await guest.get("/api/auth/me")).status == 200
     assert 1790 < await ends_in() <= 1800
     await extend_session(pool, session_id, utc_now())
-    assert_error(await anyone.get("/api/auth/me"), 401, "not_authenticated")
+    assert_error(await guest.get("/api/auth/me"), 401, "not_authenticated")
     await delete_expired(pool)
     assert await pool.fetch_all("SELECT id FROM sessions WHERE id = :id", {"id": session_id}) == []
 
@@ -185,28 +197,26 @@ EVIL, SPA = "https://evil.example", "http://localhost:5173"
         {"Origin": "null"},
     ],
 )
-async def test_an_unsafe_request_from_another_site_is_refused(
-    anyone: Person, alice: Person, headers: dict[str, str]
+async def test_cross_site_unsafe_request_is_refused(
+    guest: Person, alice: Person, headers: dict[str, str]
 ) -> None:
     login = {"email": alice.email, "password": PASSWORD}
     for path in ("/api/auth/login", "/api/auth/register", "/api/auth/logout", "/api/scan"):
-        assert_error(await anyone.post(path, json=login, headers=headers), 403, "cross_origin_request")
-    await anyone.post("/api/auth/login", json=login)
+        assert_error(await guest.post(path, json=login, headers=headers), 403, "cross_origin_request")
+    await guest.post("/api/auth/login", json=login)
     assert_error(
-        await anyone.post("/api/scan", data=form(text="x"), headers=headers), 403, "cross_origin_request"
+        await guest.post("/api/scan", data=form(text="x"), headers=headers), 403, "cross_origin_request"
     )
-    assert_error(
-        await anyone.delete("/api/auth/me", json=login, headers=headers), 403, "cross_origin_request"
-    )
-    page = await anyone.post("/logout", headers=headers)
+    assert_error(await guest.delete("/api/auth/me", json=login, headers=headers), 403, "cross_origin_request")
+    page = await guest.post("/logout", headers=headers)
     assert page.status == 403
-    assert (await anyone.get("/api/auth/me", headers=headers)).status == 200
-    # a Bearer token is not sent by a browser on its own account
+    assert (await guest.get("/api/auth/me", headers=headers)).status == 200
+    # browsers do not send a Bearer token by themselves
     assert (await alice.post("/api/scan", data=form(text="x"), headers=headers)).status == 200
 
 
-async def test_an_unsafe_request_from_here_or_from_the_spa_is_taken(
-    anyone: Person, alice: Person, server: Server
+async def test_unsafe_request_from_own_or_allowed_origin_is_accepted(
+    guest: Person, alice: Person, server: Server
 ) -> None:
     login = {"email": alice.email, "password": PASSWORD}
     for headers in (
@@ -218,4 +228,4 @@ async def test_an_unsafe_request_from_here_or_from_the_spa_is_taken(
         {"Sec-Fetch-Site": "cross-site", "Origin": SPA},
         {"Origin": SPA},
     ):
-        assert (await anyone.post("/api/auth/login", json=login, headers=headers)).status == 200
+        assert (await guest.post("/api/auth/login", json=login, headers=headers)).status == 200

@@ -1,4 +1,4 @@
-"""Whose turn it is to call the AI service."""
+"""The fair semaphore in front of the AI service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FAR = 10.0
 
 
 class Calls:
-    """Calls that go on until they are ended, in the order in which they came to be."""
+    """Calls that hold a slot until they are ended; `running` lists them in order of start."""
 
     def __init__(self, most: int) -> None:
         self.turns = FairSemaphore(most, half(most))
@@ -23,7 +23,7 @@ class Calls:
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, user: str, name: str) -> None:
-        """Ask for a turn, and let what can happen happen."""
+        """Request a slot, and let the event loop settle."""
         self.ends[name] = asyncio.Event()
         self.tasks[name] = asyncio.create_task(self._call(user, name))
         await self.settle()
@@ -50,14 +50,14 @@ class Calls:
             self.running.remove(name)
 
 
-async def test_a_free_turn_goes_to_the_user_with_the_fewest_calls() -> None:
+async def test_free_slot_goes_to_the_user_with_the_fewest_calls() -> None:
     calls = Calls(4)
     for name in ("a1", "a2", "a3", "b1", "b2", "c1", "b3"):
         await calls.start(name[0], name)
-    assert calls.running == ["a1", "a2", "b1", "b2"]  # a3 is over half, c1 finds nothing free
+    assert calls.running == ["a1", "a2", "b1", "b2"]  # a3 exceeds half of the slots, c1 finds none free
     assert (calls.turns.active, calls.turns.waiting) == (4, 3)
     await calls.end("a1")
-    assert calls.running == ["a2", "b1", "b2", "c1"]  # though a3 came before c1
+    assert calls.running == ["a2", "b1", "b2", "c1"]  # although a3 came before c1
     await calls.end("b1")
     assert calls.running == ["a2", "b2", "c1", "a3"]  # a3 came before b3
     for name in ("a2", "b2", "c1", "a3", "b3"):
@@ -65,7 +65,7 @@ async def test_a_free_turn_goes_to_the_user_with_the_fewest_calls() -> None:
     assert (calls.turns.active, calls.turns.waiting) == (0, 0)
 
 
-async def test_one_user_alone_gets_half() -> None:
+async def test_single_user_gets_at_most_half_of_the_slots() -> None:
     calls = Calls(4)
     for name in ("a1", "a2", "a3"):
         await calls.start("a", name)
@@ -76,7 +76,7 @@ async def test_one_user_alone_gets_half() -> None:
     assert calls.running == ["a1", "b1", "a3"]
 
 
-async def test_who_goes_while_waiting_keeps_no_turn() -> None:
+async def test_cancelled_waiter_leaves_the_queue() -> None:
     calls = Calls(1)
     await calls.start("a", "a1")
     await calls.start("b", "b1")
@@ -89,19 +89,19 @@ async def test_who_goes_while_waiting_keeps_no_turn() -> None:
 
 
 @pytest.mark.parametrize("rounds", [0, 1])
-async def test_who_goes_as_the_turn_comes_passes_it_on(rounds: int) -> None:
+async def test_waiter_cancelled_when_granted_passes_the_slot_on(rounds: int) -> None:
     calls = Calls(1)
     for name in ("a1", "b1", "c1"):
         await calls.start(name[0], name)
     calls.ends["a1"].set()
-    for _ in range(rounds):  # of the loop: after one a1 has handed its turn to b1, which does not run yet
+    for _ in range(rounds):  # after one round a1 has passed its slot to b1, which has not run yet
         await asyncio.sleep(0)
     calls.tasks["b1"].cancel()
     await calls.settle()
     assert calls.running == ["c1"]
 
 
-async def test_a_turn_that_does_not_come_in_time_is_refused() -> None:
+async def test_slot_not_free_by_the_deadline_is_a_503() -> None:
     calls = Calls(1)
     await calls.start("a", "a1")
     with pytest.raises(ApiError) as refused:

@@ -1,4 +1,4 @@
-"""The operator's commands, as processes of their own on a database in use."""
+"""The operator's commands, run as separate processes on a database in use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import sys
 from typing import Any
 
 import pytest
-from conftest import PASSWORD, SECRET, MakeSettings, Person, Server, assert_error, serving, signed_in
+from conftest import PASSWORD, SECRET, MakeSettings, Person, Server, assert_error, registered_person, serve
 from test_auth import bearer
-from test_pool import a_scan
-from test_server import ROOT, run
-from test_tokens import make
+from test_pool import make_scan
+from test_server import ROOT, run_command
+from test_tokens import create_token
 
 from riskscan.database import DATABASE
 from riskscan.database.rows import utc_now
@@ -28,7 +28,7 @@ class Command:
         self.environ = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET, "BCRYPT_COST": "4", **environ}
 
     async def __call__(self, *arguments: str, typed: str = "") -> tuple[int, str, str]:
-        found = await asyncio.to_thread(run, *arguments, typed=typed, **self.environ)
+        found = await asyncio.to_thread(run_command, *arguments, typed=typed, **self.environ)
         return found.returncode, found.stdout, found.stderr
 
 
@@ -42,10 +42,10 @@ async def login(person: Person, password: str) -> int:
     return reply.status
 
 
-async def test_a_password_is_set_and_all_that_was_issued_ends(
+async def test_reset_password_revokes_all_sessions_and_tokens(
     alice: Person, bob: Person, command: Command
 ) -> None:
-    token = (await make(alice))["token"]
+    token = (await create_token(alice))["token"]
     status, out, err = await command("reset-password", " Alice@Example.com", typed="quite another\nmore\n")
     assert (status, out) == (0, "The password is set. Every session and token of the account has ended.\n")
     assert "quite another" not in out + err
@@ -64,7 +64,7 @@ async def test_a_password_is_set_and_all_that_was_issued_ends(
         ("alice@example.com", "", "password: This is required."),
     ],
 )
-async def test_what_cannot_be_set_is_said_in_one_line(
+async def test_reset_password_reports_an_error_in_one_line(
     alice: Person, command: Command, email: str, typed: str, said: str
 ) -> None:
     status, out, err = await command("reset-password", email, typed=typed)
@@ -74,8 +74,8 @@ async def test_what_cannot_be_set_is_said_in_one_line(
     assert await login(alice, PASSWORD) == 200
 
 
-def at_terminal(command: Command, *typed: str) -> tuple[int, str]:
-    """Run reset-password at a terminal; return its status and what was on the screen."""
+def reset_password_in_terminal(command: Command, *typed: str) -> tuple[int, str]:
+    """Run reset-password in a pseudo-terminal; return its exit status and output."""
     pid, terminal = pty.fork()
     if pid == 0:
         arguments = [sys.executable, str(ROOT / "run.py"), "reset-password", "alice@example.com"]
@@ -85,7 +85,7 @@ def at_terminal(command: Command, *typed: str) -> tuple[int, str]:
     while True:
         try:
             read = os.read(terminal, 4096)
-        except OSError:  # the other end is closed
+        except OSError:  # the process has exited
             break
         screen += read
         if waiting and read.rstrip().endswith(b":"):
@@ -97,10 +97,10 @@ def at_terminal(command: Command, *typed: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("again", ["quite another", "quite anothr"])
-async def test_at_a_terminal_it_is_asked_for_twice_without_an_echo(
+async def test_terminal_prompts_for_the_password_twice_without_echo(
     alice: Person, command: Command, again: str
 ) -> None:
-    status, screen = await asyncio.to_thread(at_terminal, command, "quite another", again)
+    status, screen = await asyncio.to_thread(reset_password_in_terminal, command, "quite another", again)
     assert "New password: " in screen
     assert "The same again: " in screen
     assert "quite" not in screen
@@ -109,18 +109,18 @@ async def test_at_a_terminal_it_is_asked_for_twice_without_an_echo(
     assert await login(alice, "quite another") == (200 if status == 0 else 401)
 
 
-async def age(server: Server, scan: Any, days: float) -> None:
+async def backdate_scan(server: Server, scan: Any, days: float) -> None:
     values = {"id": scan["scan_id"], "then": utc_now() - datetime.timedelta(days=days)}
     await server.app[DATABASE].fetch_all("UPDATE scans SET created_at = :then WHERE id = :id", values)
 
 
-async def test_purge_deletes_what_is_too_old_and_nothing_else(
+async def test_purge_deletes_only_scans_past_the_retention(
     alice: Person, bob: Person, server: Server, database_url: str
 ) -> None:
     scans = [await alice.scan(text=f"scan {number}") for number in range(3)]
-    await age(server, scans[0], 30.01)
-    await age(server, scans[1], 29.99)
-    await age(server, await bob.scan(text="of bob"), 400)
+    await backdate_scan(server, scans[0], 30.01)
+    await backdate_scan(server, scans[1], 29.99)
+    await backdate_scan(server, await bob.scan(text="of bob"), 400)
     command = Command(database_url, SCAN_RETENTION_DAYS="30")
     assert (await command("purge"))[:2] == (0, "2 scans deleted\n")
     listed = (await alice.get("/api/scans")).json
@@ -129,10 +129,10 @@ async def test_purge_deletes_what_is_too_old_and_nothing_else(
     assert (await command("purge"))[:2] == (0, "0 scans deleted\n")
 
 
-async def test_purge_goes_on_until_all_is_gone(server: Server, alice: Person, database_url: str) -> None:
+async def test_purge_deletes_several_batches(server: Server, alice: Person, database_url: str) -> None:
     kept = await alice.scan(text="kept")
     for _ in range(1100):
-        await insert_scan(server.app[DATABASE], alice.id, a_scan(), ())
+        await insert_scan(server.app[DATABASE], alice.id, make_scan(), ())
     past = {"then": utc_now() - datetime.timedelta(days=2), "id": kept["scan_id"]}
     await server.app[DATABASE].fetch_all("UPDATE scans SET created_at = :then WHERE id <> :id", past)
     status, out, _ = await Command(database_url, SCAN_RETENTION_DAYS="1")("purge")
@@ -140,10 +140,10 @@ async def test_purge_goes_on_until_all_is_gone(server: Server, alice: Person, da
     assert (await alice.get("/api/scans")).json["total"] == 1
 
 
-async def test_purge_does_nothing_where_it_is_not_said_how_long_scans_are_kept(
+async def test_purge_without_a_retention_setting_is_an_error(
     alice: Person, server: Server, command: Command
 ) -> None:
-    await age(server, await alice.scan(text="old"), 40_000)
+    await backdate_scan(server, await alice.scan(text="old"), 40_000)
     status, out, err = await command("purge")
     assert (status, out) == (2, "")
     assert err.startswith("riskscan: SCAN_RETENTION_DAYS is off")
@@ -151,7 +151,7 @@ async def test_purge_does_nothing_where_it_is_not_said_how_long_scans_are_kept(
     assert (await alice.get("/api/scans")).json["total"] == 1
 
 
-async def test_commands_say_that_the_database_is_away() -> None:
+async def test_commands_report_an_unreachable_database() -> None:
     away = Command("postgresql://nobody@127.0.0.1:1/none", SCAN_RETENTION_DAYS="1")
     for arguments in (("purge",), ("reset-password", "alice@example.com"), ("migrate",)):
         status, out, err = await away(*arguments, typed="quite another")
@@ -160,14 +160,14 @@ async def test_commands_say_that_the_database_is_away() -> None:
         assert err.count("\n") == 1
 
 
-async def test_the_pages_say_how_long_a_scan_is_kept(make_settings: MakeSettings) -> None:
+async def test_pages_show_the_retention(make_settings: MakeSettings) -> None:
     for days, said, promised in (
         (0, "Kept until you delete it.", "kept here, until you delete it."),
         (30, "Kept until <time", "kept here for 30 days, or until you delete it."),
     ):
         async with (
-            serving(make_settings(scan_retention_days=days)) as server,
-            signed_in(server, f"ana{days}@example.com") as ana,
+            serve(make_settings(scan_retention_days=days)) as server,
+            registered_person(server, f"ana{days}@example.com") as ana,
         ):
             assert promised in (await ana.get("/scans")).body.decode()
             scan = await ana.scan(text="tight budget")

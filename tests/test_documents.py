@@ -1,4 +1,4 @@
-"""What is known of a document before it is sent on."""
+"""The digest of a document."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from riskscan.request.uploads import Document
 
 
 @pytest.mark.parametrize("size", [1, 3 * 64 * 1024 + 1])
-async def test_a_file_is_told_by_the_sha_256_of_its_bytes(alice: Person, server: Server, size: int) -> None:
+async def test_file_digest_is_the_sha_256_of_its_bytes(alice: Person, server: Server, size: int) -> None:
     data = b"x" * size
     await alice.scan(file=("plan.txt", data), text="and a text")
     rows = await server.app[DATABASE].fetch_all("SELECT digest FROM scans", {})
     assert [row["digest"] for row in rows] == [hashlib.sha256(data).hexdigest()]
 
 
-def test_a_text_is_told_by_the_sha_256_of_its_bytes_in_utf_8() -> None:
+def test_text_digest_is_the_sha_256_of_its_utf_8_bytes() -> None:
     text = "ថវិកា is tight"
     assert Document(text, None, None).digest == hashlib.sha256(text.encode()).hexdigest()

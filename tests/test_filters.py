@@ -1,4 +1,4 @@
-"""Which scans q, category, source, from and to find, in the list and in the stats; cursors of such a list."""
+"""Filters q, category, source, from and to, in the list and the stats; cursors with filters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from riskscan.schemas import Risk, Scan, Source
 ALL = ["empty.txt", "Supply contract.txt", "plan_v2.txt"]
 
 
-async def keep(
+async def save_scan(
     server: Server,
     person: Person,
     name: str,
@@ -28,7 +28,7 @@ async def keep(
     source: Source = "model",
     at: str | None = None,
 ) -> None:
-    """Keep a scan of a file in which risks were found, given as (risk, category), as of a time."""
+    """Save a scan of a file with these risks, given as (risk, category), created at `at`."""
     created_at = datetime.datetime.fromisoformat(at) if at else utc_now()
     found = [Risk(risk, category, "so it says") for risk, category in risks]
     data = msgspec.Raw(msgspec.json.encode(found))
@@ -36,43 +36,45 @@ async def keep(
     await insert_scan(server.app[DATABASE], person.id, scan, found)
 
 
-async def listed(person: Person, **query: Any) -> Any:
+async def get_list(person: Person, **query: Any) -> Any:
     reply = await person.get(f"/api/scans?{urlencode(query)}")
     assert reply.status == 200, reply.body
     return reply.json
 
 
-def names(page: Any) -> list[str]:
+def filenames(page: Any) -> list[str]:
     return [scan["filename"] for scan in page["scans"]]
 
 
-async def found(person: Person, **chosen: Any) -> list[str]:
-    """Return the names of the scans that a filter finds; by offset and by cursor they are the same."""
-    whole = await listed(person, **chosen)
+async def find_filenames(person: Person, **chosen: Any) -> list[str]:
+    """Return the file names of the matching scans; check that offset and cursor paging agree."""
+    whole = await get_list(person, **chosen)
     assert whole["total"] == len(whole["scans"])
     by_offset: list[str] = []
     by_cursor: list[str] = []
     more: dict[str, str] = {}
     for number in range(max(1, whole["total"])):
-        page = await listed(person, **chosen, limit=1, offset=number)
-        by_offset += names(page)
-        walked = await listed(person, **chosen, limit=1, **more)
-        by_cursor += names(walked)
+        page = await get_list(person, **chosen, limit=1, offset=number)
+        by_offset += filenames(page)
+        walked = await get_list(person, **chosen, limit=1, **more)
+        by_cursor += filenames(walked)
         assert page["total"] == walked["total"] == whole["total"]
         more = {"cursor": walked["next_cursor"]}
     assert more == {"cursor": None}
-    assert by_offset == by_cursor == names(whole)
-    return names(whole)
+    assert by_offset == by_cursor == filenames(whole)
+    return filenames(whole)
 
 
 @pytest.fixture
-async def three(server: Server, alice: Person, bob: Person) -> Person:
-    """Alice, who has three scans; bob has one with everything in it."""
+async def alice_with_three_scans(server: Server, alice: Person, bob: Person) -> Person:
+    """Alice with three scans; Bob has one scan that every filter matches."""
     everything = ("The Budget may run out late", "Financial"), ("x", "Legal"), ("x", "Schedule")
-    await keep(server, bob, "plan_v2 contract empty.txt", *everything)
-    await keep(server, alice, "plan_v2.txt", ("The budget may run out", "Financial"), ("Late", "Schedule"))
-    await keep(server, alice, "Supply contract.txt", ("Budgetary limits", "LEGAL "), source="llm")
-    await keep(server, alice, "empty.txt")
+    await save_scan(server, bob, "plan_v2 contract empty.txt", *everything)
+    await save_scan(
+        server, alice, "plan_v2.txt", ("The budget may run out", "Financial"), ("Late", "Schedule")
+    )
+    await save_scan(server, alice, "Supply contract.txt", ("Budgetary limits", "LEGAL "), source="llm")
+    await save_scan(server, alice, "empty.txt")
     return alice
 
 
@@ -101,9 +103,9 @@ CASES: list[tuple[dict[str, str], list[str]]] = [
 ]  # fmt: skip
 
 
-async def test_a_filter_finds_what_it_says(three: Person) -> None:
+async def test_filters_return_the_matching_scans(three: Person) -> None:
     for chosen, expected in CASES:
-        assert await found(three, **chosen) == expected, chosen
+        assert await find_filenames(three, **chosen) == expected, chosen
 
 
 SCRIPTS = {
@@ -139,23 +141,23 @@ SOUGHT = [
 ]
 
 
-async def test_every_script_is_searched(server: Server, alice: Person) -> None:
+async def test_search_works_in_every_script(server: Server, alice: Person) -> None:
     for filename, risk in SCRIPTS.items():
-        await keep(server, alice, filename, (risk, "Other"))
+        await save_scan(server, alice, filename, (risk, "Other"))
     for q, name in SOUGHT:
-        assert await found(alice, q=q) == ([name] if name else []), q
+        assert await find_filenames(alice, q=q) == ([name] if name else []), q
 
 
-async def test_categories_of_every_script_and_any_sign_are_chosen(server: Server, alice: Person) -> None:
+async def test_category_filter_accepts_any_script_and_character(server: Server, alice: Person) -> None:
     kinds = ["Größe & Ziel", "ច្បាប់", "R&D 'x' \\ %", "İş", "a" * 300, "new\nline", "=", ""]
     for number, kind in enumerate(kinds):
-        await keep(server, alice, f"{number}.txt", ("r", kind), ("r", kind), ("s", "Common"))
+        await save_scan(server, alice, f"{number}.txt", ("r", kind), ("r", kind), ("s", "Common"))
     for number, kind in enumerate(kinds[:4]):
-        assert await found(alice, category=kind.upper()) == [f"{number}.txt"]
-    assert await found(alice, category="new line") == ["5.txt"]
-    assert await found(alice, category="a" * 100) == ["4.txt"]
-    assert await found(alice, category="=") == ["6.txt"]
-    assert len(await found(alice, category="common")) == len(kinds)
+        assert await find_filenames(alice, category=kind.upper()) == [f"{number}.txt"]
+    assert await find_filenames(alice, category="new line") == ["5.txt"]
+    assert await find_filenames(alice, category="a" * 100) == ["4.txt"]
+    assert await find_filenames(alice, category="=") == ["6.txt"]
+    assert len(await find_filenames(alice, category="common")) == len(kinds)
 
 
 DAYS = ["2026-10-31T23:59:59.999999Z", "2026-11-01T00:00:00Z", "2026-11-02T12:00:00Z", "2026-11-03T00:00:00Z"]
@@ -177,15 +179,15 @@ SPANS = [
 ]
 
 
-async def test_days_and_times_are_whole(server: Server, alice: Person) -> None:
+async def test_date_and_time_bounds_are_inclusive(server: Server, alice: Person) -> None:
     for number, at in enumerate(DAYS):
-        await keep(server, alice, str(number), at=at)
+        await save_scan(server, alice, str(number), at=at)
     for chosen, expected in SPANS:
-        assert await found(alice, **chosen) == list(expected), chosen
+        assert await find_filenames(alice, **chosen) == list(expected), chosen
 
 
-async def test_the_plus_of_an_offset_may_arrive_as_a_blank(server: Server, alice: Person) -> None:
-    await keep(server, alice, "a.txt", at="2026-11-01T00:00:00Z")
+async def test_unencoded_plus_in_a_time_offset_is_accepted(server: Server, alice: Person) -> None:
+    await save_scan(server, alice, "a.txt", at="2026-11-01T00:00:00Z")
     reply = await alice.get("/api/scans?from=2026-11-01T07:00:00+07:00&to=2026-11-01")
     assert reply.json["total"] == 1
 
@@ -220,53 +222,53 @@ async def test_a_bad_filter_is_refused(alice: Person) -> None:
             assert_error(await alice.get(f"{path}?{query}"), 400, "invalid_request", **{field: ...})
 
 
-async def test_no_value_makes_a_500(alice: Person) -> None:
+async def test_no_filter_value_causes_a_500(alice: Person) -> None:
     for value in ("%FF", "%ED%A0%80", "%F4%90%80%80", "a%00", "%", "'%20OR%201=1--", "%EF%BF%BF"):
         for field in ("q", "category", "source", "from", "to"):
             reply = await alice.get(f"/api/scans?{field}={value}")
             assert reply.status == 200 or assert_error(reply, 400, "invalid_request", **{field: ...})
 
 
-async def test_a_cursor_goes_with_its_filter_alone(three: Person) -> None:
-    cursor = (await listed(three, q="budget", limit=1))["next_cursor"]
+async def test_cursor_is_valid_only_with_its_filter(three: Person) -> None:
+    cursor = (await get_list(three, q="budget", limit=1))["next_cursor"]
     for chosen in ({}, {"q": "budge"}, {"q": "budget", "source": "model"}):
         reply = await three.get(f"/api/scans?{urlencode({**chosen, 'cursor': cursor})}")
         assert_error(reply, 400, "invalid_request", cursor=...)
-    assert names(await listed(three, q="Budget!", cursor=cursor)) == ["plan_v2.txt"]
-    plain = (await listed(three, limit=1))["next_cursor"]
+    assert filenames(await get_list(three, q="Budget!", cursor=cursor)) == ["plan_v2.txt"]
+    plain = (await get_list(three, limit=1))["next_cursor"]
     reply = await three.get(f"/api/scans?{urlencode({'q': 'budget', 'cursor': plain})}")
     assert_error(reply, 400, "invalid_request", cursor=...)
 
 
-async def test_a_walk_with_a_filter_neither_skips_nor_repeats(server: Server, alice: Person) -> None:
+async def test_filtered_paging_neither_skips_nor_repeats(server: Server, alice: Person) -> None:
     for number in range(6):
-        await keep(server, alice, f"{number} {'odd' if number % 2 else 'even'}.txt")
-    first = await listed(alice, q="odd", limit=1)
-    await keep(server, alice, "7 odd.txt")
-    rest = await listed(alice, q="odd", cursor=first["next_cursor"])
-    assert (names(first), first["total"]) == (["5 odd.txt"], 3)
-    assert (names(rest), rest["total"]) == (["3 odd.txt", "1 odd.txt"], 4)
+        await save_scan(server, alice, f"{number} {'odd' if number % 2 else 'even'}.txt")
+    first = await get_list(alice, q="odd", limit=1)
+    await save_scan(server, alice, "7 odd.txt")
+    rest = await get_list(alice, q="odd", cursor=first["next_cursor"])
+    assert (filenames(first), first["total"]) == (["5 odd.txt"], 3)
+    assert (filenames(rest), rest["total"]) == (["3 odd.txt", "1 odd.txt"], 4)
 
 
-async def test_what_is_scanned_is_found_at_once_until_it_is_deleted(alice: Person, ai: Ai) -> None:
+async def test_scan_is_found_until_it_is_deleted(alice: Person, ai: Ai) -> None:
     scan = await alice.scan(file=("plan.txt", b"x"))
-    assert await found(alice, q="aggress plan") == ["plan.txt"]
+    assert await find_filenames(alice, q="aggress plan") == ["plan.txt"]
     await alice.delete(f"/api/scans/{scan['scan_id']}")
-    assert await found(alice, q="aggress") == []
+    assert await find_filenames(alice, q="aggress") == []
 
 
-async def test_a_scan_of_any_size_is_kept_and_found(server: Server, alice: Person) -> None:
+async def test_very_large_scan_is_stored_and_found(server: Server, alice: Person) -> None:
     risks = [(f"risk{n:05} " + "ក្រ" * 40 + "𠀀" * 90, f"kind {n}") for n in range(6000)]
-    await keep(server, alice, "long.txt", *risks)
-    assert await found(alice, category="kind 0") == ["long.txt"]
+    await save_scan(server, alice, "long.txt", *risks)
+    assert await find_filenames(alice, category="kind 0") == ["long.txt"]
 
 
-async def test_stats_count_what_the_filter_finds(server: Server, alice: Person, bob: Person) -> None:
-    await keep(server, bob, "bob.txt", ("r", "Legal"), at="2026-11-01T00:00:00Z")
+async def test_stats_cover_the_filtered_scans(server: Server, alice: Person, bob: Person) -> None:
+    await save_scan(server, bob, "bob.txt", ("r", "Legal"), at="2026-11-01T00:00:00Z")
     first = ("a", "Legal"), ("b", "legal"), ("c", "Budget")
-    await keep(server, alice, "one.txt", *first, at="2026-10-31T23:59:59Z")
-    await keep(server, alice, "two.txt", ("a", "Budget"), ("b", "Budget"), at="2026-11-01T00:00:00Z")
-    await keep(server, alice, "none.txt", at="2026-11-02T10:00:00.5Z", source="llm")
+    await save_scan(server, alice, "one.txt", *first, at="2026-10-31T23:59:59Z")
+    await save_scan(server, alice, "two.txt", ("a", "Budget"), ("b", "Budget"), at="2026-11-01T00:00:00Z")
+    await save_scan(server, alice, "none.txt", at="2026-11-02T10:00:00.5Z", source="llm")
     assert (await alice.get("/api/stats")).json == {
         "scans": 3,
         "risks": 5,
@@ -294,10 +296,10 @@ async def test_stats_count_what_the_filter_finds(server: Server, alice: Person, 
     assert late["over_time"] == [{"month": "2026-11", "categories": {}}]
 
 
-async def test_a_revoked_token_is_told_from_nothing_found(anyone: Person, alice: Person) -> None:
+async def test_revoked_token_is_a_401_even_without_matches(guest: Person, alice: Person) -> None:
     old = alice.session.headers["Authorization"]
     change = {"current_password": PASSWORD, "new_password": "another one"}
     assert (await alice.post("/api/auth/password", json=change)).status == 200
     for path in ("/api/stats", "/api/scans?q=nothing"):
         assert_error(await alice.get(path, headers={"Authorization": old}), 401, "not_authenticated")
-        assert_error(await anyone.get(path), 401, "not_authenticated")
+        assert_error(await guest.get(path), 401, "not_authenticated")

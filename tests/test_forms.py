@@ -1,4 +1,4 @@
-"""What comes in: uploads, broken bodies, limits (API.md, POST /api/scan and Statuses)."""
+"""Request bodies: uploads, malformed bodies, limits (API.md, POST /api/scan and Statuses)."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ HEADS = {
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
-async def test_every_type_is_taken_whatever_the_case(alice: Person, extension: str) -> None:
+async def test_every_file_type_is_accepted_in_any_case(alice: Person, extension: str) -> None:
     name = f"Plan{extension.upper()}"
     assert (await alice.scan(file=(name, HEADS[extension] + b" rest")))["filename"] == name
 
 
 @pytest.mark.parametrize("name", ["run.exe", "pdf", "plan", "plan.pdf.zip", "plan.doc", ".pdf.", "a.html"])
-async def test_other_types_are_refused(alice: Person, ai: Ai, name: str) -> None:
+async def test_other_file_types_are_refused(alice: Person, ai: Ai, name: str) -> None:
     reply = await alice.post("/api/scan", data=form(file=(name, b"%PDF-1.7")))
     assert_error(reply, 400, "unsupported_file_type", file=...)
     assert ai.calls == []
@@ -61,7 +61,7 @@ async def test_other_types_are_refused(alice: Person, ai: Ai, name: str) -> None
         ("plan.md", b"\x89PNG\r\n\x1a\n"),
     ],
 )
-async def test_content_that_is_not_what_its_name_says_is_refused(
+async def test_content_that_contradicts_its_extension_is_refused(
     alice: Person, ai: Ai, name: str, content: bytes
 ) -> None:
     reply = await alice.post("/api/scan", data=form(file=(name, content)))
@@ -70,7 +70,7 @@ async def test_content_that_is_not_what_its_name_says_is_refused(
 
 
 @pytest.mark.parametrize("sample", ["charter.pdf", "charter.docx", "charter.txt"])
-async def test_a_real_document_arrives_whole(alice: Person, ai: Ai, sample: str) -> None:
+async def test_real_document_is_forwarded_unchanged(alice: Person, ai: Ai, sample: str) -> None:
     content = (SAMPLES / sample).read_bytes()
     await alice.scan(file=(sample, content))
     assert ai.calls[0].parts["file"].body == content
@@ -91,7 +91,7 @@ async def test_a_real_document_arrives_whole(alice: Person, ai: Ai, sample: str)
         ("", ""),
     ],
 )
-def test_the_name_that_is_kept(sent: str, kept: str) -> None:
+def test_filename_is_sanitized(sent: str, kept: str) -> None:
     assert sanitize_filename(sent) == kept
 
 
@@ -101,7 +101,7 @@ JSON = {"Content-Type": "application/json"}
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
-def part(head: bytes, body: bytes = b"x") -> bytes:
+def multipart_part(head: bytes, body: bytes = b"x") -> bytes:
     return b"--frontier\r\n" + head + b"\r\n\r\n" + body + b"\r\n"
 
 
@@ -115,21 +115,24 @@ END = b"--frontier--\r\n"
     [
         b"",
         b"no boundary at all",
-        part(TEXT),
-        part(TEXT) + b"--frontier",
-        part(b"Content-Disposition: attachment") + END,
-        part(b"Content-Type: text/plain") + END,
-        part(b"no header") + END,
-        part(b"X: " + b"y" * 10_000) + END,
-        part(TEXT) * 2 + END,
-        part(FILE % b"a.txt") * 2 + END,
-        part(TEXT, b"\xff\xfe") + END,
-        part(TEXT + b"\r\nContent-Type: text/plain; charset=no-such") + END,
-        part(TEXT + b"\r\nContent-Type: text/plain; charset=idna", b"xn--a") + END,
-        part(TEXT + b"\r\nContent-Type: text/plain; charset=punycode", b"x" * 50_000) + END,
-        part(TEXT + b'\r\nContent-Type: text/plain; charset="a\0b"') + END,
-        b"".join(part(b'Content-Disposition: form-data; name="f%d"' % number) for number in range(200)) + END,
-        part(b'Content-Disposition: form-data; name="file"', b"a file without a name") + END,
+        multipart_part(TEXT),
+        multipart_part(TEXT) + b"--frontier",
+        multipart_part(b"Content-Disposition: attachment") + END,
+        multipart_part(b"Content-Type: text/plain") + END,
+        multipart_part(b"no header") + END,
+        multipart_part(b"X: " + b"y" * 10_000) + END,
+        multipart_part(TEXT) * 2 + END,
+        multipart_part(FILE % b"a.txt") * 2 + END,
+        multipart_part(TEXT, b"\xff\xfe") + END,
+        multipart_part(TEXT + b"\r\nContent-Type: text/plain; charset=no-such") + END,
+        multipart_part(TEXT + b"\r\nContent-Type: text/plain; charset=idna", b"xn--a") + END,
+        multipart_part(TEXT + b"\r\nContent-Type: text/plain; charset=punycode", b"x" * 50_000) + END,
+        multipart_part(TEXT + b'\r\nContent-Type: text/plain; charset="a\0b"') + END,
+        b"".join(
+            multipart_part(b'Content-Disposition: form-data; name="f%d"' % number) for number in range(200)
+        )
+        + END,
+        multipart_part(b'Content-Disposition: form-data; name="file"', b"a file without a name") + END,
     ],
     ids=lambda body: repr(body[:50]),
 )
@@ -138,16 +141,19 @@ async def test_a_broken_multipart_body_is_refused(alice: Person, ai: Ai, body: b
     assert ai.calls == []
 
 
-async def test_a_text_may_come_as_a_file(alice: Person, ai: Ai) -> None:
+async def test_text_field_may_be_a_file_part(alice: Person, ai: Ai) -> None:
     sent = TEXT + b'; filename="notes.txt"\r\nContent-Type: text/plain; charset=windows-1252'
-    reply = await alice.post("/api/scan", data=part(sent, b"caf\xe9") + END, headers=MULTIPART)
+    reply = await alice.post("/api/scan", data=multipart_part(sent, b"caf\xe9") + END, headers=MULTIPART)
     assert (reply.status, reply.json["filename"]) == (200, None)
     assert ai.calls[0].parts["text"].body.decode() == "café"
 
 
-async def test_what_nobody_reads_may_come_as_it_likes(alice: Person, ai: Ai) -> None:
+async def test_unknown_form_fields_are_ignored(alice: Person, ai: Ai) -> None:
     other = b'Content-Disposition: form-data; name="other"'
-    bodies = [(URLENCODED, b"a=1&a=2&text=tight"), (MULTIPART, part(other) * 2 + part(TEXT, b"tight") + END)]
+    bodies = [
+        (URLENCODED, b"a=1&a=2&text=tight"),
+        (MULTIPART, multipart_part(other) * 2 + multipart_part(TEXT, b"tight") + END),
+    ]
     for headers, body in bodies:
         assert (await alice.post("/api/scan", data=body, headers=headers)).status == 200
     assert [call.parts["text"].body for call in ai.calls] == [b"tight"] * 2
@@ -163,8 +169,8 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate"
 
 
 @pytest.mark.parametrize("encoding", PACKERS)
-async def test_a_packed_body_is_unpacked(alice: Person, ai: Ai, encoding: str) -> None:
-    for body, headers in ((b'{"text": "packed"}', JSON), (part(TEXT, b"packed") + END, MULTIPART)):
+async def test_compressed_body_is_decompressed(alice: Person, ai: Ai, encoding: str) -> None:
+    for body, headers in ((b'{"text": "packed"}', JSON), (multipart_part(TEXT, b"packed") + END, MULTIPART)):
         packed = PACKERS[encoding](body)
         reply = await alice.post("/api/scan", data=packed, headers={**headers, "Content-Encoding": encoding})
         assert reply.status == 200
@@ -178,25 +184,25 @@ async def test_a_packed_body_is_unpacked(alice: Person, ai: Ai, encoding: str) -
 @pytest.mark.parametrize(
     ("path", "status"), [("/api/auth/login", 413), ("/api/scan", 401), ("/api/nope", 404)]
 )
-async def test_a_packed_bomb_costs_no_time(anyone: Person, path: str, status: int) -> None:
+async def test_decompression_bomb_is_refused_early(guest: Person, path: str, status: int) -> None:
     packer = zlib.compressobj()
     megabyte = packer.compress(bytes(MB)) + packer.flush(zlib.Z_FULL_FLUSH)
     again = packer.compress(bytes(MB)) + packer.flush(zlib.Z_FULL_FLUSH)
-    bomb = megabyte + again * 4000  # 4 GB
+    bomb = megabyte + again * 4000  # 4 GB when decompressed
     began = time.process_time()
-    with contextlib.suppress(aiohttp.ClientConnectionError):  # the answer came while we sent
-        reply = await anyone.post(
-            path, data=io.BytesIO(bomb), headers={**JSON, "Content-Encoding": "deflate"}
-        )
+    with contextlib.suppress(aiohttp.ClientConnectionError):  # the response came during the upload
+        reply = await guest.post(path, data=io.BytesIO(bomb), headers={**JSON, "Content-Encoding": "deflate"})
         assert reply.status == status
-    await anyone.get("/api/health/live")
+    await guest.get("/api/health/live")
     assert time.process_time() - began < 1
 
 
 async def test_a_multipart_body_without_a_boundary_is_refused(alice: Person) -> None:
     headers = {"Content-Type": "multipart/form-data"}
     assert_error(
-        await alice.post("/api/scan", data=part(TEXT) + END, headers=headers), 400, "invalid_request"
+        await alice.post("/api/scan", data=multipart_part(TEXT) + END, headers=headers),
+        400,
+        "invalid_request",
     )
 
 
@@ -211,8 +217,10 @@ async def test_a_multipart_body_without_a_boundary_is_refused(alice: Person) -> 
         (FILE % b"\xff\xfe.txt", None),
     ],
 )
-async def test_names_as_clients_write_them(alice: Person, disposition: bytes, name: str | None) -> None:
-    reply = await alice.post("/api/scan", data=part(disposition) + END, headers=MULTIPART)
+async def test_filename_encodings_of_clients_are_understood(
+    alice: Person, disposition: bytes, name: str | None
+) -> None:
+    reply = await alice.post("/api/scan", data=multipart_part(disposition) + END, headers=MULTIPART)
     if name is None:
         assert_error(reply, 400, "invalid_request")
     else:
@@ -255,7 +263,7 @@ async def test_a_bad_body_is_refused(alice: Person, ai: Ai, kind: str, body: byt
     assert ai.calls == []
 
 
-async def raw(server: Server, data: bytes, *, end: bool = False) -> bytes:
+async def exchange(server: Server, data: bytes, *, end: bool = False) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(data)
     if end:
@@ -266,7 +274,7 @@ async def raw(server: Server, data: bytes, *, end: bool = False) -> bytes:
     return answer
 
 
-async def first_line(server: Server, data: bytes) -> bytes:
+async def first_response_line(server: Server, data: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(data)
     line = await reader.readline()
@@ -274,38 +282,38 @@ async def first_line(server: Server, data: bytes) -> bytes:
     return line
 
 
-def head(alice: Person, path: str = "/api/scan", **headers: str) -> bytes:
+def request_head(alice: Person, path: str = "/api/scan", **headers: str) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {alice.token}", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 @pytest.mark.parametrize("chunk", [b"zz\r\n", b"5\r\nab\r\n0\r\n\r\n", b"-1\r\n"])
-async def test_a_broken_chunk_is_refused_in_the_contracts_shape(
+async def test_invalid_chunk_is_refused_with_the_standard_error(
     alice: Person, server: Server, chunk: bytes
 ) -> None:
-    sent = head(alice, Content_Type="application/json", Transfer_Encoding="chunked") + chunk
-    answer = await raw(server, sent)
+    sent = request_head(alice, Content_Type="application/json", Transfer_Encoding="chunked") + chunk
+    answer = await exchange(server, sent)
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
     assert b'"error":"invalid_request"' in answer
     assert b"X-Request-ID: " in answer
 
 
-async def test_a_body_that_stops_short_loses_nothing_but_itself(
-    alice: Person, server: Server, ai: Ai
-) -> None:
-    sent = head(alice, Content_Type=MULTIPART["Content-Type"], Content_Length="5000") + part(TEXT)
-    await raw(server, sent, end=True)
+async def test_truncated_body_is_not_scanned(alice: Person, server: Server, ai: Ai) -> None:
+    sent = request_head(
+        alice, Content_Type=MULTIPART["Content-Type"], Content_Length="5000"
+    ) + multipart_part(TEXT)
+    await exchange(server, sent, end=True)
     assert ai.calls == []
     await alice.scan(text="tight budget")
 
 
-class TestLimits:
+class TestBodyLimits:
     @pytest.fixture
     def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
         return lambda: make_settings(max_upload_bytes=MB, body_timeout_seconds=0.5)
 
-    async def test_just_small_enough_is_taken(self, alice: Person, ai: Ai) -> None:
+    async def test_file_of_the_maximum_size_is_accepted(self, alice: Person, ai: Ai) -> None:
         await alice.scan(file=("big.txt", b"x" * MB))
         assert len(ai.calls[0].parts["file"].body) == MB
 
@@ -316,22 +324,24 @@ class TestLimits:
             {"file": ("big.txt", b"x" * (MB - 10)), "text": "x" * 20},
         ],
     )
-    async def test_too_much_is_refused(self, alice: Person, ai: Ai, fields: dict[str, Any]) -> None:
+    async def test_body_over_the_limit_is_refused(
+        self, alice: Person, ai: Ai, fields: dict[str, Any]
+    ) -> None:
         assert_error(await alice.post("/api/scan", data=form(**fields)), 413, "payload_too_large")
         assert ai.calls == []
 
-    async def test_too_long_a_text_is_refused(self, alice: Person, ai: Ai) -> None:
+    async def test_urlencoded_text_over_the_limit_is_refused(self, alice: Person, ai: Ai) -> None:
         reply = await alice.post("/api/scan", data=io.BytesIO(b"text=" + b"x" * MB), headers=URLENCODED)
         assert_error(reply, 413, "payload_too_large")
         assert ai.calls == []
 
-    async def test_it_is_refused_by_its_announced_length_before_it_arrives(
+    async def test_content_length_over_the_limit_is_refused_at_once(
         self, alice: Person, server: Server
     ) -> None:
-        sent = head(alice, Content_Type=MULTIPART["Content-Type"], Content_Length=str(100 * MB))
-        assert (await first_line(server, sent)).startswith(b"HTTP/1.1 413 ")
+        sent = request_head(alice, Content_Type=MULTIPART["Content-Type"], Content_Length=str(100 * MB))
+        assert (await first_response_line(server, sent)).startswith(b"HTTP/1.1 413 ")
 
-    async def test_it_is_refused_without_a_length_as_soon_as_it_is_over(self, alice: Person, ai: Ai) -> None:
+    async def test_chunked_body_is_refused_once_it_exceeds_the_limit(self, alice: Person, ai: Ai) -> None:
         sent = 0
 
         async def body() -> Any:
@@ -343,17 +353,19 @@ class TestLimits:
 
         try:
             reply = await alice.post("/api/scan", data=body(), headers=MULTIPART)
-        except aiohttp.ClientConnectionError:  # the answer came, and the connection closed, while we sent
+        except aiohttp.ClientConnectionError:  # the connection was closed during the upload
             pass
         else:
             assert_error(reply, 413, "payload_too_large")
         assert sent < 32 * MB
         assert ai.calls == []
 
-    async def test_a_log_in_takes_no_more_than_a_form_needs(self, anyone: Person) -> None:
-        reply = await anyone.post("/api/auth/login", json={"email": "a@b.cd", "password": "x" * 200_000})
+    async def test_login_body_over_the_form_limit_is_refused(self, guest: Person) -> None:
+        reply = await guest.post("/api/auth/login", json={"email": "a@b.cd", "password": "x" * 200_000})
         assert_error(reply, 413, "payload_too_large")
 
-    async def test_a_body_that_is_too_slow_is_refused(self, alice: Person, server: Server) -> None:
-        sent = head(alice, Content_Type=MULTIPART["Content-Type"], Content_Length="5000") + part(TEXT)
-        assert (await first_line(server, sent)).startswith(b"HTTP/1.1 408 ")
+    async def test_slow_body_is_refused(self, alice: Person, server: Server) -> None:
+        sent = request_head(
+            alice, Content_Type=MULTIPART["Content-Type"], Content_Length="5000"
+        ) + multipart_part(TEXT)
+        assert (await first_response_line(server, sent)).startswith(b"HTTP/1.1 408 ")

@@ -1,4 +1,4 @@
-"""What reads from outside takes anything: it answers what it promises, or raises what it declares."""
+"""Property tests: every parser of external input returns a valid value or raises its declared error."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ from riskscan.responses import json_encoder
 from riskscan.schemas import ALL_SCANS, Filter
 from riskscan.settings import SETTINGS, Settings, SettingsError
 
-ANY = st.text(st.characters(codec=None))  # NUL and lone surrogates too
+ANY = st.text(st.characters(codec=None))  # includes NUL and lone surrogates
 VALID = st.text(st.characters(codec="utf-8"))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | ANY,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY, inner, max_size=4),
     max_leaves=12,
 )
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # what PostgreSQL or UTF-8 cannot keep
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # not storable in PostgreSQL or UTF-8
 app = web.Application()
 app[SETTINGS] = Settings(
     database_url="sqlite:///nowhere.db", jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1"
@@ -64,8 +64,8 @@ def runner() -> Iterator[asyncio.Runner]:
         yield started
 
 
-class Chunks:
-    """A body that arrives in these pieces."""
+class ChunkedPayload:
+    """A request payload that arrives in these chunks."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces = iter(pieces)
@@ -74,8 +74,8 @@ class Chunks:
         return next(self.pieces, b"")
 
 
-class Sent(NamedTuple):
-    """A form, what it says, and how it arrives."""
+class EncodedForm(NamedTuple):
+    """An encoded form with the values that it contains."""
 
     content_type: str
     body: bytes
@@ -84,13 +84,13 @@ class Sent(NamedTuple):
     force_llm: str
 
     async def read(self, cuts: list[int]) -> tuple[str | None, tuple[str, bytes] | None, bool | None]:
-        """Have the form read that arrives in pieces; return what a document has of it."""
+        """Parse the form, split at `cuts`; return the text, the file and the flag of the document."""
         ends = sorted(cut % (len(self.body) + 1) for cut in cuts)
         pieces = [self.body[begin:end] for begin, end in itertools.pairwise([0, *ends, len(self.body)])]
-        headers, payload = {"Content-Type": self.content_type}, Chunks([*filter(None, pieces)])
+        headers, payload = {"Content-Type": self.content_type}, ChunkedPayload([*filter(None, pieces)])
         request = make_mocked_request("POST", "/", headers, app=app, payload=payload)  # type: ignore[arg-type]
         async with read_document(request) as document:
-            multipart_envelope(document, "frontier")  # the AI service can be asked
+            multipart_envelope(document, "frontier")  # the document can be sent to the AI service
             upload = document.upload
             return document.text, upload and (upload.filename, upload.content.read()), document.force_llm
 
@@ -100,8 +100,8 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], excl
 
 
 @st.composite
-def forms(draw: DrawFn) -> Sent:
-    """Multipart bodies as RFC 7578 has them: any boundary, any order, content that looks like a boundary."""
+def multipart_forms(draw: DrawFn) -> EncodedForm:
+    """Multipart bodies by RFC 7578: any boundary, any field order, content that resembles a boundary."""
     boundary = draw(st.from_regex(r"[0-9A-Za-z'()+_,./:=?-]{1,30}", fullmatch=True)).encode()
     marks = st.sampled_from([b"\r\n", b"\r", b"-", b"--" + boundary[:-1], b"\r\n--"])
     content = st.lists(marks | st.binary(max_size=9), max_size=8).map(b"".join)
@@ -118,12 +118,12 @@ def forms(draw: DrawFn) -> Sent:
         for name, value in draw(st.permutations(fields))
     ]
     body = b"".join(parts) + b"--%b--\r\n" % boundary
-    return Sent(f'multipart/form-data; boundary="{boundary.decode()}"', body, text, file, force_llm)
+    return EncodedForm(f'multipart/form-data; boundary="{boundary.decode()}"', body, text, file, force_llm)
 
 
-@given(forms(), CUTS)
-def test_a_form_reads_as_it_was_written_however_it_arrives(
-    runner: asyncio.Runner, form: Sent, cuts: list[int]
+@given(multipart_forms(), CUTS)
+def test_multipart_form_round_trips_in_any_chunks(
+    runner: asyncio.Runner, form: EncodedForm, cuts: list[int]
 ) -> None:
     text = form.text if form.text.strip() else None
     file = (sanitize_filename(form.file[0]), form.file[1]) if form.file and form.file[1] else None
@@ -134,7 +134,7 @@ def test_a_form_reads_as_it_was_written_however_it_arrives(
         assert runner.run(form.read(cuts)) == (text, file, FLAGS.get(form.force_llm))
 
 
-def broken(form: Sent, begin: int, end: int, instead: bytes) -> Sent:
+def corrupt_form(form: EncodedForm, begin: int, end: int, instead: bytes) -> EncodedForm:
     begin, end = sorted((begin % (len(form.body) + 1), end % (len(form.body) + 1)))
     return form._replace(body=form.body[:begin] + instead + form.body[end:])
 
@@ -145,38 +145,38 @@ HEADERS = (
     KINDS | st.just("multipart/form-data; boundary=x") | VALID | VALID.map("multipart/form-data; ".__add__)
 )
 BODIES = st.binary() | JSON.map(lambda value: json.dumps(value).encode()) | st.just(b"--x\r\n")
-BROKEN = st.builds(broken, forms(), POSITION, POSITION, st.binary(max_size=20)) | st.builds(
-    Sent, HEADERS, BODIES, st.just(""), st.none(), st.just("")
+BROKEN = st.builds(corrupt_form, multipart_forms(), POSITION, POSITION, st.binary(max_size=20)) | st.builds(
+    EncodedForm, HEADERS, BODIES, st.just(""), st.none(), st.just("")
 )
 
 
 @given(BROKEN, CUTS)
-def test_any_body_is_read_or_refused(runner: asyncio.Runner, form: Sent, cuts: list[int]) -> None:
+def test_any_body_is_parsed_or_refused(runner: asyncio.Runner, form: EncodedForm, cuts: list[int]) -> None:
     try:
         text, file, _ = runner.run(form.read(cuts))
         status = 200 if text or file else 500
     except ApiError as error:
         status = error.status
-        json_encoder.encode([error.detail, error.fields])  # it can be said
+        json_encoder.encode([error.detail, error.fields])  # the error can be encoded
     assert status in (200, 400)
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_any_json_is_read_or_refused(body: bytes) -> None:
+def test_any_json_is_parsed_or_refused(body: bytes) -> None:
     with contextlib.suppress(ApiError):
         assert isinstance(read_json(body), dict)
 
 
 @given(st.dictionaries(VALID, VALID))
-def test_a_url_encoded_form_reads_as_it_was_written(fields: dict[str, str]) -> None:
+def test_urlencoded_form_round_trips(fields: dict[str, str]) -> None:
     body = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in fields.items())
     assert read_urlencoded(body.encode()) == fields
 
 
-# what is read of a request's other parts
+# query parameters and headers
 
 
-def asked(name: str, value: str) -> web.Request:
+def request_with_query(name: str, value: str) -> web.Request:
     return make_mocked_request("GET", f"/?{name}={quote(value, safe='', errors='surrogatepass')}", app=app)
 
 
@@ -189,8 +189,10 @@ FILTERS = st.builds(Filter, source=st.sampled_from(["", "llm", "model"]))
 
 
 @given(st.builds(CursorPosition, TIMES, st.uuids().map(str)), FILTERS, FILTERS)
-def test_a_cursor_leads_where_it_was_written(position: CursorPosition, chosen: Filter, other: Filter) -> None:
-    written = asked("cursor", write_cursor(position, chosen))
+def test_cursor_round_trips_only_with_its_filter(
+    position: CursorPosition, chosen: Filter, other: Filter
+) -> None:
+    written = request_with_query("cursor", write_cursor(position, chosen))
     assert read_cursor(written, chosen) == position
     if other != chosen:
         with pytest.raises(ApiError):
@@ -198,12 +200,15 @@ def test_a_cursor_leads_where_it_was_written(position: CursorPosition, chosen: F
 
 
 @given(ANY | st.from_regex(r"[0-9]+-[0-9a-f-]{36}"))
-def test_any_cursor_is_read_or_refused(cursor: str) -> None:
+def test_any_cursor_is_parsed_or_refused(cursor: str) -> None:
     status = 400
     try:
-        position = read_cursor(asked("cursor", cursor), ALL_SCANS)
+        position = read_cursor(request_with_query("cursor", cursor), ALL_SCANS)
         assert position
-        assert read_cursor(asked("cursor", write_cursor(position, ALL_SCANS)), ALL_SCANS) == position
+        assert (
+            read_cursor(request_with_query("cursor", write_cursor(position, ALL_SCANS)), ALL_SCANS)
+            == position
+        )
     except ApiError as error:
         status = error.status
     assert status == 400
@@ -212,17 +217,17 @@ def test_any_cursor_is_read_or_refused(cursor: str) -> None:
 @given(ANY | st.integers().map(str))
 def test_any_number_is_within_bounds_or_refused(value: str) -> None:
     with contextlib.suppress(ApiError):
-        assert 1 <= read_integer(asked("limit", value), "limit", 20, 1, 100) <= 100
+        assert 1 <= read_integer(request_with_query("limit", value), "limit", 20, 1, 100) <= 100
 
 
 @given(ANY | ANY.map("/".__add__) | st.from_regex(r"[/\\a-z:.]+"))
-def test_the_way_after_signing_in_leads_to_no_other_site(target: str) -> None:
-    path = read_next_path(asked("next", target))
+def test_redirect_after_login_stays_on_this_site(target: str) -> None:
+    path = read_next_path(request_with_query("next", target))
     assert urlsplit(urljoin("http://us.example/login", path)).netloc == "us.example"
 
 
 @given(ANY | st.emails())
-def test_any_address_is_normal_or_refused(value: str) -> None:
+def test_any_email_is_normalized_or_refused(value: str) -> None:
     with contextlib.suppress(ApiError):
         email = normalize_email(value)
         assert normalize_email(email) == email
@@ -232,7 +237,7 @@ ADDRESSES = st.ip_addresses().map(str)
 
 
 @given(st.lists(VALID | ADDRESSES), ADDRESSES)
-def test_the_address_is_what_our_proxy_says(headers: list[str], client: str) -> None:
+def test_client_address_is_taken_only_from_the_trusted_proxy(headers: list[str], client: str) -> None:
     assume(client not in ("127.0.0.1", "::1"))
 
     def seen(remote: str, *added: str) -> str:
@@ -241,16 +246,16 @@ def test_the_address_is_what_our_proxy_says(headers: list[str], client: str) -> 
 
     known = ipaddress.ip_address(client)
     known = (known.version == 6 and known.ipv4_mapped) or known
-    assert known in ipaddress.ip_network(seen(client))  # who is no proxy of ours says what it likes
+    assert known in ipaddress.ip_network(seen(client))  # X-Forwarded-For from an untrusted client is ignored
     assert known in ipaddress.ip_network(seen("127.0.0.1", client))
     ipaddress.ip_network(seen("127.0.0.1"))
 
 
-# names
+# file names
 
 
 @given(ANY | st.text("a./\\ \0\n\u202e\u2067\ud800ផ", max_size=400))
-def test_any_name_is_made_fit_to_be_kept(name: str) -> None:
+def test_any_filename_is_sanitized(name: str) -> None:
     kept = sanitize_filename(name)
     assert len(kept) <= 255
     assert not re.search(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", kept)
@@ -259,14 +264,14 @@ def test_any_name_is_made_fit_to_be_kept(name: str) -> None:
 
 
 @given(st.text(st.characters(codec=None), max_size=400), st.sampled_from(EXTENSIONS), st.booleans())
-def test_a_name_keeps_its_extension(stem: str, extension: str, upper: bool) -> None:
+def test_sanitized_filename_keeps_its_extension(stem: str, extension: str, upper: bool) -> None:
     assert extension_of(sanitize_filename(stem + (extension.upper() if upper else extension))) == extension
 
 
-# what the AI service answers
+# responses of the AI service
 
 
-def like(answer: SearchStrategy[Any]) -> SearchStrategy[bytes]:
+def json_bytes(answer: SearchStrategy[Any]) -> SearchStrategy[bytes]:
     return answer.map(lambda value: json.dumps(value).encode())
 
 
@@ -280,8 +285,8 @@ ALMOST = st.fixed_dictionaries(
 )
 
 
-@given(like(ANSWER))
-def test_findings_can_be_kept(body: bytes) -> None:
+@given(json_bytes(ANSWER))
+def test_unstorable_characters_in_findings_are_replaced(body: bytes) -> None:
     findings, given_risks = read_findings(body), json.loads(body)["data"]
     assert not UNSTORABLE.search(json_encoder.encode(findings.data).decode())
     for risk, sent in zip(findings.data, given_risks, strict=True):
@@ -289,8 +294,8 @@ def test_findings_can_be_kept(body: bytes) -> None:
             assert getattr(risk, name) == UNSTORABLE.sub("\ufffd", sent[name])
 
 
-@given(st.binary() | like(JSON) | like(ALMOST) | st.just(json.dumps(FINDINGS).encode()[:-1]))
-def test_any_answer_is_the_contract_or_is_said_not_to_be(body: bytes) -> None:
+@given(st.binary() | json_bytes(JSON) | json_bytes(ALMOST) | st.just(json.dumps(FINDINGS).encode()[:-1]))
+def test_any_response_is_parsed_or_refused(body: bytes) -> None:
     with contextlib.suppress(InvalidResponse):
         json_encoder.encode(read_findings(body))
 
@@ -305,11 +310,11 @@ MESSAGE = st.recursive(
 
 
 @given(MESSAGE)
-def test_any_json_has_a_message_or_none(answer: Any) -> None:
+def test_error_message_of_any_json_is_a_string(answer: Any) -> None:
     assert isinstance(extract_message(answer), str)
 
 
-def test_any_error_answer_has_a_message_for_people_or_none(runner: asyncio.Runner) -> None:
+def test_error_message_of_any_response_is_short_and_printable(runner: asyncio.Runner) -> None:
     ai = Ai()
     stop = runner.run(ai.serve())
 
@@ -321,11 +326,13 @@ def test_any_error_answer_has_a_message_for_people_or_none(runner: asyncio.Runne
             await writer.drain()
             writer.close()
 
-        ai.raw = answer
+        ai.raw_handler = answer
         async with aiohttp.request("GET", ai.url) as response:
             return await read_message(response)
 
-    @given(st.binary() | like(MESSAGE), st.sampled_from(["application/json", "text/plain", "text/html"]))
+    @given(
+        st.binary() | json_bytes(MESSAGE), st.sampled_from(["application/json", "text/plain", "text/html"])
+    )
     def check(body: bytes, kind: str) -> None:
         text = runner.run(message(body, kind))
         assert len(text) <= MAX_MESSAGE
@@ -358,7 +365,7 @@ ENVIRONMENTS = st.fixed_dictionaries(
 
 
 @given(ENVIRONMENTS)
-def test_any_environment_is_read_or_refused_and_tells_no_secret(
+def test_any_environment_is_parsed_or_refused_without_leaking_secrets(
     tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "settings"
@@ -372,7 +379,7 @@ def test_any_environment_is_read_or_refused_and_tells_no_secret(
 
 
 @given(st.text(st.characters(codec=None, exclude_characters="/."), min_size=1))
-def test_any_sqlite_path_is_taken_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+def test_any_sqlite_path_is_accepted_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     folder = tmp_path_factory.getbasetemp() / "paths"
     with contextlib.suppress(SettingsError):
         Settings.from_env({"DATABASE_URL": f"sqlite:///{folder}/{name}/x.db"}, Path("unused"))

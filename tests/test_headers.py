@@ -1,4 +1,4 @@
-"""The headers of every answer, errors in the contract's shape, health (API.md, Ground rules)."""
+"""Response headers, the shape of errors, logs and health (API.md, Ground rules)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import pytest
 from ai import Ai
 from aiohttp import web
-from conftest import MakeSettings, Person, Server, assert_error, form, serving, signed_in
+from conftest import MakeSettings, Person, Server, assert_error, form, registered_person, serve
 
 from riskscan.database import DATABASE
 from riskscan.handlers import accounts, scans
@@ -36,9 +36,9 @@ from riskscan.routes import ROUTES
     ],
 )
 async def test_every_error_has_one_shape(
-    anyone: Person, method: str, path: str, status: int, code: str
+    guest: Person, method: str, path: str, status: int, code: str
 ) -> None:
-    reply = await anyone.request(method, path)
+    reply = await guest.request(method, path)
     assert_error(reply, status, code)
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert reply.headers["Content-Security-Policy"].startswith("default-src 'none'")
@@ -71,10 +71,10 @@ async def test_every_error_has_one_shape(
         ("POST", "/api/auth/login", 400),
     ],
 )
-async def test_every_answer_carries_the_security_headers(
-    anyone: Person, method: str, path: str, status: int
+async def test_every_response_carries_the_security_headers(
+    guest: Person, method: str, path: str, status: int
 ) -> None:
-    reply = await anyone.request(method, path, headers={"X-Forwarded-Proto": "https"})
+    reply = await guest.request(method, path, headers={"X-Forwarded-Proto": "https"})
     assert reply.status == status
     found = reply.headers
     assert found["X-Content-Type-Options"] == "nosniff"
@@ -98,13 +98,13 @@ async def test_every_answer_carries_the_security_headers(
     ("given", "kept"), [("abc-123", True), ("x" * 129, False), ("a b", False), ("<script>", False)]
 )
 @pytest.mark.parametrize("path", ["/api/health/live", "/api/nope", "/nope"])
-async def test_a_sane_request_id_is_kept(anyone: Person, path: str, given: str, kept: bool) -> None:
-    found = (await anyone.get(path, headers={"X-Request-ID": given})).headers["X-Request-ID"]
+async def test_valid_request_id_is_preserved(guest: Person, path: str, given: str, kept: bool) -> None:
+    found = (await guest.get(path, headers={"X-Request-ID": given})).headers["X-Request-ID"]
     assert (found == given) is kept
     assert found
 
 
-async def test_a_bug_is_a_500_with_its_request_id_and_no_trace(
+async def test_unhandled_exception_is_a_500_without_details(
     alice: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
@@ -121,7 +121,9 @@ async def test_a_bug_is_a_500_with_its_request_id_and_no_trace(
     assert record.exc_info is not None
 
 
-async def test_the_log_names_the_route_and_no_secret(alice: Person, caplog: pytest.LogCaptureFixture) -> None:
+async def test_access_log_contains_the_route_and_no_secrets(
+    alice: Person, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     scan = await alice.scan(text="a confidential sentence")
     await alice.get(f"/api/scans/{scan['scan_id']}?token=hidden")
@@ -130,20 +132,18 @@ async def test_the_log_names_the_route_and_no_secret(alice: Person, caplog: pyte
     assert not [line for line in lines if "hidden" in line or alice.email in line or "confidential" in line]
 
 
-async def test_what_is_sent_makes_no_line_of_the_log(
-    anyone: Person, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_request_data_cannot_inject_log_lines(guest: Person, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     forged = "%0d%0aforged%20line"
-    await anyone.get(f"/api/scans/{forged}?{forged}", headers={"X-Request-ID": "forged\tline"})
-    await anyone.get(f"/{forged}")
-    await anyone.post("/api/auth/login", json={"email": "forged\nline", "password": "forged\nline"})
+    await guest.get(f"/api/scans/{forged}?{forged}", headers={"X-Request-ID": "forged\tline"})
+    await guest.get(f"/{forged}")
+    await guest.post("/api/auth/login", json={"email": "forged\nline", "password": "forged\nline"})
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("riskscan")]
     assert len(lines) == 3
     assert not [line for line in lines if "\n" in line or "forged" in line]
 
 
-def test_a_line_of_the_json_log_says_when_what_and_who() -> None:
+def test_json_log_line_contains_all_fields() -> None:
     event = RequestEvent("GET", "/scans", 200, 1.5, "an-id", "a-user")
     record = logging.LogRecord("riskscan.access", logging.INFO, "", 0, event, None, None)
     line = json.loads(JsonFormatter().format(record))
@@ -154,7 +154,7 @@ def test_a_line_of_the_json_log_says_when_what_and_who() -> None:
     }  # fmt: skip
 
 
-def test_no_safe_method_changes_anything() -> None:
+def test_handlers_that_change_data_have_only_unsafe_methods() -> None:
     changing = {
         accounts.register, accounts.login, accounts.logout, accounts.change_password, accounts.delete,
         scans.create, scans.delete,
@@ -165,8 +165,8 @@ def test_no_safe_method_changes_anything() -> None:
     assert methods == {"POST", "DELETE"}
 
 
-async def test_a_head_that_never_ends_is_cut(make_settings: MakeSettings) -> None:
-    async with serving(make_settings(), keepalive_timeout=0.2) as server:
+async def test_incomplete_request_head_times_out(make_settings: MakeSettings) -> None:
+    async with serve(make_settings(), keepalive_timeout=0.2) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /login HTTP/1.1\r\nX-Slow: ")
         assert await reader.read() == b""
@@ -174,24 +174,24 @@ async def test_a_head_that_never_ends_is_cut(make_settings: MakeSettings) -> Non
         await writer.wait_closed()
 
 
-async def test_https_behind_a_trusted_proxy(make_settings: MakeSettings) -> None:
+async def test_forwarded_proto_is_used_only_from_a_trusted_proxy(make_settings: MakeSettings) -> None:
     account = {"email": "ana@example.com", "password": "correct horse"}
     https = {"X-Forwarded-Proto": "https"}
-    async with serving(make_settings()) as server:
+    async with serve(make_settings()) as server:
         person = Person(server)
         reply = await person.post("/api/auth/register", json=account, headers=https)
         assert reply.cookies["__Host-riskscan_session"]["secure"]
         assert reply.headers["Strict-Transport-Security"]
         await person.session.close()
     async with (
-        serving(make_settings(trusted_proxies=())) as server,
-        signed_in(server, "bob@example.com") as bob,
+        serve(make_settings(trusted_proxies=())) as server,
+        registered_person(server, "bob@example.com") as bob,
     ):
         assert "Strict-Transport-Security" not in (await bob.get("/api/auth/me", headers=https)).headers
 
 
-async def test_health(anyone: Person, ai: Ai) -> None:
-    reply = await anyone.get("/api/health")
+async def test_health_is_ok_when_every_dependency_responds(guest: Person, ai: Ai) -> None:
+    reply = await guest.get("/api/health")
     assert reply.status == 200
     assert {**reply.json, "version": ""} == {
         "status": "ok",
@@ -199,28 +199,28 @@ async def test_health(anyone: Person, ai: Ai) -> None:
         "ai_service_healthy": True,
         "version": "",
     }
-    assert (await anyone.get("/api/health/live")).json == {"status": "ok"}
+    assert (await guest.get("/api/health/live")).json == {"status": "ok"}
 
 
-async def test_health_looks_at_the_ai_service_once_in_a_while(anyone: Person, ai: Ai) -> None:
-    replies = await asyncio.gather(*[anyone.get("/api/health") for _ in range(10)])
+async def test_health_caches_the_ai_service_probe(guest: Person, ai: Ai) -> None:
+    replies = await asyncio.gather(*[guest.get("/api/health") for _ in range(10)])
     assert {reply.json["ai_service_healthy"] for reply in replies} == {True}
     assert ai.probes == 1
 
 
-async def test_health_waits_no_longer_than_2_s_for_the_ai_service(anyone: Person, ai: Ai) -> None:
+async def test_health_with_a_hanging_ai_service_is_degraded(guest: Person, ai: Ai) -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    ai.raw = hang
+    ai.raw_handler = hang
     began = time.monotonic()
-    assert (await anyone.get("/api/health")).json["status"] == "degraded"
+    assert (await guest.get("/api/health")).json["status"] == "degraded"
     assert 1.9 < time.monotonic() - began < 4
 
 
 async def test_health_without_the_ai_service_is_degraded(make_settings: MakeSettings) -> None:
-    async with serving(make_settings(ai_service_url="http://127.0.0.1:1")) as server:
+    async with serve(make_settings(ai_service_url="http://127.0.0.1:1")) as server:
         person = Person(server)
         reply = await person.get("/api/health")
         assert (reply.status, reply.json["status"], reply.json["ai_service_healthy"]) == (
@@ -231,7 +231,7 @@ async def test_health_without_the_ai_service_is_degraded(make_settings: MakeSett
         await person.session.close()
 
 
-async def test_an_oversized_page_post_answers_a_page(alice: Person, server: Server) -> None:
+async def test_page_post_redirects_to_the_scan(alice: Person, server: Server) -> None:
     reply = await alice.post("/scan", data=form(text="x"), headers={"X-Request-ID": "page"})
     assert reply.status == 303
     assert reply.headers["Location"].startswith("/scans/")

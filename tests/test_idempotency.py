@@ -1,4 +1,4 @@
-"""Idempotency-Key: what is sent twice is scanned once, by several processes and through failures alike."""
+"""Idempotency-Key: a repeated request is scanned once, across processes and failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ai import RISKS, Ai
 from aiohttp import web
-from conftest import PASSWORD, MakeSettings, Person, Reply, Server, assert_error, form, serving
+from conftest import PASSWORD, MakeSettings, Person, Reply, Server, assert_error, form, serve
 from test_pages import sign_up
 
 from riskscan.database import DATABASE
@@ -23,7 +23,7 @@ from riskscan.idempotency import MAX_KEY_LENGTH
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 
 
-async def send(person: Person, key: str = KEY, **fields: Any) -> Reply:
+async def send_scan(person: Person, key: str = KEY, **fields: Any) -> Reply:
     data = form(**(fields or {"text": "tight budget"}))
     return await person.post("/api/scan", data=data, headers={"Idempotency-Key": key})
 
@@ -35,18 +35,18 @@ def assert_replayed(reply: Reply, first: Reply) -> None:
     assert reply.json == first.json
 
 
-async def total(person: Person) -> int:
+async def count_scans(person: Person) -> int:
     found: int = (await person.get("/api/scans")).json["total"]
     return found
 
 
-async def keys(server: Server) -> list[Any]:
+async def stored_keys(server: Server) -> list[Any]:
     found: list[Any] = list(await server.app[DATABASE].fetch_all("SELECT * FROM idempotency_keys", {}))
     return found
 
 
-async def end_leases(server: Server) -> None:
-    """Let the claims be over, as if their time had passed."""
+async def expire_locks(server: Server) -> None:
+    """Expire all locks, as if their time had passed."""
     past = utc_now() - datetime.timedelta(seconds=1)
     await server.app[DATABASE].fetch_all("UPDATE idempotency_keys SET held_until = :past", {"past": past})
 
@@ -60,37 +60,37 @@ async def end_leases(server: Server) -> None:
     ],
     ids=["text", "file", "all"],
 )
-async def test_the_same_key_and_input_get_the_first_answer_again(
+async def test_same_key_and_input_replay_the_first_response(
     alice: Person, ai: Ai, fields: dict[str, Any]
 ) -> None:
-    first = await send(alice, **fields)
+    first = await send_scan(alice, **fields)
     ai.findings = {"data": [], "source": "llm"}
     for _ in range(2):
-        assert_replayed(await send(alice, **fields), first)
-    assert (len(ai.calls), await total(alice)) == (1, 1)
-    if "file" in fields:  # its digest was taken before it was sent on
+        assert_replayed(await send_scan(alice, **fields), first)
+    assert (len(ai.calls), await count_scans(alice)) == (1, 1)
+    if "file" in fields:  # the digest was computed before the file was forwarded
         assert ai.calls[0].parts["file"].body == fields["file"][1]
 
 
-async def test_what_was_scanned_before_is_said_again(alice: Person) -> None:
+async def test_replay_repeats_the_links_to_earlier_scans(alice: Person) -> None:
     await alice.scan(file=("plan.txt", b"tight budget"))
     await alice.scan(file=("plan.txt", b"tighter budget"))
     fields: dict[str, Any] = {"file": ("plan.txt", b"tight budget")}
-    first = await send(alice, **fields)
-    again = await send(alice, **fields)
+    first = await send_scan(alice, **fields)
+    again = await send_scan(alice, **fields)
     assert_replayed(again, first)
     assert len(first.headers.getall("Link")) == 2
     assert sorted(again.headers.getall("Link")) == sorted(first.headers.getall("Link"))
 
 
-async def test_without_a_key_nothing_is_noted(alice: Person, server: Server, ai: Ai) -> None:
+async def test_scan_without_a_key_stores_no_key(alice: Person, server: Server, ai: Ai) -> None:
     assert await alice.scan(text="tight budget") != await alice.scan(text="tight budget")
-    assert (len(ai.calls), await keys(server)) == (2, [])
+    assert (len(ai.calls), await stored_keys(server)) == (2, [])
 
 
-async def test_another_key_or_another_user_is_another_scan(alice: Person, bob: Person, ai: Ai) -> None:
-    first = await send(alice)
-    for other in (await send(alice, "another"), await send(bob)):
+async def test_other_key_or_user_creates_another_scan(alice: Person, bob: Person, ai: Ai) -> None:
+    first = await send_scan(alice)
+    for other in (await send_scan(alice, "another"), await send_scan(bob)):
         assert other.status == 200
         assert other.json["scan_id"] != first.json["scan_id"]
     assert len(ai.calls) == 3
@@ -106,53 +106,53 @@ async def test_another_key_or_another_user_is_another_scan(alice: Person, bob: P
     ],
     ids=str,
 )
-async def test_another_input_under_the_same_key_is_refused(
+async def test_same_key_with_different_input_is_refused(
     alice: Person, ai: Ai, fields: dict[str, Any]
 ) -> None:
-    first = await send(alice)
-    assert_error(await send(alice, **fields), 422, "idempotency_key_reused")
+    first = await send_scan(alice)
+    assert_error(await send_scan(alice, **fields), 422, "idempotency_key_reused")
     assert len(ai.calls) == 1
-    assert_replayed(await send(alice), first)
+    assert_replayed(await send_scan(alice), first)
 
 
-async def test_another_name_of_a_file_is_another_input(alice: Person) -> None:
-    assert (await send(alice, file=("a.txt", b"tight budget"))).status == 200
-    assert_error(await send(alice, file=("b.txt", b"tight budget")), 422, "idempotency_key_reused")
+async def test_same_key_with_a_different_filename_is_refused(alice: Person) -> None:
+    assert (await send_scan(alice, file=("a.txt", b"tight budget"))).status == 200
+    assert_error(await send_scan(alice, file=("b.txt", b"tight budget")), 422, "idempotency_key_reused")
 
 
-async def test_what_is_still_running_is_said_to_be(alice: Person, ai: Ai) -> None:
-    go = ai.holds()
-    asked = asyncio.create_task(send(alice))
+async def test_retry_while_the_first_request_runs_is_a_409(alice: Person, ai: Ai) -> None:
+    go = ai.hold_responses()
+    asked = asyncio.create_task(send_scan(alice))
     await ai.arrived.wait()
-    again = await send(alice)
+    again = await send_scan(alice)
     assert_error(again, 409, "idempotency_in_progress")
     assert int(again.headers["Retry-After"]) >= 1
-    assert_error(await send(alice, text="something else"), 422, "idempotency_key_reused")
+    assert_error(await send_scan(alice, text="something else"), 422, "idempotency_key_reused")
     go.set()
     assert_replayed(await send_until_done(alice), await asked)
     assert len(ai.calls) == 1
 
 
 async def send_until_done(person: Person) -> Reply:
-    while (reply := await send(person)).status == 409:
+    while (reply := await send_scan(person)).status == 409:
         pass
     return reply
 
 
 @pytest.fixture
-async def other(make_settings: MakeSettings, server: Server) -> AsyncIterator[Server]:
+async def second_server(make_settings: MakeSettings, server: Server) -> AsyncIterator[Server]:
     """A second application on the same database."""
-    async with serving(make_settings()) as started:
+    async with serve(make_settings()) as started:
         yield started
 
 
-async def test_of_fifty_at_once_over_two_applications_one_is_made(
+async def test_fifty_concurrent_requests_on_two_servers_create_one_scan(
     alice: Person, other: Server, ai: Ai
 ) -> None:
     there = Person(other)
     there.session.headers.update(alice.session.headers)
     try:
-        replies = await asyncio.gather(*(send(person) for person in (alice, there) for _ in range(25)))
+        replies = await asyncio.gather(*(send_scan(person) for person in (alice, there) for _ in range(25)))
         made = [reply for reply in replies if reply.status == 200]
         first = [reply for reply in made if "Idempotency-Replayed" not in reply.headers]
         assert len(first) == 1
@@ -160,158 +160,154 @@ async def test_of_fifty_at_once_over_two_applications_one_is_made(
             if reply.status != 200:
                 assert_error(reply, 409, "idempotency_in_progress")
         assert {reply.json["scan_id"] for reply in made} == {first[0].json["scan_id"]}
-        assert_replayed(await send(there), first[0])
-        assert (len(ai.calls), await total(alice)) == (1, 1)
+        assert_replayed(await send_scan(there), first[0])
+        assert (len(ai.calls), await count_scans(alice)) == (1, 1)
     finally:
         await there.session.close()
 
 
-async def test_a_scan_that_failed_frees_its_key(alice: Person, ai: Ai) -> None:
-    ai.answers(500, {"detail": "broken"})
-    assert_error(await send(alice), 502, "ai_service_error")
-    ai.answers(422, {"detail": "unreadable"})
-    assert_error(await send(alice, text="another input"), 422, "ai_service_error")
-    ai.answer = ai.found
-    first = await send(alice)
-    assert_replayed(await send(alice), first)
-    assert (len(ai.calls), await total(alice)) == (3, 1)
+async def test_failed_scan_releases_its_key(alice: Person, ai: Ai) -> None:
+    ai.respond_with(500, {"detail": "broken"})
+    assert_error(await send_scan(alice), 502, "ai_service_error")
+    ai.respond_with(422, {"detail": "unreadable"})
+    assert_error(await send_scan(alice, text="another input"), 422, "ai_service_error")
+    ai.handler = ai.return_findings
+    first = await send_scan(alice)
+    assert_replayed(await send_scan(alice), first)
+    assert (len(ai.calls), await count_scans(alice)) == (3, 1)
 
 
-async def test_a_refused_input_does_not_take_the_key(alice: Person, server: Server) -> None:
-    assert_error(await send(alice, text=" "), 400, "invalid_request", text=...)
-    assert await keys(server) == []
-    assert (await send(alice)).status == 200
+async def test_refused_input_does_not_claim_the_key(alice: Person, server: Server) -> None:
+    assert_error(await send_scan(alice, text=" "), 400, "invalid_request", text=...)
+    assert await stored_keys(server) == []
+    assert (await send_scan(alice)).status == 200
 
 
-async def test_a_process_that_is_stopped_frees_its_keys(
+async def test_server_shutdown_releases_its_keys(
     make_settings: MakeSettings, server: Server, alice: Person, ai: Ai
 ) -> None:
-    go = ai.holds()
-    async with serving(make_settings()) as stopped:
+    go = ai.hold_responses()
+    async with serve(make_settings()) as stopped:
         person = Person(stopped)
         person.session.headers.update(alice.session.headers)
-        asked = asyncio.create_task(send(person))
+        asked = asyncio.create_task(send_scan(person))
         await ai.arrived.wait()
-        assert_error(await send(alice), 409, "idempotency_in_progress")
+        assert_error(await send_scan(alice), 409, "idempotency_in_progress")
     with pytest.raises(Exception, match=r"."):
         await asked
     await person.session.close()
     go.set()
-    assert (await send(alice)).status == 200
-    assert (len(ai.calls), await total(alice)) == (2, 1)
+    assert (await send_scan(alice)).status == 200
+    assert (len(ai.calls), await count_scans(alice)) == (2, 1)
 
 
-async def test_a_client_that_left_gets_its_scan_when_it_comes_back(alice: Person, ai: Ai) -> None:
-    go = ai.holds()
-    asked = asyncio.create_task(send(alice))
+async def test_retry_after_a_disconnect_returns_the_first_scan(alice: Person, ai: Ai) -> None:
+    go = ai.hold_responses()
+    asked = asyncio.create_task(send_scan(alice))
     await ai.arrived.wait()
     asked.cancel()
     await asyncio.wait([asked])
     go.set()
     reply = await send_until_done(alice)
     assert (reply.status, reply.headers["Idempotency-Replayed"]) == (200, "true")
-    assert (len(ai.calls), await total(alice)) == (1, 1)
+    assert (len(ai.calls), await count_scans(alice)) == (1, 1)
 
 
-async def test_another_takes_over_from_a_process_that_has_died(alice: Person, server: Server, ai: Ai) -> None:
-    """The one that seemed dead comes back late: one scan is kept, and both are answered with it."""
-    go = ai.holds()
-    late = asyncio.create_task(send(alice))
+async def test_retry_takes_over_an_expired_lock(alice: Person, server: Server, ai: Ai) -> None:
+    """The first request finishes after its lock expired: one scan is stored, and both responses return it."""
+    go = ai.hold_responses()
+    late = asyncio.create_task(send_scan(alice))
     await ai.arrived.wait()
-    await end_leases(server)
-    ai.answer = ai.found
+    await expire_locks(server)
+    ai.handler = ai.return_findings
     ai.findings = {"data": RISKS[:1], "source": "model"}
-    first = await send(alice)
+    first = await send_scan(alice)
     assert first.json["risk_count"] == 1
     ai.findings = {"data": [], "source": "llm"}
     go.set()
     assert (await late).json["scan_id"] == first.json["scan_id"]
-    assert_replayed(await send(alice), first)
-    assert (len(ai.calls), await total(alice)) == (2, 1)
+    assert_replayed(await send_scan(alice), first)
+    assert (len(ai.calls), await count_scans(alice)) == (2, 1)
 
 
-async def test_a_late_failure_does_not_free_the_key_of_who_took_over(
-    alice: Person, server: Server, ai: Ai
-) -> None:
+async def test_late_failure_does_not_release_a_key_taken_over(alice: Person, server: Server, ai: Ai) -> None:
     go = asyncio.Event()
 
     async def broken(request: web.Request) -> web.StreamResponse:
         await go.wait()
         return web.Response(status=500)
 
-    ai.answer = broken
-    late = asyncio.create_task(send(alice))
+    ai.handler = broken
+    late = asyncio.create_task(send_scan(alice))
     await ai.arrived.wait()
-    await end_leases(server)
+    await expire_locks(server)
     ai.arrived.clear()
-    release = ai.holds()
-    second = asyncio.create_task(send(alice))
+    release = ai.hold_responses()
+    second = asyncio.create_task(send_scan(alice))
     await ai.arrived.wait()
     go.set()
     assert_error(await late, 502, "ai_service_error")
-    assert_error(await send(alice), 409, "idempotency_in_progress")
+    assert_error(await send_scan(alice), 409, "idempotency_in_progress")
     release.set()
     assert (await second).status == 200
-    assert (len(ai.calls), await total(alice)) == (2, 1)
+    assert (len(ai.calls), await count_scans(alice)) == (2, 1)
 
 
-async def test_a_scan_that_was_kept_before_its_process_died_is_found(
-    alice: Person, server: Server, ai: Ai
-) -> None:
-    first = await send(alice)
-    # as it was before the key was told
+async def test_scan_stored_before_a_crash_is_replayed(alice: Person, server: Server, ai: Ai) -> None:
+    first = await send_scan(alice)
+    # as if the process died before it completed the key
     await server.app[DATABASE].fetch_all("UPDATE idempotency_keys SET kept = :no", {"no": False})
-    await end_leases(server)
+    await expire_locks(server)
     for _ in range(2):
-        assert_replayed(await send(alice), first)
-    assert (len(ai.calls), await total(alice)) == (1, 1)
+        assert_replayed(await send_scan(alice), first)
+    assert (len(ai.calls), await count_scans(alice)) == (1, 1)
 
 
-async def test_a_deleted_scan_frees_its_key(alice: Person, ai: Ai) -> None:
-    first = (await send(alice)).json
+async def test_deleted_scan_releases_its_key(alice: Person, ai: Ai) -> None:
+    first = (await send_scan(alice)).json
     await alice.delete(f"/api/scans/{first['scan_id']}")
-    second = await send(alice)
+    second = await send_scan(alice)
     assert second.status == 200
     assert second.json["scan_id"] != first["scan_id"]
-    assert_replayed(await send(alice), second)
+    assert_replayed(await send_scan(alice), second)
     assert len(ai.calls) == 2
 
 
-async def test_a_key_is_forgotten_after_a_day(alice: Person, server: Server, ai: Ai) -> None:
-    first = (await send(alice)).json
-    (row,) = await keys(server)
+async def test_key_expires_after_a_day(alice: Person, server: Server, ai: Ai) -> None:
+    first = (await send_scan(alice)).json
+    (row,) = await stored_keys(server)
     assert abs((to_utc(row["held_until"]) - utc_now()).total_seconds() - 86_400) < 60
-    await end_leases(server)
-    assert (await send(alice, text="another input")).json["scan_id"] != first["scan_id"]
-    assert (len(ai.calls), await total(alice)) == (2, 2)
+    await expire_locks(server)
+    assert (await send_scan(alice, text="another input")).json["scan_id"] != first["scan_id"]
+    assert (len(ai.calls), await count_scans(alice)) == (2, 2)
     pool = server.app[DATABASE]
     await delete_expired(pool)
-    assert len(await keys(server)) == 1
+    assert len(await stored_keys(server)) == 1
     long_ago = utc_now() - datetime.timedelta(days=1, seconds=1)
     await pool.fetch_all("UPDATE idempotency_keys SET held_until = :then", {"then": long_ago})
     await delete_expired(pool)
-    assert await keys(server) == []
+    assert await stored_keys(server) == []
 
 
-async def test_an_account_deleted_meanwhile_keeps_nothing(alice: Person, server: Server, ai: Ai) -> None:
-    go = ai.holds()
-    asked = asyncio.create_task(send(alice))
+async def test_account_deleted_during_a_scan_stores_no_key(alice: Person, server: Server, ai: Ai) -> None:
+    go = ai.hold_responses()
+    asked = asyncio.create_task(send_scan(alice))
     await ai.arrived.wait()
     assert (await alice.delete("/api/auth/me", json={"password": PASSWORD})).status == 200
     go.set()
     assert_error(await asked, 401, "not_authenticated")
-    assert await keys(server) == []
+    assert await stored_keys(server) == []
 
 
 @pytest.mark.parametrize(
     "key", ["", " ", '""', '"', '"a', '"a"b', '"a\\b"', "a\tb", "é", "x" * (MAX_KEY_LENGTH + 1)]
 )
-async def test_a_bad_key_is_refused_with_its_field(alice: Person, ai: Ai, key: str) -> None:
-    assert_error(await send(alice, key), 400, "invalid_request", **{"Idempotency-Key": ...})
+async def test_invalid_key_is_refused(alice: Person, ai: Ai, key: str) -> None:
+    assert_error(await send_scan(alice, key), 400, "invalid_request", **{"Idempotency-Key": ...})
     assert ai.calls == []
 
 
-async def test_two_keys_are_refused(alice: Person, ai: Ai) -> None:
+async def test_repeated_key_header_is_refused(alice: Person, ai: Ai) -> None:
     twice = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     reply = await alice.post("/api/scan", data=form(text="tight budget"), headers=twice)
     assert_error(reply, 400, "invalid_request", **{"Idempotency-Key": ...})
@@ -320,12 +316,12 @@ async def test_two_keys_are_refused(alice: Person, ai: Ai) -> None:
 @pytest.mark.parametrize(
     ("written", "bare"), [(f'"{KEY}"', KEY), ('"a b"', "a b"), ('"a\\"\\\\b"', 'a"\\b'), ("x" * 255,) * 2]
 )
-async def test_a_key_may_be_quoted(alice: Person, written: str, bare: str) -> None:
-    first = await send(alice, written)
-    assert_replayed(await send(alice, bare), first)
+async def test_quoted_key_equals_the_bare_key(alice: Person, written: str, bare: str) -> None:
+    first = await send_scan(alice, written)
+    assert_replayed(await send_scan(alice, bare), first)
 
 
-async def test_a_page_of_another_origin_may_send_a_key_and_read_the_answer(alice: Person) -> None:
+async def test_cors_allows_the_key_and_exposes_the_replay_header(alice: Person) -> None:
     spa = {"Origin": "http://localhost:5173"}
     ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "idempotency-key"}
     preflight = await alice.request("OPTIONS", "/api/scan", headers={**spa, **ask})
@@ -337,19 +333,19 @@ async def test_a_page_of_another_origin_may_send_a_key_and_read_the_answer(alice
 
 class TestPage:
     @pytest.fixture
-    async def ana(self, anyone: Person) -> Person:
-        await sign_up(anyone)
-        return anyone
+    async def ana(self, guest: Person) -> Person:
+        await sign_up(guest)
+        return guest
 
-    async def key_on(self, ana: Person) -> str:
+    async def read_key_field(self, ana: Person) -> str:
         page = (await ana.get("/scan")).body.decode()
         found: str = re.findall(r'name="idempotency_key" value="([^"]{10,})"', page)[0]
         return found
 
-    async def test_a_form_that_is_sent_twice_is_one_scan(self, ana: Person, ai: Ai) -> None:
-        key = await self.key_on(ana)
-        assert key != await self.key_on(ana)
-        go = ai.holds()
+    async def test_double_submit_creates_one_scan(self, ana: Person, ai: Ai) -> None:
+        key = await self.read_key_field(ana)
+        assert key != await self.read_key_field(ana)
+        go = ai.hold_responses()
         both = [
             asyncio.create_task(ana.post("/scan", data=form(text="tight budget", idempotency_key=key)))
             for _ in range(2)
@@ -361,16 +357,16 @@ class TestPage:
         assert first.headers["Location"] == second.headers["Location"]
         assert len(ai.calls) == 1
 
-    async def test_who_waits_for_a_scan_that_fails_makes_it(self, ana: Person, ai: Ai) -> None:
-        key = await self.key_on(ana)
+    async def test_concurrent_submit_retries_after_first_failure(self, ana: Person, ai: Ai) -> None:
+        key = await self.read_key_field(ana)
         go = asyncio.Event()
 
         async def broken(request: web.Request) -> web.StreamResponse:
             await go.wait()
-            ai.answer = ai.found
+            ai.handler = ai.return_findings
             return web.Response(status=500)
 
-        ai.answer = broken
+        ai.handler = broken
         both = [
             asyncio.create_task(ana.post("/scan", data=form(text="tight budget", idempotency_key=key)))
             for _ in range(2)
@@ -378,10 +374,10 @@ class TestPage:
         await ai.arrived.wait()
         go.set()
         assert sorted([reply.status for reply in await asyncio.gather(*both)]) == [303, 502]
-        assert (len(ai.calls), await total(ana)) == (2, 1)
+        assert (len(ai.calls), await count_scans(ana)) == (2, 1)
 
-    async def test_a_form_that_is_changed_is_another_scan(self, ana: Person, ai: Ai) -> None:
-        key = await self.key_on(ana)
+    async def test_changed_form_with_the_same_key_creates_another_scan(self, ana: Person, ai: Ai) -> None:
+        key = await self.read_key_field(ana)
         found = [
             (await ana.post("/scan", data=form(text=text, idempotency_key=key))).headers["Location"]
             for text in ("tight budget", "tight deadline", "tight budget")
@@ -389,7 +385,7 @@ class TestPage:
         assert found[0] == found[2] != found[1]
         assert len(ai.calls) == 2
 
-    async def test_a_refused_form_comes_back_with_its_key_and_works(self, ana: Person, ai: Ai) -> None:
+    async def test_refused_form_keeps_its_key_for_the_retry(self, ana: Person, ai: Ai) -> None:
         odd = "<\x00ថ" * 200
         refused = await ana.post("/scan", data=form(text="", idempotency_key="kept"))
         assert (refused.status, 'value="kept"' in refused.body.decode()) == (400, True)
@@ -401,12 +397,12 @@ class TestPage:
         assert f'value="{html.escape(odd)}"' in html.unescape(refused.body.decode()).replace("<", "&lt;")
         assert len(ai.calls) == 2
 
-    async def test_the_field_counts_on_the_page_alone(self, alice: Person, ai: Ai) -> None:
+    async def test_key_field_is_ignored_by_the_api(self, alice: Person, ai: Ai) -> None:
         for _ in range(2):
             await alice.scan(text="tight budget", idempotency_key="kept")
         assert len(ai.calls) == 2
 
-    async def test_a_page_takes_the_header_too(self, ana: Person, ai: Ai) -> None:
+    async def test_page_accepts_the_key_header(self, ana: Person, ai: Ai) -> None:
         for _ in range(2):
             reply = await ana.post("/scan", data=form(text="tight budget"), headers={"Idempotency-Key": KEY})
             assert reply.status == 303

@@ -1,4 +1,4 @@
-"""GET /metrics, in Prometheus' text format, and Server-Timing."""
+"""GET /metrics in the Prometheus text format, and the Server-Timing header."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
-def samples(text: str) -> Samples:
-    """Return the samples by name and the values of their labels, in the labels' alphabetical order."""
+def parse_samples(text: str) -> Samples:
+    """Return the samples by name and label values; labels in alphabetical order."""
     return {
         (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -25,8 +25,8 @@ def samples(text: str) -> Samples:
     }
 
 
-async def test_metrics_are_off_unless_there_is_a_token(anyone: Person) -> None:
-    assert_error(await anyone.get("/metrics"), 404, "not_found")
+async def test_metrics_are_disabled_without_a_token(guest: Person) -> None:
+    assert_error(await guest.get("/metrics"), 404, "not_found")
 
 
 class TestMetrics:
@@ -35,27 +35,27 @@ class TestMetrics:
         return lambda: make_settings(metrics_token=TOKEN)
 
     @pytest.mark.parametrize("token", ["", "wrong", "a-token-of-the-test", "\xe1"])
-    async def test_only_the_token_opens_them(self, anyone: Person, alice: Person, token: str) -> None:
+    async def test_metrics_require_the_metrics_token(self, guest: Person, alice: Person, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        assert_error(await anyone.get("/metrics", headers=headers), 401, "not_authenticated")
+        assert_error(await guest.get("/metrics", headers=headers), 401, "not_authenticated")
         assert_error(await alice.get("/metrics"), 401, "not_authenticated")
 
-    async def test_what_happened_is_counted(self, people: Callable[[], Person], ai: Ai) -> None:
-        alice, anyone = people(), people()
+    async def test_requests_and_ai_calls_are_counted(self, people: Callable[[], Person], ai: Ai) -> None:
+        alice, guest = people(), people()
         await alice.register("alice@example.com")
         for _ in range(3):
             await alice.scan(text="tight budget")
-        ai.answers(500)
+        ai.respond_with(500)
         assert_error(await alice.post("/api/scan", data=form(text="more")), 502, "ai_service_error")
         await alice.request("PROPFIND", "/api/scans")
         await alice.get("/api/nope/a-secret")
-        reply = await anyone.get("/metrics", headers=BEARER)
+        reply = await guest.get("/metrics", headers=BEARER)
         assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         text = reply.body.decode()
         assert "secret" not in text
         assert "PROPFIND" not in text
         assert alice.id not in text
-        found = samples(text)
+        found = parse_samples(text)
         assert found["riskscan_requests_total", ("POST", "/api/scan", "200")] == 3
         assert found["riskscan_requests_total", ("POST", "/api/scan", "502")] == 1
         assert found["riskscan_requests_total", ("OTHER", "(no route)", "405")] == 1
@@ -70,7 +70,7 @@ class TestMetrics:
         assert found["riskscan_database_connections", ("most",)] > 0
 
 
-async def test_an_answer_says_where_its_time_went(alice: Person) -> None:
+async def test_server_timing_reports_database_and_ai_time(alice: Person) -> None:
     reply = await alice.post("/api/scan", data=form(text="tight budget"))
     assert re.fullmatch(r"db;dur=\d+\.\d, ai;dur=\d+\.\d", reply.headers["Server-Timing"])
     assert re.fullmatch(r"db;dur=\d+\.\d", (await alice.get("/api/scans")).headers["Server-Timing"])

@@ -1,4 +1,4 @@
-"""What a migration does to the rows of the version before."""
+"""Migrations of existing rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DELETE FROM _yoyo_migration WHERE migration_id = '0004.find-scans'
 """
 
 
-async def test_scans_of_before_are_found_and_counted(database_url: str) -> None:
+async def test_migration_indexes_and_counts_existing_scans(database_url: str) -> None:
     pool = Database(
         Settings(database_url=database_url, jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1")
     )

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the router name each other."""
+"""The OpenAPI document matches the router and the responses."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from riskscan.openapi import METHODS
 from riskscan.routes import ROUTES
 
 
-async def document(anyone: Person) -> Any:
-    reply = await anyone.get("/api/openapi.json")
+async def get_document(guest: Person) -> Any:
+    reply = await guest.get("/api/openapi.json")
     assert reply.status == 200
     return reply.json
 
 
-async def test_every_route_is_in_the_document_and_no_other(anyone: Person) -> None:
+async def test_document_lists_exactly_the_routes(guest: Person) -> None:
     documented = {
         (method.upper(), path)
-        for path, operations in (await document(anyone))["paths"].items()
+        for path, operations in (await get_document(guest))["paths"].items()
         for method in operations
     }
     routes = {
@@ -32,8 +32,8 @@ async def test_every_route_is_in_the_document_and_no_other(anyone: Person) -> No
     assert documented == routes
 
 
-async def test_every_reference_leads_somewhere(anyone: Person) -> None:
-    found = await document(anyone)
+async def test_every_schema_reference_resolves(guest: Person) -> None:
+    found = await get_document(guest)
     assert found["openapi"].startswith("3.1.")
     text = json.dumps(found)
     schemas = found["components"]["schemas"]
@@ -44,8 +44,8 @@ async def test_every_reference_leads_somewhere(anyone: Person) -> None:
     assert len({operation["operationId"] for operation in operations}) == len(operations)
 
 
-async def test_answers_are_what_the_document_says(anyone: Person, alice: Person) -> None:
-    found = await document(anyone)
+async def test_responses_have_the_documented_fields(guest: Person, alice: Person) -> None:
+    found = await get_document(guest)
     schemas = found["components"]["schemas"]
 
     def names(schema: str) -> set[str]:
@@ -58,9 +58,9 @@ async def test_answers_are_what_the_document_says(anyone: Person, alice: Person)
     assert set(listed) == names("ScanList")
     assert set(listed["scans"][0]) == names("ScanSummary")
     assert set((await alice.get("/api/auth/me")).json) == names("User")
-    assert set((await anyone.get("/api/health")).json) == names("Health")
+    assert set((await guest.get("/api/health")).json) == names("Health")
 
 
-async def test_the_token_url_is_the_log_in(anyone: Person) -> None:
-    flows = (await document(anyone))["components"]["securitySchemes"]["password"]["flows"]
+async def test_token_url_is_the_login_path(guest: Person) -> None:
+    flows = (await get_document(guest))["components"]["securitySchemes"]["password"]["flows"]
     assert flows["password"]["tokenUrl"] == "/api/auth/login"

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from ai import RISKS, Ai
-from conftest import PASSWORD, MakeSettings, Person, Reply, form, serving
+from conftest import PASSWORD, MakeSettings, Person, Reply, form, serve
 
 import riskscan
 from riskscan.auth.sessions import COOKIE
@@ -46,10 +46,10 @@ async def sign_up(person: Person, email: str = "ana@example.com", **options: Any
 
 
 @pytest.fixture
-async def ana(anyone: Person) -> Person:
+async def ana(guest: Person) -> Person:
     """A browser that is signed in by its cookie."""
-    await sign_up(anyone)
-    return anyone
+    await sign_up(guest)
+    return guest
 
 
 def text_of(reply: Reply) -> str:
@@ -73,25 +73,25 @@ def assert_wrong(reply: Reply, status: int, field: str, words: str) -> str:
     return page
 
 
-async def test_the_address_alone_leads_to_the_right_page(anyone: Person) -> None:
-    assert (await anyone.get("/")).headers["Location"] == "/login"
-    await sign_up(anyone)
-    reply = await anyone.get("/")
+async def test_the_address_alone_leads_to_the_right_page(guest: Person) -> None:
+    assert (await guest.get("/")).headers["Location"] == "/login"
+    await sign_up(guest)
+    reply = await guest.get("/")
     assert (reply.status, reply.headers["Location"]) == (303, "/scan")
 
 
 @pytest.mark.parametrize("path", PROTECTED)
-async def test_a_protected_page_asks_to_log_in_and_comes_back(anyone: Person, path: str) -> None:
-    await sign_up(anyone)
-    await anyone.post("/logout")
-    reply = await anyone.get(path)
+async def test_a_protected_page_asks_to_log_in_and_comes_back(guest: Person, path: str) -> None:
+    await sign_up(guest)
+    await guest.post("/logout")
+    reply = await guest.get(path)
     assert (reply.status, reply.headers["Location"]) == (303, f"/login?next={quote(path, safe='')}")
-    page = text_of(await anyone.get(reply.headers["Location"]))
+    page = text_of(await guest.get(reply.headers["Location"]))
     action = html.unescape(page.partition('<form method="post" action="')[2].partition('"')[0])
     assert f'href="/register?next={quote(path)}"' in page
-    wrong = await anyone.post(action, data={"username": anyone.email, "password": "not it"})
+    wrong = await guest.post(action, data={"username": guest.email, "password": "not it"})
     assert f'action="{action}"' in html.unescape(text_of(wrong))
-    right = await anyone.post(action, data={"username": anyone.email, "password": PASSWORD})
+    right = await guest.post(action, data={"username": guest.email, "password": PASSWORD})
     assert (right.status, right.headers["Location"]) == (303, path)
 
 
@@ -102,31 +102,31 @@ async def test_a_protected_page_asks_to_log_in_and_comes_back(anyone: Person, pa
         "javascript:alert(1)", "/\t/evil.example", "/\r\nX-Evil: 1", " //evil.example", "evil", "",
     ],
 )  # fmt: skip
-async def test_next_takes_local_paths_alone(anyone: Person, target: str) -> None:
-    reply = await anyone.post(
+async def test_next_takes_local_paths_alone(guest: Person, target: str) -> None:
+    reply = await guest.post(
         f"/register?next={quote(target, safe='')}", data={"email": "ana@example.com", "password": PASSWORD}
     )
     assert (reply.status, reply.headers["Location"]) == (303, "/scan")
-    assert "evil" not in text_of(await anyone.get("/scan"))
-    await anyone.post("/logout")
-    assert "evil" not in text_of(await anyone.get(f"/login?next={quote(target, safe='')}"))
+    assert "evil" not in text_of(await guest.get("/scan"))
+    await guest.post("/logout")
+    assert "evil" not in text_of(await guest.get(f"/login?next={quote(target, safe='')}"))
 
 
 async def test_who_is_signed_in_need_not_log_in(ana: Person) -> None:
     assert (await ana.get("/login?next=/scans")).headers["Location"] == "/scans"
 
 
-async def test_a_refused_registration_says_why_by_the_field(anyone: Person) -> None:
-    bad = await anyone.post("/register", data={"email": "<b>ana@", "password": PASSWORD})
+async def test_a_refused_registration_says_why_by_the_field(guest: Person) -> None:
+    bad = await guest.post("/register", data={"email": "<b>ana@", "password": PASSWORD})
     assert 'value="&lt;b&gt;ana@"' in assert_wrong(bad, 400, "email", "not an e-mail address")
-    short = await anyone.post("/register", data={"email": "ana@example.com", "password": "short"})
+    short = await guest.post("/register", data={"email": "ana@example.com", "password": "short"})
     page = assert_wrong(short, 400, "password", "6 to 128 characters")
     assert 'value="ana@example.com"' in page
     assert "short" not in page.partition("<form method")[2].partition("</form>")[0].replace(
         "A short sentence", ""
     )
-    await sign_up(anyone)
-    taken = await anyone.post("/register", data={"email": "ANA@example.com", "password": PASSWORD})
+    await sign_up(guest)
+    taken = await guest.post("/register", data={"email": "ANA@example.com", "password": PASSWORD})
     assert_wrong(taken, 409, "email", "already")
 
 
@@ -158,17 +158,17 @@ async def test_the_session_is_new_at_each_log_in_and_dead_after_log_out(ana: Per
         assert (await ana.get("/scan", cookies={COOKIE: copied})).status == 303
 
 
-async def test_no_other_host_can_set_the_cookie_behind_https(anyone: Person) -> None:
+async def test_no_other_host_can_set_the_cookie_behind_https(guest: Person) -> None:
     https = {"X-Forwarded-Proto": "https"}
-    cookie = (await sign_up(anyone, headers=https)).cookies[f"__Host-{COOKIE}"]
+    cookie = (await sign_up(guest, headers=https)).cookies[f"__Host-{COOKIE}"]
     assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
-    anyone.session.cookie_jar.clear()
+    guest.session.cookie_jar.clear()
     good, planted = {f"__Host-{COOKIE}": cookie.value}, {COOKIE: cookie.value}
-    assert (await anyone.get("/scan", cookies=good, headers=https)).status == 200
-    assert (await anyone.get("/scan", cookies=planted, headers=https)).status == 303
-    gone = (await anyone.post("/logout", cookies=good, headers=https)).cookies[f"__Host-{COOKIE}"]
+    assert (await guest.get("/scan", cookies=good, headers=https)).status == 200
+    assert (await guest.get("/scan", cookies=planted, headers=https)).status == 303
+    gone = (await guest.post("/logout", cookies=good, headers=https)).cookies[f"__Host-{COOKIE}"]
     assert (gone.value, gone["max-age"], gone["secure"], gone["path"]) == ("", "0", True, "/")
-    assert (await anyone.get("/scan", cookies=good, headers=https)).status == 303
+    assert (await guest.get("/scan", cookies=good, headers=https)).status == 303
 
 
 @pytest.mark.parametrize("path", FORMS)
@@ -207,7 +207,7 @@ async def test_a_refused_scan_brings_back_what_was_typed(ana: Person, ai: Ai) ->
     page = assert_wrong(film, 400, "file", "cannot be scanned")
     assert ">\n\n &lt;b&gt;tight&lt;/b&gt; budget</textarea>" in page
     assert re.search(r'name="force_llm"[^>]*checked', page)
-    ai.answers(500, {"detail": "The <i>model</i> fell over."})
+    ai.respond_with(500, {"detail": "The <i>model</i> fell over."})
     failed = await ana.post("/scan", data=form(text="tight budget"))
     page = text_of(failed)
     assert failed.status == 502
@@ -217,7 +217,7 @@ async def test_a_refused_scan_brings_back_what_was_typed(ana: Person, ai: Ai) ->
 
 
 async def test_a_file_that_is_too_large_is_refused_in_words(make_settings: MakeSettings) -> None:
-    async with serving(make_settings(max_upload_bytes=200_000)) as server:
+    async with serve(make_settings(max_upload_bytes=200_000)) as server:
         person = Person(server)
         await sign_up(person)
         reply = await person.post("/scan", data=form(file=("big.txt", b"x" * 300_000)))
@@ -250,10 +250,10 @@ async def test_a_text_survives_the_end_of_its_session(ana: Person) -> None:
     assert (await ana.get("/scan")).status == 200
 
 
-async def test_a_lost_session_without_a_text_goes_to_the_log_in(anyone: Person) -> None:
-    reply = await anyone.post("/scan", data=form(file=("plan.txt", b"x" * 100_000)))
+async def test_a_lost_session_without_a_text_goes_to_the_log_in(guest: Person) -> None:
+    reply = await guest.post("/scan", data=form(file=("plan.txt", b"x" * 100_000)))
     assert (reply.status, reply.headers["Location"]) == (303, "/login?next=%2Fscan")
-    reply = await anyone.post("/account/password", data={})
+    reply = await guest.post("/account/password", data={})
     assert (reply.status, reply.headers["Location"]) == (303, "/login?next=%2Fscan")
 
 
@@ -438,7 +438,7 @@ async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.
 
 
 async def test_a_database_that_is_away_is_said_in_words(make_settings: MakeSettings) -> None:
-    async with serving(make_settings(database_url="postgresql://nobody@127.0.0.1:1/none")) as server:
+    async with serve(make_settings(database_url="postgresql://nobody@127.0.0.1:1/none")) as server:
         person = Person(server)
         reply = await person.get("/scans", cookies={COOKIE: "x" * 43})
         entered = await person.post("/login", data={"username": "ana@example.com", "password": PASSWORD})
@@ -451,16 +451,16 @@ async def test_a_database_that_is_away_is_said_in_words(make_settings: MakeSetti
     assert entered.headers["X-Request-ID"] in text_of(entered)
 
 
-async def test_assets_are_kept_as_long_as_their_content(anyone: Person) -> None:
-    page = text_of(await anyone.get("/login"))
+async def test_assets_are_kept_as_long_as_their_content(guest: Person) -> None:
+    page = text_of(await guest.get("/login"))
     for name in ("style.css", "app.js", "icon.svg"):
         address = asset_url(name)
         assert f'"{address}"' in page
-        reply = await anyone.get(address)
+        reply = await guest.get(address)
         assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert reply.body == (STATIC / name).read_bytes()
-    assert (await anyone.get("/static/style.css")).headers["Cache-Control"] == "no-cache"
-    assert (await anyone.get("/static/nothing.css?v=1")).headers["Cache-Control"] == "no-store"
+    assert (await guest.get("/static/style.css")).headers["Cache-Control"] == "no-cache"
+    assert (await guest.get("/static/nothing.css?v=1")).headers["Cache-Control"] == "no-store"
 
 
 OUTSIDE = [
@@ -470,8 +470,8 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
-async def test_no_path_leads_out_of_the_static_files(anyone: Person, path: str) -> None:
-    reply = await anyone.get(f"/static/{path}")
+async def test_no_path_leads_out_of_the_static_files(guest: Person, path: str) -> None:
+    reply = await guest.get(f"/static/{path}")
     assert reply.status == 404
     assert "There is nothing at this address." in text_of(reply)
 
@@ -485,11 +485,11 @@ async def test_no_path_leads_out_of_the_static_files(anyone: Person, path: str) 
     ],
 )
 async def test_passwords_are_masked_and_open_to_password_managers(
-    anyone: Person, path: str, asked: list[str]
+    guest: Person, path: str, asked: list[str]
 ) -> None:
     if path == "/account":
-        await sign_up(anyone)
-    page = text_of(await anyone.get(path))
+        await sign_up(guest)
+    page = text_of(await guest.get(path))
     fields = [tag for tag in re.findall(r"<input[^>]*>", page) if 'type="password"' in tag]
     assert [re.findall(r'autocomplete="([^"]*)"', tag) for tag in fields] == [[one] for one in asked]
     assert len(re.findall(r'name="[^"]*password"', page)) == len(fields)

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from ai import RISKS, Ai
 from aiohttp import web
-from browser import Visitor, launched, overflow, register, violations, visiting
-from conftest import PASSWORD, MakeSettings, Server, serving
+from browser import Visitor, accessibility_violations, horizontal_overflow, launch_browser, register, visit
+from conftest import PASSWORD, MakeSettings, Server, serve
 from playwright.async_api import Browser, FilePayload, Locator, Page, Route, expect
 
 expect.set_options(timeout=15_000)
@@ -22,14 +22,14 @@ SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with launched() as started:
+    async with launch_browser() as started:
         yield started
 
 
 @pytest.fixture
 async def visitor(browser: Browser, server: Server) -> AsyncIterator[Visitor]:
     """A person with JavaScript at a window of 1280 by 800."""
-    async with visiting(browser, server.url, viewport={"width": 1280, "height": 800}) as person:
+    async with visit(browser, server.url, viewport={"width": 1280, "height": 800}) as person:
         yield person
 
 
@@ -56,7 +56,7 @@ async def send_slowly(page: Page, bytes_per_second: int) -> None:
 
 
 async def test_the_whole_journey(visitor: Visitor, ai: Ai) -> None:
-    go = ai.holds()
+    go = ai.hold_responses()
     page = await visitor.open("/")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
     await page.get_by_role("main").get_by_role("link", name="Register").click()
@@ -105,7 +105,7 @@ async def test_the_whole_journey(visitor: Visitor, ai: Ai) -> None:
 
 async def test_the_whole_journey_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
     narrow = {"width": 390, "height": 800}
-    async with visiting(browser, server.url, java_script_enabled=False, viewport=narrow) as visitor:
+    async with visit(browser, server.url, java_script_enabled=False, viewport=narrow) as visitor:
         page = await register(visitor)
         await page.get_by_role("button", name="Find risks").click()
         await expect(page.get_by_label("Paste a text")).to_be_focused()
@@ -190,7 +190,7 @@ async def test_the_whole_journey_by_keyboard(visitor: Visitor) -> None:
 
 
 async def test_an_upload_shows_how_far_it_is(visitor: Visitor, ai: Ai) -> None:
-    go = ai.holds()
+    go = ai.hold_responses()
     page = await register(visitor)
     await page.get_by_label("Add documents").set_input_files(sample(content=b"x" * 1_500_000))
     await expect(rows(page)).to_contain_text("1.4 MB")
@@ -212,11 +212,11 @@ async def test_several_files_are_sent_one_after_the_other(
     async def answer(request: web.Request) -> web.StreamResponse:
         if b"locked" in ai.calls[-1].parts["file"].body:
             return web.json_response({"detail": "This file is <b>locked</b>."}, status=422)
-        return await ai.found(request)
+        return await ai.return_findings(request)
 
     async with (
-        serving(make_settings(max_upload_bytes=1024 * 1024)) as server,
-        visiting(browser, server.url) as visitor,
+        serve(make_settings(max_upload_bytes=1024 * 1024)) as server,
+        visit(browser, server.url) as visitor,
     ):
         page = await register(visitor)
         await page.get_by_label("Add documents").set_input_files(
@@ -231,13 +231,13 @@ async def test_several_files_are_sent_one_after_the_other(
         )
         await page.get_by_label("Add documents").set_input_files(sample("last.txt"))
         await page.get_by_role("button", name="Remove: unwanted.txt").click()
-        go = ai.holds()
+        go = ai.hold_responses()
         await page.get_by_role("button", name="Find risks").click()
         await expect(rows(page).filter(has_text="first.txt")).to_contain_text("Analysing…")
         for waiting in ("locked.md", "last.txt"):
             await expect(rows(page).filter(has_text=waiting)).to_contain_text("Waiting for its turn")
         assert len(ai.calls) == 1
-        ai.answer = answer
+        ai.handler = answer
         go.set()
         words = {
             "first.txt": "2 risks found",
@@ -282,10 +282,10 @@ async def test_errors_are_said_in_words_and_can_be_tried_again(
     )
     again = page.get_by_role("button", name="Try again: Pasted text")
 
-    ai.answers(500, {"detail": "The model is out of breath."})
+    ai.respond_with(500, {"detail": "The model is out of breath."})
     await scan_text(page, "My text")
     await expect(rows(page)).to_contain_text("The model is out of breath.")
-    ai.answers(200, b"no JSON")
+    ai.respond_with(200, b"no JSON")
     await again.click()
     await expect(rows(page)).not_to_contain_text("out of breath")
     await expect(rows(page)).to_contain_text("analysis service")
@@ -293,7 +293,7 @@ async def test_errors_are_said_in_words_and_can_be_tried_again(
     await again.click()
     await expect(rows(page)).to_contain_text("The connection was lost.")
     await page.unroute("**/api/scan")
-    visitor.troubles.clear()  # Chromium notes the lost connection as an error, and rightly
+    visitor.problems.clear()  # Chromium notes the lost connection as an error, and rightly
 
     cookies = await visitor.context.cookies()
     await visitor.context.clear_cookies()
@@ -307,7 +307,7 @@ async def test_errors_are_said_in_words_and_can_be_tried_again(
     await tab.get_by_role("button", name="Log in").click()
     await tab.wait_for_url("**/scan")
     assert await visitor.context.cookies() != cookies
-    ai.answer = ai.found
+    ai.handler = ai.return_findings
     await expect(page.get_by_label("Paste a text")).to_have_value("My text")
     await again.click()
     await expect(rows(page)).to_contain_text("2 risks found")
@@ -335,7 +335,7 @@ async def test_typed_text_survives_a_reload_and_a_log_in_but_not_a_log_out(visit
 
 
 async def test_a_text_that_is_sent_again_after_a_reload_is_one_scan(visitor: Visitor, ai: Ai) -> None:
-    go = ai.holds()
+    go = ai.hold_responses()
     page = await register(visitor)
     await page.get_by_label("Paste a text").fill("My text")
     for said in ("Analysing…", "still being made"):
@@ -343,7 +343,7 @@ async def test_a_text_that_is_sent_again_after_a_reload_is_one_scan(visitor: Vis
         await page.get_by_role("button", name="Find risks").click()
         await expect(rows(page)).to_contain_text(said)
     go.set()
-    ai.answer = ai.found
+    ai.handler = ai.return_findings
     for _ in range(100):
         await page.get_by_role("button", name="Find risks").click()
         await expect(rows(page)).to_contain_text(re.compile("still being made|2 risks found"))
@@ -357,7 +357,7 @@ async def test_a_text_that_is_sent_again_after_a_reload_is_one_scan(visitor: Vis
 
 
 async def test_a_scan_that_was_sent_outlives_its_page(visitor: Visitor, ai: Ai) -> None:
-    go = ai.holds()
+    go = ai.hold_responses()
     page = await register(visitor)
     await page.get_by_label("Add documents").set_input_files(sample())
     await page.get_by_role("button", name="Find risks").click()
@@ -408,7 +408,7 @@ async def test_hostile_names_and_findings_do_nothing(visitor: Visitor, ai: Ai) -
     attack = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     ai.findings = {"data": [dict.fromkeys(("risk", "category", "context"), attack)], "source": "model"}
     page = await register(visitor)
-    page.on("dialog", lambda dialog: visitor.troubles.append(f"dialog: {dialog.message}"))
+    page.on("dialog", lambda dialog: visitor.problems.append(f"dialog: {dialog.message}"))
     name = "<img src=x onerror=alert(3)>.txt"
     await page.get_by_label("Add documents").set_input_files(sample(name))
     await page.get_by_role("button", name="Find risks").click()
@@ -505,11 +505,11 @@ async def test_the_history_is_searched(visitor: Visitor, ai: Ai) -> None:
 
 
 async def test_the_history_is_searched_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
-    async with visiting(browser, server.url) as scripted:
+    async with visit(browser, server.url) as scripted:
         page = await register(scripted)
         await two_files(page, ai)
         state = await scripted.context.storage_state()
-    async with visiting(browser, server.url, java_script_enabled=False, storage_state=state) as visitor:
+    async with visit(browser, server.url, java_script_enabled=False, storage_state=state) as visitor:
         page = await visitor.open("/scans")
         await search_history(page)
         await page.get_by_role("link", name="Risks by category over time").click()
@@ -599,7 +599,7 @@ async def test_every_page_is_readable_for_all(browser: Browser, server: Server, 
     ai.findings = {"data": list(RISKS), "source": "llm"}
     found = []
     # axe-core brings styles of its own; without it no page breaks its policy (the next test sees all of them)
-    async with visiting(browser, server.url, color_scheme=scheme, bypass_csp=True) as visitor:
+    async with visit(browser, server.url, color_scheme=scheme, bypass_csp=True) as visitor:
         async for page in everywhere(visitor, ai):
             await page.wait_for_load_state()  # without its style it has no colour
             dark = (
@@ -607,7 +607,7 @@ async def test_every_page_is_readable_for_all(browser: Browser, server: Server, 
                 != "rgb(250, 249, 247)"
             )
             assert dark == (scheme == "dark")
-            found += [f"{page.url} {line}" for line in await violations(page)]
+            found += [f"{page.url} {line}" for line in await accessibility_violations(page)]
     assert found == []
 
 
@@ -618,14 +618,14 @@ async def test_no_page_scrolls_sideways(visitor: Visitor, ai: Ai) -> None:
     async for page in everywhere(visitor, ai):
         for width in (320, 390, 768, 1920):
             await page.set_viewport_size({"width": width, "height": 800})
-            wide[page.url, width] = await overflow(page)
+            wide[page.url, width] = await horizontal_overflow(page)
     assert {place: pixels for place, pixels in wide.items() if pixels > 0} == {}
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
 async def test_a_double_click_is_one_scan(browser: Browser, server: Server, ai: Ai, scripts: bool) -> None:
-    go = ai.holds()
-    async with visiting(browser, server.url, java_script_enabled=scripts) as visitor:
+    go = ai.hold_responses()
+    async with visit(browser, server.url, java_script_enabled=scripts) as visitor:
         page = await register(visitor)
         sent: list[str] = []
         page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
@@ -659,7 +659,7 @@ async def test_a_lost_answer_is_fetched_and_not_made_again(visitor: Visitor, ai:
     await scan_text(page)
     await expect(rows(page)).to_contain_text("The connection was lost.")
     await page.unroute("**/api/scan")
-    visitor.troubles.clear()  # Chromium notes the lost connection as an error, and rightly
+    visitor.problems.clear()  # Chromium notes the lost connection as an error, and rightly
     await page.get_by_role("button", name="Try again: Pasted text").click()
     await expect(rows(page)).to_contain_text("2 risks found")
     assert len(ai.calls) == 1
@@ -669,7 +669,7 @@ async def test_a_lost_answer_is_fetched_and_not_made_again(visitor: Visitor, ai:
 async def test_an_api_token_is_made_copied_and_deleted(
     browser: Browser, server: Server, scripts: bool
 ) -> None:
-    async with visiting(browser, server.url, java_script_enabled=scripts) as visitor:
+    async with visit(browser, server.url, java_script_enabled=scripts) as visitor:
         page = await register(visitor)
         await page.goto(f"{visitor.url}/account")
         await page.get_by_label("Name of a new token").fill("Nightly import")
@@ -695,12 +695,12 @@ async def test_an_api_token_is_made_copied_and_deleted(
 async def test_the_api_page_logs_in_and_tries_an_operation(
     browser: Browser, server: Server, scheme: str
 ) -> None:
-    async with visiting(browser, server.url, color_scheme=scheme) as visitor:
+    async with visit(browser, server.url, color_scheme=scheme) as visitor:
         await register(visitor)
         await visitor.context.clear_cookies()
         page = await visitor.open("/api/docs")
         await expect(page.get_by_role("heading", name="accounts")).to_be_visible()
-        assert await violations(page) == []
+        assert await accessibility_violations(page) == []
         await page.get_by_role("button", name="Authorize").click()
         await page.locator("#oauth_username, [name=username]").first.fill("ana@example.com")
         await page.locator("#oauth_password, [name=password]").first.fill(PASSWORD)
@@ -725,7 +725,7 @@ async def test_the_api_page_logs_in_and_tries_an_operation(
 @pytest.mark.parametrize("script", [True, False])
 async def test_the_risks_are_downloaded(browser: Browser, server: Server, ai: Ai, script: bool) -> None:
     ai.findings = {"data": [{**RISKS[0], "risk": "ថវិកាមិនគ្រប់"}], "source": "model"}
-    async with visiting(browser, server.url, java_script_enabled=script) as visitor:
+    async with visit(browser, server.url, java_script_enabled=script) as visitor:
         page = await register(visitor)
         await page.get_by_label("Paste a text").fill("The budget is tight.")
         await page.get_by_role("button", name="Find risks").click()
@@ -754,10 +754,10 @@ async def test_the_risks_are_downloaded(browser: Browser, server: Server, ai: Ai
 async def test_a_slow_service_is_waited_for_in_bounded_time(
     browser: Browser, make_settings: MakeSettings, ai: Ai
 ) -> None:
-    ai.holds()
+    ai.hold_responses()
     async with (
-        serving(make_settings(ai_timeout_seconds=1)) as server,
-        visiting(browser, server.url) as visitor,
+        serve(make_settings(ai_timeout_seconds=1)) as server,
+        visit(browser, server.url) as visitor,
     ):
         page = await register(visitor)
         await scan_text(page)

@@ -1,4 +1,4 @@
-"""Password hashes: bounded work off the loop, and the same time for an address that nobody has."""
+"""Password hashing: bounded, off the event loop, and equally slow for unknown emails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from riskscan.auth.passwords import Passwords
 from riskscan.errors import ApiError
 
 
-async def test_an_unknown_address_takes_as_long_as_a_wrong_password() -> None:
+async def test_unknown_email_takes_as_long_as_a_wrong_password() -> None:
     slow = Passwords(10)
     kept = await slow.hash("correct horse", "ana")
 
@@ -29,13 +29,13 @@ async def test_an_unknown_address_takes_as_long_as_a_wrong_password() -> None:
     assert 0.5 < unknown / wrong < 2
 
 
-async def test_nobody_has_the_hash_of_an_unknown_address() -> None:
+async def test_no_password_matches_an_unknown_email() -> None:
     cheap = Passwords(4)
     assert not await cheap.verify("", None, "ana")
     cheap.close()
 
 
-async def test_the_loop_goes_on_while_passwords_are_hashed() -> None:
+async def test_hashing_does_not_block_the_event_loop() -> None:
     slow = Passwords(10)
     work = asyncio.gather(*(slow.hash("correct horse", "ana") for _ in range(4)))
     turns = 0
@@ -46,10 +46,10 @@ async def test_the_loop_goes_on_while_passwords_are_hashed() -> None:
     assert turns > 100
 
 
-async def test_too_many_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_concurrent_hashes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "MAX_WAITING", 4)
     cheap = Passwords(4)
-    clients = ("ana", "ana", "ana", "ben", "ben", "cy")  # half is all that one client gets
+    clients = ("ana", "ana", "ana", "ben", "ben", "cy")  # one client gets at most half
     found = await asyncio.gather(*(cheap.hash("x", client) for client in clients), return_exceptions=True)
     refused = [one for one in found if isinstance(one, ApiError)]
     assert [(one.status, one.code) for one in refused] == [(503, "overloaded")] * 2
@@ -58,7 +58,7 @@ async def test_too_many_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     cheap.close()
 
 
-async def test_a_crowd_of_one_client_does_not_hold_up_another() -> None:
+async def test_one_client_does_not_starve_another() -> None:
     slow = Passwords(8)
     ended: list[str] = []
 

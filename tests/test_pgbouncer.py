@@ -1,4 +1,4 @@
-"""Behind pgbouncer in transaction mode, where each statement may run on another connection."""
+"""RiskScan behind pgbouncer in transaction mode: each statement may run on a different connection."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from ai import Ai
-from conftest import OFF, SECRET, Person, serving
+from conftest import OFF, SECRET, Person, serve
 from postgres import Postgres, free_port
 
 from riskscan.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-CONNECTIONS = 2  # to PostgreSQL: fewer than ask for one
+CONNECTIONS = 2  # from pgbouncer to PostgreSQL, fewer than its clients
 CONFIGURATION = """
 [databases]
 * = host=127.0.0.1 port={postgres_port} user=postgres
@@ -40,7 +40,7 @@ log_disconnections = 0
 
 @pytest.fixture
 def database_url(postgres: Postgres, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database, by way of a pgbouncer of the test's own."""
+    """The URL of an empty database behind a pgbouncer started for the test."""
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program, "tests/provide installs pgbouncer"
     port = free_port()
@@ -48,7 +48,7 @@ def database_url(postgres: Postgres, tmp_path: Path) -> Iterator[str]:
     configuration.write_text(
         CONFIGURATION.format(postgres_port=postgres.port, port=port, connections=CONNECTIONS)
     )
-    user = ["-u", "nobody"] if os.geteuid() == 0 else []  # it does not run as root
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []  # pgbouncer does not run as root
     with subprocess.Popen([program, *user, configuration], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         log = ""
@@ -56,11 +56,11 @@ def database_url(postgres: Postgres, tmp_path: Path) -> Iterator[str]:
             line = process.stderr.readline()
             assert line, log
             log += line
-        yield postgres.create().replace(f":{postgres.port}/", f":{port}/")
+        yield postgres.create_database().replace(f":{postgres.port}/", f":{port}/")
         process.terminate()
 
 
-async def test_many_requests_share_few_connections(database_url: str, ai: Ai) -> None:
+async def test_many_requests_succeed_over_few_connections(database_url: str, ai: Ai) -> None:
     settings = Settings(
         database_url=database_url,
         database_pool_size=20,
@@ -71,17 +71,17 @@ async def test_many_requests_share_few_connections(database_url: str, ai: Ai) ->
         login_limit=OFF,
         register_limit=OFF,
     )
-    async with serving(settings) as one, serving(settings) as two:
+    async with serve(settings) as one, serve(settings) as two:
         people = [Person((one, two)[number % 2]) for number in range(10)]
         try:
             names = [f"{number}@example.com" for number in range(len(people))]
             await asyncio.gather(*map(Person.register, people, names))
-            await asyncio.gather(*(use(person) for person in people))
+            await asyncio.gather(*(use_api(person) for person in people))
         finally:
             await asyncio.gather(*(person.session.close() for person in people))
 
 
-async def use(person: Person) -> None:
+async def use_api(person: Person) -> None:
     scans = await asyncio.gather(*(person.scan(text=f"text {number}") for number in range(10)))
     paths = [f"/api/scans/{scan['scan_id']}" for scan in scans]
     found = await asyncio.gather(*(person.get(path) for path in paths))
@@ -97,8 +97,8 @@ async def use(person: Person) -> None:
     assert [reply.json["total"] for reply in found] == [5] * 10
 
 
-def test_processes_that_migrate_at_once_take_turns(database_url: str, postgres: Postgres) -> None:
-    """More of them than pgbouncer has connections, so that one that waits must not keep one."""
+def test_concurrent_migrations_run_one_after_another(database_url: str, postgres: Postgres) -> None:
+    """More processes than pgbouncer has connections, so a waiting one must not hold a connection."""
     environ = {**os.environ, "DATABASE_URL": database_url, "JWT_SECRET": SECRET}
     command = [sys.executable, str(ROOT / "run.py"), "migrate"]
     started = [
@@ -113,7 +113,7 @@ def test_processes_that_migrate_at_once_take_turns(database_url: str, postgres: 
         [f"{migrations} migrations applied", *["0 migrations applied"] * (len(started) - 1)]
     )
     assert postgres.execute("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
-    with contextlib.ExitStack() as held:  # a transaction each, so that they see all of the connections
+    with contextlib.ExitStack() as held:  # an open transaction each, to reach every server connection
         for _ in range(CONNECTIONS):
             connection = held.enter_context(psycopg.connect(database_url, prepare_threshold=None))
             assert connection.execute("SELECT name FROM pg_prepared_statements").fetchall() == []

@@ -1,4 +1,4 @@
-"""The database connections: bounded, kept, and well again after every fault."""
+"""Database connections: bounded, reused, and restored after every outage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from ai import Ai
-from conftest import PASSWORD, SECRET, MakeSettings, Person, assert_error, form, serving, signed_in
+from conftest import PASSWORD, SECRET, MakeSettings, Person, assert_error, form, registered_person, serve
 from postgres import Postgres
 
 from riskscan.database import DATABASE, Database, low_priority, ping, to_positional_binds
@@ -41,13 +41,13 @@ async def pool(make_settings: MakeSettings) -> AsyncIterator[Database]:
     await opened.disconnect()
 
 
-def a_scan() -> Scan:
+def make_scan() -> Scan:
     now = utc_now()
     data = msgspec.Raw(b'[{"risk":"r","category":"Legal","context":"c"}]')
     return Scan(str(uuid.uuid4()), "plan.pdf", data, "model", 1, now, now)
 
 
-async def test_an_account_comes_back_as_it_went_in(pool: Database) -> None:
+async def test_account_round_trips(pool: Database) -> None:
     made = await insert_user(pool, "ana@example.com", "hash")
     assert await find_account_by_email(pool, "ana@example.com") == made
     assert await find_account(pool, TokenSubject(made.user.id, 0)) == made
@@ -57,9 +57,9 @@ async def test_an_account_comes_back_as_it_went_in(pool: Database) -> None:
         await insert_user(pool, "ana@example.com", "hash")
 
 
-async def test_a_scan_comes_back_as_it_went_in(pool: Database) -> None:
+async def test_scan_round_trips(pool: Database) -> None:
     owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
-    scan = a_scan()
+    scan = make_scan()
     await insert_scan(pool, owner, scan, scan.risks)
     caller = TokenSubject(owner, 0)
     found = await find_scan(pool, caller, scan.scan_id)
@@ -72,20 +72,20 @@ async def test_a_scan_comes_back_as_it_went_in(pool: Database) -> None:
     assert (listed.total, listed.categories) == (1, ['{"Legal":1}'])
     assert await list_scans(pool, TokenSubject(owner, 1), 5) is None
     with pytest.raises(UserDeleted):
-        await insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
+        await insert_scan(pool, str(uuid.uuid4()), make_scan(), [])
 
 
-async def test_the_database_checks_the_source(pool: Database) -> None:
+async def test_database_refuses_an_unknown_source(pool: Database) -> None:
     owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
-    scan = msgspec.structs.replace(a_scan(), source="guess")
+    scan = msgspec.structs.replace(make_scan(), source="guess")
     with pytest.raises(Exception, match="source"):
         await insert_scan(pool, owner, scan, scan.risks)
     assert await list_scans(pool, TokenSubject(owner, 0), 5) == (0, [], [])
 
 
-async def test_deletes_cascade_and_the_count_keeps_step(pool: Database) -> None:
+async def test_deletes_cascade_and_update_the_scan_count(pool: Database) -> None:
     owner = await insert_user(pool, "ana@example.com", "hash")
-    scans = [a_scan() for _ in range(5)]
+    scans = [make_scan() for _ in range(5)]
     await asyncio.gather(*(insert_scan(pool, owner.user.id, scan, scan.risks) for scan in scans))
     await delete_scan(pool, owner.user.id, scans[0].scan_id)
     listed = await list_scans(pool, TokenSubject(owner.user.id, 0), 2)
@@ -97,11 +97,11 @@ async def test_deletes_cascade_and_the_count_keeps_step(pool: Database) -> None:
         assert await pool.fetch_all(f"SELECT 1 AS one FROM {table}", {}) == []
 
 
-async def test_scans_of_one_instant_are_all_listed(pool: Database) -> None:
+async def test_scans_with_equal_timestamps_are_all_listed(pool: Database) -> None:
     owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
     moment = utc_now()
     for _ in range(5):
-        await insert_scan(pool, owner, msgspec.structs.replace(a_scan(), created_at=moment), [])
+        await insert_scan(pool, owner, msgspec.structs.replace(make_scan(), created_at=moment), [])
     seen: list[str] = []
     after = None
     while (found := await list_scans(pool, TokenSubject(owner, 0), 2, after=after)) and found.scans:
@@ -116,7 +116,7 @@ async def test_more_statements_than_connections_all_run(pool: Database) -> None:
     assert (await increment_attempts(pool, "name 0", 60))[0] == names.count("name 0") + 1
 
 
-async def test_cancelled_statements_lose_no_connection(pool: Database) -> None:
+async def test_cancelled_statements_leak_no_connection(pool: Database) -> None:
     for number in range(60):
         task = asyncio.create_task(increment_attempts(pool, f"name {number}", 60))
         for _ in range(number % 6):
@@ -128,13 +128,13 @@ async def test_cancelled_statements_lose_no_connection(pool: Database) -> None:
 
 
 @pytest.mark.parametrize("share", [True, False])
-async def test_statements_that_share_half_leave_the_other_to_the_rest(pool: Database, share: bool) -> None:
+async def test_low_priority_statements_use_at_most_half_of_the_pool(pool: Database, share: bool) -> None:
     async def count(name: str) -> None:
         with low_priority() if share else contextlib.nullcontext():
             await increment_attempts(pool, name, 60)
 
     tasks, most = [asyncio.create_task(count(f"name {number}")) for number in range(60)], 0
-    for task in tasks[7::11]:  # who waits and who does not
+    for task in tasks[7::11]:  # cancels statements that wait and statements that run
         await asyncio.sleep(0)
         task.cancel()
     while not all(task.done() for task in tasks):
@@ -146,12 +146,12 @@ async def test_statements_that_share_half_leave_the_other_to_the_rest(pool: Data
     assert pool.in_use == 0
 
 
-async def test_what_is_up_to_date_is_told_without_migrating(
+async def test_schema_version_is_checked_without_migrating(
     database_url: str, make_settings: MakeSettings, sqlite_template: Path, tmp_path: Path
 ) -> None:
     copied = tmp_path / "copy.db"
     with contextlib.closing(sqlite3.connect(sqlite_template)) as connection:
-        connection.execute(f"VACUUM INTO '{copied}'")  # without its journal mode
+        connection.execute(f"VACUUM INTO '{copied}'")  # VACUUM INTO drops the WAL journal mode
     for url, current in (
         (database_url, True),
         (f"{SQLITE}{tmp_path / 'new.db'}", False),
@@ -160,20 +160,20 @@ async def test_what_is_up_to_date_is_told_without_migrating(
         opened = Database(make_settings(database_url=url))
         await opened.connect()
         assert await is_current(opened) is current
-        with pytest.raises(ApiError):  # it is not ready
+        with pytest.raises(ApiError):  # migrations have not been confirmed
             await ping(opened)
         await opened.disconnect()
 
 
-async def test_a_window_of_tries_that_is_over_starts_anew_and_is_dropped(pool: Database) -> None:
-    seconds = (0, 0, 60, 60)  # 0: over at once
+async def test_expired_attempt_window_restarts_and_is_deleted(pool: Database) -> None:
+    seconds = (0, 0, 60, 60)  # a window of 0 seconds has already expired
     assert [(await increment_attempts(pool, "a", window))[0] for window in seconds] == [1, 1, 1, 2]
     await increment_attempts(pool, "b", 0)
     await delete_expired(pool)
     assert [row["name"] for row in await pool.fetch_all("SELECT name FROM attempts", {})] == ["a"]
 
 
-async def test_a_wrong_statement_is_a_bug_and_not_an_outage(pool: Database) -> None:
+async def test_invalid_sql_is_not_reported_as_an_outage(pool: Database) -> None:
     with pytest.raises(Exception, match="no_such_table") as raised:
         await pool.fetch_all("SELECT 1 FROM no_such_table", {})
     assert not isinstance(raised.value, ApiError)
@@ -182,12 +182,12 @@ async def test_a_wrong_statement_is_a_bug_and_not_an_outage(pool: Database) -> N
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("state", ["08006", "25006", "28000", "53100", "53200", "57014", "57P03", "58030"])
-async def test_what_the_database_cannot_do_now_is_an_outage(pool: Database, state: str) -> None:
+async def test_unavailability_sqlstates_are_reported_as_an_outage(pool: Database, state: str) -> None:
     with pytest.raises(ApiError, match="cannot be reached"):
         await pool.fetch_all(f"DO 'BEGIN RAISE SQLSTATE ''{state}''; END'", {})
 
 
-def test_named_binds_become_numbers() -> None:
+def test_named_binds_become_positional() -> None:
     sql = "SELECT CAST(:a AS text), x::int FROM t WHERE b = :b AND c = :a"
     assert to_positional_binds(sql) == (
         "SELECT CAST($1 AS text), x::int FROM t WHERE b = $2 AND c = $1",
@@ -195,8 +195,10 @@ def test_named_binds_become_numbers() -> None:
     )
 
 
-def test_migrations_that_were_killed_go_on(database_url: str, tmp_path: Path, postgres: Postgres) -> None:
-    """A killed process leaves its row in yoyo's own lock table."""
+def test_migrations_ignore_the_lock_of_a_killed_process(
+    database_url: str, tmp_path: Path, postgres: Postgres
+) -> None:
+    """A killed process leaves its row in yoyo's lock table."""
     if database_url.startswith(SQLITE):
         with sqlite3.connect(database_url.removeprefix(SQLITE)) as connection:
             connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, '2026-01-01', 1)")
@@ -209,7 +211,7 @@ def test_migrations_that_were_killed_go_on(database_url: str, tmp_path: Path, po
     assert time.monotonic() - began < 5
 
 
-def test_postgresql_has_real_types_and_the_indexes(postgres: Postgres) -> None:
+def test_postgresql_schema_has_native_types_and_indexes(postgres: Postgres) -> None:
     columns = postgres.execute(
         "SELECT table_name, column_name, udt_name FROM information_schema.columns "
         "WHERE table_schema = 'public' AND table_name IN ('users', 'scans')",
@@ -230,18 +232,18 @@ def test_postgresql_has_real_types_and_the_indexes(postgres: Postgres) -> None:
         assert any(wanted in index for index in indexes), wanted
 
 
-async def well_within(seconds: float, person: Person) -> None:
-    """Ask until the database is there again; till then every answer is a clean 503."""
+async def wait_until_recovered(seconds: float, person: Person) -> None:
+    """Send requests until the database is back; before that every response is a clean 503."""
     deadline = time.monotonic() + seconds
     while (reply := await person.get("/api/auth/me")).status != 200:
         assert_error(reply, 503, "database_unavailable")
         assert time.monotonic() < deadline
 
 
-# asyncpg leaves a socket to the garbage collector where the server goes while it connects
+# asyncpg leaves a socket to the garbage collector when the server stops while connecting
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-class TestFaults:
-    """A PostgreSQL of the test's own, to be stopped and frozen."""
+class TestOutages:
+    """Outages of a PostgreSQL that is started for the test."""
 
     @pytest.fixture
     def postgres(self) -> Iterator[Postgres]:
@@ -253,19 +255,21 @@ class TestFaults:
     @pytest.fixture
     def settings(self, postgres: Postgres, ai: Ai) -> Settings:
         return Settings(
-            database_url=postgres.create(), jwt_secret=SECRET, ai_service_url=ai.url, bcrypt_cost=4
+            database_url=postgres.create_database(), jwt_secret=SECRET, ai_service_url=ai.url, bcrypt_cost=4
         )
 
-    async def answered_within(self, seconds: float, person: Person, path: str = "/api/auth/me") -> None:
+    async def assert_unavailable(self, seconds: float, person: Person, path: str = "/api/auth/me") -> None:
         began = time.monotonic()
         assert_error(await person.get(path), 503, "database_unavailable")
         assert time.monotonic() - began < seconds
 
-    async def test_stopped_and_started_again(self, settings: Settings, postgres: Postgres, ai: Ai) -> None:
-        async with serving(settings) as server, signed_in(server) as ana:
+    async def test_database_restart_is_a_503_and_recovers(
+        self, settings: Settings, postgres: Postgres, ai: Ai
+    ) -> None:
+        async with serve(settings) as server, registered_person(server) as ana:
             await asyncio.gather(*(ana.scan(text="x") for _ in range(20)))
             postgres.stop()
-            await self.answered_within(5, ana)
+            await self.assert_unavailable(5, ana)
             health = await ana.get("/api/health")
             assert (health.status, health.json["status"], health.json["database"]) == (
                 503,
@@ -274,19 +278,23 @@ class TestFaults:
             )
             assert (await ana.get("/api/health/live")).status == 200
             postgres.start()
-            await well_within(2, ana)
+            await wait_until_recovered(2, ana)
             assert (await ana.get("/api/scans")).json["total"] == 20
 
-    async def test_frozen(self, settings: Settings, postgres: Postgres) -> None:
-        async with serving(settings) as server, signed_in(server) as ana:
+    async def test_frozen_database_is_a_503_and_recovers(
+        self, settings: Settings, postgres: Postgres
+    ) -> None:
+        async with serve(settings) as server, registered_person(server) as ana:
             postgres.pause()
-            await asyncio.gather(*(self.answered_within(6, ana) for _ in range(30)))
+            await asyncio.gather(*(self.assert_unavailable(6, ana) for _ in range(30)))
             postgres.resume()
-            await well_within(2, ana)
+            await wait_until_recovered(2, ana)
 
-    async def test_away_at_the_start(self, settings: Settings, postgres: Postgres) -> None:
+    async def test_application_starts_while_the_database_is_down(
+        self, settings: Settings, postgres: Postgres
+    ) -> None:
         postgres.stop()
-        async with serving(settings) as server:
+        async with serve(settings) as server:
             person = Person(server)
             account = {"email": "ana@example.com", "password": PASSWORD}
             assert_error(await person.post("/api/auth/register", json=account), 503, "database_unavailable")
@@ -297,12 +305,12 @@ class TestFaults:
             assert (await person.post("/api/auth/register", json=account)).status == 201
             await person.session.close()
 
-    async def test_not_fit_when_it_comes(
+    async def test_failed_migrations_are_retried(
         self, settings: Settings, postgres: Postgres, caplog: pytest.LogCaptureFixture
     ) -> None:
         postgres.execute("CREATE TABLE users (x int)")
         postgres.stop()
-        async with serving(dataclasses.replace(settings, database_url=postgres.url())) as server:
+        async with serve(dataclasses.replace(settings, database_url=postgres.url())) as server:
             person = Person(server)
             postgres.start()
             deadline = time.monotonic() + 10
@@ -314,9 +322,11 @@ class TestFaults:
                 assert time.monotonic() < deadline
             await person.session.close()
 
-    async def test_a_replica_reads_until_it_takes_over(self, settings: Settings, postgres: Postgres) -> None:
+    async def test_read_only_replica_serves_reads_until_it_is_promoted(
+        self, settings: Settings, postgres: Postgres
+    ) -> None:
         here = dataclasses.replace(settings, database_url=postgres.url())
-        async with serving(here) as server, signed_in(server) as ana:
+        async with serve(here) as server, registered_person(server) as ana:
             made = await ana.post("/api/tokens", json={"name": "never used", "scopes": ["read"]})
             login = await ana.post("/api/auth/login", data={"username": ana.email, "password": PASSWORD})
             credentials = (
@@ -328,9 +338,9 @@ class TestFaults:
             "UPDATE sessions SET expires_at = expires_at - interval '2 minutes';"
             "ALTER DATABASE postgres SET default_transaction_read_only = on"
         )
-        async with serving(here) as server:
+        async with serve(here) as server:
             person = Person(server)
-            for headers in credentials:  # their use cannot be noted
+            for headers in credentials:  # a replica cannot record their last use
                 assert (await person.get("/api/scans", headers=headers)).status == 200
             reply = await person.post("/api/scan", data=form(text="x"), headers=credentials[0])
             assert_error(reply, 503, "database_unavailable")
@@ -342,26 +352,26 @@ class TestFaults:
             assert (await person.post("/api/scan", data=form(text="x"), headers=credentials[0])).status == 200
             await person.session.close()
 
-    async def test_gone_while_the_ai_service_works(
+    async def test_short_outage_during_analysis_loses_no_scan(
         self, settings: Settings, postgres: Postgres, ai: Ai
     ) -> None:
-        async with serving(settings) as server, signed_in(server) as ana:
-            go = ai.holds()
+        async with serve(settings) as server, registered_person(server) as ana:
+            go = ai.hold_responses()
             asked = asyncio.create_task(ana.post("/api/scan", data=form(text="x")))
             await ai.arrived.wait()
             postgres.stop()
             go.set()
-            await self.answered_within(5, ana)
+            await self.assert_unavailable(5, ana)
             postgres.start()
-            scan_id = (await asked).json["scan_id"]  # an analysis that was paid for is kept all the same
+            scan_id = (await asked).json["scan_id"]  # the analysis is stored after the outage
             assert (await ana.get(f"/api/scans/{scan_id}")).status == 200
             assert (await ana.get("/api/scans")).json["total"] == 1
 
-    async def test_gone_for_longer(
+    async def test_long_outage_during_analysis_is_a_503(
         self, settings: Settings, postgres: Postgres, ai: Ai, caplog: pytest.LogCaptureFixture
     ) -> None:
-        async with serving(settings) as server, signed_in(server) as ana:
-            go = ai.holds()
+        async with serve(settings) as server, registered_person(server) as ana:
+            go = ai.hold_responses()
             asked = asyncio.create_task(ana.post("/api/scan", data=form(text="x")))
             await ai.arrived.wait()
             postgres.stop()
@@ -369,16 +379,16 @@ class TestFaults:
             assert_error(await asked, 503, "database_unavailable")
             assert any("is lost" in record.getMessage() for record in caplog.records)
             postgres.start()
-            await well_within(2, ana)
+            await wait_until_recovered(2, ana)
 
 
-async def test_sqlite_takes_50_writers_at_once(tmp_path: Path, sqlite_template: Path, ai: Ai) -> None:
+async def test_sqlite_handles_50_concurrent_writers(tmp_path: Path, sqlite_template: Path, ai: Ai) -> None:
     path = tmp_path / "busy.db"
     shutil.copy(sqlite_template, path)
     settings = Settings(
         database_url=f"{SQLITE}{path}", jwt_secret=SECRET, ai_service_url=ai.url, bcrypt_cost=4
     )
-    async with serving(settings) as one, serving(settings) as two, signed_in(one) as ana:
+    async with serve(settings) as one, serve(settings) as two, registered_person(one) as ana:
         bob = Person(two)
         bob.session.headers["Authorization"] = f"Bearer {ana.token}"
         await asyncio.gather(*((ana, bob)[number % 2].scan(text="x") for number in range(50)))
@@ -388,8 +398,8 @@ async def test_sqlite_takes_50_writers_at_once(tmp_path: Path, sqlite_template: 
         await bob.session.close()
 
 
-async def test_sslmode_is_not_ignored(postgres: Postgres) -> None:
-    """The PostgreSQL of the tests has no TLS, so a connection that requires it must fail."""
+async def test_sslmode_require_is_enforced(postgres: Postgres) -> None:
+    """The test PostgreSQL has no TLS, so a connection that requires it must fail."""
     settings = Settings(
         database_url=f"{postgres.url()}&sslmode=require",
         jwt_secret=SECRET,

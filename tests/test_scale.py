@@ -1,4 +1,4 @@
-"""At a million scans every statement still finds its rows by an index, and the totals are exact."""
+"""With a million scans every statement uses an index, and the totals are exact."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from conftest import SECRET
 from postgres import Postgres
-from test_pool import a_scan
+from test_pool import make_scan
 
 from riskscan.database import (
     STATEMENT_SECONDS,
@@ -65,12 +65,12 @@ SETTINGS = Settings(
 )
 PARTITION = Path(__file__).parent.parent / "deploy" / "partition.sql"
 SCANS, USERS, PAGE = 1_000_000, 1000, 21
-# the users who have 500,000 of the scans, all of them older than anyone else's, and 10,000
+# the users with 500,000 scans, all older than everyone else's, and with 10,000
 LARGE, MIDDLE = 1, 2
 NEWEST = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
-# the index of words is made after the scans: that takes a fraction of the time
-# the n-th of a kind has the same id in every run, and the ids come in no order, as random ones do
+# the word index is created after the inserts, which is many times faster
+# ids are md5 hashes: the same in every run, yet in random order
 FILL = (
     "DROP INDEX scans_words",
     f"""
@@ -126,48 +126,48 @@ STATEMENTS = {
 @pytest.fixture(scope="module")
 def large(postgres: Postgres) -> Iterator[str]:
     """The URL of a database with a million scans."""
-    url = postgres.create()
+    url = postgres.create_database()
     migrate(url)
-    name = name_of(url)
+    name = database_name(url)
     for statement in FILL:
         postgres.execute(statement, name)
     yield url
     postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def name_of(url: str) -> str:
+def database_name(url: str) -> str:
     return url.rpartition("/")[2].partition("?")[0]
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for child in plan.get("Plans", ()):
-        yield from nodes(child)
+        yield from plan_nodes(child)
 
 
 def assert_indexed(plan: dict[str, Any], page: int = PAGE) -> None:
-    """Check that no table is read whole, and that nothing is sorted but the rows of a page."""
-    for node in nodes(plan):
+    """Check that a plan has no sequential scan and sorts at most one page of rows."""
+    for node in plan_nodes(plan):
         assert node["Node Type"] != "Seq Scan", json.dumps(plan, indent=1)
         if node["Node Type"].endswith("Sort"):
             assert node["Plan Rows"] <= page, json.dumps(plan, indent=1)
 
 
-def indexes(plan: dict[str, Any]) -> set[str]:
-    return {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
+def indexes_used(plan: dict[str, Any]) -> set[str]:
+    return {node["Index Name"] for node in plan_nodes(plan) if "Index Name" in node}
 
 
 def rows_read(plan: dict[str, Any]) -> int:
-    """Return how many rows the tables gave, those counted that were read for nothing."""
+    """Return how many rows the plan read, including those that a filter removed."""
     return sum(
         node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-        for node in nodes(plan)
+        for node in plan_nodes(plan)
         if "Relation Name" in node
     )
 
 
 async def explain(url: str, sql: str, **values: Any) -> dict[str, Any]:
-    """Return the plan of a statement; it runs too, and is undone."""
+    """Run a statement in a transaction that is rolled back; return its plan."""
     text, names = to_positional_binds(sql)
     connection = await asyncpg.connect(url)
     transaction = connection.transaction()
@@ -183,7 +183,7 @@ async def explain(url: str, sql: str, **values: Any) -> dict[str, Any]:
     return plan
 
 
-async def id_of(url: str, text: str) -> str:
+async def md5_uuid(url: str, text: str) -> str:
     connection = await asyncpg.connect(url)
     try:
         return str(await connection.fetchval("SELECT md5($1)::uuid", text))
@@ -191,11 +191,11 @@ async def id_of(url: str, text: str) -> str:
         await connection.close()
 
 
-def test_the_totals_are_exact(large: str, postgres: Postgres) -> None:
+def test_scan_counts_are_exact(large: str, postgres: Postgres) -> None:
     counts = postgres.execute(
         "SELECT scan_count, count(scans.id) FROM users LEFT JOIN scans ON users.id = user_id "
         "GROUP BY users.id ORDER BY scan_count DESC",
-        name_of(large),
+        database_name(large),
     )
     assert counts[:2] == [(500_000, 500_000), (10_000, 10_000)]
     assert [kept for kept, counted in counts if kept != counted] == []
@@ -203,38 +203,38 @@ def test_the_totals_are_exact(large: str, postgres: Postgres) -> None:
 
 @pytest.mark.parametrize("limit", [PAGE, SCANS_PER_QUERY])
 @pytest.mark.parametrize("owner", [LARGE, MIDDLE])
-async def test_a_page_costs_the_same_wherever_it_is(large: str, owner: int, limit: int) -> None:
+async def test_page_cost_does_not_depend_on_its_position(large: str, owner: int, limit: int) -> None:
     values = {
-        "user_id": await id_of(large, str(owner)),
+        "user_id": await md5_uuid(large, str(owner)),
         "token_version": 0,
         "limit": limit,
-        "id": await id_of(large, "scan900001"),
+        "id": await md5_uuid(large, "scan900001"),
     }
     first = await explain(large, FIRST_PAGE, **values)
     assert_indexed(first, limit)
-    assert indexes(first) == {"users_pkey", "scans_user_id_created_at"}
+    assert indexes_used(first) == {"users_pkey", "scans_user_id_created_at"}
     assert rows_read(first) == limit + 1
     for place in (0, 500_000, 990_000):
         moment = NEWEST - datetime.timedelta(seconds=place)
         deep = await explain(large, PAGE_AFTER, **values, created_at=moment)
         assert_indexed(deep, limit)
-        assert indexes(deep) == indexes(first)
+        assert indexes_used(deep) == indexes_used(first)
         assert rows_read(deep) <= limit + 1
 
 
-async def test_what_an_offset_passes_over_is_read_from_the_index_alone(large: str) -> None:
+async def test_offset_is_skipped_by_an_index_only_scan(large: str) -> None:
     for owner, offset in ((MIDDLE, 9_000), (LARGE, 499_000)):
-        values = {"user_id": await id_of(large, str(owner)), "token_version": 0, "limit": PAGE}
+        values = {"user_id": await md5_uuid(large, str(owner)), "token_version": 0, "limit": PAGE}
         plan = await explain(large, LATER_PAGE, **values, offset=offset)
         assert_indexed(plan)
-        (passed,) = [node for node in nodes(plan) if node["Node Type"] == "Index Only Scan"]
+        (passed,) = [node for node in plan_nodes(plan) if node["Node Type"] == "Index Only Scan"]
         assert passed["Index Name"] == "scans_user_id_created_at"
         assert rows_read(plan) <= offset + 2 * PAGE + 1
 
 
 LAST_HOUR = NEWEST - datetime.timedelta(hours=1)
 BY_USER = [
-    Filter(words=("plan",)),  # as everyone's are
+    Filter(words=("plan",)),  # matches the scans of every user
     Filter(words=("rare",), source="llm"),
     Filter(category="=legal"),
     Filter(source="llm"),
@@ -243,43 +243,43 @@ BY_USER = [
 ]
 
 
-def page_of(chosen: Filter, user_id: str, many: bool = False) -> tuple[str, dict[str, Any]]:
-    """Return the statement of a list with a filter, and its values."""
+def list_statement(chosen: Filter, user_id: str, many: bool = False) -> tuple[str, dict[str, Any]]:
+    """Return the SQL of a filtered list and its values."""
     condition, values = condition_of(Database(SETTINGS), chosen, many)
     sql = CHOSEN_PAGE.format(chosen=condition, after="", offset="OFFSET :offset")
     return sql, {**values, "user_id": user_id, "token_version": 0, "limit": PAGE, "offset": 0}
 
 
-async def test_a_rare_word_of_many_scans_is_found_by_its_index(large: str) -> None:
-    sql, values = page_of(Filter(words=("rare600251",)), await id_of(large, str(LARGE)), many=True)
+async def test_rare_word_among_many_scans_uses_the_word_index(large: str) -> None:
+    sql, values = list_statement(Filter(words=("rare600251",)), await md5_uuid(large, str(LARGE)), many=True)
     plan = await explain(large, sql, **values)
-    assert "scans_words" in indexes(plan)
-    assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+    assert "scans_words" in indexes_used(plan)
+    assert not [node for node in plan_nodes(plan) if node["Node Type"] == "Seq Scan"]
     assert rows_read(plan) <= 5
     assert plan["Actual Rows"] == 1
 
 
 @pytest.mark.parametrize("chosen", BY_USER)
-async def test_other_filters_read_the_scans_of_their_user_alone(large: str, chosen: Filter) -> None:
+async def test_other_filters_read_only_the_users_scans(large: str, chosen: Filter) -> None:
     for owner, number in ((MIDDLE, 10_000), (500, 490)):
-        user_id = await id_of(large, str(owner))
-        sql, values = page_of(chosen, user_id)
-        for statement in (sql, stats_of(chosen)):
+        user_id = await md5_uuid(large, str(owner))
+        sql, values = list_statement(chosen, user_id)
+        for statement in (sql, stats_statement(chosen)):
             plan = await explain(large, statement, **values)
-            assert "scans_user_id_created_at" in indexes(plan)
-            assert "scans_words" not in indexes(plan)
-            assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
-            # each is read once, and those of a page again
+            assert "scans_user_id_created_at" in indexes_used(plan)
+            assert "scans_words" not in indexes_used(plan)
+            assert not [node for node in plan_nodes(plan) if node["Node Type"] == "Seq Scan"]
+            # each scan is read once, and those of the page again
             assert rows_read(plan) <= number + PAGE + 20
 
 
-def stats_of(chosen: Filter) -> str:
+def stats_statement(chosen: Filter) -> str:
     condition, _ = condition_of(Database(SETTINGS), chosen, many=False)
     return STATS.format(chosen=condition, **STATS_POSTGRESQL)
 
 
-async def test_a_filter_that_thousands_meet_is_counted_in_time(large: str) -> None:
-    sql, values = page_of(Filter(category="=legal"), await id_of(large, str(MIDDLE)))
+async def test_filter_with_10000_matches_is_counted_within_the_timeout(large: str) -> None:
+    sql, values = list_statement(Filter(category="=legal"), await md5_uuid(large, str(MIDDLE)))
     connection = await asyncpg.connect(large)
     try:
         text, names = to_positional_binds(sql)
@@ -292,8 +292,8 @@ async def test_a_filter_that_thousands_meet_is_counted_in_time(large: str) -> No
     assert taken < STATEMENT_SECONDS / 2
 
 
-async def test_one_row_is_found_by_its_key(large: str) -> None:
-    user_id, scan_id = await id_of(large, str(MIDDLE)), await id_of(large, "scan1")
+async def test_single_rows_are_found_by_their_key(large: str) -> None:
+    user_id, scan_id = await md5_uuid(large, str(MIDDLE)), await md5_uuid(large, "scan1")
     values = {"user_id": user_id, "id": scan_id, "token_version": 0, "email": "2@example.com"}
     for sql, wanted in (
         (FIND_SCAN, {"scans_pkey", "users_pkey"}),
@@ -304,29 +304,27 @@ async def test_one_row_is_found_by_its_key(large: str) -> None:
     ):
         plan = await explain(large, sql, **values)
         assert_indexed(plan)
-        assert indexes(plan) == wanted
+        assert indexes_used(plan) == wanted
 
 
 @pytest.mark.parametrize("owner", [LARGE, MIDDLE])
 @pytest.mark.parametrize("filename", ["plan.pdf", "plan 1.pdf", "new.pdf", None])
-async def test_what_was_scanned_before_is_found_by_its_index(
-    large: str, owner: int, filename: str | None
-) -> None:
-    values = {"user_id": await id_of(large, str(owner)), "filename": filename, "created_at": NEWEST}
-    known = {"id": await id_of(large, "scan1" if owner == MIDDLE else "scan900001"), **values}
+async def test_earlier_scans_are_found_by_index(large: str, owner: int, filename: str | None) -> None:
+    values = {"user_id": await md5_uuid(large, str(owner)), "filename": filename, "created_at": NEWEST}
+    known = {"id": await md5_uuid(large, "scan1" if owner == MIDDLE else "scan900001"), **values}
     plan = await explain(large, FIND_PREVIOUS_SCANS, **known)
     assert_indexed(plan)
-    assert indexes(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
+    assert indexes_used(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
     assert rows_read(plan) <= 3
     fresh = {"id": str(uuid.uuid4()), "digest": "0" * 64, "data": "[]", "risk_count": 0, "source": "model"}
     plan = await explain(large, INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": ""})
     assert_indexed(plan)
     wanted = {"scans_user_id_digest"} | ({"scans_user_id_filename"} if filename else set())
-    assert indexes(plan) == wanted
+    assert indexes_used(plan) == wanted
     assert rows_read(plan) <= len(wanted)
 
 
-def test_what_was_scanned_before_is_found_by_its_index_on_sqlite(sqlite_template: Path) -> None:
+def test_earlier_scans_are_found_by_index_on_sqlite(sqlite_template: Path) -> None:
     connection = sqlite3.connect(sqlite_template)
     values = dict.fromkeys(("id", "user_id", "filename", "created_at"), "")
     found = connection.execute(f"EXPLAIN QUERY PLAN {FIND_PREVIOUS_SCANS}", values).fetchall()
@@ -340,29 +338,29 @@ def test_what_was_scanned_before_is_found_by_its_index_on_sqlite(sqlite_template
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_no_statement_reads_a_table_whole(large: str, postgres: Postgres, name: str) -> None:
-    """The generic plan: the one that PostgreSQL may keep for a prepared statement."""
+def test_no_statement_uses_a_sequential_scan(large: str, postgres: Postgres, name: str) -> None:
+    """Checks the generic plan, which PostgreSQL may use for a prepared statement."""
     text, _ = to_positional_binds(STATEMENTS[name])
-    found = postgres.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {text}", name_of(large))
-    for node in nodes(found[0][0][0]["Plan"]):
+    found = postgres.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {text}", database_name(large))
+    for node in plan_nodes(found[0][0][0]["Plan"]):
         assert node["Node Type"] != "Seq Scan", found
 
 
-async def test_deleting_an_account_finds_what_goes_with_it(large: str, postgres: Postgres) -> None:
-    """Each foreign key to users deletes by a statement of PostgreSQL's own, made like this one."""
+async def test_account_deletion_finds_dependent_rows_by_index(large: str, postgres: Postgres) -> None:
+    """For each foreign key to users PostgreSQL runs an internal DELETE like this one."""
     keys = postgres.execute(
         "SELECT conrelid::regclass::text FROM pg_constraint WHERE confrelid = 'users'::regclass",
-        name_of(large),
+        database_name(large),
     )
     assert {"scans", "sessions"} <= {table for (table,) in keys}
-    user_id = await id_of(large, str(MIDDLE))
+    user_id = await md5_uuid(large, str(MIDDLE))
     for (table,) in keys:
         plan = await explain(large, f"DELETE FROM ONLY {table} WHERE :user_id = user_id", user_id=user_id)
         assert_indexed(plan)
 
 
-async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -> None:
-    url = postgres.create(template="template")
+async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) -> None:
+    url = postgres.create_database(template="template")
     pool = Database(
         Settings(database_url=database_url(url), jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1")
     )
@@ -370,11 +368,11 @@ async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -
     pool.ready = True
     try:
         owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
-        caller, scans = TokenSubject(owner, 0), [a_scan() for _ in range(5)]
+        caller, scans = TokenSubject(owner, 0), [make_scan() for _ in range(5)]
         await insert_scan(pool, owner, scans[0], scans[0].risks)
         with psycopg.connect(url) as connection:
             connection.execute(PARTITION.read_bytes())
-        for scan in scans:  # the first is there already
+        for scan in scans:  # the first exists already; inserting it again changes nothing
             await insert_scan(pool, owner, scan, scan.risks)
         assert await delete_scan(pool, owner, scans[0].scan_id)
         listed = await list_scans(pool, caller, 2)
@@ -384,10 +382,10 @@ async def test_partitions_by_user_need_nothing_of_the_code(postgres: Postgres) -
         assert found is not None
         assert found.risks == scans[1].risks
         with pytest.raises(UserDeleted):
-            await insert_scan(pool, str(uuid.uuid4()), a_scan(), [])
+            await insert_scan(pool, str(uuid.uuid4()), make_scan(), [])
         plan = await explain(url, FIND_SCAN, user_id=owner, id=scans[1].scan_id, token_version=0)
-        tables = {node["Relation Name"] for node in nodes(plan) if "Relation Name" in node}
-        assert len(tables) == 2  # users, and one part of scans
+        tables = {node["Relation Name"] for node in plan_nodes(plan) if "Relation Name" in node}
+        assert len(tables) == 2  # users, and one partition of scans
         assert await delete_user(pool, caller)
         assert await pool.fetch_all("SELECT 1 AS one FROM scans", {}) == []
     finally:

@@ -1,4 +1,4 @@
-"""Scans: new, list, one, delete; ownership, cursors, concurrency (API.md, Endpoints)."""
+"""Scans: create, list, get, delete; ownership, cursors, concurrency (API.md, Endpoints)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conftest import PASSWORD, Person, assert_error, form
 from riskscan.settings import Rate
 
 
-async def test_a_scan_is_answered_kept_and_found_again(alice: Person, ai: Ai) -> None:
+async def test_scan_is_returned_stored_and_listed(alice: Person, ai: Ai) -> None:
     reply = await alice.post("/api/scan", data=form(text="The budget is tight. The deadline is aggressive."))
     assert reply.status == 200
     scan = reply.json
@@ -36,7 +36,7 @@ async def test_a_scan_is_answered_kept_and_found_again(alice: Person, ai: Ai) ->
     assert listed.json == {"scans": [summary], "total": 1, "limit": 20, "offset": 0, "next_cursor": None}
 
 
-async def test_one_handler_has_two_faces(alice: Person) -> None:
+async def test_scan_is_also_shown_as_a_page(alice: Person) -> None:
     scan = await alice.scan(text="The budget is tight.")
     page = await alice.get(f"/scans/{scan['scan_id']}")
     assert page.status == 200
@@ -44,14 +44,16 @@ async def test_one_handler_has_two_faces(alice: Person) -> None:
     assert b"Budget may run out" in page.body
 
 
-async def test_no_risks_are_a_good_answer(alice: Person, ai: Ai) -> None:
+async def test_scan_without_risks_succeeds(alice: Person, ai: Ai) -> None:
     ai.findings = {"data": [], "source": "llm"}
     scan = await alice.scan(text="All is well.")
     assert (scan["data"], scan["risk_count"], scan["source"]) == ([], 0, "llm")
 
 
 @pytest.mark.parametrize("body", [{"json": {"text": "tight budget"}}, {"data": {"text": "tight budget"}}])
-async def test_a_text_comes_as_json_or_as_a_form_too(alice: Person, ai: Ai, body: dict[str, Any]) -> None:
+async def test_text_is_accepted_as_json_or_urlencoded_form(
+    alice: Person, ai: Ai, body: dict[str, Any]
+) -> None:
     assert (await alice.post("/api/scan", **body)).status == 200
     assert ai.calls[0].parts["text"].body == b"tight budget"
     assert set(ai.calls[0].parts) == {"text"}
@@ -69,14 +71,14 @@ async def test_force_llm_may_be_false(alice: Person, ai: Ai, flag: str) -> None:
     assert ai.calls[0].parts["force_llm"].body == b"false"
 
 
-async def test_an_unknown_flag_is_refused(alice: Person, ai: Ai) -> None:
+async def test_invalid_force_llm_is_refused(alice: Person, ai: Ai) -> None:
     reply = await alice.post("/api/scan", data=form(text="tight budget", force_llm="maybe"))
     assert_error(reply, 400, "invalid_request", force_llm=...)
     assert ai.calls == []
 
 
 @pytest.mark.parametrize("fields", [{}, {"text": ""}, {"text": " \n\t"}, {"file": ("empty.txt", b"")}])
-async def test_nothing_to_scan_is_refused(alice: Person, ai: Ai, fields: dict[str, Any]) -> None:
+async def test_empty_input_is_refused(alice: Person, ai: Ai, fields: dict[str, Any]) -> None:
     assert_error(await alice.post("/api/scan", data=form(**fields)), 400, "invalid_request", text=...)
     assert ai.calls == []
 
@@ -113,11 +115,11 @@ async def test_a_deleted_scan_is_gone(alice: Person) -> None:
         "00000000-0000-0000-0000-000000000000",
     ],
 )  # fmt: skip
-async def test_what_is_no_id_of_a_scan_is_not_found(alice: Person, path_id: str) -> None:
+async def test_invalid_scan_id_is_not_found(alice: Person, path_id: str) -> None:
     assert_error(await alice.get(f"/api/scans/{path_id}"), 404, "not_found")
 
 
-async def walk(person: Person, limit: int) -> list[str]:
+async def list_all_ids(person: Person, limit: int) -> list[str]:
     found: list[str] = []
     cursor = None
     while True:
@@ -130,11 +132,11 @@ async def walk(person: Person, limit: int) -> list[str]:
             return found
 
 
-async def test_pages_by_offset_and_by_cursor_show_all_newest_first(alice: Person) -> None:
+async def test_offset_and_cursor_paging_list_newest_first(alice: Person) -> None:
     made = [(await alice.scan(text=f"scan {number}"))["scan_id"] for number in range(7)]
     newest_first = made[::-1]
     for limit in (1, 2, 3, 6, 7, 8):
-        assert await walk(alice, limit) == newest_first
+        assert await list_all_ids(alice, limit) == newest_first
     pages = [
         (await alice.get("/api/scans", params={"limit": 3, "offset": offset})).json for offset in (0, 3, 6, 9)
     ]
@@ -145,7 +147,7 @@ async def test_pages_by_offset_and_by_cursor_show_all_newest_first(alice: Person
     assert [page["next_cursor"] is None for page in pages] == [False, False, True, True]
 
 
-async def test_a_walk_by_cursor_neither_skips_nor_repeats(alice: Person) -> None:
+async def test_cursor_paging_neither_skips_nor_repeats(alice: Person) -> None:
     made = [(await alice.scan(text=f"scan {number}"))["scan_id"] for number in range(6)]
     first = (await alice.get("/api/scans?limit=2")).json
     await alice.scan(text="arrives meanwhile")
@@ -171,7 +173,7 @@ async def test_a_bad_query_is_refused(alice: Person, query: str) -> None:
     assert_error(reply, 400, "invalid_request", **{query.partition("=")[0]: ...})
 
 
-async def test_a_cursor_cannot_go_with_an_offset(alice: Person) -> None:
+async def test_cursor_together_with_an_offset_is_refused(alice: Person) -> None:
     for _ in range(2):
         await alice.scan(text="tight budget")
     cursor = (await alice.get("/api/scans?limit=1")).json["next_cursor"]
@@ -179,19 +181,19 @@ async def test_a_cursor_cannot_go_with_an_offset(alice: Person) -> None:
     assert_error(reply, 400, "invalid_request", cursor=...)
 
 
-async def test_parallel_scans_are_each_kept_once(alice: Person, ai: Ai) -> None:
+async def test_parallel_scans_are_each_stored_once(alice: Person, ai: Ai) -> None:
     replies = await asyncio.gather(*(alice.scan(text=f"scan {number}") for number in range(200)))
     made = {scan["scan_id"] for scan in replies}
     assert len(made) == len(ai.calls) == 200
     assert {call.parts["text"].body for call in ai.calls} == {b"scan %d" % number for number in range(200)}
-    listed = await walk(alice, 100)
+    listed = await list_all_ids(alice, 100)
     assert len(listed) == 200
     assert set(listed) == made
     assert (await alice.get("/api/scans")).json["total"] == 200
 
 
-async def test_a_scan_is_kept_when_its_client_has_left(alice: Person, ai: Ai) -> None:
-    go = ai.holds()
+async def test_scan_is_stored_after_its_client_disconnects(alice: Person, ai: Ai) -> None:
+    go = ai.hold_responses()
     asked = asyncio.create_task(alice.scan(text="tight budget"))
     await ai.arrived.wait()
     asked.cancel()
@@ -202,8 +204,8 @@ async def test_a_scan_is_kept_when_its_client_has_left(alice: Person, ai: Ai) ->
             pass
 
 
-async def test_an_account_deleted_meanwhile_keeps_nothing(alice: Person, ai: Ai) -> None:
-    go = ai.holds()
+async def test_account_deleted_during_a_scan_is_a_401(alice: Person, ai: Ai) -> None:
+    go = ai.hold_responses()
     asked = asyncio.create_task(alice.post("/api/scan", data=form(text="tight budget")))
     await ai.arrived.wait()
     assert (await alice.delete("/api/auth/me", json={"password": PASSWORD})).status == 200
@@ -217,13 +219,13 @@ class TestOverload:
         return lambda: make_settings(max_scans_in_flight=4)
 
     async def test_too_many_scans_in_flight_are_refused(self, alice: Person, bob: Person, ai: Ai) -> None:
-        go = ai.holds()
+        go = ai.hold_responses()
         asked = []
         for person in (alice, alice, bob, bob):
             ai.arrived.clear()
             asked.append(asyncio.create_task(person.scan(text="tight budget")))
             await ai.arrived.wait()
-            if person is alice and len(asked) == 2:  # half is all that one user gets
+            if person is alice and len(asked) == 2:  # one user gets at most half
                 assert_error(await alice.post("/api/scan", data=form(text="more")), 503, "overloaded")
         assert_error(await bob.post("/api/scan", data=form(text="more")), 503, "overloaded")
         go.set()
@@ -246,7 +248,7 @@ class TestScanLimit:
         assert (await alice.get("/api/scans")).json["total"] == 2
         await bob.scan(text="tight budget")
 
-    async def test_the_page_keeps_a_text_that_came_too_soon(self, alice: Person) -> None:
+    async def test_page_keeps_the_text_of_a_rate_limited_scan(self, alice: Person) -> None:
         for _ in range(2):
             await alice.scan(text="tight budget")
         reply = await alice.post("/scan", data=form(text="a late supplier"))
@@ -255,10 +257,10 @@ class TestScanLimit:
         assert b"a late supplier" in reply.body
 
 
-class TestTurns:
+class TestAiConcurrency:
     @pytest.fixture
     def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
-        return lambda: make_settings(ai_max_concurrency=8, workers=2)  # of which this is one
+        return lambda: make_settings(ai_max_concurrency=8, workers=2)  # 4 for this process
 
     async def test_calls_to_the_ai_service_are_bounded(self, alice: Person, bob: Person, ai: Ai) -> None:
         at_once, four, numbers = 0, asyncio.Barrier(4), []
@@ -270,32 +272,34 @@ class TestTurns:
             numbers.append(at_once)
             await four.wait()
             at_once -= 1
-            return await ai.found(request)
+            return await ai.return_findings(request)
 
-        ai.answer = answer
+        ai.handler = answer
         people = (alice, bob) * 20
         await asyncio.gather(*[person.scan(text="tight budget") for person in people])
         assert numbers == [4] * 40
 
 
-class TestTurnsInTime:
+class TestAiTimeout:
     @pytest.fixture
     def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
         return lambda: make_settings(ai_max_concurrency=4, ai_timeout_seconds=2.0)
 
-    async def test_the_wait_counts_as_time_of_the_call(self, alice: Person, bob: Person, ai: Ai) -> None:
+    async def test_waiting_for_a_slot_counts_towards_the_timeout(
+        self, alice: Person, bob: Person, ai: Ai
+    ) -> None:
         async def slow(request: web.Request) -> web.StreamResponse:
             await asyncio.sleep(1.2)
-            return await ai.found(request)
+            return await ai.return_findings(request)
 
-        ai.answer = slow
+        ai.handler = slow
         replies = await asyncio.gather(
             *[alice.post("/api/scan", data=form(text="tight budget")) for _ in range(3)]
         )
-        # the third has a turn after 1.2 s, and 0.8 s left
+        # the third gets its slot after 1.2 s, with 0.8 s left
         assert sorted(reply.status for reply in replies) == [200, 200, 503]
         late = next(reply for reply in replies if reply.status == 503)
         assert_error(late, 503, "ai_service_unavailable")
         assert (await alice.get("/api/scans")).json["total"] == 2
-        ai.answer = ai.found
+        ai.handler = ai.return_findings
         await bob.scan(text="tight budget")

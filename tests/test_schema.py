@@ -1,4 +1,4 @@
-"""The API is what its OpenAPI document says, whatever is sent: schemathesis with all of its checks."""
+"""The API conforms to its OpenAPI document: schemathesis with all checks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 from conftest import Server
 
 TESTS = Path(__file__).parent
-CASES = int(os.environ.get("CASES", "2000"))  # in all; half of them with a token
-EXAMPLES = CASES // 28  # for each operation; those that take no input have but one
+CASES = int(os.environ.get("CASES", "2000"))  # in total; half of them with a token
+EXAMPLES = CASES // 28  # per operation; operations without input have only one
 
 
 @pytest.mark.timeout(60 + CASES // 4)
 @pytest.mark.parametrize(
     ("database_url", "hooks"), [("postgresql", "schema_hooks"), ("sqlite", "")], indirect=["database_url"]
 )
-async def test_every_answer_is_what_the_document_says(server: Server, hooks: str, tmp_path: Path) -> None:
+async def test_api_conforms_to_its_openapi_document(server: Server, hooks: str, tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(TESTS / "schemathesis.toml")),
         *("run", f"{server.url}/api/openapi.json", f"--max-examples={EXAMPLES}"),
@@ -38,8 +38,8 @@ async def test_every_answer_is_what_the_document_says(server: Server, hooks: str
     assert counted, output
     print(counted[0])
     assert int(counted[1]) >= CASES / 2, output
-    # the token was good for all that it opens, scans that were made were asked for and deleted,
-    # and a new token was fetched when an account had gone
+    # with a token every protected operation was reached, created scans were read and deleted,
+    # and a new account was registered after each account deletion
     assert ("returned only 401/403 responses" in output) == (not hooks), output
     assert bool(re.search(r"API Links: +0 covered", output)) == (not hooks), output
     assert ("Re-authenticated" in output) == bool(hooks), output

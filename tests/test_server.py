@@ -1,4 +1,4 @@
-"""The real program: `python run.py` with its processes, its signals and its log."""
+"""The whole program: `python run.py` with its processes, signals and log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEXT = "Project has tight budget and aggressive deadline"
 
 
 class Program:
-    """A started `run.py`; its log is read to the end, so that it never blocks."""
+    """A started `run.py`; a thread reads its log, so that the program never blocks on it."""
 
     def __init__(self, data: Path, environ: dict[str, str], script: Path = ROOT / "run.py") -> None:
         kept = {
@@ -79,7 +79,7 @@ class Program:
         return self.workers()[0]
 
     def workers(self) -> list[psutil.Process]:
-        """Return the workers, the oldest first: they run the same command as their parent."""
+        """Return the workers, oldest first; they have the same command line as their parent."""
         own = psutil.Process(self.process.pid).cmdline()
         found = [child for child in self.children() if child.cmdline() == own]
         return sorted(found, key=psutil.Process.create_time)
@@ -110,7 +110,7 @@ Start = Callable[..., Program]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `run.py` with nothing but the given variables set."""
+    """Start `run.py` with only the given variables set."""
     started: list[Program] = []
 
     def run(**environ: str) -> Program:
@@ -124,20 +124,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def environ(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Nothing at all, or an empty PostgreSQL database with the secret that it needs."""
+    """No settings (SQLite), or an empty PostgreSQL database and a secret."""
     if request.param == "sqlite":
         return {}
     server: Postgres = request.getfixturevalue("postgres")
-    url = server.create()
+    url = server.create_database()
     return {"DATABASE_URL": url.replace("postgresql:", "postgres:"), "JWT_SECRET": SECRET}
 
 
 def curl(*arguments: str | Path) -> Any:
     """Run curl and return the JSON that it prints."""
-    return json.loads(curled(*arguments))
+    return json.loads(run_curl(*arguments))
 
 
-def curled(*arguments: str | Path) -> str:
+def run_curl(*arguments: str | Path) -> str:
     """Run curl and return what it prints."""
     found = subprocess.run(
         ["curl", "-sS", *arguments], capture_output=True, text=True, check=True, timeout=90
@@ -145,8 +145,8 @@ def curled(*arguments: str | Path) -> str:
     return found.stdout
 
 
-def sign_up(url: str) -> str:
-    """Follow the README: register, log in; return the token."""
+def register_and_log_in(url: str) -> str:
+    """Register and log in as in the README; return the access token."""
     account = '{"email":"test@test.com","password":"test123"}'
     registered = curl(
         "-X", "POST", f"{url}/api/auth/register", "-H", "Content-Type: application/json", "-d", account
@@ -158,7 +158,7 @@ def sign_up(url: str) -> str:
 
 
 def scan_command(url: str, token: str, field: str) -> list[str]:
-    """Return the command line of a scan, for a client that runs beside the test."""
+    """Return the curl command of a scan, to run in parallel with the test."""
     return ["curl", "-sS", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", "-F", field]
 
 
@@ -171,9 +171,9 @@ def get(url: str, token: str, path: str) -> Any:
     return curl(f"{url}{path}", "-H", f"Authorization: Bearer {token}")
 
 
-def test_the_whole_job_works_from_one_command(start: Start, environ: dict[str, str]) -> None:
+def test_one_command_starts_a_working_product(start: Start, environ: dict[str, str]) -> None:
     program = start(**environ)
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     found = scan(program.url, token, f"text={TEXT}")
     assert {risk["category"] for risk in found["data"]} >= {"Financial", "Schedule"}
     assert {risk["context"] for risk in found["data"]} == {TEXT}
@@ -194,34 +194,34 @@ def test_the_whole_job_works_from_one_command(start: Start, environ: dict[str, s
     assert token not in program.log
 
 
-def test_what_the_embedded_service_cannot_read_is_said_in_words(start: Start, tmp_path: Path) -> None:
+def test_unreadable_document_is_explained(start: Start, tmp_path: Path) -> None:
     program = start()
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing more")
     answer = scan(program.url, token, f"file=@{tmp_path / 'broken.pdf'}")
     assert answer["error"] == "ai_service_error"
     assert "PDF" in answer["detail"]
 
 
-def test_the_ai_service_may_be_one_started_by_hand(start: Start, environ: dict[str, str]) -> None:
+def test_standalone_ai_service_can_be_used(start: Start, environ: dict[str, str]) -> None:
     port = str(free_port())
     command = [sys.executable, "-m", "riskscan.ai_service", "--port", port]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as service:
         try:
             program = start(AI_SERVICE_URL=f"http://127.0.0.1:{port}", **environ)
-            token = sign_up(program.url)
+            token = register_and_log_in(program.url)
             deadline = time.monotonic() + STARTS_WITHIN_SECONDS
             while "error" in (found := scan(program.url, token, f"text={TEXT}")):
                 assert time.monotonic() < deadline, found
             assert found["risk_count"] >= 2
-            assert len(program.children()) == 1  # the worker: nothing else was started
+            assert len(program.children()) == 1  # only the worker; no embedded AI service was started
         finally:
             service.terminate()
 
 
-def test_an_answered_scan_survives_kill_9(start: Start, environ: dict[str, str]) -> None:
+def test_returned_scan_survives_kill_9(start: Start, environ: dict[str, str]) -> None:
     program = start(**environ)
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     found = scan(program.url, token, f"text={TEXT}")
     for process in [psutil.Process(program.process.pid), *program.children()]:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -231,9 +231,9 @@ def test_an_answered_scan_survives_kill_9(start: Start, environ: dict[str, str])
     assert get(again.url, token, f"/api/scans/{found['scan_id']}") == found
 
 
-def test_everything_ends_with_its_parent(start: Start) -> None:
+def test_child_processes_exit_when_the_parent_is_killed(start: Start) -> None:
     program = start()
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     scan(program.url, token, f"text={TEXT}")
     children = program.children()
     assert len(children) >= 2
@@ -242,34 +242,34 @@ def test_everything_ends_with_its_parent(start: Start) -> None:
     assert alive == []
 
 
-def test_what_dies_is_started_again(start: Start) -> None:
+def test_dead_worker_and_ai_service_are_restarted(start: Start) -> None:
     program = start()
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     program.ai_service().kill()
     assert scan(program.url, token, f"text={TEXT}")["risk_count"] >= 2
     worker = program.worker()
     worker.kill()
     worker.wait(20)
-    assert get(program.url, token, "/api/scans")["total"] == 1  # the socket stayed, the call waited
+    assert get(program.url, token, "/api/scans")["total"] == 1  # the socket stays open, so the request waited
     assert program.stop() == 0
 
 
 def test_several_workers_start_together_on_an_empty_database(start: Start, environ: dict[str, str]) -> None:
     program = start(WORKERS="3", **environ)
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     seen = {get(program.url, token, "/api/auth/me")["email"] for _ in range(20)}
     assert seen == {"test@test.com"}
     assert program.stop() == 0
     assert "Traceback" not in program.log
 
 
-def test_metrics_are_of_all_workers_and_outlive_one(start: Start) -> None:
+def test_metrics_cover_all_workers_and_survive_a_restart(start: Start) -> None:
     token = "a-token-of-the-tests"
     program = start(WORKERS="2", METRICS_TOKEN=token)
-    access = sign_up(program.url)
+    access = register_and_log_in(program.url)
 
     def sample(name: str) -> float:
-        metrics = curled("-H", f"Authorization: Bearer {token}", f"{program.url}/metrics")
+        metrics = run_curl("-H", f"Authorization: Bearer {token}", f"{program.url}/metrics")
         return float(re.search(rf"^{re.escape(name)} (\S+)$", metrics, re.MULTILINE)[1])  # type: ignore[index]
 
     def ask(times: int) -> None:
@@ -280,7 +280,7 @@ def test_metrics_are_of_all_workers_and_outlive_one(start: Start) -> None:
     most = 'riskscan_database_connections{what="most"}'
     ask(20)
     assert {sample(me) for _ in range(10)} == {20}
-    while sample(most) != 8:  # 4 of each worker, sampled once a second
+    while sample(most) != 8:  # 4 per worker, sampled once a second
         pass
     worker = program.worker()
     worker.kill()
@@ -293,11 +293,14 @@ def test_metrics_are_of_all_workers_and_outlive_one(start: Start) -> None:
     assert program.stop() == 0
 
 
-def test_sigterm_finishes_what_is_in_flight(start: Start, ai_port: int) -> None:
+def test_sigterm_completes_requests_in_flight(start: Start, ai_port: int) -> None:
     program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     command = scan_command(program.url, token, "text=x")
-    with HeldAi(ai_port) as held, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+    with (
+        PausedAiService(ai_port) as held,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client,
+    ):
         held.wait_for_call()
         request = b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
         kept_alive = socket.create_connection(("127.0.0.1", int(program.url.rpartition(":")[2])))
@@ -316,9 +319,9 @@ def test_sigterm_finishes_what_is_in_flight(start: Start, ai_port: int) -> None:
     assert program.process.wait(30) == 0
 
 
-def test_sigterm_finishes_an_upload_by_the_embedded_service(start: Start) -> None:
+def test_sigterm_completes_an_upload_to_the_embedded_service(start: Start) -> None:
     program = start()
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     body = json.dumps({"text": TEXT}).encode()
     head = (
         f"POST /api/scan HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\n"
@@ -335,11 +338,11 @@ def test_sigterm_finishes_an_upload_by_the_embedded_service(start: Start) -> Non
     assert program.process.wait(30) == 0
 
 
-def test_a_second_sigterm_ends_it_now(start: Start, ai_port: int) -> None:
+def test_second_sigterm_exits_immediately(start: Start, ai_port: int) -> None:
     program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     command = scan_command(program.url, token, "text=x")
-    with HeldAi(ai_port) as held, subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
+    with PausedAiService(ai_port) as held, subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
         held.wait_for_call()
         program.process.send_signal(signal.SIGTERM)
         wait_until_refused(program.url)
@@ -353,13 +356,13 @@ def ai_port() -> int:
     return free_port()
 
 
-class HeldAi:
-    """An AI service on the bare socket that answers its one call when it is told to."""
+class PausedAiService:
+    """An AI service on a raw socket that holds its only call until `answer()`."""
 
     def __init__(self, port: int) -> None:
         self._server = socket.create_server(("127.0.0.1", port))
 
-    def __enter__(self) -> HeldAi:
+    def __enter__(self) -> PausedAiService:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -385,7 +388,7 @@ def wait_until_refused(url: str) -> None:
     while time.monotonic() < deadline:
         with socket.socket() as client:
             client.settimeout(1)
-            # and no time-out: that is a full queue, at which nobody accepts
+            # a timeout is not a refusal: it means a full backlog
             if client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED:
                 return
     raise AssertionError("still accepting")
@@ -415,7 +418,7 @@ def wait_until_refused(url: str) -> None:
         b"GET /api/health HTTP/1.1\r\nHost: x\r\nExpect: \xff\r\n\r\n",
     ],
 )
-def test_what_the_parser_refuses_has_the_contracts_shape(program: Program, sent: bytes) -> None:
+def test_http_parser_errors_have_the_standard_shape(program: Program, sent: bytes) -> None:
     with socket.create_connection(
         ("127.0.0.1", int(program.url.rpartition(":")[2])), timeout=20
     ) as connection:
@@ -432,25 +435,28 @@ def test_what_the_parser_refuses_has_the_contracts_shape(program: Program, sent:
     assert b"Cache-Control: no-store" in head
     assert b"Server: RiskScan\r\n" in head
     assert b"aiohttp" not in head
-    assert answer.count(b"HTTP/1.") == 1  # what follows is no second request
+    assert answer.count(b"HTTP/1.") == 1  # the rest of the input is not read as a second request
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """One program for tests that leave no trace."""
+    """A program shared by tests that change nothing."""
     started = Program(tmp_path_factory.mktemp("program"), {"AI_SERVICE_URL": "http://127.0.0.1:1"})
     yield started
     started.close()
 
 
-def test_an_upload_of_10_mb_costs_little_memory(start: Start, tmp_path: Path, ai_port: int) -> None:
+def test_10_mb_upload_needs_little_memory(start: Start, tmp_path: Path, ai_port: int) -> None:
     program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
-    token = sign_up(program.url)
+    token = register_and_log_in(program.url)
     (tmp_path / "big.txt").write_bytes(b"0123456789abcdef" * (10 * 1024 * 1024 // 16))
     command = scan_command(program.url, token, f"file=@{tmp_path / 'big.txt'}")
     worker = program.worker()
     before = worker.memory_info().rss
-    with HeldAi(ai_port) as held, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+    with (
+        PausedAiService(ai_port) as held,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client,
+    ):
         held.wait_for_call()
         held.answer()
         assert json.loads(client.communicate(timeout=30)[0])["filename"] == "big.txt"
@@ -459,7 +465,7 @@ def test_an_upload_of_10_mb_costs_little_memory(start: Start, tmp_path: Path, ai
     assert peak - before < 25 * 1024 * 1024
 
 
-def run(*arguments: str, typed: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, typed: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "run.py"), *arguments]
     return subprocess.run(
         command, env=environ, input=typed, capture_output=True, text=True, timeout=60, check=False
@@ -476,10 +482,10 @@ def run(*arguments: str, typed: str = "", **environ: str) -> subprocess.Complete
         ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS"),
     ],
 )
-def test_a_bad_value_stops_the_start_with_one_line(
+def test_invalid_setting_aborts_startup_with_one_line(
     tmp_path: Path, environ: dict[str, str], named: str
 ) -> None:
-    found = run(DATA_DIR=str(tmp_path), **environ)
+    found = run_command(DATA_DIR=str(tmp_path), **environ)
     assert found.returncode == 2
     assert found.stdout == ""
     assert found.stderr.startswith(f"riskscan: {named} ")
@@ -487,7 +493,9 @@ def test_a_bad_value_stops_the_start_with_one_line(
 
 
 def test_check_shows_the_settings_with_secrets_masked(tmp_path: Path) -> None:
-    found = run("check", DATA_DIR=str(tmp_path), DATABASE_URL="postgres://u:hidden@h/d", JWT_SECRET=SECRET)
+    found = run_command(
+        "check", DATA_DIR=str(tmp_path), DATABASE_URL="postgres://u:hidden@h/d", JWT_SECRET=SECRET
+    )
     assert found.returncode == 0
     assert "DATABASE_URL=postgresql://u:********@h/d" in found.stdout
     assert "JWT_SECRET=********" in found.stdout
@@ -496,15 +504,18 @@ def test_check_shows_the_settings_with_secrets_masked(tmp_path: Path) -> None:
     assert SECRET not in found.stdout + found.stderr
 
 
-def test_migrate_by_hand(tmp_path: Path) -> None:
-    first, second = run("migrate", DATA_DIR=str(tmp_path)), run("migrate", DATA_DIR=str(tmp_path))
+def test_migrate_command_is_idempotent(tmp_path: Path) -> None:
+    first, second = (
+        run_command("migrate", DATA_DIR=str(tmp_path)),
+        run_command("migrate", DATA_DIR=str(tmp_path)),
+    )
     assert re.fullmatch(r"[1-9]\d* migrations applied\n", first.stdout)
     assert second.stdout == "0 migrations applied\n"
 
 
-def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
+def test_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        found = run(DATA_DIR=str(tmp_path), PORT=str(taken.getsockname()[1]))
+        found = run_command(DATA_DIR=str(tmp_path), PORT=str(taken.getsockname()[1]))
     assert found.returncode == 1
     assert "PORT" in found.stderr
     assert found.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Settings: every form that is taken, every value that is refused, the secret that is kept."""
+"""Settings: accepted forms, refused values, and the stored secret."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ROOT = Path(__file__).parent.parent
 NAMES = [field.metadata["env"] for field in dataclasses.fields(Settings)]
 
 
-def read(tmp_path: Path, **environ: str) -> Settings:
+def load_settings(tmp_path: Path, **environ: str) -> Settings:
     return Settings.from_env(environ, tmp_path)
 
 
-def test_nothing_set_is_sqlite_with_a_kept_secret(tmp_path: Path) -> None:
-    settings = read(tmp_path / "data")
+def test_default_is_sqlite_with_a_stored_secret(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path / "data")
     assert settings.database_url == f"sqlite:///{tmp_path / 'data' / 'riskscan.db'}"
     assert settings.ai_service_url == ""
     assert (settings.host, settings.port, settings.workers, settings.token_minutes) == (
@@ -35,12 +35,12 @@ def test_nothing_set_is_sqlite_with_a_kept_secret(tmp_path: Path) -> None:
     kept = tmp_path / "data" / "jwt-secret"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert len(settings.jwt_secret) >= 32
-    assert read(tmp_path / "data").jwt_secret == settings.jwt_secret
+    assert load_settings(tmp_path / "data").jwt_secret == settings.jwt_secret
     assert [path.name for path in kept.parent.iterdir()] == ["jwt-secret"]
 
 
-def test_the_secret_is_kept_beside_the_sqlite_file(tmp_path: Path) -> None:
-    read(tmp_path / "data", DATABASE_URL=f"sqlite:///{tmp_path / 'other' / 'x.db'}")
+def test_secret_is_stored_beside_the_sqlite_file(tmp_path: Path) -> None:
+    load_settings(tmp_path / "data", DATABASE_URL=f"sqlite:///{tmp_path / 'other' / 'x.db'}")
     assert (tmp_path / "other" / "jwt-secret").exists()
 
 
@@ -65,7 +65,7 @@ def test_the_secret_is_kept_beside_the_sqlite_file(tmp_path: Path) -> None:
         ("sqlite+aiosqlite:////var/x.db", "sqlite:////var/x.db"),
     ],
 )
-def test_every_form_of_a_database_url_is_taken(given_url: str, url: str) -> None:
+def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str) -> None:
     assert database_url(given_url) == url
 
 
@@ -110,9 +110,9 @@ def test_every_form_of_a_database_url_is_taken(given_url: str, url: str) -> None
         ("LOG_LEVEL", "loud"),
     ],
 )
-def test_a_bad_value_is_named_with_what_it_takes(tmp_path: Path, name: str, value: str) -> None:
+def test_invalid_value_is_refused_by_setting_name_in_one_line(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(SettingsError) as raised:
-        read(tmp_path, **{name: value})
+        load_settings(tmp_path, **{name: value})
     line = str(raised.value)
     assert re.match(rf"{name} takes ", line)
     assert "\n" not in line
@@ -120,14 +120,14 @@ def test_a_bad_value_is_named_with_what_it_takes(tmp_path: Path, name: str, valu
         assert value not in line
 
 
-def test_each_worker_needs_a_call(tmp_path: Path) -> None:
+def test_ai_concurrency_must_cover_every_worker(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="AI_MAX_CONCURRENCY takes a call at least"):
-        read(tmp_path, WORKERS="3", AI_MAX_CONCURRENCY="2")
+        load_settings(tmp_path, WORKERS="3", AI_MAX_CONCURRENCY="2")
 
 
 def test_postgresql_needs_a_secret(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="JWT_SECRET must be set"):
-        read(tmp_path, DATABASE_URL="postgresql://u@h/d")
+        load_settings(tmp_path, DATABASE_URL="postgresql://u@h/d")
 
 
 @pytest.mark.parametrize(
@@ -144,17 +144,17 @@ def test_passwords_in_urls_are_masked(url: str, shown: str) -> None:
     assert redact_url(url) == shown
 
 
-def test_a_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_is_refused_by_setting_name(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="DATA_DIR"):
-        read(tmp_path / "file" / "data")
+        load_settings(tmp_path / "file" / "data")
     with pytest.raises(SettingsError, match="DATABASE_URL"):
-        read(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/nul\0/x.db")
+        load_settings(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/nul\0/x.db")
 
 
-def test_rates(tmp_path: Path) -> None:
-    assert read(tmp_path, LOGIN_LIMIT="7/hour").login_limit == Rate(7, 3600)
-    assert read(tmp_path, LOGIN_LIMIT="off").login_limit.attempts == 0
+def test_rates_are_parsed(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, LOGIN_LIMIT="7/hour").login_limit == Rate(7, 3600)
+    assert load_settings(tmp_path, LOGIN_LIMIT="off").login_limit.attempts == 0
 
 
 def test_the_readme_names_every_setting() -> None:

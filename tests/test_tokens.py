@@ -1,4 +1,4 @@
-"""API tokens: made, listed, used and ended; what they may do, and that they may do nothing else."""
+"""API tokens: create, list, use, expire and delete; their scopes and limits."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ NEVER = {"last_used_at": None, "expires_at": None}
 TOKEN = re.compile(r"rsk_[0-9A-Za-z_-]{43}")
 
 
-async def make(person: Person, **wish: Any) -> Any:
+async def create_token(person: Person, **wish: Any) -> Any:
     reply = await person.post("/api/tokens", json={"name": "nightly import", **wish})
     assert reply.status == 201, reply.body
     return reply.json
 
 
-async def tokens_of(person: Person) -> list[Any]:
+async def list_tokens(person: Person) -> list[Any]:
     listed: list[Any] = (await person.get("/api/tokens")).json["tokens"]
     return listed
 
 
-async def test_a_token_is_told_once_and_only_its_digest_is_kept(alice: Person, server: Server) -> None:
+async def test_token_is_returned_once_and_only_its_digest_is_stored(alice: Person, server: Server) -> None:
     reply = await alice.post("/api/tokens", json={"name": " nightly import "})
     assert reply.status == 201
     assert reply.headers["Cache-Control"] == "no-store"
@@ -51,7 +51,7 @@ async def test_a_token_is_told_once_and_only_its_digest_is_kept(alice: Person, s
     token = made.pop("token")
     assert TOKEN.fullmatch(token)
     assert made["created_at"].endswith("Z")
-    second = await make(alice, name="second", scopes="read")
+    second = await create_token(alice, name="second", scopes="read")
     listed = await alice.get("/api/tokens")
     del second["token"]
     assert listed.json == {"tokens": [second, made]}
@@ -60,49 +60,49 @@ async def test_a_token_is_told_once_and_only_its_digest_is_kept(alice: Person, s
     assert token not in str(dict(rows[0]))
 
 
-async def test_a_token_scans_and_reads(alice: Person, anyone: Person) -> None:
-    token = (await make(alice))["token"]
-    anyone.session.headers["Authorization"] = f"bearer {token}"
-    scan = await anyone.scan(text="tight budget")
-    assert (await anyone.get(f"/api/scans/{scan['scan_id']}")).json == scan
-    assert (await anyone.get("/api/scans")).json["total"] == 1
-    assert (await anyone.get("/api/auth/me")).json["id"] == alice.id
-    unknown = await anyone.get(f"/api/scans/{uuid.uuid4()}")
+async def test_token_can_scan_and_read(alice: Person, guest: Person) -> None:
+    token = (await create_token(alice))["token"]
+    guest.session.headers["Authorization"] = f"bearer {token}"
+    scan = await guest.scan(text="tight budget")
+    assert (await guest.get(f"/api/scans/{scan['scan_id']}")).json == scan
+    assert (await guest.get("/api/scans")).json["total"] == 1
+    assert (await guest.get("/api/auth/me")).json["id"] == alice.id
+    unknown = await guest.get(f"/api/scans/{uuid.uuid4()}")
     assert_error(unknown, 404, "not_found")
 
 
-async def test_a_token_may_do_what_its_scope_says_alone(alice: Person, anyone: Person, ai: Ai) -> None:
-    reads = bearer((await make(alice, scopes=["read"]))["token"])
-    scans = bearer((await make(alice, scopes=["scan"]))["token"])
+async def test_token_is_limited_to_its_scopes(alice: Person, guest: Person, ai: Ai) -> None:
+    reads = bearer((await create_token(alice, scopes=["read"]))["token"])
+    scans = bearer((await create_token(alice, scopes=["scan"]))["token"])
     assert_error(
-        await anyone.post("/api/scan", data=form(text="tight budget"), headers=reads), 403, "forbidden"
+        await guest.post("/api/scan", data=form(text="tight budget"), headers=reads), 403, "forbidden"
     )
     assert ai.calls == []
-    made = (await anyone.post("/api/scan", data=form(text="tight budget"), headers=scans)).json
+    made = (await guest.post("/api/scan", data=form(text="tight budget"), headers=scans)).json
     for path in ("/api/scans", f"/api/scans/{made['scan_id']}", "/api/auth/me", f"/api/scans/{uuid.uuid4()}"):
-        assert_error(await anyone.get(path, headers=scans), 403, "forbidden")
-    assert (await anyone.get("/api/scans", headers=reads)).json["total"] == 1
+        assert_error(await guest.get(path, headers=scans), 403, "forbidden")
+    assert (await guest.get("/api/scans", headers=reads)).json["total"] == 1
 
 
-# what changes something: anyone may, or a token with its scope
+# operations with side effects that a token may call, or that need no login
 TAKEN = {"/api/auth/register", "/api/auth/login", "/api/auth/logout", "/api/scan"}
 
 
-async def test_every_other_change_is_refused_to_a_token_on_both_faces(alice: Person, anyone: Person) -> None:
-    made = await make(alice)
+async def test_token_cannot_change_anything_else_by_api_or_page(alice: Person, guest: Person) -> None:
+    made = await create_token(alice)
     scan = await alice.scan(text="tight budget")
     headers = bearer(made["token"])
     ids = {"scan_id": scan["scan_id"], "token_id": made["id"]}
     asked = 0
-    for path, operations in (await anyone.get("/api/openapi.json")).json["paths"].items():
+    for path, operations in (await guest.get("/api/openapi.json")).json["paths"].items():
         for method in set(operations) - {"get"} if path not in TAKEN else ():
-            reply = await anyone.request(
+            reply = await guest.request(
                 method.upper(), path.format(**ids), json={"password": PASSWORD}, headers=headers
             )
             assert_error(reply, 403, "forbidden")
             asked += 1
     assert asked >= 5
-    assert_error(await anyone.get("/api/tokens", headers=headers), 403, "forbidden")
+    assert_error(await guest.get("/api/tokens", headers=headers), 403, "forbidden")
     for path in (
         "/account/password",
         "/account/delete",
@@ -110,50 +110,50 @@ async def test_every_other_change_is_refused_to_a_token_on_both_faces(alice: Per
         f"/account/tokens/{made['id']}/delete",
         f"/scans/{scan['scan_id']}/delete",
     ):
-        assert (await anyone.post(path, data={"password": PASSWORD}, headers=headers)).status == 403
+        assert (await guest.post(path, data={"password": PASSWORD}, headers=headers)).status == 403
     for path in ("/account", "/account/tokens", "/scan"):
-        assert (await anyone.get(path, headers=headers)).status == 403
-    assert len(await tokens_of(alice)) == 1
+        assert (await guest.get(path, headers=headers)).status == 403
+    assert len(await list_tokens(alice)) == 1
     assert (await alice.get("/api/scans")).json["total"] == 1
 
 
 @pytest.mark.parametrize(
     "token", ["rsk_", "rsk_" + "x" * 43, "rsk_" + "x" * 42, "rsk_" + "é" * 43, "rsk_" + "x" * 5000, "rsk_x y"]
 )
-async def test_what_is_no_token_of_ours_is_refused(anyone: Person, alice: Person, token: str) -> None:
+async def test_unknown_api_token_is_refused(guest: Person, alice: Person, token: str) -> None:
     for path in ("/api/auth/me", "/api/scans", "/api/tokens"):
-        assert_error(await anyone.get(path, headers=bearer(token)), 401, "not_authenticated")
+        assert_error(await guest.get(path, headers=bearer(token)), 401, "not_authenticated")
 
 
-async def test_a_deleted_token_is_refused(alice: Person, bob: Person, anyone: Person) -> None:
-    gone, kept = await make(alice), await make(alice)
+async def test_a_deleted_token_is_refused(alice: Person, bob: Person, guest: Person) -> None:
+    gone, kept = await create_token(alice), await create_token(alice)
     path = f"/api/tokens/{gone['id']}"
     assert_error(await bob.delete(path), 404, "not_found")
-    assert (await anyone.get("/api/scans", headers=bearer(gone["token"]))).status == 200
+    assert (await guest.get("/api/scans", headers=bearer(gone["token"]))).status == 200
     reply = await alice.delete(path)
     assert (reply.status, reply.json) == (200, {"message": "Token deleted"})
     assert_error(await alice.delete(path), 404, "not_found")
     for asked in ("/api/scans", "/api/auth/me"):
-        assert_error(await anyone.get(asked, headers=bearer(gone["token"])), 401, "not_authenticated")
-    assert (await anyone.get("/api/scans", headers=bearer(kept["token"]))).status == 200
+        assert_error(await guest.get(asked, headers=bearer(gone["token"])), 401, "not_authenticated")
+    assert (await guest.get("/api/scans", headers=bearer(kept["token"]))).status == 200
     for bad in ("x", "%00", gone["id"].upper(), str(uuid.uuid4())):
         assert_error(await alice.delete(f"/api/tokens/{bad}"), 404, "not_found")
-    assert await tokens_of(bob) == []
+    assert await list_tokens(bob) == []
 
 
-async def test_a_token_ends_when_it_was_to_end(alice: Person, anyone: Person, server: Server) -> None:
-    made = await make(alice, expires_at="2099-12-31T12:00:00+07:00")
+async def test_token_expires_at_expires_at(alice: Person, guest: Person, server: Server) -> None:
+    made = await create_token(alice, expires_at="2099-12-31T12:00:00+07:00")
     assert made["expires_at"] == "2099-12-31T05:00:00Z"
-    assert (await anyone.get("/api/scans", headers=bearer(made["token"]))).status == 200
+    assert (await guest.get("/api/scans", headers=bearer(made["token"]))).status == 200
     await server.app[DATABASE].fetch_all(
         "UPDATE api_tokens SET expires_at = :now WHERE id = :id", {"id": made["id"], "now": utc_now()}
     )
-    assert_error(await anyone.get("/api/scans", headers=bearer(made["token"])), 401, "not_authenticated")
-    assert [token["id"] for token in await tokens_of(alice)] == [made["id"]]
+    assert_error(await guest.get("/api/scans", headers=bearer(made["token"])), 401, "not_authenticated")
+    assert [token["id"] for token in await list_tokens(alice)] == [made["id"]]
 
 
-async def test_a_day_lasts_to_its_end_in_utc(alice: Person) -> None:
-    assert (await make(alice, expires_at="2099-12-31"))["expires_at"] == "2100-01-01T00:00:00Z"
+async def test_expiry_date_includes_its_whole_utc_day(alice: Person) -> None:
+    assert (await create_token(alice, expires_at="2099-12-31"))["expires_at"] == "2100-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -170,29 +170,29 @@ async def test_a_day_lasts_to_its_end_in_utc(alice: Person) -> None:
     ],
     ids=str,
 )  # fmt: skip
-async def test_a_bad_wish_is_refused_with_its_field(alice: Person, wish: dict[str, Any]) -> None:
+async def test_invalid_token_request_names_its_field(alice: Person, wish: dict[str, Any]) -> None:
     reply = await alice.post("/api/tokens", json={"name": "nightly import", **wish})
     assert_error(reply, 400, "invalid_request", **dict.fromkeys(wish, ...))
-    assert await tokens_of(alice) == []
+    assert await list_tokens(alice) == []
 
 
 @pytest.mark.parametrize("scopes", [None, "", " ", "read scan", ["read", "scan", "read"]])
-async def test_scopes_are_both_unless_they_are_named(alice: Person, scopes: Any) -> None:
-    assert (await make(alice, scopes=scopes))["scopes"] == ["scan", "read"]
+async def test_scopes_default_to_scan_and_read(alice: Person, scopes: Any) -> None:
+    assert (await create_token(alice, scopes=scopes))["scopes"] == ["scan", "read"]
 
 
-async def test_a_token_is_made_by_a_form_too(alice: Person) -> None:
+async def test_token_can_be_created_by_form(alice: Person) -> None:
     reply = await alice.post("/api/tokens", data={"name": "ថវិកា", "scopes": "read", "expires_at": ""})
     assert (reply.status, reply.json["name"], reply.json["scopes"]) == (201, "ថវិកា", ["read"])
 
 
-async def test_a_user_has_so_many_tokens_at_most(alice: Person, bob: Person) -> None:
+async def test_tokens_per_user_are_limited(alice: Person, bob: Person) -> None:
     for number in range(MAX_API_TOKENS):
-        await make(alice, name=str(number))
+        await create_token(alice, name=str(number))
     assert_error(await alice.post("/api/tokens", json={"name": "more"}), 409, "too_many_tokens")
-    await make(bob)
-    await alice.delete(f"/api/tokens/{(await tokens_of(alice))[0]['id']}")
-    await make(alice)
+    await create_token(bob)
+    await alice.delete(f"/api/tokens/{(await list_tokens(alice))[0]['id']}")
+    await create_token(alice)
 
 
 async def change_password(person: Person, old: str, new: str, **fields: Any) -> Reply:
@@ -203,8 +203,8 @@ async def change_password(person: Person, old: str, new: str, **fields: Any) -> 
     return reply
 
 
-async def test_a_new_password_ends_every_token_unless_they_are_kept(alice: Person, anyone: Person) -> None:
-    made = await make(alice)
+async def test_password_change_revokes_api_tokens_unless_kept(alice: Person, guest: Person) -> None:
+    made = await create_token(alice)
     used = bearer(made["token"])
     assert_error(
         await change_password(alice, PASSWORD, "second one", keep_api_tokens="maybe"),
@@ -213,25 +213,25 @@ async def test_a_new_password_ends_every_token_unless_they_are_kept(alice: Perso
         keep_api_tokens=...,
     )
     assert (await change_password(alice, PASSWORD, "second one", keep_api_tokens=True)).status == 200
-    assert (await anyone.get("/api/scans", headers=used)).status == 200
-    assert (await anyone.get("/api/auth/me", headers=used)).status == 200
-    assert [token["id"] for token in await tokens_of(alice)] == [made["id"]]
+    assert (await guest.get("/api/scans", headers=used)).status == 200
+    assert (await guest.get("/api/auth/me", headers=used)).status == 200
+    assert [token["id"] for token in await list_tokens(alice)] == [made["id"]]
     assert (await change_password(alice, "second one", "third one")).status == 200
-    assert_error(await anyone.get("/api/scans", headers=used), 401, "not_authenticated")
-    assert await tokens_of(alice) == []
+    assert_error(await guest.get("/api/scans", headers=used), 401, "not_authenticated")
+    assert await list_tokens(alice) == []
     assert (await change_password(alice, "third one", "fourth one", keep_api_tokens=True)).status == 200
-    assert_error(await anyone.get("/api/auth/me", headers=used), 401, "not_authenticated")
+    assert_error(await guest.get("/api/auth/me", headers=used), 401, "not_authenticated")
 
 
-async def test_tokens_go_with_their_account(alice: Person, anyone: Person, server: Server) -> None:
-    used = bearer((await make(alice))["token"])
+async def test_account_deletion_deletes_its_tokens(alice: Person, guest: Person, server: Server) -> None:
+    used = bearer((await create_token(alice))["token"])
     assert (await alice.delete("/api/auth/me", json={"password": PASSWORD})).status == 200
-    assert_error(await anyone.get("/api/scans", headers=used), 401, "not_authenticated")
+    assert_error(await guest.get("/api/scans", headers=used), 401, "not_authenticated")
     assert await server.app[DATABASE].fetch_all("SELECT id FROM api_tokens", {}) == []
 
 
-async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person, server: Server) -> None:
-    made = await make(alice)
+async def test_last_use_is_recorded_once_a_minute(alice: Person, guest: Person, server: Server) -> None:
+    made = await create_token(alice)
     pool = server.app[DATABASE]
 
     async def last_used() -> datetime.datetime | None:
@@ -240,7 +240,7 @@ async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person
         return found.last_used_at
 
     async def use() -> None:
-        assert (await anyone.get("/api/scans", headers=bearer(made["token"]))).status == 200
+        assert (await guest.get("/api/scans", headers=bearer(made["token"]))).status == 200
 
     assert await last_used() is None
     await use()
@@ -257,38 +257,38 @@ async def test_the_last_use_is_noted_once_a_minute(alice: Person, anyone: Person
     assert again >= first
 
 
-async def test_the_account_page_makes_shows_and_deletes_tokens(anyone: Person, alice: Person) -> None:
+async def test_account_page_creates_lists_and_deletes_tokens(guest: Person, alice: Person) -> None:
     login = {"username": alice.email, "password": PASSWORD}
-    assert (await anyone.post("/login", data=login)).status == 303
-    empty = (await anyone.get("/account")).body.decode()
+    assert (await guest.post("/login", data=login)).status == 303
+    empty = (await guest.get("/account")).body.decode()
     assert "You have none." in empty
-    assert f"curl {anyone.url}/api/scan" in empty
+    assert f"curl {guest.url}/api/scan" in empty
     wish = {"name": "<b>nightly", "scopes": "scan", "expires_at": "2099-12-31"}
-    reply = await anyone.post("/account/tokens", data=wish)
+    reply = await guest.post("/account/tokens", data=wish)
     page = html.unescape(reply.body.decode())
     assert reply.headers["Cache-Control"] == "no-store"
     token = TOKEN.findall(page)[0]
-    assert f'curl {anyone.url}/api/scan \\\n  -H "Authorization: Bearer {token}"' in page
+    assert f'curl {guest.url}/api/scan \\\n  -H "Authorization: Bearer {token}"' in page
     assert b"<b>nightly" not in reply.body
-    (session,) = anyone.session.cookie_jar
+    (session,) = guest.session.cookie_jar
     proxy = {"Host": "risk.example", "X-Forwarded-Proto": "https"}
     proxy["Cookie"] = f"__Host-{session.key}={session.value}"
-    proxied = await anyone.post("/account/tokens", data=wish, headers=proxy)
+    proxied = await guest.post("/account/tokens", data=wish, headers=proxy)
     assert b"curl https://risk.example/api/scan" in proxied.body
-    used = await anyone.post("/api/scan", data=form(text="tight budget"), headers=bearer(token))
+    used = await guest.post("/api/scan", data=form(text="tight budget"), headers=bearer(token))
     assert used.status == 200
-    listed = (await anyone.get("/account/tokens")).body.decode()
+    listed = (await guest.get("/account/tokens")).body.decode()
     assert token not in listed
     assert listed.count("&lt;b&gt;nightly</h3>") == 2
-    for made in await tokens_of(alice):
-        gone = await anyone.post(f"/account/tokens/{made['id']}/delete")
+    for made in await list_tokens(alice):
+        gone = await guest.post(f"/account/tokens/{made['id']}/delete")
         assert (gone.status, gone.headers["Location"]) == (303, "/account?done=token")
-    assert b"You have none." in (await anyone.get("/account?done=token")).body
+    assert b"You have none." in (await guest.get("/account?done=token")).body
 
 
-async def test_a_refused_token_form_comes_back_with_what_was_typed(anyone: Person, alice: Person) -> None:
-    await anyone.post("/login", data={"username": alice.email, "password": PASSWORD})
-    reply = await anyone.post(
+async def test_refused_token_form_keeps_the_typed_values(guest: Person, alice: Person) -> None:
+    await guest.post("/login", data={"username": alice.email, "password": PASSWORD})
+    reply = await guest.post(
         "/account/tokens", data={"name": "kept", "scopes": "read", "expires_at": "2020-01-01"}
     )
     page = reply.body.decode()
@@ -296,17 +296,17 @@ async def test_a_refused_token_form_comes_back_with_what_was_typed(anyone: Perso
     assert 'value="kept"' in page
     assert '<option value="read" selected>' in page
     assert 'id="expires_at-error"' in page
-    wrong = await anyone.post("/account/password", data={"current_password": "x", "new_password": "y" * 9})
+    wrong = await guest.post("/account/password", data={"current_password": "x", "new_password": "y" * 9})
     assert b'href="/account#tokens"' in wrong.body
     kept = {"current_password": "x", "new_password": "y" * 9, "keep_api_tokens": "true"}
-    again = await anyone.post("/account/password", data=kept)
+    again = await guest.post("/account/password", data=kept)
     assert [b'value="true" checked>' in reply.body for reply in (wrong, again)] == [False, True]
 
 
-async def test_the_page_that_sets_a_password_can_keep_tokens(anyone: Person, alice: Person) -> None:
-    made = await make(alice)
-    await anyone.post("/login", data={"username": alice.email, "password": PASSWORD})
+async def test_password_page_can_keep_api_tokens(guest: Person, alice: Person) -> None:
+    made = await create_token(alice)
+    await guest.post("/login", data={"username": alice.email, "password": PASSWORD})
     fields = {"current_password": PASSWORD, "new_password": "another one", "keep_api_tokens": "true"}
-    reply = await anyone.post("/account/password", data=fields)
+    reply = await guest.post("/account/password", data=fields)
     assert reply.headers["Location"] == "/account?done=kept"
-    assert (await anyone.get("/api/scans", headers=bearer(made["token"]))).status == 200
+    assert (await guest.get("/api/scans", headers=bearer(made["token"]))).status == 200

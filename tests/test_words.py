@@ -1,4 +1,4 @@
-"""The words by which scans are found, and what of them a search finds."""
+"""Search terms: tokenization, normalization and prefix matching."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LETTERS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x24F), m
 HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=1, max_size=20)
 
 
-def finds(query: str, text: str) -> bool:
-    """Tell what both databases do: each word of the query begins a word of the text."""
+def matches(query: str, text: str) -> bool:
+    """Match as both databases do: each query word is a prefix of a word of the text."""
     kept, sought = tokenize(text), tokenize(query)
     return bool(sought) and all(any(word.startswith(begin) for word in kept) for begin in sought)
 
@@ -38,12 +38,12 @@ def finds(query: str, text: str) -> bool:
         ("x" * 100, ["x" * 60]),
     ],
 )
-def test_a_text_has_these_words(text: str, expected: list[str]) -> None:
+def test_text_is_split_into_normalized_words(text: str, expected: list[str]) -> None:
     assert tokenize(text) == expected
 
 
 @given(st.text(max_size=200))
-def test_words_are_what_both_databases_take(text: str) -> None:
+def test_words_are_safe_for_both_databases(text: str) -> None:
     found = tokenize(text)
     assert len(set(found)) == len(found)
     for word in found:
@@ -53,27 +53,27 @@ def test_words_are_what_both_databases_take(text: str) -> None:
 
 
 @given(st.text(max_size=100))
-def test_a_text_is_found_by_itself(text: str) -> None:
-    assert finds(text, text) or not tokenize(text)
+def test_text_matches_itself(text: str) -> None:
+    assert matches(text, text) or not tokenize(text)
 
 
 @given(st.lists(LETTERS, min_size=1, max_size=5), st.data())
-def test_a_word_is_found_by_its_begin_in_any_case(parts: list[str], data: st.DataObject) -> None:
+def test_word_is_found_by_its_prefix_in_any_case(parts: list[str], data: st.DataObject) -> None:
     part = data.draw(st.sampled_from(parts))
     begin = part[: data.draw(st.integers(1, len(part)))]
     for query in (begin, begin.casefold()):
-        assert finds(query, " ".join(parts))
+        assert matches(query, " ".join(parts))
 
 
 @given(HAN, st.data())
-def test_what_has_no_blanks_is_found_from_anywhere(text: str, data: st.DataObject) -> None:
+def test_text_without_spaces_matches_any_substring(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
-    assert finds(text[start:end], text)
+    assert matches(text[start:end], text)
 
 
 @given(st.text(max_size=100))
-def test_a_category_is_one_word_that_no_search_finds(category: str) -> None:
+def test_category_word_matches_no_search(category: str) -> None:
     word = category_term(category)
     assert word.startswith("=")
     assert len(word) <= MAX_LENGTH

@@ -46,7 +46,7 @@ def handle_error(
 
 
 class Runner(web.AppRunner):
-    """An AppRunner whose every refusal has the contract's shape; bodies are unpacked by request/body.py alone."""
+    """An AppRunner whose every refusal has the contract's shape; bodies arrive as they were sent."""
 
     def __init__(self, app: web.Application, **options: Any) -> None:
         # aiohttp would unpack, on the loop, even the rest of a body that was refused
