@@ -22,11 +22,11 @@ evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts:
 	$(BIN)/python training/evaluate.py $(DATA)
 
 bench: $(VENV)/ready-dev  ## measure what this machine can take, for planning: make bench WORKERS=2
-	@$(BIN)/python -W ignore tests/bench.py
+	@$(BIN)/python -W ignore -m tests.bench
 
 soak: $(VENV)/ready-dev  ## use it hard while everything around it fails: make soak MINUTES=10
 	CASES=20000 $(BIN)/python -m pytest -s tests/test_schema.py
-	@$(BIN)/python -W ignore tests/soak.py
+	@$(BIN)/python -W ignore -m tests.soak
 
 format: $(VENV)/ready-dev  ## write the code in the house's form
 	$(BIN)/ruff format .

@@ -24,9 +24,10 @@ from typing import NamedTuple
 import psutil
 import uvloop
 from aiohttp import web
-from conftest import SECRET
-from postgres import Postgres, free_port
-from test_server import Program, get, register_and_log_in
+
+from tests.support.application import SECRET
+from tests.support.postgres import Postgres, free_port
+from tests.support.program import Program, get, register_and_log_in
 
 ROUNDS, SECONDS, CONNECTIONS, SCANS = 2, 3.0, 32, 10_000
 PASSED_ON = ("WORKERS", "DATABASE_POOL_SIZE", "LOG_LEVEL")

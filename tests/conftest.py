@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-import aiohttp
 import hypothesis
 import pytest
-from ai import Ai
-from aiohttp import web
-from postgres import Postgres
-from yarl import URL
 
-from riskscan.app import create_app
 from riskscan.database.migrate import migrate
-from riskscan.server.runner import Runner
-from riskscan.settings import SQLITE, Rate, Settings
-
-SECRET = "a-secret-of-the-tests-that-is-long-enough"
-PASSWORD = "correct horse"
-SAMPLES = Path(__file__).parent / "samples"
-OFF = Rate(0, 1)
+from riskscan.settings import SQLITE, Settings
+from tests.support.ai import Ai
+from tests.support.application import OFF, SECRET, MakeSettings, Server, serve
+from tests.support.client import Person
+from tests.support.postgres import Postgres
+from tests.support.program import Program, Start
 
 # deterministic examples and no deadline; --hypothesis-profile=default generates new ones
 hypothesis.settings.register_profile(
@@ -77,10 +67,6 @@ async def ai() -> AsyncIterator[Ai]:
     await stop()
 
 
-class MakeSettings(Protocol):
-    def __call__(self, **changes: Any) -> Settings: ...
-
-
 @pytest.fixture
 def make_settings(database_url: str, ai: Ai) -> MakeSettings:
     """Make settings for the test's database and AI service, with cheap bcrypt and no rate limits."""
@@ -100,101 +86,11 @@ def make_settings(database_url: str, ai: Ai) -> MakeSettings:
     return make
 
 
-class Server(NamedTuple):
-    """The application on a socket, as in production."""
-
-    app: web.Application
-    url: str
-    port: int
-
-
-@contextlib.asynccontextmanager
-async def serve(settings: Settings, **options: Any) -> AsyncIterator[Server]:
-    """Serve the application on a free port during the block; `options` go to the runner."""
-    app = create_app(settings)
-    runner = Runner(app, access_log=None, shutdown_timeout=1, **options)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-    port = runner.addresses[0][1]
-    try:
-        yield Server(app, f"http://127.0.0.1:{port}", port)
-    finally:
-        await runner.cleanup()
-
-
 @pytest.fixture
 async def server(make_settings: MakeSettings) -> AsyncIterator[Server]:
     """The application, on the test's database and AI service."""
     async with serve(make_settings()) as started:
         yield started
-
-
-class Person:
-    """A client with its own cookie jar; logged in if it has a token."""
-
-    def __init__(self, server: Server) -> None:
-        jar = aiohttp.CookieJar(unsafe=True)
-        self.url = server.url
-        self.session = aiohttp.ClientSession(cookie_jar=jar, connector=aiohttp.TCPConnector(limit=0))
-        self.token = ""
-        self.email = ""
-        self.id = ""
-
-    async def request(self, method: str, path: str, **options: Any) -> Reply:
-        """Send a request; the path is sent as given, already percent-encoded."""
-        url = URL(self.url + path, encoded=True)
-        async with self.session.request(method, url, allow_redirects=False, **options) as response:
-            return Reply(response.status, response.headers.copy(), await response.read(), response.cookies)
-
-    async def get(self, path: str, **options: Any) -> Reply:
-        return await self.request("GET", path, **options)
-
-    async def post(self, path: str, **options: Any) -> Reply:
-        return await self.request("POST", path, **options)
-
-    async def delete(self, path: str, **options: Any) -> Reply:
-        return await self.request("DELETE", path, **options)
-
-    async def register(self, email: str, password: str = PASSWORD) -> None:
-        """Register, and send the access token from now on."""
-        reply = await self.post("/api/auth/register", json={"email": email, "password": password})
-        assert reply.status == 201, reply.body
-        self.email, self.id, self.token = email, reply.json["user_id"], reply.json["access_token"]
-        self.session.headers["Authorization"] = f"Bearer {self.token}"
-        self.session.cookie_jar.clear()
-
-    async def scan(self, **fields: Any) -> dict[str, Any]:
-        """Scan a text, or a file given as (name, bytes); return the scan."""
-        reply = await self.post("/api/scan", data=form(**fields))
-        assert reply.status == 200, reply.body
-        scan: dict[str, Any] = reply.json
-        return scan
-
-
-class Reply:
-    """A response with its whole body."""
-
-    def __init__(self, status: int, headers: Any, body: bytes, cookies: Any) -> None:
-        self.status, self.headers, self.body, self.cookies = status, headers, body, cookies
-
-    @property
-    def json(self) -> Any:
-        assert self.headers["Content-Type"] == "application/json", self.body
-        return json.loads(self.body)
-
-
-def form(**fields: Any) -> aiohttp.FormData:
-    """Return a multipart form of text fields and files; a file is (name, bytes) or (name, bytes, type)."""
-    data = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
-    for name, value in fields.items():
-        if isinstance(value, tuple):
-            filename, content, *kind = value
-            data.add_field(
-                name, io.BytesIO(content), filename=filename, content_type=kind[0] if kind else None
-            )
-        else:
-            data.add_field(name, value)
-    return data
 
 
 @pytest.fixture
@@ -231,34 +127,25 @@ async def bob(people: Callable[[], Person]) -> Person:
     return person
 
 
-@contextlib.asynccontextmanager
-async def registered_person(server: Server, email: str = "ana@example.com") -> AsyncIterator[Person]:
-    """Register a client on a server that the test started itself."""
-    person = Person(server)
-    try:
-        await person.register(email)
-        yield person
-    finally:
-        await person.session.close()
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `run.py` with only the given variables set."""
+    started: list[Program] = []
+
+    def run(**environ: str) -> Program:
+        started.append(Program(tmp_path, environ))
+        return started[-1]
+
+    yield run
+    for program in started:
+        program.close()
 
 
-def assert_error(reply: Reply, status: int, code: str, **fields: Any) -> str:
-    """Check the full shape of an error response; return its detail."""
-    assert (reply.status, reply.json.get("error")) == (status, code), reply.body
-    body = dict(reply.json)
-    detail = body.pop("detail")
-    assert isinstance(detail, str)
-    assert detail
-    assert body.pop("error") == code
-    named = body.pop("fields", {})
-    if fields:
-        assert set(named) == set(fields)
-    assert all(isinstance(text, str) and text for text in named.values())
-    assert body.pop("error_description", detail) == detail
-    assert body == {}
-    assert reply.headers["X-Request-ID"]
-    if status == 401:
-        assert reply.headers["WWW-Authenticate"] == "Bearer"
-    if status in (429, 503):
-        assert int(reply.headers["Retry-After"]) >= 1
-    return detail
+@pytest.fixture(params=["sqlite", "postgresql"])
+def environ(request: pytest.FixtureRequest) -> dict[str, str]:
+    """No settings (SQLite), or an empty PostgreSQL database and a secret."""
+    if request.param == "sqlite":
+        return {}
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.create_database()
+    return {"DATABASE_URL": url.replace("postgresql:", "postgres:"), "JWT_SECRET": SECRET}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take the README's screenshots from the running product: `python tests/screenshots.py`.
+"""Take the README's screenshots from the running product: `python -m tests.screenshots`.
 
 Starts an unconfigured `run.py` in a temporary folder, registers on the page, scans a sample
 contract and saves docs/scan.png (the scan page) and docs/report.png (the page of one scan).
@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from browser import launch_browser, register, visit
 from playwright.async_api import FilePayload
-from postgres import free_port
+
+from tests.support.browser import launch_browser, register, visit
+from tests.support.postgres import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

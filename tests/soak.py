@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 
 import psutil
 import uvloop
-from ai import Ai
 from aiohttp import web
-from conftest import SECRET
-from postgres import Postgres
-from tcp_proxy import Proxy
-from test_server import ROOT, Program
+
+from tests.support.ai import Ai
+from tests.support.application import SECRET
+from tests.support.postgres import Postgres
+from tests.support.program import ROOT, Program
+from tests.support.tcp_proxy import Proxy
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
 PEOPLE, WORKERS = 300, 2
@@ -422,7 +423,9 @@ async def run_soak(postgres: Postgres, folder: Path, figures: Results) -> bool:
             "LOG_LEVEL": "warning",
             "WATCH_FOLDER": str(folder),
         }
-        program = await asyncio.to_thread(Program, folder, environ, ROOT / "tests" / "watched.py")
+        program = await asyncio.to_thread(
+            Program, folder, environ, ROOT / "tests" / "support" / "loop_monitor.py"
+        )
         stack.callback(program.close)
         users = await run_users(program, postgres, proxy, figures)
         rows = postgres.execute(STORED, url.rpartition("/")[2].partition("?")[0])

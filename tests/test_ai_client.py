@@ -7,9 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from ai import FINDINGS, RISKS, Ai
 from aiohttp import web
-from conftest import MakeSettings, Person, assert_error, form, registered_person, serve
+
+from tests.support.ai import FINDINGS, RISKS, Ai
+from tests.support.application import MakeSettings, serve
+from tests.support.client import Person, assert_error, form, registered_person
 
 ROW = RISKS[0]
 

@@ -13,7 +13,8 @@ import aiohttp
 import docx
 import pytest
 from PIL import Image
-from test_ai_service import SAMPLES, Service, contexts, found, refused, running, scan
+
+from tests.test_ai_service import SAMPLES, Service, contexts, found, refused, running, scan
 
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
 

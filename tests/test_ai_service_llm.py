@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from test_ai_service import Service, contexts, refused, running, scan
+
+from tests.test_ai_service import Service, contexts, refused, running, scan
 
 KEY = "sk-very-secret"
 TEXT = "The bridge is closed. The contractor may go bankrupt.\n\nTea was served."

@@ -10,15 +10,13 @@ import sys
 from typing import Any
 
 import pytest
-from conftest import PASSWORD, SECRET, MakeSettings, Person, Server, assert_error, registered_person, serve
-from test_auth import bearer
-from test_pool import make_scan
-from test_server import ROOT, run_command
-from test_tokens import create_token
 
 from riskscan.database import DATABASE
 from riskscan.database.rows import utc_now
 from riskscan.database.scans import insert_scan
+from tests.support.application import SECRET, MakeSettings, Server, make_scan, serve
+from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token, registered_person
+from tests.support.program import ROOT, run_command
 
 
 class Command:

@@ -13,16 +13,25 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ai import Ai
-from conftest import OFF, SECRET, MakeSettings, Person, Reply, assert_error, form, registered_person, serve
-from postgres import Postgres
-from tcp_proxy import CutConnection, Proxy, Transform, cut_after, delay, flip_byte, forward, hold
-from test_pool import wait_until_recovered
 
 from riskscan import database
 from riskscan.database.migrate import DatabaseUnavailable, migrate
 from riskscan.handlers import scans
 from riskscan.settings import SQLITE, Settings
+from tests.support.ai import Ai
+from tests.support.application import OFF, SECRET, MakeSettings, serve
+from tests.support.client import Person, Reply, assert_error, form, registered_person, wait_until_recovered
+from tests.support.postgres import Postgres
+from tests.support.tcp_proxy import (
+    CutConnection,
+    Proxy,
+    Transform,
+    cut_after,
+    delay,
+    flip_byte,
+    forward,
+    hold,
+)
 
 TEXT = "The budget is tight."
 

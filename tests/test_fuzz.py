@@ -16,10 +16,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import aiohttp
 import pytest
-from ai import FINDINGS, RISKS, Ai
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from conftest import SECRET
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -43,6 +41,8 @@ from riskscan.request.uploads import EXTENSIONS, NEVER_TEXT, extension_of, sanit
 from riskscan.responses import json_encoder
 from riskscan.schemas import ALL_SCANS, Filter
 from riskscan.settings import SETTINGS, Settings, SettingsError
+from tests.support.ai import FINDINGS, RISKS, Ai
+from tests.support.application import SECRET
 
 ANY = st.text(st.characters(codec=None))  # includes NUL and lone surrogates
 VALID = st.text(st.characters(codec="utf-8"))

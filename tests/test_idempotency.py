@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from ai import RISKS, Ai
 from aiohttp import web
-from conftest import PASSWORD, MakeSettings, Person, Reply, Server, assert_error, form, serve
-from test_pages import sign_up
 
 from riskscan.database import DATABASE
 from riskscan.database.attempts import delete_expired
 from riskscan.database.rows import to_utc, utc_now
 from riskscan.idempotency import MAX_KEY_LENGTH
+from tests.support.ai import RISKS, Ai
+from tests.support.application import MakeSettings, Server, serve
+from tests.support.client import PASSWORD, Person, Reply, assert_error, form, sign_up
 
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from ai import Ai
-from conftest import Person, assert_error, form
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.ai import Ai
+from tests.support.client import Person, assert_error, form
 
 TOKEN = "a-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

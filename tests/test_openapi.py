@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from aiohttp import web
-from conftest import Person
 
 from riskscan.openapi import METHODS
 from riskscan.routes import ROUTES
+from tests.support.client import Person
 
 
 async def get_document(guest: Person) -> Any:

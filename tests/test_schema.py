@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Server
 
-TESTS = Path(__file__).parent
+from tests.support.application import Server
+
+SUPPORT = Path(__file__).parent / "support"
 CASES = int(os.environ.get("CASES", "2000"))  # in total; half of them with a token
 EXAMPLES = CASES // 28  # per operation; operations without input have only one
 
@@ -22,13 +23,13 @@ EXAMPLES = CASES // 28  # per operation; operations without input have only one
 )
 async def test_api_conforms_to_its_openapi_document(server: Server, hooks: str, tmp_path: Path) -> None:
     command = [
-        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(TESTS / "schemathesis.toml")),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(SUPPORT / "schemathesis.toml")),
         *("run", f"{server.url}/api/openapi.json", f"--max-examples={EXAMPLES}"),
     ]
     st = await asyncio.create_subprocess_exec(
         *command,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(TESTS), "SCHEMATHESIS_HOOKS": hooks, "NO_COLOR": "1"},
+        env={**os.environ, "PYTHONPATH": str(SUPPORT), "SCHEMATHESIS_HOOKS": hooks, "NO_COLOR": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

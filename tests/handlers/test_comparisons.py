@@ -11,16 +11,22 @@ import uuid
 from typing import Any
 
 import pytest
-from ai import Ai
-from browser import accessibility_violations, horizontal_overflow, launch_browser, register, visit
-from conftest import Person, Server, assert_error, form
 from hypothesis import given
 from hypothesis import strategies as st
 from playwright.async_api import ViewportSize, expect
-from test_pages import sign_up, text_of
 
 from riskscan.risk_matching import Changes, compared
 from riskscan.schemas import Risk
+from tests.support.ai import Ai
+from tests.support.application import Server
+from tests.support.browser import (
+    accessibility_violations,
+    horizontal_overflow,
+    launch_browser,
+    register,
+    visit,
+)
+from tests.support.client import Person, assert_error, form, sign_up, text_of
 
 # (earlier, later) wordings of the same risk, in one category
 SAME = [

@@ -7,11 +7,20 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from ai import RISKS, Ai
 from aiohttp import web
-from browser import Visitor, accessibility_violations, horizontal_overflow, launch_browser, register, visit
-from conftest import PASSWORD, MakeSettings, Server, serve
 from playwright.async_api import Browser, FilePayload, Locator, Page, Route, expect
+
+from tests.support.ai import RISKS, Ai
+from tests.support.application import MakeSettings, Server, serve
+from tests.support.browser import (
+    Visitor,
+    accessibility_violations,
+    horizontal_overflow,
+    launch_browser,
+    register,
+    visit,
+)
+from tests.support.client import PASSWORD
 
 expect.set_options(timeout=15_000)
 SQLITE_ONLY = pytest.mark.parametrize(

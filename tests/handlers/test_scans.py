@@ -7,11 +7,11 @@ import uuid
 from typing import Any
 
 import pytest
-from ai import FINDINGS, RISKS, Ai
 from aiohttp import web
-from conftest import PASSWORD, Person, assert_error, form
 
 from riskscan.settings import Rate
+from tests.support.ai import FINDINGS, RISKS, Ai
+from tests.support.client import PASSWORD, Person, assert_error, form
 
 
 async def test_scan_is_returned_stored_and_listed(alice: Person, ai: Ai) -> None:

@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from ai import Ai
-from conftest import PASSWORD, Person, Server, assert_error
 
 from riskscan.database import DATABASE
 from riskscan.database.rows import utc_now
 from riskscan.database.scans import insert_scan
 from riskscan.schemas import Risk, Scan, Source
+from tests.support.ai import Ai
+from tests.support.application import Server
+from tests.support.client import PASSWORD, Person, assert_error
 
 ALL = ["empty.txt", "Supply contract.txt", "plan_v2.txt"]
 

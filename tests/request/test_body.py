@@ -13,10 +13,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from ai import Ai
-from conftest import SAMPLES, Person, Server, assert_error, form
 
 from riskscan.request.uploads import EXTENSIONS, sanitize_filename
+from tests.support.ai import Ai
+from tests.support.application import SAMPLES, Server
+from tests.support.client import Person, assert_error, form
 
 MB = 1024 * 1024
 HEADS = {

@@ -11,8 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from ai import RISKS, Ai
-from conftest import PASSWORD, MakeSettings, Person, Reply, form, serve
 
 import riskscan
 from riskscan.auth.sessions import COOKIE
@@ -30,6 +28,9 @@ from riskscan.handlers import scans
 from riskscan.request.uploads import EXTENSIONS
 from riskscan.schemas import CategoryRisks, MonthRisks, Risk, Stats
 from riskscan.template_filters import asset_url, detect_language
+from tests.support.ai import RISKS, Ai
+from tests.support.application import MakeSettings, serve
+from tests.support.client import PASSWORD, Person, Reply, form, sign_up, text_of
 
 STATIC = Path(riskscan.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
@@ -37,24 +38,11 @@ FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/accou
 FORMS += ["/account/tokens", "/account/tokens/x/delete"]
 
 
-async def sign_up(person: Person, email: str = "ana@example.com", **options: Any) -> Reply:
-    """Register by the page's form, and keep the cookie."""
-    person.email = email
-    reply = await person.post("/register", data={"email": email, "password": PASSWORD}, **options)
-    assert reply.status == 303, reply.body
-    return reply
-
-
 @pytest.fixture
 async def ana(guest: Person) -> Person:
     """A browser that is signed in by its cookie."""
     await sign_up(guest)
     return guest
-
-
-def text_of(reply: Reply) -> str:
-    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
-    return reply.body.decode()
 
 
 def assert_wrong(reply: Reply, status: int, field: str, words: str) -> str:

@@ -15,9 +15,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from ai import Ai
-from conftest import PASSWORD, SECRET, MakeSettings, Person, assert_error, form, registered_person, serve
-from postgres import Postgres
 
 from riskscan.database import DATABASE, Database, low_priority, ping, to_positional_binds
 from riskscan.database.attempts import delete_expired, increment_attempts
@@ -28,8 +25,11 @@ from riskscan.database.scans import delete_scan, find_scan, insert_scan
 from riskscan.database.sessions import insert_session
 from riskscan.database.users import EmailTaken, delete_user, find_account, find_account_by_email, insert_user
 from riskscan.errors import ApiError
-from riskscan.schemas import Scan
 from riskscan.settings import SQLITE, Settings
+from tests.support.ai import Ai
+from tests.support.application import SECRET, MakeSettings, make_scan, serve
+from tests.support.client import PASSWORD, Person, assert_error, form, registered_person, wait_until_recovered
+from tests.support.postgres import Postgres
 
 
 @pytest.fixture
@@ -39,12 +39,6 @@ async def pool(make_settings: MakeSettings) -> AsyncIterator[Database]:
     opened.ready = True
     yield opened
     await opened.disconnect()
-
-
-def make_scan() -> Scan:
-    now = utc_now()
-    data = msgspec.Raw(b'[{"risk":"r","category":"Legal","context":"c"}]')
-    return Scan(str(uuid.uuid4()), "plan.pdf", data, "model", 1, now, now)
 
 
 async def test_account_round_trips(pool: Database) -> None:
@@ -230,14 +224,6 @@ def test_postgresql_schema_has_native_types_and_indexes(postgres: Postgres) -> N
         "scans USING btree (created_at DESC)",
     ):
         assert any(wanted in index for index in indexes), wanted
-
-
-async def wait_until_recovered(seconds: float, person: Person) -> None:
-    """Send requests until the database is back; before that every response is a clean 503."""
-    deadline = time.monotonic() + seconds
-    while (reply := await person.get("/api/auth/me")).status != 200:
-        assert_error(reply, 503, "database_unavailable")
-        assert time.monotonic() < deadline
 
 
 # asyncpg leaves a socket to the garbage collector when the server stops while connecting

@@ -23,20 +23,7 @@ import aiohttp
 import cmarkgfm
 import openpyxl
 import pytest
-from ai import RISKS, Ai
 from aiohttp import web
-from conftest import (
-    PASSWORD,
-    MakeSettings,
-    Person,
-    Reply,
-    Server,
-    assert_error,
-    registered_person,
-    serve,
-)
-from postgres import Postgres
-from test_server import Program, Start, environ, start
 from yarl import URL
 
 from riskscan.concurrency import ACTIVE_REQUESTS
@@ -44,8 +31,13 @@ from riskscan.export.columns import COLUMNS, LAYOUTS
 from riskscan.export.xlsx import CELL_UNITS, Workbook, truncate_to_cell
 from riskscan.schemas import RegisterRow
 from riskscan.settings import SQLITE, sqlite_path
+from tests.support.ai import RISKS, Ai
+from tests.support.application import MakeSettings, Server, serve
+from tests.support.client import PASSWORD, Person, Reply, assert_error, registered_person
+from tests.support.postgres import Postgres
+from tests.support.program import Program, Start
 
-__all__ = ["environ", "start"]  # fixtures, used by name
+# fixtures, used by name
 
 KHMER = "ថវិកាមិនគ្រប់គ្រាន់\u200bសម្រាប់ដំណាក់កាលទីពីរ"
 TITLES = ["Ref", "Scan date", "File", "Risk", "Category", "Context", "Source", "Link"]

@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import PASSWORD, MakeSettings, Person, Server, assert_error, registered_person, serve
 
 from riskscan.database import DATABASE
 from riskscan.settings import Rate
+from tests.support.application import MakeSettings, Server, serve
+from tests.support.client import PASSWORD, Person, assert_error, registered_person
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
 

@@ -9,15 +9,16 @@ import re
 import time
 
 import pytest
-from ai import Ai
 from aiohttp import web
-from conftest import MakeSettings, Person, Server, assert_error, form, registered_person, serve
 
 from riskscan.database import DATABASE
 from riskscan.handlers import accounts, scans
 from riskscan.logs import JsonFormatter
 from riskscan.middleware.request_log import RequestEvent
 from riskscan.routes import ROUTES
+from tests.support.ai import Ai
+from tests.support.application import MakeSettings, Server, serve
+from tests.support.client import Person, assert_error, form, registered_person
 
 
 @pytest.mark.parametrize(

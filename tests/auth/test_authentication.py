@@ -10,33 +10,20 @@ from typing import Any
 
 import jwt
 import pytest
-from conftest import (
-    PASSWORD,
-    SECRET,
-    MakeSettings,
-    Person,
-    Server,
-    assert_error,
-    form,
-    registered_person,
-    serve,
-)
 
 from riskscan.auth.authentication import token_digest
 from riskscan.database import DATABASE
 from riskscan.database.attempts import delete_expired
 from riskscan.database.rows import utc_now
 from riskscan.database.sessions import extend_session, find_account_by_session
+from tests.support.application import SECRET, MakeSettings, Server, serve
+from tests.support.client import PASSWORD, Person, assert_error, bearer, form, registered_person
 
 
 def claims(person: Person, **changes: Any) -> dict[str, Any]:
     now = int(time.time())
     values = {"sub": person.id, "iat": now, "exp": now + 60, "version": 0, **changes}
     return {name: value for name, value in values.items() if value is not ...}
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 async def test_token_signed_with_the_secret_is_accepted(alice: Person) -> None:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from ai import Ai
-from conftest import OFF, SECRET, Person, serve
-from postgres import Postgres, free_port
 
 from riskscan.settings import Settings
+from tests.support.ai import Ai
+from tests.support.application import OFF, SECRET, serve
+from tests.support.client import Person
+from tests.support.postgres import Postgres, free_port
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CONNECTIONS = 2  # from pgbouncer to PostgreSQL, fewer than its clients
 CONFIGURATION = """
 [databases]

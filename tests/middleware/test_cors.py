@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Person
+
+from tests.support.client import Person
 
 SPA = "http://localhost:5173"
 PATHS = ["/api/auth/me", "/api/scans", "/api/scans/x", "/api/nope", "/api/health"]

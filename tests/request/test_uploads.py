@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from conftest import Person, Server
 
 from riskscan.database import DATABASE
 from riskscan.request.uploads import Document
+from tests.support.application import Server
+from tests.support.client import Person
 
 
 @pytest.mark.parametrize("size", [1, 3 * 64 * 1024 + 1])

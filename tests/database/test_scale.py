@@ -15,9 +15,6 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
-from conftest import SECRET
-from postgres import Postgres
-from test_pool import make_scan
 
 from riskscan.database import (
     STATEMENT_SECONDS,
@@ -57,13 +54,15 @@ from riskscan.database.users import DELETE_USER, FIND_ACCOUNT, FIND_ACCOUNT_BY_E
 from riskscan.handlers.exports import SCANS_PER_QUERY
 from riskscan.schemas import Filter
 from riskscan.settings import Settings, database_url
+from tests.support.application import SECRET, make_scan
+from tests.support.postgres import Postgres
 
 SETTINGS = Settings(
     database_url="postgresql://nobody@127.0.0.1:1/none",
     jwt_secret=SECRET,
     ai_service_url="http://127.0.0.1:1",
 )
-PARTITION = Path(__file__).parent.parent / "deploy" / "partition.sql"
+PARTITION = Path(__file__).parents[2] / "deploy" / "partition.sql"
 SCANS, USERS, PAGE = 1_000_000, 1000, 21
 # the users with 500,000 scans, all older than everyone else's, and with 10,000
 LARGE, MIDDLE = 1, 2

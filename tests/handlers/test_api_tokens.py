@@ -11,23 +11,17 @@ import uuid
 from typing import Any
 
 import pytest
-from ai import Ai
-from conftest import PASSWORD, Person, Reply, Server, assert_error, form
-from test_auth import bearer
 
 from riskscan.database import DATABASE
 from riskscan.database.api_tokens import find_account_by_api_token
 from riskscan.database.rows import utc_now
 from riskscan.handlers.api_tokens import MAX_API_TOKENS
+from tests.support.ai import Ai
+from tests.support.application import Server
+from tests.support.client import PASSWORD, Person, Reply, assert_error, bearer, create_token, form
 
 NEVER = {"last_used_at": None, "expires_at": None}
 TOKEN = re.compile(r"rsk_[0-9A-Za-z_-]{43}")
-
-
-async def create_token(person: Person, **wish: Any) -> Any:
-    reply = await person.post("/api/tokens", json={"name": "nightly import", **wish})
-    assert reply.status == 201, reply.body
-    return reply.json
 
 
 async def list_tokens(person: Person) -> list[Any]:

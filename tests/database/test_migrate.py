@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import uuid
 
-from conftest import SECRET
-
 from riskscan.database import Database
 from riskscan.database.migrate import migrate
 from riskscan.database.rows import TokenSubject, utc_now
@@ -14,6 +12,7 @@ from riskscan.database.scan_queries import compute_stats, list_scans
 from riskscan.database.users import insert_user
 from riskscan.schemas import CategoryRisks, Filter
 from riskscan.settings import Settings
+from tests.support.application import SECRET
 
 SCANS = 1203  # more than two batches
 OLD = """

@@ -1,0 +1,54 @@
+"""The application on a real socket, as the tests start it."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+from aiohttp import web
+
+from riskscan.app import create_app
+from riskscan.database.rows import utc_now
+from riskscan.schemas import Scan
+from riskscan.server.runner import Runner
+from riskscan.settings import Rate, Settings
+
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
+SAMPLES = Path(__file__).parents[1] / "samples"
+OFF = Rate(0, 1)
+
+
+class MakeSettings(Protocol):
+    def __call__(self, **changes: Any) -> Settings: ...
+
+
+class Server(NamedTuple):
+    """The application on a socket, as in production."""
+
+    app: web.Application
+    url: str
+    port: int
+
+
+@contextlib.asynccontextmanager
+async def serve(settings: Settings, **options: Any) -> AsyncIterator[Server]:
+    """Serve the application on a free port during the block; `options` go to the runner."""
+    app = create_app(settings)
+    runner = Runner(app, access_log=None, shutdown_timeout=1, **options)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
+    port = runner.addresses[0][1]
+    try:
+        yield Server(app, f"http://127.0.0.1:{port}", port)
+    finally:
+        await runner.cleanup()
+
+
+def make_scan() -> Scan:
+    now = utc_now()
+    data = msgspec.Raw(b'[{"risk":"r","category":"Legal","context":"c"}]')
+    return Scan(str(uuid.uuid4()), "plan.pdf", data, "model", 1, now, now)

@@ -1,0 +1,148 @@
+"""The real program with its processes, and curl."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+STARTS_WITHIN_SECONDS = 60
+
+
+class Program:
+    """A started `run.py`; a thread reads its log, so that the program never blocks on it."""
+
+    def __init__(self, data: Path, environ: dict[str, str], script: Path = ROOT / "run.py") -> None:
+        kept = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, script],
+            env={**kept, "DATA_DIR": str(data), "PORT": "0", **environ},
+            cwd=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._grew = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self.url = self.wait_for(r"RiskScan is on (http://\S+)")
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._grew:
+                self.lines.append(line)
+                self._grew.notify_all()
+        with self._grew:
+            self._grew.notify_all()
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until the log matches; return the first group, or the whole match."""
+        deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+        with self._grew:
+            while not (match := re.search(pattern, "".join(self.lines))):
+                assert self._reader.is_alive() or self.process.poll() is None, "".join(self.lines)
+                assert self._grew.wait(deadline - time.monotonic()), "".join(self.lines)
+        return match[1] if match.groups() else match[0]
+
+    @property
+    def log(self) -> str:
+        return "".join(self.lines)
+
+    def children(self) -> list[psutil.Process]:
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
+
+    def worker(self) -> psutil.Process:
+        """Return the first worker."""
+        return self.workers()[0]
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the workers, oldest first; they have the same command line as their parent."""
+        own = psutil.Process(self.process.pid).cmdline()
+        found = [child for child in self.children() if child.cmdline() == own]
+        return sorted(found, key=psutil.Process.create_time)
+
+    def ai_service(self) -> psutil.Process:
+        return next(
+            child for child in psutil.Process(self.process.pid).children() if "--fd" in child.cmdline()
+        )
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STARTS_WITHIN_SECONDS)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for child in self.children():
+                    child.kill()
+            self.process.kill()
+            self.process.wait()
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+Start = Callable[..., Program]
+
+
+def curl(*arguments: str | Path) -> Any:
+    """Run curl and return the JSON that it prints."""
+    return json.loads(run_curl(*arguments))
+
+
+def run_curl(*arguments: str | Path) -> str:
+    """Run curl and return what it prints."""
+    found = subprocess.run(
+        ["curl", "-sS", *arguments], capture_output=True, text=True, check=True, timeout=90
+    )
+    return found.stdout
+
+
+def register_and_log_in(url: str) -> str:
+    """Register and log in as in the README; return the access token."""
+    account = '{"email":"test@test.com","password":"test123"}'
+    registered = curl(
+        "-X", "POST", f"{url}/api/auth/register", "-H", "Content-Type: application/json", "-d", account
+    )
+    assert registered["email"] == "test@test.com"
+    answer = curl("-X", "POST", f"{url}/api/auth/login", "-d", "username=test@test.com&password=test123")
+    token: str = answer["access_token"]
+    return token
+
+
+def scan_command(url: str, token: str, field: str) -> list[str]:
+    """Return the curl command of a scan, to run in parallel with the test."""
+    return ["curl", "-sS", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", "-F", field]
+
+
+def scan(url: str, token: str, *fields: str) -> Any:
+    forms = [argument for field in fields for argument in ("-F", field)]
+    return curl("-X", "POST", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", *forms)
+
+
+def get(url: str, token: str, path: str) -> Any:
+    return curl(f"{url}{path}", "-H", f"Authorization: Bearer {token}")
+
+
+def run_command(*arguments: str, typed: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "run.py"), *arguments]
+    return subprocess.run(
+        command, env=environ, input=typed, capture_output=True, text=True, timeout=60, check=False
+    )
