@@ -12,6 +12,7 @@ import pytest
 from riskscan.settings import Rate, Settings, SettingsError, database_url, redact_url
 
 ROOT = Path(__file__).parent.parent
+SETTINGS_MD = (ROOT / "docs/settings.md").read_text()
 NAMES = [field.metadata["env"] for field in dataclasses.fields(Settings)]
 
 
@@ -157,6 +158,20 @@ def test_rates_are_parsed(tmp_path: Path) -> None:
     assert load_settings(tmp_path, LOGIN_LIMIT="off").login_limit.attempts == 0
 
 
-def test_the_readme_names_every_setting() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert [name for name in NAMES if f"`{name}`" not in readme] == []
+def test_settings_md_lists_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", SETTINGS_MD, re.MULTILINE)
+    assert [name for name, _ in rows][: len(NAMES)] == NAMES
+    documented = dict(rows)
+    defaults = {field.metadata["env"]: field.metadata["default"] for field in dataclasses.fields(Settings)}
+    assert {name: documented[name] for name in NAMES if defaults[name]} == {
+        name: f"`{default}`" for name, default in defaults.items() if default
+    }
+
+
+def test_settings_md_lists_every_setting_of_the_ai_service() -> None:
+    source = (ROOT / "riskscan/ai_service/settings.py").read_text()
+    names = set(re.findall(r'"((?:AI|LLM)_[A-Z_]+)"', source))
+    assert len(names) > 3
+    assert names == set(
+        re.findall(r"^\| `((?:AI|LLM)_[A-Z_]+)`", SETTINGS_MD.partition("AI service\n")[2], re.MULTILINE)
+    )
