@@ -57,6 +57,22 @@ def test_links_lead_to_files_that_exist(path: Path) -> None:
     assert [target for target in local if not (path.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_named_files_exist(path: Path) -> None:
+    named = re.findall(r"`((?:deploy|docs|migrations|riskscan|tests|training)/[\w./-]*)`", path.read_text())
+    assert [file for file in named if not (ROOT / file).exists()] == []
+
+
+def test_readme_lists_every_module() -> None:
+    tree = (ROOT / "README.md").read_text().partition("is organised\n\n```\n")[2].partition("```")[0]
+    lines = [line for line in tree.splitlines() if line.startswith("  ")]
+    listed = [name.rstrip("/") for line in lines for name in re.split(r"\s{2,}", line.strip())[0].split(", ")]
+    modules = [
+        path.name for path in (ROOT / "riskscan").iterdir() if not path.name.startswith(("__init__", "__pyc"))
+    ]
+    assert sorted(listed) == sorted(modules)
+
+
 @pytest.mark.parametrize("document", [SECURITY, ASVS], ids=["SECURITY.md", "security-asvs.md"])
 def test_named_tests_exist(document: str) -> None:
     trees = [ast.parse(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py")]
