@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Person
 
-from riskscan.errors import BY_STATUS
+from riskscan.errors import ERRORS_BY_STATUS
+from tests.support.client import Person
 
 ROOT = Path(__file__).parent.parent
 API = (ROOT / "docs/api.md").read_text()
@@ -145,5 +145,5 @@ def test_api_md_lists_every_error_code() -> None:
         path.read_text() for path in (ROOT / "riskscan").rglob("*.py") if "ai_service" not in path.parts
     ]
     raised = re.findall(r'\b(?:ApiError|unavailable)\(\s*(?:\w+,\s*)?"([a-z_]+)"', "".join(sources))
-    codes = {*raised, *(code for code, _ in BY_STATUS.values())}
+    codes = {*raised, *(code for code, _ in ERRORS_BY_STATUS.values())}
     assert sorted(rows_of(API, "`error`")) == sorted(codes)
