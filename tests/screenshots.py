@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Take the README's screenshots from the running product: `python -m tests.screenshots`.
 
-Starts an unconfigured `run.py` in a temporary folder, registers on the page, scans a sample
-contract and saves docs/scan.png (the scan page) and docs/report.png (the page of one scan).
+Starts an unconfigured `run.py` in a temporary folder, creates an account, scans a sample
+contract and saves docs/scan.png (the scan page) and docs/report.png (a scan result).
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ async def main() -> None:
                 "buffer": CONTRACT.encode(),
             }
             film: FilePayload = {"name": "Holiday.mov", "mimeType": "video/quicktime", "buffer": b"x" * 4000}
-            await page.get_by_label("Add documents").set_input_files([contract, film])
-            await page.get_by_label("Paste a text").fill(TEXT)
+            await page.get_by_label("Add files").set_input_files([contract, film])
+            await page.get_by_label("Paste text").fill(TEXT)
             await page.get_by_role("button", name="Find risks").click()
-            await page.get_by_role("link", name="Read the risks of Pasted text").wait_for()
+            await page.get_by_role("link", name="View result: Pasted text").wait_for()
             await page.locator(":focus").blur()
             await page.mouse.move(0, 0)
             await page.screenshot(path=DOCS / "scan.png", full_page=True)
-            await page.get_by_role("link", name="Read the risks of Supply contract").click()
+            await page.get_by_role("link", name="View result: Supply contract").click()
             await page.get_by_role("article").first.wait_for()
             await page.set_viewport_size({"width": 1120, "height": 980})
             await page.screenshot(path=DOCS / "report.png")

@@ -160,8 +160,8 @@ async def test_commands_report_an_unreachable_database() -> None:
 
 async def test_pages_show_the_retention(make_settings: MakeSettings) -> None:
     for days, said, promised in (
-        (0, "Kept until you delete it.", "kept here, until you delete it."),
-        (30, "Kept until <time", "kept here for 30 days, or until you delete it."),
+        (0, "Stored until you delete it.", "kept here until you delete them."),
+        (30, "Stored until <time", "kept here for 30 days, or until you delete them."),
     ):
         async with (
             serve(make_settings(scan_retention_days=days)) as server,
@@ -172,4 +172,4 @@ async def test_pages_show_the_retention(make_settings: MakeSettings) -> None:
             page = (await ana.get(f"/scans/{scan['scan_id']}")).body.decode()
             assert said in page
             end = datetime.datetime.fromisoformat(scan["created_at"]) + datetime.timedelta(days=days)
-            assert (f"{end:%Y-%m-%dT%H:%M:%SZ}" in page.partition("Kept until")[2][:200]) == (days > 0)
+            assert (f"{end:%Y-%m-%dT%H:%M:%SZ}" in page.partition("Stored until")[2][:200]) == (days > 0)

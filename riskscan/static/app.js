@@ -1,81 +1,81 @@
-// What the pages gain with JavaScript. All of them do their job without it.
+// Progressive enhancement: every page works without JavaScript.
 
 document.documentElement.classList.add("scripted");
 const DRAFT = "riskscan-draft";
-const DRAFT_KEY = "riskscan-draft-key";  // so that a draft that is sent again after a reload is one scan
+const DRAFT_KEY = "riskscan-draft-key";  // idempotency key: a draft sent again after a reload is one scan
 
 showLocalTimes(document);
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
-// who comes next to this browser must not find the text
-for (const form of document.querySelectorAll("[data-forget]")) {
-  form.addEventListener("submit", forgetDraft);
+// the next user of this browser must not see the draft
+for (const form of document.querySelectorAll("[data-clear-draft]")) {
+  form.addEventListener("submit", clearDraft);
 }
-for (const link of document.querySelectorAll("[data-overview]")) showOverview(link);
+for (const link of document.querySelectorAll("[data-overview]")) loadOverview(link);
 const scanForm = document.querySelector("#scan");
-if (scanForm) setUpScan(scanForm);
+if (scanForm) setUpScanForm(scanForm);
 
-function showLocalTimes(part) {
+function showLocalTimes(root) {
   const short = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "short"});
   const exact = new Intl.DateTimeFormat(undefined, {dateStyle: "full", timeStyle: "long"});
-  for (const element of part.querySelectorAll("time")) {
+  for (const element of root.querySelectorAll("time")) {
     const moment = new Date(element.dateTime);
     element.textContent = short.format(moment);
     element.title = exact.format(moment);
   }
 }
 
-// it comes after the list, which it would hold up; without it the link stays
-async function showOverview(link) {
-  const page = await fetch(link.href).then((answer) => answer.ok ? answer.text() : "").catch(() => "");
+// loaded after the list, so as not to delay it; without JavaScript the link stays
+async function loadOverview(link) {
+  const page = await fetch(link.href).then((response) => response.ok ? response.text() : "").catch(() => "");
   const figure = new DOMParser().parseFromString(page, "text/html").querySelector(".overview");
   if (!figure) return;
-  const names = [...figure.querySelectorAll("[data-category]")].map((named) => named.dataset.category);
-  document.querySelector("#categories").append(...names.map((name) => new Option("", name)));
+  const categories = [...figure.querySelectorAll("[data-category]")].map((element) => element.dataset.category);
+  document.querySelector("#categories").append(...categories.map((category) => new Option("", category)));
   link.parentElement.replaceWith(figure);
   showLocalTimes(figure);
 }
 
-function setUpScan(form) {
+function setUpScanForm(form) {
   const {text, file, force_llm: forceLlm} = form.elements;
   const section = document.querySelector("#queue");
   const list = section.querySelector("ol");
-  const spoken = document.querySelector("#spoken");
+  const announcement = document.querySelector("#announcement");
   const submit = form.querySelector("[type=submit]");
   const items = new Set();
-  let busy = false;
+  let uploading = false;
 
   file.multiple = true;
-  keepDraft(text);
+  autosaveDraft(text);
   file.addEventListener("change", () => {
     add([...file.files]);
-    file.value = "";  // the same file may be chosen again, and more may be added
+    file.value = "";  // lets the same file be chosen again, and more files be added
   });
-  // a file that misses the zone would replace the page
-  for (const kind of ["dragover", "drop", "dragleave"]) {
-    document.addEventListener(kind, (event) => {
+  // without this, the browser would open a file dropped outside the drop zone
+  for (const type of ["dragover", "drop", "dragleave"]) {
+    document.addEventListener(type, (event) => {
       if (!event.dataTransfer?.types.includes("Files")) return;
-      document.documentElement.classList.toggle("dropping", kind === "dragover");
-      if (kind === "dragleave") return;
+      document.documentElement.classList.toggle("dropping", type === "dragover");
+      if (type === "dragleave") return;
       event.preventDefault();
-      if (kind === "drop") add([...event.dataTransfer.files]);
+      if (type === "drop") add([...event.dataTransfer.files]);
     });
   }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearErrors();
     if (text.value.trim()) addText();
-    for (const item of items) if (item.state === "ready") setState(item, "waiting", "Waiting for its turn");
-    if ([...items].some((item) => item.state === "waiting")) sendWaiting();
-    else if (![...items].some((item) => ["sending", "analysing"].includes(item.state))) complain("There is nothing to scan: paste a text or add a document.");
+    for (const item of items) if (item.state === "ready") setState(item, "queued", "Queued");
+    if ([...items].some((item) => item.state === "queued")) uploadQueued();
+    else if (![...items].some((item) => ["uploading", "analysing"].includes(item.state))) showTextError("Paste some text or add a file first.");
   });
   addEventListener("beforeunload", (event) => {
-    if ([...items].some((item) => ["waiting", "sending"].includes(item.state))) event.preventDefault();
+    if ([...items].some((item) => ["queued", "uploading"].includes(item.state))) event.preventDefault();
   });
 
-  // the text stays in its field until its scan is kept, so it may be here already
+  // the text stays in its field until its scan is saved, so it may be in the list already
   function addText() {
     const same = [...items].filter(({source}) => source === text.value);
     if (same.some(({state}) => state !== "failed")) return;
@@ -88,64 +88,65 @@ function setUpScan(form) {
     for (const source of sources) {
       const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
       const name = typeof source === "string" ? "Pasted text" : source.name;
-      const key = (typeof source === "string" && sessionStorage.getItem(DRAFT_KEY)) || newKey();  // sent again, it is not analysed twice
+      const key = (typeof source === "string" && sessionStorage.getItem(DRAFT_KEY)) || newKey();  // a retry is not analysed twice
       const item = {source, name, row, key, state: ""};
       row.querySelector(".name").textContent = name;
-      row.querySelector(".size").textContent = sizeOf(source);
-      row.querySelector("progress").setAttribute("aria-label", `Upload of ${name}`);
+      row.querySelector(".size").textContent = formatSize(source);
+      row.querySelector("progress").setAttribute("aria-label", `Uploading ${name}`);
       list.append(row);
       items.add(item);
-      const refused = refusal(source);
-      if (refused) fail(item, refused);
-      else setState(item, "ready", "Ready to send", action("Remove", name, () => drop(item)));
+      const error = validate(source);
+      if (error) fail(item, error);
+      else setState(item, "ready", "Ready", actionButton("Remove", name, () => removeAndFocus(item)));
     }
   }
 
-  // the server says the same; said here, nobody waits for an upload in vain
-  function refusal(source) {
+  // the same checks and messages as on the server, before anything is uploaded
+  function validate(source) {
     const {maxBytes, maxMb, types} = form.dataset;
-    if ((source.size ?? new Blob([source]).size) > Number(maxBytes)) return `This is too large: at most ${maxMb} MB is taken.`;
+    const isText = typeof source === "string";
+    if ((source.size ?? new Blob([source]).size) > Number(maxBytes)) return `This ${isText ? "text" : "file"} is too large. The limit is ${maxMb} MB.`;
     if (source.size === 0) return "This file is empty.";
-    const known = typeof source === "string" || types.split(" ").some((type) => source.name.toLowerCase().endsWith(type));
-    return known ? "" : `Files of this type cannot be scanned. Send one of: ${types}.`;
+    const supported = isText || types.split(" ").some((type) => source.name.toLowerCase().endsWith(type));
+    return supported ? "" : "This file type isn't supported. Use PDF, DOCX, TXT, MD, CSV or an image.";
   }
 
-  async function sendWaiting() {
-    if (busy) return;
-    busy = true;
+  async function uploadQueued() {
+    if (uploading) return;
+    uploading = true;
     let item;
-    while ((item = [...items].find(({state}) => state === "waiting"))) await send(item);
-    busy = false;
+    while ((item = [...items].find(({state}) => state === "queued"))) await upload(item);
+    uploading = false;
   }
 
-  function send(item) {
+  function upload(item) {
     const body = new FormData();
     if (typeof item.source === "string") body.append("text", item.source);
     else body.append("file", item.source);
     if (forceLlm.checked) body.append("force_llm", "true");
     const progress = item.row.querySelector("progress");
-    const request = new XMLHttpRequest();  // fetch() does not tell how far an upload is
-    let clock;
+    const request = new XMLHttpRequest();  // fetch() has no upload progress
+    let timer;
 
-    setState(item, "sending", "Sending… 0 %");
+    setState(item, "uploading", "Uploading… 0%");
     progress.value = 0;
     request.upload.addEventListener("progress", ({loaded, total}) => {
       const percent = Math.floor((100 * loaded) / total);
       progress.value = percent;
-      item.row.querySelector(".state").textContent = `Sending… ${percent} %`;
+      item.row.querySelector(".state").textContent = `Uploading… ${percent}%`;
     });
     request.upload.addEventListener("load", () => {
-      const begin = Date.now();
-      const tell = () => setState(item, "analysing", `Analysing… ${Math.round((Date.now() - begin) / 1000)} s`);
+      const start = Date.now();
+      const showElapsed = () => setState(item, "analysing", `Analysing… ${Math.round((Date.now() - start) / 1000)} s`);
       progress.removeAttribute("value");
-      progress.setAttribute("aria-label", `Analysis of ${item.name}`);
-      tell();
-      say(`${item.name} is sent and being analysed.`);
-      clock = setInterval(tell, 1000);
+      progress.setAttribute("aria-label", `Analysing ${item.name}`);
+      showElapsed();
+      announce(`${item.name}: uploaded, analysing.`);
+      timer = setInterval(showElapsed, 1000);
     });
     return new Promise((resolve) => {
       request.addEventListener("loadend", () => {
-        clearInterval(clock);
+        clearInterval(timer);
         finish(item, request);
         resolve();
       });
@@ -156,45 +157,45 @@ function setUpScan(form) {
   }
 
   function finish(item, request) {
-    const answer = read(request.responseText);
+    const result = parseJson(request.responseText);
     if (request.status === 200) {
-      const count = answer.risk_count;
-      const found = count === 0 ? "No risks found" : count === 1 ? "1 risk found" : `${count} risks found`;
-      const link = Object.assign(document.createElement("a"), {href: `/scans/${answer.scan_id}`, className: "button open", textContent: "Read"});
-      link.setAttribute("aria-label", `Read the risks of ${item.name}`);
-      setState(item, "done", found, link);
-      say(`${item.name}: ${found}.`);
+      const count = result.risk_count;
+      const message = count === 0 ? "No risks found" : count === 1 ? "1 risk found" : `${count} risks found`;
+      const link = Object.assign(document.createElement("a"), {href: `/scans/${result.scan_id}`, className: "button open", textContent: "View result"});
+      link.setAttribute("aria-label", `View result: ${item.name}`);
+      setState(item, "done", message, link);
+      announce(`${item.name}: ${message}.`);
       if (item.source === text.value) text.value = "";
-      if (typeof item.source === "string" && sessionStorage.getItem(DRAFT) === item.source) forgetDraft();
+      if (typeof item.source === "string" && sessionStorage.getItem(DRAFT) === item.source) clearDraft();
     } else if (request.status === 401) {
       const link = Object.assign(document.createElement("a"), {href: "/login?next=/scan", target: "_blank", className: "button open", textContent: "Log in"});
-      fail(item, "You are logged out. Log in (in a new tab), then try again here.", true, link);
+      fail(item, "Your session has expired. Log in in a new tab, then try again.", true, link);
     } else if (request.status) {
-      const why = Object.values(answer.fields ?? {})[0] ?? answer.detail;
-      fail(item, why ?? `The server answered with error ${request.status}.`, request.status === 409 || request.status >= 429);
+      const message = Object.values(result.fields ?? {})[0] ?? result.detail;
+      fail(item, message ?? `The server returned error ${request.status}.`, request.status === 409 || request.status >= 429);
     } else {
-      fail(item, "The connection was lost. Try again: what arrived is not analysed twice.", true);
+      fail(item, "Connection lost. Try again – nothing will be scanned twice.", true);
     }
   }
 
-  function fail(item, why, again = false, ...more) {
+  function fail(item, message, canRetry = false, ...moreActions) {
     const retry = () => {
-      setState(item, "waiting", "Waiting for its turn");
-      sendWaiting();
+      setState(item, "queued", "Queued");
+      uploadQueued();
     };
-    const actions = again ? [...more, action("Try again", item.name, retry)] : [];
-    setState(item, "failed", why, ...actions, action("Remove", item.name, () => drop(item)));
-    say(`${item.name}: ${why}`);
+    const actions = canRetry ? [...moreActions, actionButton("Try again", item.name, retry)] : [];
+    setState(item, "failed", message, ...actions, actionButton("Remove", item.name, () => removeAndFocus(item)));
+    announce(`${item.name}: ${message}`);
   }
 
-  function setState(item, state, words, ...actions) {
+  function setState(item, state, message, ...actions) {
     const changed = item.state !== state;
     item.state = item.row.dataset.state = state;
-    item.row.querySelector(".state").textContent = words;
+    item.row.querySelector(".state").textContent = message;
     if (!changed) return;
-    const held = item.row.contains(document.activeElement);
+    const hadFocus = item.row.contains(document.activeElement);
     item.row.querySelector(".actions").replaceChildren(...actions);
-    if (held) (actions[0] ?? submit).focus();  // the button that had the focus is gone
+    if (hadFocus) (actions[0] ?? submit).focus();  // the button that had the focus is gone
   }
 
   function remove(item) {
@@ -203,51 +204,51 @@ function setUpScan(form) {
     section.hidden = items.size === 0;
   }
 
-  function drop(item) {
+  function removeAndFocus(item) {
     remove(item);
     file.focus();
   }
 
-  function action(words, name, act) {
-    const button = Object.assign(document.createElement("button"), {type: "button", textContent: words});
-    button.setAttribute("aria-label", `${words}: ${name}`);
-    button.addEventListener("click", act);
+  function actionButton(label, name, onClick) {
+    const button = Object.assign(document.createElement("button"), {type: "button", textContent: label});
+    button.setAttribute("aria-label", `${label}: ${name}`);
+    button.addEventListener("click", onClick);
     return button;
   }
 
-  function complain(words) {
-    const wrong = Object.assign(document.createElement("p"), {className: "wrong", id: "text-error", textContent: words});
-    text.after(wrong);
+  function showTextError(message) {
+    const error = Object.assign(document.createElement("p"), {className: "error", id: "text-error", textContent: message});
+    text.after(error);
     text.setAttribute("aria-invalid", "true");
-    text.setAttribute("aria-describedby", wrong.id);
+    text.setAttribute("aria-describedby", error.id);
     text.focus();
   }
 
   function clearErrors() {
-    for (const wrong of document.querySelectorAll("#text-error, #file-error, #alert")) wrong.remove();
+    for (const error of document.querySelectorAll("#text-error, #file-error, #alert")) error.remove();
     for (const field of [text, file]) field.removeAttribute("aria-invalid");
     text.removeAttribute("aria-describedby");
   }
 
-  function say(words) {
-    spoken.textContent = words;
+  function announce(message) {
+    announcement.textContent = message;
   }
 }
 
-// what was typed outlives an error, a log-in and a reload, in this tab alone
-function keepDraft(text) {
+// the draft survives errors, logging in and reloads, but only in this tab
+function autosaveDraft(text) {
   if (!text.value) text.value = sessionStorage.getItem(DRAFT) ?? "";
   text.addEventListener("input", () => {
     try {
       sessionStorage.setItem(DRAFT, text.value);
       sessionStorage.setItem(DRAFT_KEY, newKey());
     } catch {
-      forgetDraft();  // too long to be kept
+      clearDraft();  // over the storage quota
     }
   });
 }
 
-function forgetDraft() {
+function clearDraft() {
   for (const name of [DRAFT, DRAFT_KEY]) sessionStorage.removeItem(name);
 }
 
@@ -255,7 +256,7 @@ function newKey() {
   return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
-function read(json) {
+function parseJson(json) {
   try {
     return JSON.parse(json);
   } catch {
@@ -263,7 +264,7 @@ function read(json) {
   }
 }
 
-function sizeOf(source) {
+function formatSize(source) {
   const bytes = source.size ?? new Blob([source]).size;
   if (bytes < 1024) return `${bytes} B`;
   return bytes < 1024 ** 2 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;

@@ -255,7 +255,7 @@ async def test_account_page_creates_lists_and_deletes_tokens(guest: Person, alic
     login = {"username": alice.email, "password": PASSWORD}
     assert (await guest.post("/login", data=login)).status == 303
     empty = (await guest.get("/account")).body.decode()
-    assert "You have none." in empty
+    assert "No tokens yet." in empty
     assert f"curl {guest.url}/api/scan" in empty
     wish = {"name": "<b>nightly", "scopes": "scan", "expires_at": "2099-12-31"}
     reply = await guest.post("/account/tokens", data=wish)
@@ -277,7 +277,7 @@ async def test_account_page_creates_lists_and_deletes_tokens(guest: Person, alic
     for made in await list_tokens(alice):
         gone = await guest.post(f"/account/tokens/{made['id']}/delete")
         assert (gone.status, gone.headers["Location"]) == (303, "/account?done=token")
-    assert b"You have none." in (await guest.get("/account?done=token")).body
+    assert b"No tokens yet." in (await guest.get("/account?done=token")).body
 
 
 async def test_refused_token_form_keeps_the_typed_values(guest: Person, alice: Person) -> None:

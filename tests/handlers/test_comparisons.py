@@ -336,10 +336,10 @@ async def test_scan_page_links_to_comparisons_with_earlier_scans(guest: Person, 
     first, second, third, fourth = [text_of(await guest.get(page)) for page in pages]
     assert "/compare" not in first
     assert f'href="{pages[1]}/compare?with={ids[0]}"' in second
-    assert ("You scanned this file before" in second, "Same bytes" in second) == (True, False)
+    assert ("Earlier version scanned on" in second, "Identical to the file" in second) == (True, False)
     assert f'href="{pages[2]}/compare?with={ids[1]}"' in third
     assert f'href="{pages[2]}/compare?with={ids[0]}"' in third
-    assert ("You scanned this file before" in third, "Same bytes" in third) == (True, True)
+    assert ("Earlier version scanned on" in third, "Identical to the file" in third) == (True, True)
     assert fourth.count("/compare?with=") == 1
     assert f'href="{pages[3]}/compare?with={ids[2]}"' in fourth
     reply = await guest.get(f"{pages[3]}/compare")
@@ -365,11 +365,11 @@ async def test_comparison_page_shows_new_gone_and_same_risks(server: Server, ai:
             )
         await page.goto(reply.url)
         found = await accessibility_violations(page) if scripted else []
-        await page.get_by_role("link", name="what has changed").click()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("What has changed")
+        await page.get_by_role("link", name="see what changed").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("Changes since")
         new, gone, same = (
             page.get_by_role("region", name=name).get_by_role("article")
-            for name in ("New", "Gone", "The same")
+            for name in ("New", "No longer found", "Unchanged")
         )
         for group in (new, gone, same):
             await expect(group).to_have_count(2)
@@ -377,5 +377,5 @@ async def test_comparison_page_shows_new_gone_and_same_risks(server: Server, ai:
         await expect(same.first).to_contain_text("Before: Budget may run out")
         assert found + (await accessibility_violations(page) if scripted else []) == []
         assert await horizontal_overflow(page) <= 0
-        await page.get_by_role("link", name="Compare the other way round").click()
+        await page.get_by_role("link", name="Swap scans").click()
         await expect(gone.last).to_contain_text(nasty)

@@ -1,4 +1,4 @@
-"""The built-in pages in Chromium: whole journeys, with JavaScript and without, and how they look and read."""
+"""The built-in pages in Chromium: whole journeys, with and without JavaScript, accessibility and layout."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def rows(page: Page) -> Locator:
 
 
 async def scan_text(page: Page, text: str = "The budget is tight.") -> None:
-    await page.get_by_label("Paste a text").fill(text)
+    await page.get_by_label("Paste text").fill(text)
     await page.get_by_role("button", name="Find risks").click()
 
 
-async def send_slowly(page: Page, bytes_per_second: int) -> None:
+async def throttle_uploads(page: Page, bytes_per_second: int) -> None:
     session = await page.context.new_cdp_session(page)
     await session.send("Network.enable")
     await session.send(
@@ -68,19 +68,19 @@ async def test_the_whole_journey(visitor: Visitor, ai: Ai) -> None:
     go = ai.hold_responses()
     page = await visitor.open("/")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
-    await page.get_by_role("main").get_by_role("link", name="Register").click()
-    await page.get_by_label("E-mail address").fill("ana@example.com")
+    await page.get_by_role("main").get_by_role("link", name="Create an account").click()
+    await page.get_by_label("Email").fill("ana@example.com")
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Register").click()
+    await page.get_by_role("button", name="Create account").click()
     await scan_text(page)
     await expect(rows(page)).to_have_count(1)
     await expect(rows(page)).to_contain_text("Pasted text")
     await expect(rows(page)).to_contain_text(re.compile(r"Analysing… [1-9]\d* s"))
-    await expect(page.get_by_role("status")).to_have_text("Pasted text is sent and being analysed.")
+    await expect(page.get_by_role("status")).to_have_text("Pasted text: uploaded, analysing.")
     go.set()
     await expect(rows(page)).to_contain_text("2 risks found")
-    await expect(page.get_by_label("Paste a text")).to_have_value("")
-    await rows(page).get_by_role("link", name="Read the risks of Pasted text").click()
+    await expect(page.get_by_label("Paste text")).to_have_value("")
+    await rows(page).get_by_role("link", name="View result: Pasted text").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
     await expect(page.get_by_role("article")).to_have_count(2)
     chart = page.get_by_role("navigation", name="Risks by category")
@@ -91,25 +91,25 @@ async def test_the_whole_journey(visitor: Visitor, ai: Ai) -> None:
     await expect(page.get_by_role("heading", level=2)).to_have_text("Pasted text")
     await page.get_by_role("link", name="Pasted text").click()
     await page.get_by_text("Delete this scan").click()
-    await page.get_by_role("button", name="Yes, delete it").click()
-    await expect(page.get_by_role("status")).to_have_text("The scan is deleted.")
+    await page.get_by_role("button", name="Delete scan").click()
+    await expect(page.get_by_role("status")).to_have_text("Scan deleted.")
     await expect(page.get_by_role("heading", level=2)).to_have_text("No scans yet")
     await page.get_by_role("link", name="Account").click()
     await page.get_by_label("Current password").fill(PASSWORD)
     await page.get_by_label("New password").fill("quite another")
-    await page.get_by_role("button", name="Change it").click()
-    await expect(page.get_by_role("status")).to_contain_text("Your password is changed.")
+    await page.get_by_role("button", name="Update password").click()
+    await expect(page.get_by_role("status")).to_contain_text("Password changed.")
     await page.get_by_role("button", name="Log out").click()
-    await expect(page.get_by_role("status")).to_have_text("You are logged out.")
+    await expect(page.get_by_role("status")).to_have_text("You've been logged out.")
     await page.goto(f"{visitor.url}/account")
-    await page.get_by_label("E-mail address").fill("ana@example.com")
+    await page.get_by_label("Email").fill("ana@example.com")
     await page.get_by_label("Password").fill("quite another")
     await page.get_by_role("button", name="Log in").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Account")
     await page.get_by_text("Delete my account").click()
-    await page.get_by_label("Your password, to be sure").fill("quite another")
-    await page.get_by_role("button", name="Yes, delete everything").click()
-    await expect(page.get_by_role("status")).to_contain_text("are deleted")
+    await page.get_by_label("Confirm with your password").fill("quite another")
+    await page.get_by_role("button", name="Delete account permanently").click()
+    await expect(page.get_by_role("status")).to_contain_text("have been deleted")
 
 
 async def test_the_whole_journey_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
@@ -117,19 +117,19 @@ async def test_the_whole_journey_without_javascript(browser: Browser, server: Se
     async with visit(browser, server.url, java_script_enabled=False, viewport=narrow) as visitor:
         page = await register(visitor)
         await page.get_by_role("button", name="Find risks").click()
-        await expect(page.get_by_label("Paste a text")).to_be_focused()
+        await expect(page.get_by_label("Paste text")).to_be_focused()
         await expect(page.get_by_text("There is nothing to scan.")).to_be_visible()
-        await expect(page.get_by_label("Paste a text")).to_have_accessible_description(
+        await expect(page.get_by_label("Paste text")).to_have_accessible_description(
             "There is nothing to scan."
         )
-        await page.get_by_label("Or choose a document").set_input_files(sample("film.mp4"))
-        await page.get_by_label("Paste a text").fill("Kept all the same")
+        await page.get_by_label("Or choose a file").set_input_files(sample("film.mp4"))
+        await page.get_by_label("Paste text").fill("Kept all the same")
         await page.get_by_role("button", name="Find risks").click()
-        await expect(page.get_by_label("Or choose a document")).to_be_focused()
-        await expect(page.get_by_label("Paste a text")).to_have_value("Kept all the same")
-        await page.get_by_label("Paste a text").fill("")
-        await page.get_by_label("Or choose a document").set_input_files(sample())
-        await page.get_by_label("Ask the language model").check()
+        await expect(page.get_by_label("Or choose a file")).to_be_focused()
+        await expect(page.get_by_label("Paste text")).to_have_value("Kept all the same")
+        await page.get_by_label("Paste text").fill("")
+        await page.get_by_label("Or choose a file").set_input_files(sample())
+        await page.get_by_label("Use the language model").check()
         await page.get_by_role("button", name="Find risks").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("contract.txt")
         await expect(page.locator("time")).to_contain_text("UTC")
@@ -138,16 +138,16 @@ async def test_the_whole_journey_without_javascript(browser: Browser, server: Se
         await page.get_by_role("link", name="Financial 1 risk").click()
         await expect(page.get_by_role("article")).to_have_count(1)
         await page.get_by_text("Delete this scan").click()
-        await page.get_by_role("button", name="Yes, delete it").click()
-        await expect(page.get_by_role("status")).to_have_text("The scan is deleted.")
+        await page.get_by_role("button", name="Delete scan").click()
+        await expect(page.get_by_role("status")).to_have_text("Scan deleted.")
         await page.get_by_role("link", name="Scan", exact=True).click()
-        await page.get_by_label("Paste a text").fill("A text that took an hour")
+        await page.get_by_label("Paste text").fill("A text that took an hour")
         await visitor.context.clear_cookies()
         await page.get_by_role("button", name="Find risks").click()
-        await page.get_by_label("E-mail address").fill("ana@example.com")
+        await page.get_by_label("Email").fill("ana@example.com")
         await page.get_by_label("Password").fill(PASSWORD)
         await page.get_by_role("button", name="Log in").click()
-        await expect(page.get_by_label("Paste a text")).to_have_value("A text that took an hour")
+        await expect(page.get_by_label("Paste text")).to_have_value("A text that took an hour")
         await page.get_by_role("button", name="Find risks").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
         await page.get_by_role("button", name="Log out").click()
@@ -177,20 +177,20 @@ async def test_the_whole_journey_by_keyboard(visitor: Visitor) -> None:
     await keyboard.press("Enter")
     await page.wait_for_url("**/scan")
     await keyboard.press("Tab")
-    await expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    await expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
     await keyboard.press("Enter")
     await keyboard.press("Tab")
-    await expect(page.get_by_label("Paste a text")).to_be_focused()
+    await expect(page.get_by_label("Paste text")).to_be_focused()
     await keyboard.type("The budget is tight.")
     await tab_to("Find risks")
     await keyboard.press("Enter")
     await expect(rows(page)).to_contain_text("2 risks found")
-    await tab_to("Read the risks of Pasted text")
+    await tab_to("View result: Pasted text")
     await keyboard.press("Enter")
     await page.wait_for_url("**/scans/*")
     await tab_to("Delete this scan")
     await keyboard.press("Enter")
-    await tab_to("Yes, delete it")
+    await tab_to("Delete scan")
     await keyboard.press("Enter")
     await page.wait_for_url("**/scans?done=scan")
     await tab_to("Log out")
@@ -201,13 +201,13 @@ async def test_the_whole_journey_by_keyboard(visitor: Visitor) -> None:
 async def test_an_upload_shows_how_far_it_is(visitor: Visitor, ai: Ai) -> None:
     go = ai.hold_responses()
     page = await register(visitor)
-    await page.get_by_label("Add documents").set_input_files(sample(content=b"x" * 1_500_000))
+    await page.get_by_label("Add files").set_input_files(sample(content=b"x" * 1_500_000))
     await expect(rows(page)).to_contain_text("1.4 MB")
-    await expect(rows(page)).to_contain_text("Ready to send")
-    await send_slowly(page, 500_000)
+    await expect(rows(page)).to_contain_text("Ready")
+    await throttle_uploads(page, 500_000)
     await page.get_by_role("button", name="Find risks").click()
-    await expect(rows(page)).to_contain_text(re.compile(r"Sending… [1-9]\d? %"))
-    bar = page.get_by_role("progressbar", name="Upload of contract.txt")
+    await expect(rows(page)).to_contain_text(re.compile(r"Uploading… [1-9]\d?%"))
+    bar = page.get_by_role("progressbar", name="Uploading contract.txt")
     assert 0 < float(await bar.get_attribute("value") or 0) < 100
     await expect(rows(page)).to_contain_text(re.compile(r"Analysing… \d+ s"))
     go.set()
@@ -228,7 +228,7 @@ async def test_several_files_are_sent_one_after_the_other(
         visit(browser, server.url) as visitor,
     ):
         page = await register(visitor)
-        await page.get_by_label("Add documents").set_input_files(
+        await page.get_by_label("Add files").set_input_files(
             [
                 sample("first.txt"),
                 sample("film.mp4"),
@@ -238,29 +238,29 @@ async def test_several_files_are_sent_one_after_the_other(
                 sample("unwanted.txt"),
             ]
         )
-        await page.get_by_label("Add documents").set_input_files(sample("last.txt"))
+        await page.get_by_label("Add files").set_input_files(sample("last.txt"))
         await page.get_by_role("button", name="Remove: unwanted.txt").click()
         go = ai.hold_responses()
         await page.get_by_role("button", name="Find risks").click()
         await expect(rows(page).filter(has_text="first.txt")).to_contain_text("Analysing…")
-        for waiting in ("locked.md", "last.txt"):
-            await expect(rows(page).filter(has_text=waiting)).to_contain_text("Waiting for its turn")
+        for queued in ("locked.md", "last.txt"):
+            await expect(rows(page).filter(has_text=queued)).to_contain_text("Queued")
         assert len(ai.calls) == 1
         ai.handler = answer
         go.set()
         words = {
             "first.txt": "2 risks found",
-            "film.mp4": "Files of this type cannot be scanned.",
+            "film.mp4": "This file type isn't supported.",
             "locked.md": "This file is <b>locked</b>.",
             "empty.txt": "This file is empty.",
-            "huge.txt": "This is too large: at most 1 MB is taken.",
+            "huge.txt": "This file is too large. The limit is 1 MB.",
             "last.txt": "2 risks found",
         }
         await expect(rows(page)).to_have_count(len(words))
         for name, said in words.items():
             await expect(rows(page).filter(has_text=name)).to_contain_text(said)
         assert [len(call.parts["file"].body) for call in ai.calls] == [20, 6, 20]
-        await page.get_by_role("link", name="Read the risks of last.txt").click()
+        await page.get_by_role("link", name="View result: last.txt").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("last.txt")
 
 
@@ -285,9 +285,9 @@ async def test_errors_are_said_in_words_and_can_be_tried_again(
 ) -> None:
     page = await register(visitor)
     await page.get_by_role("button", name="Find risks").click()
-    await expect(page.get_by_label("Paste a text")).to_be_focused()
-    await expect(page.get_by_label("Paste a text")).to_have_accessible_description(
-        re.compile("nothing to scan")
+    await expect(page.get_by_label("Paste text")).to_be_focused()
+    await expect(page.get_by_label("Paste text")).to_have_accessible_description(
+        "Paste some text or add a file first."
     )
     again = page.get_by_role("button", name="Try again: Pasted text")
 
@@ -300,44 +300,44 @@ async def test_errors_are_said_in_words_and_can_be_tried_again(
     await expect(rows(page)).to_contain_text("analysis service")
     await page.route("**/api/scan", lambda route: route.abort("connectionreset"))
     await again.click()
-    await expect(rows(page)).to_contain_text("The connection was lost.")
+    await expect(rows(page)).to_contain_text("Connection lost.")
     await page.unroute("**/api/scan")
     visitor.problems.clear()  # Chromium notes the lost connection as an error, and rightly
 
     cookies = await visitor.context.cookies()
     await visitor.context.clear_cookies()
     await again.click()
-    await expect(rows(page)).to_contain_text("You are logged out.")
+    await expect(rows(page)).to_contain_text("Your session has expired.")
     async with visitor.context.expect_page() as opening:
         await rows(page).get_by_role("link", name="Log in").click()
     tab = await opening.value
-    await tab.get_by_label("E-mail address").fill("ana@example.com")
+    await tab.get_by_label("Email").fill("ana@example.com")
     await tab.get_by_label("Password").fill(PASSWORD)
     await tab.get_by_role("button", name="Log in").click()
     await tab.wait_for_url("**/scan")
     assert await visitor.context.cookies() != cookies
     ai.handler = ai.return_findings
-    await expect(page.get_by_label("Paste a text")).to_have_value("My text")
+    await expect(page.get_by_label("Paste text")).to_have_value("My text")
     await again.click()
     await expect(rows(page)).to_contain_text("2 risks found")
-    await expect(page.get_by_label("Paste a text")).to_have_value("")
+    await expect(page.get_by_label("Paste text")).to_have_value("")
 
 
 async def test_typed_text_survives_a_reload_and_a_log_in_but_not_a_log_out(visitor: Visitor) -> None:
     page = await register(visitor)
-    text = page.get_by_label("Paste a text")
+    text = page.get_by_label("Paste text")
     await text.fill("Not sent yet")
     await page.reload()
     await expect(text).to_have_value("Not sent yet")
     await visitor.context.clear_cookies()
     await page.get_by_role("link", name="Scan", exact=True).click()
-    await page.get_by_label("E-mail address").fill("ana@example.com")
+    await page.get_by_label("Email").fill("ana@example.com")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Log in").click()
     await expect(text).to_have_value("Not sent yet")
     await page.get_by_role("button", name="Log out").click()
     await page.goto(f"{visitor.url}/login?next=/scan")
-    await page.get_by_label("E-mail address").fill("ana@example.com")
+    await page.get_by_label("Email").fill("ana@example.com")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Log in").click()
     await expect(text).to_have_value("")
@@ -346,7 +346,7 @@ async def test_typed_text_survives_a_reload_and_a_log_in_but_not_a_log_out(visit
 async def test_a_text_that_is_sent_again_after_a_reload_is_one_scan(visitor: Visitor, ai: Ai) -> None:
     go = ai.hold_responses()
     page = await register(visitor)
-    await page.get_by_label("Paste a text").fill("My text")
+    await page.get_by_label("Paste text").fill("My text")
     for said in ("Analysing…", "still being made"):
         await page.reload()
         await page.get_by_role("button", name="Find risks").click()
@@ -368,7 +368,7 @@ async def test_a_text_that_is_sent_again_after_a_reload_is_one_scan(visitor: Vis
 async def test_a_scan_that_was_sent_outlives_its_page(visitor: Visitor, ai: Ai) -> None:
     go = ai.hold_responses()
     page = await register(visitor)
-    await page.get_by_label("Add documents").set_input_files(sample())
+    await page.get_by_label("Add files").set_input_files(sample())
     await page.get_by_role("button", name="Find risks").click()
     await expect(rows(page)).to_contain_text("Analysing…")
     await page.get_by_role(
@@ -386,10 +386,10 @@ async def test_a_scan_that_was_sent_outlives_its_page(visitor: Visitor, ai: Ai) 
 
 async def test_leaving_before_a_file_is_sent_asks_first(visitor: Visitor) -> None:
     page = await register(visitor)
-    await send_slowly(page, 50_000)
-    await page.get_by_label("Add documents").set_input_files(sample(content=b"x" * 1_000_000))
+    await throttle_uploads(page, 50_000)
+    await page.get_by_label("Add files").set_input_files(sample(content=b"x" * 1_000_000))
     await page.get_by_role("button", name="Find risks").click()
-    await expect(rows(page)).to_contain_text("Sending…")
+    await expect(rows(page)).to_contain_text("Uploading…")
     async with page.expect_event("dialog") as asking:
         await page.close(run_before_unload=True)
     dialog = await asking.value
@@ -419,7 +419,7 @@ async def test_hostile_names_and_findings_do_nothing(visitor: Visitor, ai: Ai) -
     page = await register(visitor)
     page.on("dialog", lambda dialog: visitor.problems.append(f"dialog: {dialog.message}"))
     name = "<img src=x onerror=alert(3)>.txt"
-    await page.get_by_label("Add documents").set_input_files(sample(name))
+    await page.get_by_label("Add files").set_input_files(sample(name))
     await page.get_by_role("button", name="Find risks").click()
     await expect(rows(page)).to_contain_text(name)
     await rows(page).get_by_role("link").click()
@@ -464,47 +464,47 @@ async def test_print_makes_a_report(visitor: Visitor) -> None:
 
 
 async def search_history(page: Page) -> None:
-    """Go through the filter of the history, which has a contract of two risks and a plan without any."""
-    await page.get_by_label("Words").fill("DEADL contr")
+    """Use every filter of a history with a contract of two risks and a plan without any."""
+    await page.get_by_label("Search").fill("DEADL contr")
     await page.get_by_label("Category", exact=True).fill("financial")
-    await page.get_by_label("Read by").select_option("Risk model")
+    await page.get_by_label("Analysed by").select_option("Built-in analyser")
     await page.get_by_label("From", exact=True).fill("2026-01-01")
     await page.get_by_role("button", name="Filter").click()
     await expect(page.get_by_text("1 scan found")).to_be_visible()
     await expect(page.get_by_role("link", name="contract.txt")).to_be_visible()
     await expect(page.get_by_role("link", name="plan.txt")).to_have_count(0)
-    await expect(page.get_by_label("Words")).to_have_value("DEADL contr")
+    await expect(page.get_by_label("Search")).to_have_value("DEADL contr")
     await expect(page.get_by_label("Category", exact=True)).to_have_value("financial")
-    await expect(page.get_by_label("Read by")).to_have_value("model")
+    await expect(page.get_by_label("Analysed by")).to_have_value("model")
     await expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01")
-    await page.get_by_label("Read by").select_option("Language model")
+    await page.get_by_label("Analysed by").select_option("Language model")
     await page.get_by_role("button", name="Filter").click()
-    await expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
+    await expect(page.get_by_role("heading", name="No matching scans")).to_be_visible()
     await page.get_by_label("To", exact=True).fill("2025-01-01")
     await page.get_by_role("button", name="Filter").click()
     await expect(page.get_by_label("From", exact=True)).to_be_focused()
     await expect(page.get_by_text("This is later than the end.")).to_be_visible()
-    await page.get_by_role("link", name="Clear").click()
+    await page.get_by_role("link", name="Clear filters").click()
     await expect(page.get_by_text("2 scans", exact=True)).to_be_visible()
 
 
-async def two_files(page: Page, ai: Ai) -> None:
+async def scan_two_files(page: Page, ai: Ai) -> None:
     for name, risks in (("plan.txt", []), ("contract.txt", list(RISKS))):
         ai.findings = {"data": risks, "source": "model"}
-        await page.get_by_label("Add documents").set_input_files([sample(name)])
+        await page.get_by_label("Add files").set_input_files([sample(name)])
         await page.get_by_role("button", name="Find risks").click()
-        await page.get_by_role("link", name=f"Read the risks of {name}").wait_for()
+        await page.get_by_role("link", name=f"View result: {name}").wait_for()
 
 
 async def test_the_history_is_searched(visitor: Visitor, ai: Ai) -> None:
     page = await register(visitor)
-    await two_files(page, ai)
+    await scan_two_files(page, ai)
     await page.goto(f"{visitor.url}/scans")
     await search_history(page)
     figure = page.get_by_role("figure")
     await expect(figure).to_contain_text("2 risks in 2 scans")
     assert await page.locator("datalist option").count() == 2
-    await figure.get_by_text("The figures as a table").click()
+    await figure.get_by_text("Show as table").click()
     await expect(figure.get_by_role("columnheader")).to_have_text(["Month", "Financial", "Schedule"])
     await expect(figure.get_by_role("row").last).to_have_text(re.compile(r"^\d{4}-\d\d11$"))
     await figure.get_by_role("link", name="Schedule").click()
@@ -516,7 +516,7 @@ async def test_the_history_is_searched(visitor: Visitor, ai: Ai) -> None:
 async def test_the_history_is_searched_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
     async with visit(browser, server.url) as scripted:
         page = await register(scripted)
-        await two_files(page, ai)
+        await scan_two_files(page, ai)
         state = await scripted.context.storage_state()
     async with visit(browser, server.url, java_script_enabled=False, storage_state=state) as visitor:
         page = await visitor.open("/scans")
@@ -531,44 +531,44 @@ async def test_the_history_is_searched_without_javascript(browser: Browser, serv
         await expect(page.get_by_label("Category", exact=True)).to_have_value("Schedule")
 
 
-async def everywhere(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
-    """Yield a tab on every page in turn, refused and filled ones too."""
+async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
+    """Yield a tab on each page in turn, with errors and with data too."""
     long = "A-name-without-any-place-to-break-it-" * 6
     page = await visitor.open("/login?next=/scans")
     yield page
     await page.get_by_role("button", name="Log in").click()
-    await expect(page.get_by_label("E-mail address")).to_be_focused()
+    await expect(page.get_by_label("Email")).to_be_focused()
     yield page
-    await page.get_by_label("E-mail address").fill("nobody@example.com")
+    await page.get_by_label("Email").fill("nobody@example.com")
     await page.get_by_label("Password").fill("nothing")
     await page.get_by_role("button", name="Log in").click()
     await expect(page.get_by_role("alert")).to_be_visible()
     yield page
-    await page.get_by_role("navigation").get_by_role("link", name="Register").click()
+    await page.get_by_role("navigation").get_by_role("link", name="Create account").click()
     yield page
     await page.close()
     page = await register(visitor)
     await page.goto(f"{visitor.url}/scans")
     yield page
-    await page.get_by_role("link", name="Scan something").click()
+    await page.get_by_role("link", name="New scan").click()
     ai.findings["data"] = [*RISKS, {"risk": long, "category": long[:80], "context": long}]
-    await page.get_by_label("Add documents").set_input_files([sample("film.mp4"), sample(f"{long}.txt")])
+    await page.get_by_label("Add files").set_input_files([sample("film.mp4"), sample(f"{long}.txt")])
     yield page
     await page.get_by_role("button", name="Find risks").click()
-    await expect(page.get_by_role("link", name=f"Read the risks of {long}")).to_be_visible()
+    await expect(page.get_by_role("link", name=f"View result: {long}")).to_be_visible()
     ai.findings["data"] = []
     await scan_text(page)
     await expect(rows(page).filter(has_text="No risks found")).to_be_visible()
     yield page
-    await page.get_by_role("link", name="Read the risks of Pasted text").click()
+    await page.get_by_role("link", name="View result: Pasted text").click()
     await expect(page.get_by_role("heading", level=2)).to_have_text("No risks found")
     yield page
     await page.goto(f"{visitor.url}/scans")
     yield page
-    await page.get_by_text("The figures as a table").click()
+    await page.get_by_text("Show as table").click()
     yield page
     await page.goto(f"{visitor.url}/scans/overview?q=name")
-    await page.get_by_text("The figures as a table").click()
+    await page.get_by_text("Show as table").click()
     yield page
     for query in ("q=nothing", "q=!&from=2026-11-02&to=2026-11-01", "from=2026-11-02&to=2026-11-01"):
         await page.goto(f"{visitor.url}/scans?{query}")
@@ -580,22 +580,22 @@ async def everywhere(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     await page.goto(f"{page.url}?category=Nothing")
     yield page
     await page.goto(f"{visitor.url}/account")
-    await page.get_by_role("button", name="Make a token").click()
-    await expect(page.get_by_label("Name of a new token")).to_be_focused()
+    await page.get_by_role("button", name="Create token").click()
+    await expect(page.get_by_label("Token name")).to_be_focused()
     await page.wait_for_load_state()
     yield page
-    await page.get_by_label("Name of a new token").fill("Nightly import")
-    await page.get_by_label("Last day, if it is to end").fill("2099-12-31")
-    await page.get_by_role("button", name="Make a token").click()
+    await page.get_by_label("Token name").fill("Nightly import")
+    await page.get_by_label("Expires (optional)").fill("2099-12-31")
+    await page.get_by_role("button", name="Create token").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Your new API token")
     await page.wait_for_load_state()
     yield page
-    await page.get_by_role("link", name="Back to the account").click()
+    await page.get_by_role("link", name="Back to Account").click()
     await page.wait_for_url("**/account#tokens")
     yield page
     await page.get_by_text("Delete my account").click()
-    await page.get_by_role("button", name="Yes, delete everything").click()
-    await expect(page.get_by_label("Your password, to be sure")).to_be_focused()
+    await page.get_by_role("button", name="Delete account permanently").click()
+    await expect(page.get_by_label("Confirm with your password")).to_be_focused()
     yield page
     for path in ("/scans?offset=100", "/nowhere", "/scans?limit=0"):
         await page.goto(visitor.url + path)
@@ -609,7 +609,7 @@ async def test_every_page_is_readable_for_all(browser: Browser, server: Server, 
     found = []
     # axe-core brings styles of its own; without it no page breaks its policy (the next test sees all of them)
     async with visit(browser, server.url, color_scheme=scheme, bypass_csp=True) as visitor:
-        async for page in everywhere(visitor, ai):
+        async for page in visit_every_page(visitor, ai):
             await page.wait_for_load_state()  # without its style it has no colour
             dark = (
                 await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
@@ -624,7 +624,7 @@ async def test_every_page_is_readable_for_all(browser: Browser, server: Server, 
 async def test_no_page_scrolls_sideways(visitor: Visitor, ai: Ai) -> None:
     ai.findings = {"data": list(RISKS), "source": "model"}
     wide = {}
-    async for page in everywhere(visitor, ai):
+    async for page in visit_every_page(visitor, ai):
         for width in (320, 390, 768, 1920):
             await page.set_viewport_size({"width": width, "height": 800})
             wide[page.url, width] = await horizontal_overflow(page)
@@ -638,7 +638,7 @@ async def test_a_double_click_is_one_scan(browser: Browser, server: Server, ai: 
         page = await register(visitor)
         sent: list[str] = []
         page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
-        await page.get_by_label("Paste a text").fill("The budget is tight.")
+        await page.get_by_label("Paste text").fill("The budget is tight.")
         await page.get_by_role("button", name="Find risks").focus()
         await page.keyboard.press("Enter")
         await ai.arrived.wait()
@@ -649,7 +649,7 @@ async def test_a_double_click_is_one_scan(browser: Browser, server: Server, ai: 
         if scripts:
             await expect(rows(page)).to_have_count(1)
             await expect(rows(page)).to_contain_text("2 risks found")
-            await expect(page.get_by_text("There is nothing to scan")).to_have_count(0)
+            await expect(page.get_by_text("Paste some text or add a file")).to_have_count(0)
         else:
             await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
         await page.goto(f"{visitor.url}/scans")
@@ -666,7 +666,7 @@ async def test_a_lost_answer_is_fetched_and_not_made_again(visitor: Visitor, ai:
 
     await page.route("**/api/scan", lose)
     await scan_text(page)
-    await expect(rows(page)).to_contain_text("The connection was lost.")
+    await expect(rows(page)).to_contain_text("Connection lost.")
     await page.unroute("**/api/scan")
     visitor.problems.clear()  # Chromium notes the lost connection as an error, and rightly
     await page.get_by_role("button", name="Try again: Pasted text").click()
@@ -681,22 +681,18 @@ async def test_an_api_token_is_made_copied_and_deleted(
     async with visit(browser, server.url, java_script_enabled=scripts) as visitor:
         page = await register(visitor)
         await page.goto(f"{visitor.url}/account")
-        await page.get_by_label("Name of a new token").fill("Nightly import")
-        await page.get_by_label("What it may do").select_option("Scan only")
-        await page.get_by_role("button", name="Make a token").click()
+        await page.get_by_label("Token name").fill("Nightly import")
+        await page.get_by_label("Permissions").select_option("Scan only")
+        await page.get_by_role("button", name="Create token").click()
         token = await page.locator("#token").inner_text()
         await expect(page.locator("pre").last).to_contain_text(f'"Authorization: Bearer {token}"')
         assert token not in page.url
-        await page.get_by_role("link", name="Back to the account").click()
-        await expect(page.get_by_role("listitem").filter(has_text="Nightly import")).to_contain_text(
-            "May scan ·"
-        )
+        await page.get_by_role("link", name="Back to Account").click()
+        await expect(page.get_by_role("listitem").filter(has_text="Nightly import")).to_contain_text("Scan ·")
         assert token not in await page.content()
-        await page.get_by_role("button", name="Delete the token Nightly import").click()
-        await expect(page.get_by_role("status")).to_have_text(
-            "The API token is deleted. It is refused from now on."
-        )
-        await expect(page.get_by_text("You have none.")).to_be_visible()
+        await page.get_by_role("button", name="Delete token Nightly import").click()
+        await expect(page.get_by_role("status")).to_have_text("API token deleted.")
+        await expect(page.get_by_text("No tokens yet.")).to_be_visible()
 
 
 @SQLITE_ONLY
@@ -736,10 +732,10 @@ async def test_the_risks_are_downloaded(browser: Browser, server: Server, ai: Ai
     ai.findings = {"data": [{**RISKS[0], "risk": "ថវិកាមិនគ្រប់"}], "source": "model"}
     async with visit(browser, server.url, java_script_enabled=script) as visitor:
         page = await register(visitor)
-        await page.get_by_label("Paste a text").fill("The budget is tight.")
+        await page.get_by_label("Paste text").fill("The budget is tight.")
         await page.get_by_role("button", name="Find risks").click()
         if script:
-            await rows(page).get_by_role("link", name="Read the risks of Pasted text").click()
+            await rows(page).get_by_role("link", name="View result: Pasted text").click()
         await page.wait_for_url("**/scans/*")
         for begin in ("riskscan-text-", "riskscan-register-"):
             await page.get_by_text("Export", exact=True).click()
@@ -772,4 +768,4 @@ async def test_a_slow_service_is_waited_for_in_bounded_time(
         await scan_text(page)
         await expect(rows(page)).to_contain_text("analysis service is not available")
         await expect(page.get_by_role("button", name="Try again: Pasted text")).to_be_visible()
-        await expect(page.get_by_label("Paste a text")).to_have_value("The budget is tight.")
+        await expect(page.get_by_label("Paste text")).to_have_value("The budget is tight.")

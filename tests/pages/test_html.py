@@ -1,4 +1,4 @@
-"""The built-in pages over plain HTTP: what they lead to, what they say, and what they never let through."""
+"""The built-in pages over plain HTTP: redirects, texts, escaping and headers."""
 
 from __future__ import annotations
 
@@ -36,17 +36,22 @@ STATIC = Path(riskscan.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
 FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
 FORMS += ["/account/tokens", "/account/tokens/x/delete"]
+# what the page calls each file type that it accepts
+FILE_TYPE_NAMES = {
+    ".pdf": "PDF", ".docx": "Word", ".txt": "text", ".md": "Markdown", ".csv": "CSV",
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"), "images"),
+}  # fmt: skip
 
 
 @pytest.fixture
 async def ana(guest: Person) -> Person:
-    """A browser that is signed in by its cookie."""
+    """A browser that is logged in by its session cookie."""
     await sign_up(guest)
     return guest
 
 
-def assert_wrong(reply: Reply, status: int, field: str, words: str) -> str:
-    """Check that a form came back with a message that belongs to its field."""
+def assert_field_error(reply: Reply, status: int, field: str, message: str) -> str:
+    """Check that the form is shown again with an error at this field, which has the focus."""
     page = text_of(reply)
     assert reply.status == status
     tag = re.search(rf'<(?:input|textarea)[^>]*\bid="{field}"[^>]*>', page, re.DOTALL)
@@ -56,7 +61,7 @@ def assert_wrong(reply: Reply, status: int, field: str, words: str) -> str:
     about = re.search(r'aria-describedby="([^"]*)"', tag[0])
     assert about
     assert f"{field}-error" in about[1].split()
-    assert words in page[page.index(f'id="{field}-error"') :].partition("</p>")[0]
+    assert message in page[page.index(f'id="{field}-error"') :].partition("</p>")[0]
     assert PASSWORD not in page
     return page
 
@@ -106,16 +111,16 @@ async def test_who_is_signed_in_need_not_log_in(ana: Person) -> None:
 
 async def test_a_refused_registration_says_why_by_the_field(guest: Person) -> None:
     bad = await guest.post("/register", data={"email": "<b>ana@", "password": PASSWORD})
-    assert 'value="&lt;b&gt;ana@"' in assert_wrong(bad, 400, "email", "not an e-mail address")
+    assert 'value="&lt;b&gt;ana@"' in assert_field_error(bad, 400, "email", "not an e-mail address")
     short = await guest.post("/register", data={"email": "ana@example.com", "password": "short"})
-    page = assert_wrong(short, 400, "password", "6 to 128 characters")
+    page = assert_field_error(short, 400, "password", "6 to 128 characters")
     assert 'value="ana@example.com"' in page
     assert "short" not in page.partition("<form method")[2].partition("</form>")[0].replace(
-        "A short sentence", ""
+        "A short phrase", ""
     )
     await sign_up(guest)
     taken = await guest.post("/register", data={"email": "ANA@example.com", "password": PASSWORD})
-    assert_wrong(taken, 409, "email", "already")
+    assert_field_error(taken, 409, "email", "already")
 
 
 async def test_a_refused_log_in_says_why_and_keeps_the_address(ana: Person) -> None:
@@ -129,7 +134,7 @@ async def test_a_refused_log_in_says_why_and_keeps_the_address(ana: Person) -> N
     assert "wrong one" not in page
     assert re.search(r'id="password"[^>]*aria-describedby="alert"[^>]*autofocus', page)
     empty = await ana.post("/login", data={"username": "ana@example.com", "password": ""})
-    assert_wrong(empty, 400, "password", "required")
+    assert_field_error(empty, 400, "password", "required")
 
 
 async def test_the_session_is_new_at_each_log_in_and_dead_after_log_out(ana: Person) -> None:
@@ -141,7 +146,7 @@ async def test_the_session_is_new_at_each_log_in_and_dead_after_log_out(ana: Per
     assert (await ana.get("/scan")).status == 200
     reply = await ana.post("/logout")
     assert (reply.status, reply.headers["Location"]) == (303, "/login?done=logout")
-    assert "You are logged out." in text_of(await ana.get("/login?done=logout"))
+    assert "You've been logged out." in html.unescape(text_of(await ana.get("/login?done=logout")))
     for copied in (first, cookie.value):
         assert (await ana.get("/scan", cookies={COOKIE: copied})).status == 303
 
@@ -188,11 +193,11 @@ async def test_the_plain_form_scans_one_text_or_one_file(ana: Person, ai: Ai, se
 
 async def test_a_refused_scan_brings_back_what_was_typed(ana: Person, ai: Ai) -> None:
     nothing = await ana.post("/scan", data=form(text="  ", file=("", b"")))
-    assert_wrong(nothing, 400, "text", "nothing to scan")
+    assert_field_error(nothing, 400, "text", "nothing to scan")
     film = await ana.post(
         "/scan", data=form(text="\n <b>tight</b> budget", force_llm="true", file=("a.mp4", b"x"))
     )
-    page = assert_wrong(film, 400, "file", "cannot be scanned")
+    page = assert_field_error(film, 400, "file", "cannot be scanned")
     assert ">\n\n &lt;b&gt;tight&lt;/b&gt; budget</textarea>" in page
     assert re.search(r'name="force_llm"[^>]*checked', page)
     ai.respond_with(500, {"detail": "The <i>model</i> fell over."})
@@ -248,9 +253,10 @@ async def test_a_lost_session_without_a_text_goes_to_the_log_in(guest: Person) -
 async def test_types_and_limit_are_said_before_the_upload(ana: Person) -> None:
     page = text_of(await ana.get("/scan"))
     assert f'accept="{",".join(EXTENSIONS)}"' in page
-    assert all(extension[1:].upper() in page for extension in EXTENSIONS)
-    assert "at most 10&nbsp;MB" in page
-    assert "You may leave this page" in page
+    hint = page.partition('id="file-hint">')[2].partition("</p>")[0]
+    assert all(FILE_TYPE_NAMES[extension] in hint for extension in EXTENSIONS)
+    assert "up to 10&nbsp;MB" in hint
+    assert "You can leave this page" in page
 
 
 @pytest.mark.parametrize(
@@ -292,7 +298,8 @@ async def test_one_scan_tells_when_by_what_and_how_many(ana: Person, ai: Ai) -> 
     location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
     page = text_of(await ana.get(location))
     assert "<b>3 risks</b>" in page
-    assert "read by a language model" in page
+    assert "Language model" in page
+    assert "Built-in analyser" not in page
     assert re.search(r'<time datetime="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ" title="[-\d]+ [:\d]+ UTC">', page)
     assert (
         page.index("Budget may run out") < page.index("Costs may rise") < page.index("Deadline is aggressive")
@@ -308,7 +315,7 @@ async def test_one_scan_tells_when_by_what_and_how_many(ana: Person, ai: Ai) -> 
     for unknown in ("?category=Nope", "?category=", "?category=%00", "?category=%ED%A0%80"):
         reply = await ana.get(location + unknown)
         assert reply.status == 200
-        assert "Nothing in this category" in text_of(reply)
+        assert "No risks in this category" in text_of(reply)
 
 
 async def test_no_risks_is_explained(ana: Person, ai: Ai) -> None:
@@ -316,7 +323,7 @@ async def test_no_risks_is_explained(ana: Person, ai: Ai) -> None:
     location = (await ana.post("/scan", data=form(text="All is well."))).headers["Location"]
     page = text_of(await ana.get(location))
     assert "No risks found" in page
-    assert "That does not prove that there are none." in page
+    assert "That doesn't mean there are none" in page
 
 
 async def test_khmer_and_arabic_say_what_they_are(ana: Person, ai: Ai) -> None:
@@ -353,9 +360,9 @@ async def test_the_history_has_pages_forward_and_back(ana: Person) -> None:
     assert 'rel="next"' not in second
     cursor = (await ana.get("/api/scans?limit=2")).json["next_cursor"]
     assert "plan-0.txt" in text_of(await ana.get(f"/scans?limit=2&cursor={cursor}"))
-    assert "There is nothing on this page" in text_of(await ana.get("/scans?offset=9"))
+    assert "No more scans" in text_of(await ana.get("/scans?offset=9"))
     assert "Financial" in first
-    assert "risk model" in first
+    assert "Built-in analyser" in first.partition("<ol")[2]
 
 
 async def test_a_scan_is_deleted_by_its_owner_alone(ana: Person, people: Callable[[], Person]) -> None:
@@ -371,7 +378,7 @@ async def test_a_scan_is_deleted_by_its_owner_alone(ana: Person, people: Callabl
         assert "There is no such scan." in text_of(reply)
     reply = await ana.post(f"{location}/delete")
     assert (reply.status, reply.headers["Location"]) == (303, "/scans?done=scan")
-    assert "The scan is deleted." in text_of(await ana.get("/scans?done=scan"))
+    assert "Scan deleted." in text_of(await ana.get("/scans?done=scan"))
     assert (await ana.get(location)).status == 404
 
 
@@ -383,23 +390,23 @@ async def test_the_account_page_changes_the_password(ana: Person, people: Callab
     wrong = await ana.post(
         "/account/password", data={"current_password": "not it", "new_password": "another one"}
     )
-    assert_wrong(wrong, 400, "current_password", "not your password")
+    assert_field_error(wrong, 400, "current_password", "not your password")
     short = await ana.post("/account/password", data={"current_password": PASSWORD, "new_password": "x"})
-    assert_wrong(short, 400, "new_password", "6 to 128")
+    assert_field_error(short, 400, "new_password", "6 to 128")
     reply = await ana.post(
         "/account/password", data={"current_password": PASSWORD, "new_password": "another one"}
     )
     assert (reply.status, reply.headers["Location"]) == (303, "/account?done=password")
-    assert "Your password is changed." in text_of(await ana.get("/account?done=password"))
+    assert "Password changed." in text_of(await ana.get("/account?done=password"))
     assert (await other.get("/account")).status == 303
 
 
 async def test_the_account_page_deletes_the_account(ana: Person) -> None:
     wrong = await ana.post("/account/delete", data={"password": "not it"})
-    assert '<details class="danger" open>' in assert_wrong(wrong, 400, "password", "not your password")
+    assert '<details class="danger" open>' in assert_field_error(wrong, 400, "password", "not your password")
     reply = await ana.post("/account/delete", data={"password": PASSWORD})
     assert (reply.status, reply.headers["Location"]) == (303, "/register?done=account")
-    assert "are deleted" in text_of(await ana.get("/register?done=account"))
+    assert "have been deleted" in text_of(await ana.get("/register?done=account"))
     assert (await ana.post("/login", data={"username": ana.email, "password": PASSWORD})).status == 401
 
 
@@ -432,7 +439,7 @@ async def test_a_database_that_is_away_is_said_in_words(make_settings: MakeSetti
         entered = await person.post("/login", data={"username": "ana@example.com", "password": PASSWORD})
         await person.session.close()
     assert (reply.status, int(reply.headers["Retry-After"]) > 0) == (503, True)
-    assert "Not available just now" in text_of(reply)
+    assert "Temporarily unavailable" in text_of(reply)
     assert reply.headers["X-Request-ID"] in text_of(reply)
     assert entered.status == 503
     assert 'value="ana@example.com"' in text_of(entered)
@@ -544,9 +551,9 @@ async def test_the_history_keeps_its_filter(ana: Person, ai: Ai) -> None:
     kept = kept.replace("+", "%20") if "%20" in page else kept
     assert f'<a rel="next" href="/scans?offset=2&limit=2&{kept}">' in page
     assert f'href="/scans/overview?{kept}"' in page
-    assert '<a href="/scans">Clear</a>' in page
+    assert '<a href="/scans">Clear filters</a>' in page
     nothing = text_of(await ana.get("/scans?q=zebra"))
-    assert "Nothing found" in nothing
+    assert "No matching scans" in nothing
     assert "No scans yet" not in nothing
     beyond = html.unescape(text_of(await ana.get("/scans?q=plan&offset=9")))
     assert '<a href="/scans?offset=0&q=plan">' in beyond
@@ -560,8 +567,8 @@ async def test_a_refused_filter_comes_back_with_what_was_typed(ana: Person) -> N
         ("category=" + "x" * 201, "category", "at most 200"),
     ):
         for path in ("/scans", "/scans/overview"):
-            page = assert_wrong(await ana.get(f"{path}?{query}"), 400, field, words)
-            assert '<a href="/scans">Clear</a>' in page
+            page = assert_field_error(await ana.get(f"{path}?{query}"), 400, field, words)
+            assert '<a href="/scans">Clear filters</a>' in page
     assert 'value="llm" selected' in text_of(await ana.get("/scans?q=%21&source=llm"))
 
 

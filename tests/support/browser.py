@@ -104,9 +104,9 @@ async def visit(browser: Browser, url: str, **options: Any) -> AsyncIterator[Vis
 async def register(visitor: Visitor, email: str = "ana@example.com", password: str = "correct horse") -> Page:
     """Register on the page; return the tab, which then shows the scan page."""
     page = await visitor.open("/register")
-    await page.get_by_label("E-mail address").fill(email)
+    await page.get_by_label("Email").fill(email)
     await page.get_by_label("Password").fill(password)
-    await page.get_by_role("button", name="Register").click()
+    await page.get_by_role("button", name="Create account").click()
     await page.wait_for_url("**/scan")
     return page
 
