@@ -11,7 +11,7 @@ from riskscan.ai_service.sentences import Unit
 
 
 def units(text: str) -> list[Unit]:
-    return list(sentences.units([("text", [text])]))
+    return list(sentences.split_into_units([("text", [text])]))
 
 
 def texts(text: str) -> list[str]:
@@ -20,7 +20,7 @@ def texts(text: str) -> list[str]:
 
 def found(text: str) -> list[dict[str, str]]:
     its = units(text)
-    return findings.finish(*findings.score(its), len(its))
+    return findings.select_findings(*findings.score_units(its), len(its))
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_headings_say_what_the_lines_below_them_are() -> None:
         "# Report\n\n## Done\n\n- The wall is dry.\n\n## Risks\n\n### Water\n\n- The wall is wet.\n\n"
         "## Agenda\n\n- The wall is new.\n\nConcerns\n* The wall is old.\n\nThe wall is red, as it was."
     )
-    assert [(unit.text, unit.place) for unit in units(text)] == [
+    assert [(unit.text, unit.section) for unit in units(text)] == [
         ("The wall is dry.", "closed"),
         ("The wall is wet.", "risks"),
-        ("The wall is new.", "calm"),
+        ("The wall is new.", "neutral"),
         ("The wall is old.", "risks"),
-        ("The wall is red, as it was.", "calm"),
+        ("The wall is red, as it was.", "neutral"),
     ]
 
 
@@ -80,7 +80,7 @@ def test_rows_that_are_closed_and_columns_about_something_else_are_left_out() ->
         ["1", "The crane may tip over.", "A survey may fail", "Open"],
         ["2", "The mast may break.", "None", "closed on 3 May"],
     ]
-    cut = list(sentences.units(("row", row) for row in rows))
+    cut = list(sentences.split_into_units(("row", row) for row in rows))
     assert cut == [Unit("The crane may tip over.", "cell", "risks")]
 
 
@@ -126,7 +126,7 @@ def test_at_most_two_hundred_findings_in_document_order() -> None:
     ],
 )
 def test_a_finding_is_named_in_a_few_words_of_its_own(text: str, name: str) -> None:
-    assert findings.short_name(text) == name
+    assert findings.derive_title(text) == name
 
 
 def test_the_model_is_small_and_needs_no_numeric_library() -> None:
@@ -134,7 +134,7 @@ def test_the_model_is_small_and_needs_no_numeric_library() -> None:
     assert (folder / "model.json").stat().st_size + model.VECTORS.stat().st_size < 1024 * 1024
     code = (
         "import sys\nfrom riskscan.ai_service import findings, scorer, sentences\n"
-        "findings.score([sentences.Unit('The dam may break.', 'sentence', '')])\n"
+        "findings.score_units([sentences.Unit('The dam may break.', 'sentence', '')])\n"
         "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
     )

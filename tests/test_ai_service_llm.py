@@ -256,6 +256,6 @@ async def test_forcing_a_language_model_that_is_not_there_is_a_503_that_says_so(
     http: aiohttp.ClientSession,
 ) -> None:
     with running() as plain:
-        assert "No language model" in await refused(http, plain, 503, text=TEXT, force_llm="yes")
+        assert "no language model" in await refused(http, plain, 503, text=TEXT, force_llm="yes")
     with running(LLM_BASE_URL="http://127.0.0.1:1/v1", LLM_MODEL="tiny", LLM_TIMEOUT="5") as unreachable:
         assert (await scan(http, unreachable, text=TEXT))[1]["source"] == "model"

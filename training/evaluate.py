@@ -35,8 +35,8 @@ KEYWORDS = {
 
 def by_model(units: list[sentences.Unit]) -> list[Finding]:
     """Find what the service would answer."""
-    found, expected = findings.score(units)
-    return findings.finish(found, expected, len(units))
+    candidates, expected = findings.score_units(units)
+    return findings.select_findings(candidates, expected, len(units))
 
 
 def by_keywords(units: list[sentences.Unit]) -> list[Finding]:
@@ -53,7 +53,7 @@ def by_keywords(units: list[sentences.Unit]) -> list[Finding]:
 
 def units_of(passage: str, name: str = "text.txt") -> list[sentences.Unit]:
     """Split a passage as the service does."""
-    return list(sentences.units(text.blocks(name, passage.encode())))
+    return list(sentences.split_into_units(text.read_blocks(name, passage.encode())))
 
 
 def f1(hits: float, found: float, wanted: float) -> tuple[float, float, float]:
@@ -153,7 +153,7 @@ def of_documents(folder: Path, find: Finder, show: bool = False) -> dict[str, fl
 
 
 def _overlap(one: str, other: str) -> float:
-    a, b = findings.words(one), findings.words(other)
+    a, b = findings.extract_terms(one), findings.extract_terms(other)
     return len(a & b) / max(1, len(a | b))
 
 
@@ -163,7 +163,7 @@ def formats() -> str:
     paths = sorted(SAMPLES.iterdir())
     for path in paths:
         with contextlib.suppress(ServiceError):
-            if list(sentences.units(text.blocks(path.name, path.read_bytes()))):
+            if list(sentences.split_into_units(text.read_blocks(path.name, path.read_bytes()))):
                 read.add(path.suffix)
     return f"{len(read)} of {len({path.suffix for path in paths})} ({' '.join(sorted(read))})"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from riskscan.ai_service import model
-from riskscan.ai_service.model import CATEGORIES, features
+from riskscan.ai_service.model import CATEGORIES, extract_features
 
 HERE = Path(__file__).parent
 MODEL = Path(model.__file__).parent / "model.json"
@@ -58,7 +58,7 @@ def examples(folder: Path = HERE / "sentences") -> list[Example]:
 
 def train(data: Sequence[Example]) -> dict[str, Any]:
     """Return the model as it is written to model.json."""
-    found = [features(example.text) for example in data]
+    found = [extract_features(example.text) for example in data]
     counts: dict[str, int] = {}
     for one in found:
         for name in one:
@@ -168,13 +168,13 @@ def cross_validate(data: list[Example], show: bool) -> None:
         fitted = model.Model(train([example for i, example in enumerate(data) if i not in held]))
         for i in sorted(held):
             text, categories = data[i]
-            one = features(text)
-            score = fitted.risk(one)
+            one = extract_features(text)
+            score = fitted.risk_score(one)
             found = score > fitted.threshold
             if categories:
                 positives += 1
                 hits += found
-                scores = fitted.categories(one)
+                scores = fitted.category_scores(one)
                 best = scores.index(max(scores))
                 right += best in categories
                 if not found:

@@ -59,7 +59,7 @@ def main() -> None:
     vectors = np.load(glove / "glove_6B_50d_emb.npy")
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     mean = vectors[:30_000].mean(0)
-    directions = np.linalg.svd(vectors[:30_000] - mean, full_matrices=False)[2][: model.DIRECTIONS]
+    directions = np.linalg.svd(vectors[:30_000] - mean, full_matrices=False)[2][: model.VECTOR_DIMENSIONS]
     kept = [
         (number, token)
         for number, token in enumerate(tokens[:60_000])

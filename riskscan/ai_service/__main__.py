@@ -18,40 +18,39 @@ from riskscan.ai_service.settings import Settings, SettingsError
 log = logging.getLogger("riskscan.ai_service")
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m riskscan.ai_service", description="Find risks in documents."
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8082)
     parser.add_argument("--fd", type=int, help="serve on this inherited, listening socket instead")
-    parser.add_argument("--stop-with-stdin", action="store_true", help="end when standard input does")
+    parser.add_argument("--stop-with-stdin", action="store_true", help="exit when standard input is closed")
     return parser.parse_args()
 
 
-def listening(options: argparse.Namespace) -> socket.socket:
-    """Return the socket to serve on; raises OSError."""
+def open_socket(options: argparse.Namespace) -> socket.socket:
+    """Return the listening socket; raises OSError."""
     if options.fd is not None:
         return socket.socket(fileno=options.fd)
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     return socket.create_server((options.host, options.port), family=family, backlog=1024)
 
 
-def stop_with_stdin() -> None:
-    """End this process once the parent's end of standard input is closed."""
+def exit_with_stdin() -> None:
+    """Exit once the parent closes its end of standard input, or dies."""
 
     def wait() -> None:
         while os.read(0, 4096):
             pass
-        # the children see their own pipes close
+        # the child processes see their own pipes close
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
 async def serve(sock: socket.socket, settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; what is in flight gets a few seconds."""
+    """Serve until SIGTERM or SIGINT; active requests get 3 seconds to finish."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -68,14 +67,14 @@ async def serve(sock: socket.socket, settings: Settings) -> None:
 
 def main() -> int:
     """Run the service and return its exit status."""
-    options = arguments()
+    options = parse_arguments()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="ai-service %(levelname)s %(message)s")
     if options.stop_with_stdin:
-        stop_with_stdin()
+        exit_with_stdin()
     try:
         load_dotenv(".env")
         settings = Settings.from_env(os.environ)
-        sock = listening(options)
+        sock = open_socket(options)
     except (SettingsError, OSError, OverflowError) as error:
         log.error("%s", error)
         return 1

@@ -1,4 +1,4 @@
-"""The HTTP face of the service: POST /scan and GET /."""
+"""The HTTP interface of the service: POST /scan and GET /."""
 
 import asyncio
 import heapq
@@ -11,23 +11,24 @@ import aiohttp
 from aiohttp import web
 
 from riskscan import __version__
-from riskscan.ai_service.errors import ServiceError, unreadable
-from riskscan.ai_service.forms import Memory, ScanForm, read_form
-from riskscan.ai_service.llm import Llm, LlmError
-from riskscan.ai_service.processes import Readers, Scorers, scorers
+from riskscan.ai_service.errors import ServiceError, UnreadableDocument
+from riskscan.ai_service.forms import MemoryBudget, ScanForm, read_form
+from riskscan.ai_service.llm import LanguageModel, LanguageModelError
+from riskscan.ai_service.processes import DocumentReaders, ScoringPool, scoring_pool
 from riskscan.ai_service.settings import SETTINGS, Settings
 
-SCORERS = web.AppKey("SCORERS", Scorers)
-LLM: web.AppKey[Llm | None] = web.AppKey("LLM")
-MEMORY = web.AppKey("MEMORY", Memory)
-READERS = web.AppKey("READERS", Readers)
-BATCH = 40
-# a longer text is split in a process of its own, like a file, so that it holds up nobody
-LONG_TEXT = 20_000
+SCORING_POOL = web.AppKey("SCORING_POOL", ScoringPool)
+DOCUMENT_READERS = web.AppKey("DOCUMENT_READERS", DocumentReaders)
+LANGUAGE_MODEL: web.AppKey[LanguageModel | None] = web.AppKey("LANGUAGE_MODEL")
+MEMORY_BUDGET = web.AppKey("MEMORY_BUDGET", MemoryBudget)
+BATCH_UNITS = 40
+# a longer text is split by a reader process, like a file, so that it does not block the scoring pool
+LONG_TEXT_CHARS = 20_000
 SCAN_SECONDS = 57
-SPARE_SECONDS = 8
-# more than are answered, since near-duplicates go
-MOST_FOUND = 1_000
+# kept for the local model in case the language model fails
+LOCAL_MODEL_SECONDS = 8
+# more than the response can hold, because near-duplicates are dropped
+MAX_CANDIDATES = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +37,13 @@ async def scan(request: web.Request) -> web.Response:
     """Find the risks in a document, a text, or both."""
     started = time.monotonic()
     app = request.app
-    with app[MEMORY].hold() as take:
-        form = await read_form(request, app[SETTINGS].max_upload_bytes, take)
+    with app[MEMORY_BUDGET].reserve() as allocate:
+        form = await read_form(request, app[SETTINGS].max_upload_bytes, allocate)
         try:
             async with asyncio.timeout(SCAN_SECONDS):
                 units = await read_units(app, form)
-                left = SCAN_SECONDS - (time.monotonic() - started)
-                source, data = await analyse(app, units, form.force_llm, left)
+                seconds_left = SCAN_SECONDS - (time.monotonic() - started)
+                source, data = await find_risks(app, units, form.force_llm, seconds_left)
         except TimeoutError:
             raise ServiceError(
                 503, "overloaded", "The service is too busy to finish this scan in time."
@@ -53,56 +54,56 @@ async def scan(request: web.Request) -> web.Response:
 
 
 async def read_units(app: web.Application, form: ScanForm) -> list[Any]:
-    """Split what was sent into units, the file's first."""
+    """Split the file, then the text, into units (see sentences.Unit) as JSON lists."""
     units: list[Any] = []
     if form.filename or form.file:
-        units += await app[READERS].read(form.filename or "file", form.file)
-    if len(form.text) > LONG_TEXT:
-        units += await app[READERS].read("", form.text.encode("utf-8", "replace"))
+        units += await app[DOCUMENT_READERS].read(form.filename or "file", form.file)
+    if len(form.text) > LONG_TEXT_CHARS:
+        units += await app[DOCUMENT_READERS].read("", form.text.encode("utf-8", "replace"))
     elif form.text.strip():
-        units += await app[SCORERS].ask("split", form.text)
+        units += await app[SCORING_POOL].run("split", form.text)
     if not units:
-        raise unreadable("There is no text in it to read.")
+        raise UnreadableDocument("No readable text found.")
     return units
 
 
-async def analyse(
-    app: web.Application, units: list[Any], force_llm: bool, left: float
+async def find_risks(
+    app: web.Application, units: list[Any], force_llm: bool, seconds_left: float
 ) -> tuple[str, list[dict[str, str]]]:
-    """Find the risks by the language model, if there is one and it answers, or else by the local model."""
-    settings, model = app[SETTINGS], app[LLM]
-    if model:
+    """Find risks with the language model if there is one and it responds, otherwise with the local model."""
+    language_model = app[LANGUAGE_MODEL]
+    if language_model:
+        seconds = min(app[SETTINGS].llm_timeout, seconds_left - LOCAL_MODEL_SECONDS)
         try:
-            # the local model needs some of the time if the language model fails
-            named = await model.find(
-                [unit[0] for unit in units], min(settings.llm_timeout, left - SPARE_SECONDS)
-            )
-            return "llm", list(await app[SCORERS].ask("check", named))
-        except LlmError as error:
+            named = await language_model.find_risks([unit[0] for unit in units], seconds)
+            return "llm", list(await app[SCORING_POOL].run("verify", named))
+        except LanguageModelError as error:
             log.warning("language model: %s", error)
             if force_llm:
                 raise ServiceError(503, "llm_unavailable", f"The language model failed: {error}.") from None
     elif force_llm:
-        raise ServiceError(
-            503, "llm_not_configured", "No language model is configured on this service (LLM_BASE_URL)."
-        )
-    return "model", await score(app[SCORERS], units)
+        log.warning("force_llm was sent, but LLM_BASE_URL is not set")
+        raise ServiceError(503, "llm_not_configured", "This server has no language model.")
+    return "model", await score_units(app[SCORING_POOL], units)
 
 
-async def score(pool: Scorers, units: list[Any]) -> list[dict[str, str]]:
+async def score_units(pool: ScoringPool, units: list[Any]) -> list[dict[str, str]]:
     """Score the units batch by batch and return the findings in document order."""
-    found: list[Any] = []
+    candidates: list[Any] = []
     expected = 0.0
-    for start in range(0, len(units), BATCH):
-        batch, of_batch = await pool.ask("score", units[start : start + BATCH])
-        found += [[start + item[0], *item[1:]] for item in batch]
-        expected += of_batch
-    found = heapq.nlargest(MOST_FOUND, found, key=lambda item: float(item[-1]))
-    return list(await pool.ask("finish", [found, expected, len(units)])) if found else []
+    for start in range(0, len(units), BATCH_UNITS):
+        found, expected_in_batch = await pool.run("score", [start, units[start : start + BATCH_UNITS]])
+        candidates += found
+        expected += expected_in_batch
+    if not candidates:
+        return []
+    # the last item of a finding is its score
+    candidates = heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[-1]))
+    return list(await pool.run("deduplicate", [candidates, expected, len(units)]))
 
 
-async def about(request: web.Request) -> web.Response:
-    """Say what this service is and whether a language model is configured."""
+async def show_info(request: web.Request) -> web.Response:
+    """Describe the service and whether it has a language model."""
     settings = request.app[SETTINGS]
     return web.json_response(
         {
@@ -116,57 +117,55 @@ async def about(request: web.Request) -> web.Response:
 
 
 @web.middleware
-async def errors(
+async def handle_errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer every error as {"error", "detail"}."""
+    """Turn exceptions into {"error", "detail"}."""
+    headers: dict[str, str] = {}
     try:
         return await handler(request)
-    except ServiceError as refusal:
-        status, code, detail = refusal.status, refusal.code, refusal.detail
-        headers = {"Retry-After": "5"} if status == 503 else {}
+    except ServiceError as error:
+        status, code, detail = error.status, error.code, error.detail
+        if status == 503:
+            headers["Retry-After"] = "5"
     except web.HTTPException as error:
         status, code, detail = error.status, error.reason.lower().replace(" ", "_"), f"{error.reason}."
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        if "Allow" in error.headers:
+            headers["Allow"] = error.headers["Allow"]
     except ConnectionError:
         raise
     except Exception:
         log.exception("scan failed")
-        status, code, detail, headers = (
-            500,
-            "internal_error",
-            "The analysis failed; this is a fault in the service.",
-            {},
-        )
-    log.info("refused: %d %s", status, code)
+        status, code, detail = 500, "internal_error", "Internal error of the analysis service."
+    log.info("error response: %d %s", status, code)
     return web.json_response({"error": code, "detail": detail}, status=status, headers=headers)
 
 
-async def processes(app: web.Application) -> AsyncIterator[None]:
-    """Keep the working processes for the life of the service."""
-    app[READERS] = Readers()
-    async with scorers(app[SETTINGS].workers) as app[SCORERS]:
+async def run_processes(app: web.Application) -> AsyncIterator[None]:
+    """Run the child processes while the application runs."""
+    app[DOCUMENT_READERS] = DocumentReaders()
+    async with scoring_pool(app[SETTINGS].workers) as app[SCORING_POOL]:
         yield
 
 
-async def language_model(app: web.Application) -> AsyncIterator[None]:
-    """Keep the connection to the language model, if one is configured."""
-    app[LLM] = None
+async def connect_language_model(app: web.Application) -> AsyncIterator[None]:
+    """Hold a client session for the language model, if one is configured, while the application runs."""
+    app[LANGUAGE_MODEL] = None
     if not app[SETTINGS].llm_base_url:
         yield
         return
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        app[LLM] = Llm(session, app[SETTINGS])
+        app[LANGUAGE_MODEL] = LanguageModel(session, app[SETTINGS])
         yield
 
 
 def create_app(settings: Settings | None = None) -> web.Application:
-    """Build the service."""
-    # bodies are counted as they stream in, by forms.py
-    app = web.Application(middlewares=[errors])
+    """Build the application."""
+    # forms.py limits the size of bodies while it reads them
+    app = web.Application(middlewares=[handle_errors])
     app[SETTINGS] = settings or Settings()
-    app[MEMORY] = Memory()
-    app.cleanup_ctx.extend((processes, language_model))
-    app.add_routes([web.post("/scan", scan), web.get("/", about)])
+    app[MEMORY_BUDGET] = MemoryBudget()
+    app.cleanup_ctx.extend((run_processes, connect_language_model))
+    app.add_routes([web.post("/scan", scan), web.get("/", show_info)])
     return app

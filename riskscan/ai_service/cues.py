@@ -1,13 +1,13 @@
 # ruff: noqa: E501
-"""What words say: the lexicon of stances and subjects, English and Khmer, and the cue phrases.
+"""The lexicon and the phrase patterns: what words and phrases say of a sentence, in English and Khmer.
 
-A tag in capitals is a stance (harm, absence, permission …); fin sch tec leg ope com oth are subjects,
-the categories' own. `forms` are expanded by their regular endings; `exact` words stand as they are.
+Tags in capitals are stances (harm, negation, permission …); fin sch tec leg ope com oth stand for the
+categories. BASE_FORMS are expanded to their regular inflections; EXACT_FORMS stand as they are.
 """
 
 import re
 
-FORMS = {
+BASE_FORMS = {
     "HARM": """
         delay loss damage failure fault defect breach default dispute penalty shortage shortfall deficit overrun outage
         accident injury crash collapse corruption leak flood fire theft fraud attack threat hazard danger disruption
@@ -182,7 +182,7 @@ FORMS = {
         """,
 }
 
-EXACT = {
+EXACT_FORMS = {
     "NEG": """
         no not never none nobody neither nor without cannot nothing nowhere hardly barely lacks lack lacking isn't aren't
         wasn't weren't don't doesn't didn't won't can't couldn't wouldn't shouldn't hasn't haven't hadn't isnt no-one nought
@@ -232,8 +232,15 @@ EXACT = {
     "MONEY": "million thousand usd eur gbp dollars euros pounds riel k m £ $ €",
 }
 
-# Khmer has no spaces between words: the longest of these that fits is taken at each place
-KHMER = {
+# without "may", which is far more often a modal verb than a month
+DATES = """
+    january february march april june july august september october november december
+    monday tuesday wednesday thursday friday saturday sunday
+    jan feb mar apr jun jul aug sep sept oct nov dec
+    """
+
+# Khmer has no spaces between words: the longest of these words that matches at a position is taken
+KHMER_WORDS = {
     "NEG": "មិន ពុំ គ្មាន ឥត មិនមែន គ្មាននរណា គ្មាននរណាម្នាក់ មិនដែល មិនមាន ពុំមាន គ្មានអ្នកណា",
     "STILL": "មិនទាន់ ពុំទាន់ នៅតែ នៅមិនទាន់ កំពុងរង់ចាំ រង់ចាំ នៅឡើយ",
     "MODAL": "អាច ប្រហែល ប្រហែលជា អាចនឹង ទំនង ទំនងជា",
@@ -307,7 +314,7 @@ KHMER = {
         """,
 }
 
-# each phrase pattern is a feature of its own
+# each pattern is a feature of its own
 PHRASES = {
     # denial and absence of harm
     "denial": r"\bno (?:further |major |serious |significant |new |known |open |adverse )*(?:delays?|impacts?|effects?|risks?|issues?|problems?|complaints?|defects?|incidents?|concerns?|accidents?|injur\w+|objections?|remarks?|changes?|errors?|faults?|damage|losses|claims?|disputes?|findings?|deviations?|surprises?|overruns?|failures?|vulnerabilit\w+|downtime|outages?|penalt\w+)\b",
@@ -368,7 +375,7 @@ PHRASES = {
     # compliance
     "unlawful": r"\b(?:illegal\w*|unlawful\w*|against the law|violat\w+|breach(?:es|ed|ing)? (?:of )?|contraven\w+|infring\w+|non-?complian\w+|not compl(?:y|iant)|contrary to|offence|prosecut\w+|fine[sd]?\b|sanction\w*|not (?:allowed|permitted|licensed|registered|authorised|authorized|approved)|does(?:n't| not) (?:meet|comply|satisfy|conform)|fails? to (?:meet|comply))\b",
     "permit": r"\b(?:permits?|licen[cs]es?|certificates?|consents?|authorisations?|authorizations?|approvals?|accreditation|registration)\b",
-    # over and done, good news, controls
+    # resolved, good news, controls
     "resolved": r"\b(?:was|were|been|has been|have been|is now|are now|got|now) (?:\w+ly |all |now |since |promptly |fully )?(?:settled|resolved|closed|fixed|repaired|mended|replaced|completed|finished|obtained|approved|granted|signed|delivered|passed|confirmed|received|paid|renewed|reached|met|solved|restored|recovered|lifted|cured|corrected|removed|cleared|withdrawn|dropped|deleted|eliminated|rectified|refunded|averted|avoided|insured|sorted)\b",
     "subject_done": r"^(?:the |all |both |our |a |an )?[\w' -]{2,50} (?:was|were|has been|have been) \w+(?:ed|en|d|t|ne|un)\b",
     "done_date": r"\b(?:on|in|since|at the) (?:\d{1,2} )?(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|spring|summer|autumn|winter|\d{4})\b",
@@ -377,7 +384,7 @@ PHRASES = {
     "neither": r"\bneither\b.*\bnor\b",
     "control": r"\b(?:are|is|were|was) (?:tested|checked|reviewed|backed up|inspected|monitored|audited|serviced|trained|insured|encrypted|mirrored|calibrated|drilled|rehearsed|updated|held|kept|stored|measured|logged) (?:\w+ly|every|each|twice|once|by|in|on|for)\b|\b(?:nightly|weekly|monthly|daily|quarterly|yearly|annually|regularly)\b",
     "insured": r"\b(?:insured|covered by|guaranteed|backed by|reserve of|contingency of|buffer of|always (?:at hand|available)|automatically (?:starts?|switches|restarts?|takes)|starts? automatically|spare (?:is|are) (?:kept|held)|fail-?over|stand-?by (?:\w+ )?(?:is|starts|takes))\b",
-    # document furniture
+    # boilerplate and other parts of documents
     "mgmt_talk": r"\brisks? (?:register|log|owner|level|matrix|assessment|review|management|analysis|workshop|category|categories|scale|score|appetite|rating|response|plan|committee|officer|identification|policy|process|committee)\b|\b(?:likelihood|probability|impact) (?:scale|is rated|from|×|x|and impact)\b|\blessons learn\w+|\bissue log\b|\bdifference between\b|\bthe concept of\b",
     "definition": r"[\"“”'‘][A-Z][^\"”]{1,50}[\"”'’] (?:means?|has|shall|includes?|refers?|denotes)\b|\bmeans (?:the|a|an|any|each)\b|\bhas the meaning\b|\bis defined (?:as|in)\b|\bhereinafter\b|\bstands for\b",
     "boilerplate": r"\b(?:governed by|courts? of|jurisdiction|in counterparts|entire agreement|severab\w+|headings are|for convenience only|words in the singular|notices? (?:shall|must|under|are|to)|is executed|in witness|this (?:agreement|deed|contract|lease) (?:is|may be|shall be) (?:governed|executed|made|dated|amended)|the others? stand|remaining provisions|successors and (?:permitted )?assigns)\b",
@@ -403,21 +410,14 @@ PHRASES = {
     "noun_risk": r"^(?:(?:late|delayed?|loss|lack|shortage|failure|price|cost|budget|data|schedule|risk|increase|rising|insufficient|inadequate|poor|unclear|missing|withdrawal|revocation|departure|resignation|damage|breach|dispute|litigation|unavailability|non-\w+|over\w+|under\w+|escalation|fluctuation|change|changes|delays|theft|fraud|collapse|bankruptcy|insolvency|cancellation|expiry|corruption|contamination|absence|incomplete|unexpected|limited|weak|possible|potential)\b)[^.]*$",
     "harm_of": r"\b(?:loss|lack|shortage|failure|delay|withdrawal|revocation|departure|resignation|damage|breach|theft|escalation|collapse|bankruptcy|insolvency|cancellation|corruption|contamination|absence|unavailability|misuse|leakage|interruption|disruption|outage|overrun|deterioration|erosion|rejection|refusal|expiry|non-\w+) (?:of|in|by|to|from|during|due|at|on|between)\b",
 }
+CASE_SENSITIVE = ("party_may", "duty", "heading_like", "code", "definition", "key_value")
 PHRASE_PATTERNS = [
-    (
-        name,
-        re.compile(
-            pattern,
-            re.I
-            if name not in ("party_may", "duty", "heading_like", "code", "definition", "key_value")
-            else 0,
-        ),
-    )
-    for name, pattern in PHRASES.items()
+    (name, re.compile(pattern, 0 if name in CASE_SENSITIVE else re.I)) for name, pattern in PHRASES.items()
 ]
 
 
-def _inflected(word: str) -> set[str]:
+def _inflect(word: str) -> set[str]:
+    """Return the regular forms of a noun or verb, with some that do not exist."""
     forms = {word, word + "s"}
     if word.endswith("e"):
         forms |= {word + "d", word[:-1] + "ing"}
@@ -430,7 +430,7 @@ def _inflected(word: str) -> set[str]:
     return forms
 
 
-IRREGULAR = {
+IRREGULAR_FORMS = {
     "lose": "lost", "break": "broke broken", "fall": "fell fallen", "rise": "rose risen", "leave": "left", "withdraw": "withdrew withdrawn",
     "grow": "grew grown", "freeze": "froze frozen", "sink": "sank sunk", "pay": "paid", "overrun": "overran", "build": "built",
     "hang": "hung", "steal": "stolen stole", "throw": "threw thrown", "drive": "drove driven", "teach": "taught", "spend": "spent",
@@ -438,34 +438,25 @@ IRREGULAR = {
 }  # fmt: skip
 
 
-def _lexicon() -> dict[str, tuple[str, ...]]:
-    tags: dict[str, list[str]] = {}
-    for tag, words in FORMS.items():
-        for word in words.split():
-            for form in (*_inflected(word), *IRREGULAR.get(word, "").split()):
-                known = tags.setdefault(form, [])
-                if tag not in known:
-                    known.append(tag)
-    for tag, words in EXACT.items():
-        for word in words.split():
-            known = tags.setdefault(word, [])
-            if tag not in known:
-                known.append(tag)
+def _all_forms(word: str) -> list[str]:
+    return [*_inflect(word), *IRREGULAR_FORMS.get(word, "").split()]
+
+
+def _tags_by_word(*sources: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    """Turn words by tag into tags by word, in the order of the sources."""
+    # a dict keeps the order and drops what comes twice
+    tags: dict[str, dict[str, None]] = {}
+    for source in sources:
+        for tag, words in source.items():
+            for word in words:
+                tags.setdefault(word, {})[tag] = None
     return {word: tuple(known) for word, known in tags.items()}
 
 
-LEXICON = _lexicon()
-
-
-def _khmer_lexicon() -> tuple[dict[str, tuple[str, ...]], re.Pattern[str]]:
-    tags: dict[str, list[str]] = {}
-    for tag, words in KHMER.items():
-        for word in words.split():
-            known = tags.setdefault(word, [])
-            if tag not in known:
-                known.append(tag)
-    longest_first = sorted(tags, key=len, reverse=True)
-    return {word: tuple(known) for word, known in tags.items()}, re.compile("|".join(longest_first))
-
-
-KHMER_LEXICON, KHMER_WORD = _khmer_lexicon()
+LEXICON = _tags_by_word(
+    {tag: [form for word in words.split() for form in _all_forms(word)] for tag, words in BASE_FORMS.items()},
+    {tag: words.split() for tag, words in EXACT_FORMS.items()},
+)
+DATE_WORDS = frozenset(DATES.split())
+KHMER_LEXICON = _tags_by_word({tag: words.split() for tag, words in KHMER_WORDS.items()})
+KHMER_WORD = re.compile("|".join(sorted(KHMER_LEXICON, key=len, reverse=True)))

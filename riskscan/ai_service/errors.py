@@ -1,8 +1,8 @@
-"""The answers that are not findings."""
+"""Error responses of the service."""
 
 
 class ServiceError(Exception):
-    """An error answer: HTTP status, stable code, and one sentence for people."""
+    """An error response: HTTP status, stable code, and one sentence for people."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -11,6 +11,8 @@ class ServiceError(Exception):
         self.detail = detail
 
 
-def unreadable(detail: str) -> ServiceError:
-    """A document nothing can be read from: 422."""
-    return ServiceError(422, "unreadable_document", detail)
+class UnreadableDocument(ServiceError):
+    """422 `unreadable_document`: no text can be read from the document."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(422, "unreadable_document", detail)

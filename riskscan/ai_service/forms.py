@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -14,40 +14,40 @@ FLAGS = {"": False, "true": True, "1": True, "yes": True, "on": True}
 FLAGS |= dict.fromkeys(("false", "0", "no", "off"), False)
 BODY_SECONDS = 60
 # boundaries, part headers and the flag come on top of the document itself
-OVERHEAD = 64 * 1024
+OVERHEAD_BYTES = 64 * 1024
 
 
-class Memory:
-    """Counts the bytes of uploads that are held at once, and refuses what there is no room for."""
+class MemoryBudget:
+    """Limits the bytes of uploads that are in memory at the same time."""
 
-    MOST = 256 * 1024 * 1024
+    MAX_BYTES = 256 * 1024 * 1024
 
     def __init__(self) -> None:
-        self._held = 0
+        self._used = 0
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[Callable[[int], None]]:
-        """Give a function that takes bytes or raises ServiceError 503; they are free again at the end."""
-        mine = 0
+    def reserve(self) -> Iterator[Callable[[int], None]]:
+        """Yield a function that reserves bytes or raises ServiceError 503; all are released at the end."""
+        reserved = 0
 
-        def take(size: int) -> None:
-            nonlocal mine
-            if self._held + size > self.MOST:
+        def allocate(size: int) -> None:
+            nonlocal reserved
+            if self._used + size > self.MAX_BYTES:
                 raise ServiceError(
                     503, "overloaded", "Too many documents are being read; try again in a moment."
                 )
-            self._held += size
-            mine += size
+            self._used += size
+            reserved += size
 
         try:
-            yield take
+            yield allocate
         finally:
-            self._held -= mine
+            self._used -= reserved
 
 
 @dataclass
 class ScanForm:
-    """What was sent: a document, a text, or both."""
+    """A document, a text, or both."""
 
     filename: str = ""
     file: bytearray = field(default_factory=bytearray)
@@ -55,67 +55,84 @@ class ScanForm:
     force_llm: bool = False
 
 
-async def read_form(request: web.Request, max_bytes: int, take: Callable[[int], None]) -> ScanForm:
-    """Read the form as it arrives, taking its bytes; raises ServiceError 400, 408, 413, 415, 422, 503."""
+async def read_form(request: web.Request, max_bytes: int, allocate: Callable[[int], None]) -> ScanForm:
+    """Read the form as it arrives, allocating its bytes; raises ServiceError 400, 408, 413, 415, 422, 503."""
     content_type, options = parse_options_header(request.headers.get("Content-Type", ""))
     if content_type != "multipart/form-data" or not options.get("boundary"):
         raise ServiceError(
             415, "unsupported_media_type", "Send multipart/form-data with a file, a text, or both."
         )
-    if (request.content_length or 0) > max_bytes + OVERHEAD:
+    if (request.content_length or 0) > max_bytes + OVERHEAD_BYTES:
         raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            parts = await _parts(request, options["boundary"], max_bytes, take)
+            chunks = _read_chunks(request, max_bytes, allocate)
+            parts = await _read_parts(chunks, options["boundary"], max_bytes)
     except TimeoutError:
         raise ServiceError(
             408, "request_timeout", f"The upload took longer than {BODY_SECONDS} seconds."
         ) from None
     except MultipartError:
-        raise ServiceError(400, "invalid_request", "The multipart form is damaged or cut short.") from None
-    return _form(parts)
+        raise ServiceError(400, "invalid_request", "The multipart form is damaged or incomplete.") from None
+    return _to_form(parts)
 
 
-async def _parts(
-    request: web.Request, boundary: str, max_bytes: int, take: Callable[[int], None]
+async def _read_chunks(
+    request: web.Request, max_bytes: int, allocate: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    received = 0
+    async for chunk in request.content.iter_any():
+        received += len(chunk)
+        allocate(len(chunk))
+        if received > max_bytes + OVERHEAD_BYTES:
+            raise _too_large(max_bytes)
+        yield chunk
+
+
+async def _read_parts(
+    chunks: AsyncIterator[bytes], boundary: str, max_bytes: int
 ) -> list[tuple[MultipartSegment, bytearray]]:
     parts: list[tuple[MultipartSegment, bytearray]] = []
-    received = 0
-    # the check of Content-Length against the body is aiohttp's
+    # aiohttp compares the length of the body with Content-Length
     with PushMultipartParser(boundary, max_segment_count=32) as parser:
-        async for chunk in request.content.iter_any():
-            received += len(chunk)
-            take(len(chunk))
-            if received > max_bytes + OVERHEAD:
-                raise _too_large(max_bytes)
+        async for chunk in chunks:
             for event in parser.parse(chunk):
                 if isinstance(event, MultipartSegment):
                     parts.append((event, bytearray()))
                 elif event is not None:
-                    parts[-1][1].extend(event)
-                    if len(parts[-1][1]) > max_bytes:
-                        raise _too_large(max_bytes)
+                    _extend(parts[-1][1], event, max_bytes)
     return parts
 
 
-def _form(parts: list[tuple[MultipartSegment, bytearray]]) -> ScanForm:
+def _extend(body: bytearray, data: bytes | bytearray, max_bytes: int) -> None:
+    body.extend(data)
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _to_form(parts: list[tuple[MultipartSegment, bytearray]]) -> ScanForm:
     form = ScanForm()
     for segment, body in parts:
         if segment.name == "file" and (segment.filename or body):
-            form.filename = (segment.filename or "").replace("\0", "")  # it becomes a program's argument
+            # the name becomes an argument of a program
+            form.filename = (segment.filename or "").replace("\0", "")
             form.file = body
         elif segment.name == "text":
             form.text = body.decode("utf-8", "replace")
         elif segment.name == "force_llm":
-            flag = body.decode("utf-8", "replace").strip().lower()
-            if flag not in FLAGS:
-                raise ServiceError(
-                    422, "invalid_request", "force_llm takes true or false, 1 or 0, yes or no, on or off."
-                )
-            form.force_llm = FLAGS[flag]
+            form.force_llm = _parse_flag(body.decode("utf-8", "replace"))
     if not form.filename and not form.file and not form.text.strip():
-        raise ServiceError(422, "invalid_request", "There is nothing to read: send a file, a text, or both.")
+        raise ServiceError(422, "invalid_request", "Provide a file, a text, or both.")
     return form
+
+
+def _parse_flag(text: str) -> bool:
+    flag = FLAGS.get(text.strip().lower())
+    if flag is None:
+        raise ServiceError(
+            422, "invalid_request", "force_llm must be true or false, 1 or 0, yes or no, on or off."
+        )
+    return flag
 
 
 def _too_large(max_bytes: int) -> ServiceError:

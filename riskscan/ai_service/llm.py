@@ -1,7 +1,7 @@
-"""A language model behind any OpenAI-compatible endpoint, where one is configured.
+"""A language model behind any OpenAI-compatible endpoint, if one is configured.
 
-The model gets numbered sentences and gives numbers back: every context is the document's own sentence,
-and nothing that the document says can become an answer of its own.
+The model receives numbered sentences and returns numbers: the context of every finding is a sentence of
+the document, and an instruction inside the document cannot produce a finding with a text of its own.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from riskscan.ai_service.settings import Settings
 CATEGORIES = ("Financial", "Schedule", "Technical", "Legal", "Operational", "Compliance", "Other")
 CHUNK_SENTENCES = 60
 CHUNK_CHARS = 6_000
-# what a usual endpoint gets through within the deadline
+# a typical endpoint finishes this many within the deadline
 MAX_CHUNKS = 60
-PARALLEL = 6
-TRIES = 3
-ANSWER_BYTES = 2 * 1024 * 1024
-RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
-REFUSED = frozenset((401, 402, 403))
+MAX_PARALLEL_REQUESTS = 6
+MAX_ATTEMPTS = 3
+MAX_RESPONSE_BYTES = 2 * 1024 * 1024
+RETRYABLE_STATUSES = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
+DENIED_STATUSES = frozenset((401, 402, 403))
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ SCHEMA = {
     "required": ["risks"],
     "additionalProperties": False,
 }
-# from the strictest to what every endpoint takes
-FORMS: tuple[dict[str, Any], ...] = (
+# from the strictest to what every endpoint accepts
+RESPONSE_FORMATS: tuple[dict[str, Any], ...] = (
     {
         "temperature": 0,
         "response_format": {
@@ -82,12 +82,12 @@ FORMS: tuple[dict[str, Any], ...] = (
 )
 
 
-class LlmError(Exception):
-    """The language model gave no usable answer; the message is for people and holds no secret."""
+class LanguageModelError(Exception):
+    """The language model gave no usable response; the message is for people and holds no secret."""
 
 
-class Named(NamedTuple):
-    """What the model says of a sentence; position counts units."""
+class NamedSentence(NamedTuple):
+    """A sentence that the model reported, with its name of the risk; position counts units."""
 
     position: int
     risk: str
@@ -95,138 +95,142 @@ class Named(NamedTuple):
     context: str
 
 
-class Llm:
-    """The endpoint, and the strictest form of answer that it has been found to take."""
+class LanguageModel:
+    """The endpoint, and the strictest response format that it is known to accept."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
         self._session = session
         self._url = settings.llm_base_url + "/chat/completions"
         self._model = settings.llm_model
         self._headers = {"Authorization": f"Bearer {settings.llm_api_key}"} if settings.llm_api_key else {}
-        self._form = 0
+        self._format = 0
 
-    async def find(self, texts: list[str], seconds: float) -> list[Named]:
-        """Ask about all sentences within `seconds`; raises LlmError unless every part is answered."""
-        chunks = list(_chunks(texts))
+    async def find_risks(self, sentences: list[str], seconds: float) -> list[NamedSentence]:
+        """Send all sentences; raises LanguageModelError unless every chunk succeeds within `seconds`."""
+        chunks = _split_into_chunks(sentences)
         if len(chunks) > MAX_CHUNKS:
-            raise LlmError("the document is too long for it")
-        slots = asyncio.Semaphore(PARALLEL)
+            raise LanguageModelError("the document is too long")
+        slots = asyncio.Semaphore(MAX_PARALLEL_REQUESTS)
 
-        async def one(start: int, lines: list[str]) -> list[Named]:
+        async def find(start: int, lines: list[str]) -> list[NamedSentence]:
             async with slots:
-                return await self._ask(start, lines)
+                return await self._find_in_chunk(start, lines)
 
         try:
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(start, lines)) for start, lines in chunks]
+                tasks = [group.create_task(find(start, lines)) for start, lines in chunks]
         except TimeoutError:
-            raise LlmError("it did not answer in time") from None
+            raise LanguageModelError("it did not respond in time") from None
         except ExceptionGroup as failures:
             first = failures.exceptions[0]
-            if isinstance(first, LlmError):
+            if isinstance(first, LanguageModelError):
                 raise first from None
             raise
         return [item for task in tasks for item in task.result()]
 
-    async def _ask(self, start: int, lines: list[str]) -> list[Named]:
+    async def _find_in_chunk(self, start: int, lines: list[str]) -> list[NamedSentence]:
         reason = ""
-        for attempt in range(TRIES):
+        for attempt in range(MAX_ATTEMPTS):
             try:
-                status, retry_after, body = await self._post(lines)
+                status, retry_after, body = await self._request_completion(lines)
             except (aiohttp.ClientError, OSError):
                 reason, status, retry_after = "it could not be reached", 503, ""
             else:
                 if status == 200:
-                    found = _items(body, start, lines)
+                    found = _parse_completion(body, start, lines)
                     if found is not None:
                         return found
-                    reason = "its answer was not what was asked for"
+                    reason = "its response was invalid"
                 else:
-                    reason = f"it answered with status {status}"
-            if status in REFUSED or (status not in RETRIED and status != 200):
+                    reason = f"it responded with status {status}"
+            if status in DENIED_STATUSES or (status not in RETRYABLE_STATUSES and status != 200):
                 break
-            if attempt + 1 < TRIES and status != 200:
-                await asyncio.sleep(_pause(retry_after, attempt))
-        raise LlmError(reason)
+            if attempt + 1 < MAX_ATTEMPTS and status != 200:
+                await asyncio.sleep(_retry_delay(retry_after, attempt))
+        raise LanguageModelError(reason)
 
-    async def _post(self, lines: list[str]) -> tuple[int, str, bytes]:
+    async def _request_completion(self, lines: list[str]) -> tuple[int, str, bytes]:
+        """Return status, Retry-After and body; falls back to a looser response format after a 4xx."""
         numbered = "\n".join(f"{number}: {line}" for number, line in enumerate(lines, 1))
         while True:
-            form = self._form
+            format_index = self._format
             payload = {
                 "model": self._model,
                 "messages": [
                     {"role": "system", "content": INSTRUCTIONS},
                     {"role": "user", "content": numbered},
                 ],
-                **FORMS[form],
+                **RESPONSE_FORMATS[format_index],
             }
             async with self._session.post(
                 self._url, json=payload, headers=self._headers, allow_redirects=False
             ) as response:
-                body = await _bounded(response)
+                body = await _read_bounded(response)
                 status, retry_after = response.status, response.headers.get("Retry-After", "")
-            refused_form = 400 <= status < 500 and status not in RETRIED | REFUSED
-            if not refused_form or form + 1 == len(FORMS):
+            format_refused = 400 <= status < 500 and status not in RETRYABLE_STATUSES | DENIED_STATUSES
+            if not format_refused or format_index + 1 == len(RESPONSE_FORMATS):
                 return status, retry_after, body
-            # parallel chunks may have found out already
-            self._form = max(self._form, form + 1)
+            # a request for another chunk may have advanced it already
+            self._format = max(self._format, format_index + 1)
 
 
-def _chunks(texts: list[str]) -> list[tuple[int, list[str]]]:
+def _split_into_chunks(sentences: list[str]) -> list[tuple[int, list[str]]]:
+    """Return chunks of sentences, each with the position of its first."""
     chunks: list[tuple[int, list[str]]] = []
     size = 0
-    for position, text in enumerate(texts):
-        if not chunks or len(chunks[-1][1]) == CHUNK_SENTENCES or size + len(text) > CHUNK_CHARS:
+    for position, sentence in enumerate(sentences):
+        if not chunks or len(chunks[-1][1]) == CHUNK_SENTENCES or size + len(sentence) > CHUNK_CHARS:
             chunks.append((position, []))
             size = 0
-        chunks[-1][1].append(text)
-        size += len(text)
+        chunks[-1][1].append(sentence)
+        size += len(sentence)
     return chunks
 
 
-def _pause(retry_after: str, attempt: int) -> float:
+def _retry_delay(retry_after: str, attempt: int) -> float:
+    """Return the seconds to wait: Retry-After up to 30, otherwise exponential backoff."""
     if retry_after.isascii() and retry_after.isdigit():
         return float(min(int(retry_after), 30))
     return 0.5 * 2.0**attempt
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > ANSWER_BYTES:
-            raise LlmError("its answer was too long")
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise LanguageModelError("its response was too large")
     return bytes(body)
 
 
-def _items(body: bytes, start: int, lines: list[str]) -> list[Named] | None:
-    """Return what a completion says of the sentences, or None if it can't be understood."""
+def _parse_completion(body: bytes, start: int, lines: list[str]) -> list[NamedSentence] | None:
+    """Return the sentences that a completion names, or None if it is not a list of risks."""
     try:
         content = json.loads(body)["choices"][0]["message"]["content"]
-        items = _json_in(content)
+        items = _extract_risks(content)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    if not isinstance(items, list):
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
-    found = []
-    for item in items:
-        if not isinstance(item, dict):
-            return None
-        number, name, category = item.get("sentence"), item.get("risk"), item.get("category")
-        if isinstance(number, str) and number.isascii() and number.isdigit():
-            number = int(number)
-        if not isinstance(number, int) or not 1 <= number <= len(lines):
-            continue
-        known = next((one for one in CATEGORIES if one.lower() == str(category).strip().lower()), "Other")
-        found.append(
-            Named(start + number - 1, name if isinstance(name, str) else "", known, lines[number - 1])
-        )
-    return found
+    parsed = [_parse_item(item, start, lines) for item in items]
+    return [item for item in parsed if item is not None]
 
 
-def _json_in(content: str) -> Any:
-    """Return the list of risks in an answer, which may come with thoughts and fences around it."""
+def _parse_item(item: dict[str, Any], start: int, lines: list[str]) -> NamedSentence | None:
+    number, name, category = item.get("sentence"), item.get("risk"), item.get("category")
+    if isinstance(number, str) and number.isascii() and number.isdigit():
+        number = int(number)
+    if not isinstance(number, int) or not 1 <= number <= len(lines):
+        return None
+    by_lowercase = {one.lower(): one for one in CATEGORIES}
+    category = by_lowercase.get(str(category).strip().lower(), "Other")
+    return NamedSentence(
+        start + number - 1, name if isinstance(name, str) else "", category, lines[number - 1]
+    )
+
+
+def _extract_risks(content: str) -> Any:
+    """Return the list of risks in a completion, which may have reasoning and code fences around it."""
     content = re.sub(r"<think>.*?</think>", "", content, flags=re.S)
     for opening in re.finditer(r"[\[{]", content):
         try:

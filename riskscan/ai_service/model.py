@@ -1,4 +1,4 @@
-"""The local model: features of a sentence, and the linear scores made of them.
+"""The local model: the features of a sentence and the linear scores computed from them.
 
 training/train.py learns the weights from labelled sentences with the same features and writes model.json.
 """
@@ -11,79 +11,50 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from riskscan.ai_service.cues import KHMER_LEXICON, KHMER_WORD, LEXICON, PHRASE_PATTERNS
+from riskscan.ai_service.cues import DATE_WORDS, KHMER_LEXICON, KHMER_WORD, LEXICON, PHRASE_PATTERNS
 
 CATEGORIES = ("Financial", "Schedule", "Technical", "Legal", "Operational", "Compliance", "Other")
-SUBJECTS = ("fin", "sch", "tec", "leg", "ope", "com", "oth")
 TOKEN = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d[\d.,:/]*|[%$€£?]|[\u1780-\u17b3\u17b6-\u17d3]+")
 KHMER = re.compile(r"[\u1780-\u17ff]")
-MONTHS = frozenset(
-    [
-        *(
-            "january",
-            "february",
-            "march",
-            "april",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-        ),
-        *(
-            "december",
-            "monday",
-            "tuesday",
-            "wednesday",
-            "thursday",
-            "friday",
-            "saturday",
-            "sunday",
-            "jan",
-            "feb",
-        ),
-        *("mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"),
-    ]
-)
-WINDOW = 6
-# word meanings in so many numbers each, made by training/vectors.py from GloVe 6B (public domain)
+# two stances at most this many tokens apart make a feature together
+STANCE_WINDOW = 6
+# word vectors, made by training/vectors.py from GloVe 6B (public domain)
 VECTORS = Path(__file__).parent / "vectors.bin"
-DIRECTIONS = 24
-# brings the mean of a sentence's word vectors to the size of the other features
-MEANING = 0.04
+VECTOR_DIMENSIONS = 24
+# scales the mean of a sentence's word vectors to the size of the other features
+VECTOR_SCALE = 0.04
 
 Features = dict[str, float]
 
 
-def features(sentence: str) -> Features:
-    """Turn a sentence into named numbers; n-grams share a length of one, cues count one each."""
-    found: Features = {}
-    # Khmer marks its words with spaces of no width, or does not
+def extract_features(sentence: str) -> Features:
+    """Return the sentence's features: n-grams, scaled to a total length of 1, and cues, 1 for each."""
+    features: Features = {}
+    # zero-width spaces between Khmer words are optional
     text = sentence.replace("’", "'").replace("\u200b", "")
-    tokens, tags = _read(text)
-    _add_ngrams(found, tokens)
-    _add_tags(found, tags)
+    tokens, tags = _tokenize(text)
+    _add_ngrams(features, tokens)
+    _add_tags(features, tags)
     for name, pattern in PHRASE_PATTERNS:
         if pattern.search(text):
-            found["p:" + name] = 1.0
-    _add_meaning(found, tokens)
-    _add_stance(found)
-    found["len:" + str(min(len(tokens) // 4, 8))] = 1.0
+            features["p:" + name] = 1.0
+    _add_word_vectors(features, tokens)
+    _add_polarity(features)
+    features["len:" + str(min(len(tokens) // 4, 8))] = 1.0
     if text[-1:] not in ".!?។៕":
-        found["open-end"] = 1.0
+        features["open-end"] = 1.0
         if len(tokens) <= 7:
-            found["short-open-end"] = 1.0
-    return found
+            features["short-open-end"] = 1.0
+    return features
 
 
 @lru_cache(maxsize=16_384)
-def _word(token: str) -> tuple[str, tuple[str, ...]]:
-    """Return the token as n-grams see it, and its tags."""
+def _normalize(token: str) -> tuple[str, tuple[str, ...]]:
+    """Return the token as the n-grams use it, and its tags."""
     lower = token.lower()
     if lower[0].isdigit():
         return "#", ("NUM",)
-    if lower in MONTHS:
+    if lower in DATE_WORDS:
         return "#date", ("DATE", "sch")
     tags = LEXICON.get(lower) or LEXICON.get(lower.removesuffix("'s"))
     if not tags and "-" in lower:
@@ -93,23 +64,25 @@ def _word(token: str) -> tuple[str, tuple[str, ...]]:
     return lower, tags or ()
 
 
-def _read(text: str) -> tuple[list[str], list[tuple[int, str]]]:
+def _tokenize(text: str) -> tuple[list[str], list[tuple[int, str]]]:
+    """Return the tokens, and the tags with the position of their token."""
     tokens: list[str] = []
     tags: list[tuple[int, str]] = []
     for match in TOKEN.finditer(text):
         token = match.group()
         if KHMER.match(token):
-            for word in _khmer_words(token):
+            for word in _segment_khmer(token):
                 tags.extend((len(tokens), tag) for tag in KHMER_LEXICON.get(word, ()))
                 tokens.append(word)
             continue
-        word, its_tags = _word(token)
-        tags.extend((len(tokens), tag) for tag in its_tags)
+        word, word_tags = _normalize(token)
+        tags.extend((len(tokens), tag) for tag in word_tags)
         tokens.append(word)
     return tokens, tags
 
 
-def _khmer_words(run: str) -> list[str]:
+def _segment_khmer(run: str) -> list[str]:
+    """Cut a run of Khmer into known words and the unknown pieces between them."""
     words = []
     start = 0
     for match in KHMER_WORD.finditer(run):
@@ -122,72 +95,70 @@ def _khmer_words(run: str) -> list[str]:
     return words
 
 
-# small, because a word without spaces has many pieces
+# a smaller cache, because an unknown piece of Khmer has many subwords
 @lru_cache(maxsize=4_096)
-def _pieces(word: str) -> tuple[str, ...]:
-    """Return the parts of a word that let an unknown one resemble known ones."""
+def _subwords(word: str) -> tuple[str, ...]:
+    """Return the parts of a word by which an unknown word resembles known ones."""
     if KHMER.match(word):
         word = word[:24]
         return tuple("k:" + word[i : i + n] for n in (3, 4, 6) for i in range(len(word) - n + 1))
     if len(word) < 5:
         return ()
-    return (
-        ("<:" + word[:4], "<:" + word[:6], ">:" + word[-3:])
-        if len(word) > 6
-        else ("<:" + word[:4], ">:" + word[-3:])
-    )
+    if len(word) <= 6:
+        return "<:" + word[:4], ">:" + word[-3:]
+    return "<:" + word[:4], "<:" + word[:6], ">:" + word[-3:]
 
 
-def _add_ngrams(found: Features, tokens: list[str]) -> None:
+def _add_ngrams(features: Features, tokens: list[str]) -> None:
     grams = ["w:" + token for token in tokens]
     padded = ["^", *tokens, "$"]
     grams += [f"b:{a} {b}" for a, b in pairwise(padded)]
     for token in tokens:
-        grams += _pieces(token)
+        grams += _subwords(token)
     weight = 1 / math.sqrt(len(grams) + 1)
     for gram in grams:
-        found[gram] = found.get(gram, 0.0) + weight
+        features[gram] = features.get(gram, 0.0) + weight
 
 
-def _add_tags(found: Features, tags: list[tuple[int, str]]) -> None:
+def _add_tags(features: Features, tags: list[tuple[int, str]]) -> None:
     for index, (position, tag) in enumerate(tags):
-        found["t:" + tag] = min(found.get("t:" + tag, 0.0) + 1.0, 3.0)
+        features["t:" + tag] = min(features.get("t:" + tag, 0.0) + 1.0, 3.0)
         if tag.islower():
             continue
         for other_position, other in tags[index + 1 :]:
-            if other_position - position > WINDOW:
+            if other_position - position > STANCE_WINDOW:
                 break
             if other_position > position and other.isupper():
-                found[f"t:{tag}>{other}"] = 1.0
+                features[f"t:{tag}>{other}"] = 1.0
 
 
 @cache
-def _vectors() -> tuple[dict[str, int], memoryview]:
+def _load_vectors() -> tuple[dict[str, int], memoryview]:
+    """Return the rank of each word, and the vectors of all words one after the other."""
     data = VECTORS.read_bytes()
     end = data.index(b"\n")
-    return {word: i for i, word in enumerate(data[:end].decode().split())}, memoryview(data)[end + 1 :].cast(
-        "b"
-    )
+    ranks = {word: rank for rank, word in enumerate(data[:end].decode().split())}
+    return ranks, memoryview(data)[end + 1 :].cast("b")
 
 
-def _add_meaning(found: Features, tokens: list[str]) -> None:
-    """Add the mean of the words' vectors, the frequent words counting less."""
-    numbers, vectors = _vectors()
-    total = [0.0] * DIRECTIONS
-    weight = 0.0
+def _add_word_vectors(features: Features, tokens: list[str]) -> None:
+    """Add the mean of the words' vectors, frequent words weighing less."""
+    ranks, vectors = _load_vectors()
+    total = [0.0] * VECTOR_DIMENSIONS
+    total_weight = 0.0
     for token in tokens:
-        number = numbers.get(token.removesuffix("'s"))
-        if number is None:
+        rank = ranks.get(token.removesuffix("'s"))
+        if rank is None:
             continue
-        share = (number + 100) / (number + 250)
-        weight += share
-        start = number * DIRECTIONS
-        for i, value in enumerate(vectors[start : start + DIRECTIONS]):
-            total[i] += share * value
-    if weight:
-        size = MEANING / math.sqrt(weight * weight + 1)
+        weight = (rank + 100) / (rank + 250)
+        total_weight += weight
+        start = rank * VECTOR_DIMENSIONS
+        for i, value in enumerate(vectors[start : start + VECTOR_DIMENSIONS]):
+            total[i] += weight * value
+    if total_weight:
+        scale = VECTOR_SCALE / math.sqrt(total_weight * total_weight + 1)
         for i, component in enumerate(total):
-            found[f"v:{i}"] = component * size
+            features[f"v:{i}"] = component * scale
 
 
 TROUBLE = (
@@ -201,7 +172,7 @@ TROUBLE = (
     "p:discretion",
     "p:liable",
 )
-EASE = (
+RELIEF = (
     "t:DONE",
     "t:GOOD",
     "t:CTRL",
@@ -224,52 +195,56 @@ LACK = (
 )
 
 
-def has_trouble(found: Features) -> bool:
-    """Tell whether a sentence's cues speak of trouble or lack at all."""
-    return any(name in found for name in (*TROUBLE, *LACK, "p:harm_of", "p:scope_creep"))
+def mentions_trouble(features: Features) -> bool:
+    """Return whether any cue of the sentence stands for trouble or lack."""
+    return any(name in features for name in (*TROUBLE, *LACK, "p:harm_of", "p:scope_creep"))
 
 
-def _add_stance(found: Features) -> None:
-    """Add what the cues say together: trouble or lack that nothing in the sentence eases, or none at all."""
-    kinds = "".join(str(int(any(name in found for name in names))) for names in (TROUBLE, LACK, EASE))
-    found[f"c:{kinds}"] = 1.0
+def _add_polarity(features: Features) -> None:
+    """Add which of trouble, lack and relief the cues stand for, alone and with tense, modality and party."""
+    flags = "".join(str(int(any(name in features for name in names))) for names in (TROUBLE, LACK, RELIEF))
+    features[f"c:{flags}"] = 1.0
     for name in ("t:MODAL", "t:COND", "t:PAST", "t:NOW", "t:OBLIG", "t:WILL", "t:PARTY"):
-        if name in found:
-            found[f"c:{kinds}{name}"] = 1.0
+        if name in features:
+            features[f"c:{flags}{name}"] = 1.0
 
 
 class Model:
-    """Weights, ready to score."""
+    """The weights of the risk score and of the categories."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self._scale: float = data["scale"]
-        self._detect: dict[str, int] = data["detect"]
-        self._categories: dict[str, list[int]] = data["categories"]
+        self._risk_weights: dict[str, int] = data["detect"]
+        self._category_weights: dict[str, list[int]] = data["categories"]
         self.threshold: float = data["threshold"]
 
-    def risk(self, found: Features) -> float:
-        """Return how likely the sentence is a risk, as log odds."""
-        weights = self._detect
+    def risk_score(self, features: Features) -> float:
+        """Return the log odds that the sentence is a risk."""
+        weights = self._risk_weights
         total = float(weights[""])
-        for name, value in found.items():
+        for name, value in features.items():
             weight = weights.get(name)
             if weight:
                 total += weight * value
         return total / self._scale
 
-    def categories(self, found: Features) -> list[float]:
+    def category_scores(self, features: Features) -> list[float]:
         """Return a score for each of CATEGORIES."""
-        totals = [float(weight) for weight in self._categories[""]]
-        for name, value in found.items():
-            row = self._categories.get(name)
+        totals = [float(weight) for weight in self._category_weights[""]]
+        for name, value in features.items():
+            row = self._category_weights.get(name)
             if row:
                 for i, weight in enumerate(row):
                     if weight:
                         totals[i] += weight * value
         return [total / self._scale for total in totals]
 
+    def best_category(self, features: Features) -> str:
+        scores = self.category_scores(features)
+        return CATEGORIES[scores.index(max(scores))]
+
 
 @cache
-def model() -> Model:
-    """Load the model beside this file, once."""
+def load_model() -> Model:
+    """Load model.json, once per process."""
     return Model(json.loads((Path(__file__).parent / "model.json").read_bytes()))

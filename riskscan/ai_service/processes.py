@@ -1,4 +1,4 @@
-"""The child processes that do the work: scorers that stay, and one reader for each document."""
+"""The child processes: a pool that splits and scores text, and one process for each document that is read."""
 
 import asyncio
 import contextlib
@@ -10,112 +10,111 @@ import tempfile
 from collections.abc import AsyncIterator
 from typing import Any
 
-from riskscan.ai_service.errors import ServiceError, unreadable
+from riskscan.ai_service.errors import ServiceError, UnreadableDocument
 
-# one exchange with a scorer is a small batch: tens of milliseconds
-EXCHANGE_SECONDS = 20
-LINE_BYTES = 32 * 1024 * 1024
-READER_SECONDS = 52
-READERS = 4
-OUTPUT_BYTES = 32 * 1024 * 1024
+# one operation is a small batch and takes tens of milliseconds
+OPERATION_SECONDS = 20
+MAX_LINE_BYTES = 32 * 1024 * 1024
+READING_SECONDS = 52
+MAX_READERS = 4
 
 
-class Scorers:
-    """A few processes that split and score text, each serving one small batch at a time.
+class ScoringPool:
+    """A few processes that run scorer.py, each on one small batch at a time.
 
-    Waiting is first come, first served, and every scan asks for one batch after another, so that
-    scans take turns and a short one waits for a batch of a long one, never for all of it.
+    The queue is first in, first out, and every scan queues batch by batch: a short scan waits for
+    one batch of a long scan, not for all of it.
     """
 
-    def __init__(self, count: int) -> None:
-        self._slots = asyncio.Semaphore(count)
+    def __init__(self, size: int) -> None:
+        self._slots = asyncio.Semaphore(size)
         self._idle: list[asyncio.subprocess.Process] = []
 
-    async def ask(self, operation: str, argument: Any) -> Any:
-        """Run one operation of scorer.py and return its answer."""
-        line = json.dumps([operation, argument], separators=(",", ":")).encode() + b"\n"
+    async def run(self, operation: str, argument: Any) -> Any:
+        """Run an operation of scorer.py and return its result."""
+        request = json.dumps([operation, argument], separators=(",", ":")).encode() + b"\n"
         async with self._slots:
             while True:
-                used = bool(self._idle)
-                process = self._idle.pop() if used else await _start("scorer", limit=LINE_BYTES)
+                reused = bool(self._idle)
+                process = self._idle.pop() if reused else await _start("scorer")
                 try:
-                    async with asyncio.timeout(EXCHANGE_SECONDS):
-                        answer = await _exchange(process, line)
+                    async with asyncio.timeout(OPERATION_SECONDS):
+                        response = await _exchange_lines(process, request)
                     break
                 except (ConnectionError, EOFError):
-                    # one that was killed while it waited is replaced
                     await _kill(process)
-                    if not used:
+                    # a process that was killed while it was idle is replaced
+                    if not reused:
                         raise
                 except BaseException:
                     await _kill(process)
                     raise
             self._idle.append(process)
-        return json.loads(answer)
+        return json.loads(response)
 
     async def close(self) -> None:
-        """End the processes."""
+        """Kill the processes."""
         while self._idle:
             await _kill(self._idle.pop())
 
 
-async def _exchange(process: asyncio.subprocess.Process, line: bytes) -> bytes:
+async def _exchange_lines(process: asyncio.subprocess.Process, request: bytes) -> bytes:
     assert process.stdin
     assert process.stdout
-    process.stdin.write(line)
+    process.stdin.write(request)
     await process.stdin.drain()
-    answer = await process.stdout.readline()
-    if not answer.endswith(b"\n"):
-        raise EOFError("A scoring process ended in the middle of its work.")
-    return answer
+    response = await process.stdout.readline()
+    if not response.endswith(b"\n"):
+        raise EOFError("A scoring process exited before it responded.")
+    return response
 
 
-class Readers:
-    """Reads documents, each in a process of its own under limits, a few at a time."""
+class DocumentReaders:
+    """Reads documents, each in a process of its own with limited resources, a few at a time."""
 
     def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(READERS)
+        self._slots = asyncio.Semaphore(MAX_READERS)
 
     async def read(self, filename: str, data: bytes | bytearray) -> list[Any]:
         """Return the document's units (see sentences.Unit) as JSON lists; raises ServiceError."""
         async with self._slots:
             with tempfile.TemporaryDirectory(prefix="riskscan-") as scratch:
-                process = await _start("reader", filename, limit=LINE_BYTES, TMPDIR=scratch)
+                process = await _start("reader", filename, TMPDIR=scratch)
                 try:
-                    async with asyncio.timeout(READER_SECONDS):
-                        answer = await _document(process, data)
+                    async with asyncio.timeout(READING_SECONDS):
+                        response = await _send_document(process, data)
                 except TimeoutError:
-                    raise unreadable("Reading the document took too long.") from None
+                    raise UnreadableDocument("Reading the document took too long.") from None
                 finally:
                     await _kill(process)
-        if not answer:
-            raise unreadable(
+        if not response:
+            raise UnreadableDocument(
                 "The document could not be read: it is damaged or needs too much memory or time."
             )
-        result = json.loads(answer)
+        result = json.loads(response)
         if isinstance(result, dict):
             raise ServiceError(result["status"], result["code"], result["detail"])
         return list(result)
 
 
-async def _document(process: asyncio.subprocess.Process, data: bytes | bytearray) -> bytes:
+async def _send_document(process: asyncio.subprocess.Process, data: bytes | bytearray) -> bytes:
+    """Send the document and return the response line; empty if the process died."""
     assert process.stdin
     assert process.stdout
-    # a reader that refuses early stops reading: its answer still counts
+    # a reader that refuses early stops reading, but its response still counts
     with contextlib.suppress(ConnectionError):
         process.stdin.write(len(data).to_bytes(8, "big"))
         process.stdin.write(data)
         await process.stdin.drain()
     try:
-        answer = await process.stdout.readuntil(b"\n")
+        return await process.stdout.readuntil(b"\n")
     except asyncio.IncompleteReadError:
         return b""
     except asyncio.LimitOverrunError:
-        raise unreadable("The document holds too much text.") from None
-    return answer
+        raise UnreadableDocument("The document holds too much text.") from None
 
 
-async def _start(module: str, *arguments: str, limit: int, **env: str) -> asyncio.subprocess.Process:
+async def _start(module: str, *arguments: str, **env: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -123,8 +122,8 @@ async def _start(module: str, *arguments: str, limit: int, **env: str) -> asynci
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        limit=limit,
-        # a group of its own: Tesseract goes with the reader that called it, and ^C reaches only the service
+        limit=MAX_LINE_BYTES,
+        # a process group of its own: Tesseract is killed with its reader, and ^C reaches only the service
         start_new_session=True,
         env={**os.environ, "PYTHONUTF8": "1", "OMP_THREAD_LIMIT": "1", **env},
     )
@@ -139,9 +138,9 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 @contextlib.asynccontextmanager
-async def scorers(count: int) -> AsyncIterator[Scorers]:
-    """Scorers that end with the block."""
-    pool = Scorers(count)
+async def scoring_pool(size: int) -> AsyncIterator[ScoringPool]:
+    """Yield a pool and close it at the end of the block."""
+    pool = ScoringPool(size)
     try:
         yield pool
     finally:

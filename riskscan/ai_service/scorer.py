@@ -1,32 +1,52 @@
-"""The process that splits and scores text: one request a line on standard input, one answer a line.
+"""The process that splits and scores text: one request per line on standard input, one response per line.
 
-Requests are [operation, argument] in JSON; it ends when standard input does.
+A request is [operation, argument] in JSON. The process exits when standard input is closed.
 """
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from riskscan.ai_service import findings, sentences
 
 
-def answer(operation: str, argument: Any) -> Any:
-    """Run one operation: `split` a text, `score` units, `finish` what was found, `check` what was named."""
-    if operation == "split":
-        return list(sentences.units([("text", [argument])]))
-    if operation == "score":
-        return findings.score([sentences.Unit(*unit) for unit in argument])
-    if operation == "check":
-        return findings.distinct(findings.checked(*item) for item in argument)
-    found, expected, count = argument
-    return findings.finish([findings.Finding(*item) for item in found], expected, count)
+def split(text: str) -> list[Any]:
+    """Split a text into units."""
+    return list(sentences.split_into_units([("text", [text])]))
+
+
+def score(argument: list[Any]) -> tuple[list[Any], float]:
+    """Score a batch of units, given with the position of the first."""
+    first, units = argument
+    found, expected = findings.score_units([sentences.Unit(*unit) for unit in units], first)
+    return list(found), expected
+
+
+def deduplicate(argument: list[Any]) -> list[dict[str, str]]:
+    """Drop doubtful findings and near-duplicates."""
+    candidates, expected, count = argument
+    return findings.select_findings([findings.Finding(*item) for item in candidates], expected, count)
+
+
+def verify(named: list[Any]) -> list[dict[str, str]]:
+    """Verify the names that a language model gave, and drop near-duplicates."""
+    return findings.deduplicate(findings.verify_finding(*item) for item in named)
+
+
+OPERATIONS: dict[str, Callable[[Any], Any]] = {
+    "split": split,
+    "score": score,
+    "deduplicate": deduplicate,
+    "verify": verify,
+}
 
 
 def main() -> None:
-    """Serve until the parent is gone."""
+    """Respond to requests until standard input is closed."""
     for line in sys.stdin.buffer:
         operation, argument = json.loads(line)
-        sys.stdout.buffer.write(json.dumps(answer(operation, argument)).encode() + b"\n")
+        sys.stdout.buffer.write(json.dumps(OPERATIONS[operation](argument)).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 

@@ -1,4 +1,4 @@
-"""What the service is told by its environment."""
+"""Settings of the service, read from environment variables."""
 
 import os
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from aiohttp import web
 
 
 class SettingsError(Exception):
-    """A variable that can't be used, as one line for the operator."""
+    """An invalid environment variable, described in one line for the operator."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits and the language model, if there is one; times in seconds, sizes in bytes."""
+    """Limits and the optional language model; times in seconds, sizes in bytes."""
 
     max_upload_bytes: int = 10 * 1024 * 1024
     workers: int = 2
@@ -25,33 +25,33 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
-        """Read the settings; raises SettingsError naming the variable and what it takes."""
+        """Read the settings; raises SettingsError, which names the variable and the values it accepts."""
         base_url = env.get("LLM_BASE_URL", "").strip().rstrip("/")
         if base_url and urlsplit(base_url).scheme not in ("http", "https"):
             raise SettingsError(
-                "LLM_BASE_URL takes an http:// or https:// address, such as http://localhost:11434/v1"
+                "LLM_BASE_URL must be an http:// or https:// URL, such as http://localhost:11434/v1"
             )
         model = env.get("LLM_MODEL", "").strip()
         if base_url and not model:
-            raise SettingsError("LLM_MODEL takes the name of a model at LLM_BASE_URL; it is not set")
+            raise SettingsError("LLM_MODEL must be set to the name of a model at LLM_BASE_URL")
         return cls(
-            max_upload_bytes=int(_number(env, "MAX_UPLOAD_MB", 10, 1e-6, 3600) * 1024 * 1024),
-            workers=int(_number(env, "AI_WORKERS", min(2, os.cpu_count() or 1), 1, 64)),
+            max_upload_bytes=int(_read_number(env, "MAX_UPLOAD_MB", 10, 1e-6, 3600) * 1024 * 1024),
+            workers=int(_read_number(env, "AI_WORKERS", min(2, os.cpu_count() or 1), 1, 64)),
             llm_base_url=base_url,
             llm_model=model,
             llm_api_key=env.get("LLM_API_KEY", "").strip(),
-            llm_timeout=_number(env, "LLM_TIMEOUT", 45, 1, 50),
+            llm_timeout=_read_number(env, "LLM_TIMEOUT", 45, 1, 50),
         )
 
 
-def _number(env: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+def _read_number(env: Mapping[str, str], name: str, default: float, minimum: float, maximum: float) -> float:
     text = env.get(name, "").strip()
     try:
         value = float(text) if text else default
     except ValueError:
         value = -1.0
-    if not least <= value <= most:
-        raise SettingsError(f"{name} takes a number from {least:g} to {most:g}, not {text!r}")
+    if not minimum <= value <= maximum:
+        raise SettingsError(f"{name} must be a number from {minimum:g} to {maximum:g}, not {text!r}")
     return value
 
 
