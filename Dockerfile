@@ -14,6 +14,8 @@ WORKDIR /app
 COPY pyproject.toml constraints.txt README.md ./
 COPY riskscan/__init__.py riskscan/
 COPY riskscan/ai_service/__init__.py riskscan/ai_service/
+COPY riskscan/ai_service/model/__init__.py riskscan/ai_service/model/
+COPY riskscan/ai_service/reading/__init__.py riskscan/ai_service/reading/
 RUN pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt --editable .
 
 COPY run.py ./

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from riskscan.ai_service import findings, sentences, text
+from riskscan.ai_service import findings
 from riskscan.ai_service.errors import ServiceError
-from riskscan.ai_service.model import CATEGORIES
+from riskscan.ai_service.model.features import CATEGORIES
+from riskscan.ai_service.reading import sentences, text
 
-SAMPLES = Path(__file__).parents[1] / "tests" / "ai_samples"
+SAMPLES = Path(__file__).parents[1] / "tests" / "ai_service" / "samples"
 Finding = dict[str, str]
 Finder = Callable[[list[sentences.Unit]], list[Finding]]
 

@@ -1,7 +1,7 @@
 """Learn the local model's weights from the labelled sentences beside this file.
 
-`python training/train.py` writes riskscan/ai_service/model.json; `--cross-validate` only prints how well
-four fifths of the sentences tell the fifth, in five turns. Each line of sentences/*.txt is a label and a
+`python training/train.py` writes riskscan/ai_service/model/model.json; `--cross-validate` only prints how
+well four fifths of the sentences tell the fifth, in five turns. Each line of sentences/*.txt is a label and a
 sentence: `-` for none, or the letters of its categories, the best one first (F S T L O C X as in
 CATEGORIES; X is Other). The result depends on nothing but these lines and the features.
 """
@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from riskscan.ai_service import model
-from riskscan.ai_service.model import CATEGORIES, extract_features
+from riskscan.ai_service.model import features
+from riskscan.ai_service.model.features import CATEGORIES, extract_features
 
 HERE = Path(__file__).parent
-MODEL = Path(model.__file__).parent / "model.json"
+MODEL = Path(features.__file__).parent / "model.json"
 LETTERS = "FSTLOCX"
 SCALE = 200
 # a feature that moves no category by more than this, in units of SCALE, is left out
@@ -165,7 +165,7 @@ def cross_validate(data: list[Example], show: bool) -> None:
     wrong: list[tuple[float, str, str]] = []
     for turn in range(5):
         held = set(order[turn::5])
-        fitted = model.Model(train([example for i, example in enumerate(data) if i not in held]))
+        fitted = features.Model(train([example for i, example in enumerate(data) if i not in held]))
         for i in sorted(held):
             text, categories = data[i]
             one = extract_features(text)

@@ -12,8 +12,8 @@ import threading
 from aiohttp import web
 from dotenv import load_dotenv
 
-from riskscan.ai_service.app import create_app
-from riskscan.ai_service.settings import Settings, SettingsError
+from .app import create_app
+from .settings import Settings, SettingsError
 
 log = logging.getLogger("riskscan.ai_service")
 

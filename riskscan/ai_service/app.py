@@ -10,12 +10,12 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from riskscan import __version__
-from riskscan.ai_service.errors import ServiceError, UnreadableDocument
-from riskscan.ai_service.forms import MemoryBudget, ScanForm, read_form
-from riskscan.ai_service.llm import LanguageModel, LanguageModelError
-from riskscan.ai_service.processes import DocumentReaders, ScoringPool, scoring_pool
-from riskscan.ai_service.settings import SETTINGS, Settings
+from .. import __version__
+from .errors import ServiceError, UnreadableDocument
+from .llm import LanguageModel, LanguageModelError
+from .processes import DocumentReaders, ScoringPool, scoring_pool
+from .scan_form import MemoryBudget, ScanForm, read_form
+from .settings import SETTINGS, Settings
 
 SCORING_POOL = web.AppKey("SCORING_POOL", ScoringPool)
 DOCUMENT_READERS = web.AppKey("DOCUMENT_READERS", DocumentReaders)

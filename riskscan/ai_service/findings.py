@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from riskscan.ai_service.model import KHMER, Features, extract_features, load_model, mentions_trouble
-from riskscan.ai_service.sentences import Unit
+from .model.features import KHMER, Features, extract_features, load_model, mentions_trouble
+from .reading.sentences import Unit
 
 MAX_FINDINGS = 200
 # a shorter text is judged sentence by sentence, without a document threshold

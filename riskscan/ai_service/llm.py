@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
-from riskscan.ai_service.settings import Settings
+from .settings import Settings
 
 CATEGORIES = ("Financial", "Schedule", "Technical", "Legal", "Operational", "Compliance", "Other")
 CHUNK_SENTENCES = 60

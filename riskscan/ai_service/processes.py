@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from typing import Any
 
-from riskscan.ai_service.errors import ServiceError, UnreadableDocument
+from .errors import ServiceError, UnreadableDocument
 
 # one operation is a small batch and takes tens of milliseconds
 OPERATION_SECONDS = 20

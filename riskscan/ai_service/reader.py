@@ -13,8 +13,8 @@ import sys
 import threading
 import zlib
 
-from riskscan.ai_service import sentences, text
-from riskscan.ai_service.errors import ServiceError, UnreadableDocument
+from .errors import ServiceError, UnreadableDocument
+from .reading import sentences, text
 
 MAX_MEMORY_BYTES = 1024**3
 MAX_CPU_SECONDS = 50

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from riskscan.ai_service import findings, sentences
+from . import findings
+from .reading import sentences
 
 
 def split(text: str) -> list[Any]:

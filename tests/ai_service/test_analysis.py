@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from riskscan.ai_service import findings, model, sentences
-from riskscan.ai_service.sentences import Unit
+from riskscan.ai_service import findings
+from riskscan.ai_service.model import features
+from riskscan.ai_service.reading import sentences
+from riskscan.ai_service.reading.sentences import Unit
 
 
 def units(text: str) -> list[Unit]:
@@ -130,11 +132,12 @@ def test_a_finding_is_named_in_a_few_words_of_its_own(text: str, name: str) -> N
 
 
 def test_the_model_is_small_and_needs_no_numeric_library() -> None:
-    folder = Path(model.__file__).parent
-    assert (folder / "model.json").stat().st_size + model.VECTORS.stat().st_size < 1024 * 1024
+    folder = Path(features.__file__).parent
+    assert (folder / "model.json").stat().st_size + features.VECTORS.stat().st_size < 1024 * 1024
     code = (
-        "import sys\nfrom riskscan.ai_service import findings, scorer, sentences\n"
-        "findings.score_units([sentences.Unit('The dam may break.', 'sentence', '')])\n"
+        "import sys\n"
+        "from riskscan.ai_service import scorer\n"
+        "scorer.score([0, scorer.split('The dam may break.')])\n"
         "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
     )

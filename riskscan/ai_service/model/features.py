@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from riskscan.ai_service.cues import DATE_WORDS, KHMER_LEXICON, KHMER_WORD, LEXICON, PHRASE_PATTERNS
+from .lexicon import DATE_WORDS, KHMER_LEXICON, KHMER_WORD, LEXICON, PHRASE_PATTERNS
 
 CATEGORIES = ("Financial", "Schedule", "Technical", "Legal", "Operational", "Compliance", "Other")
 TOKEN = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d[\d.,:/]*|[%$€£?]|[\u1780-\u17b3\u17b6-\u17d3]+")

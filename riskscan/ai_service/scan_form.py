@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from riskscan.ai_service.errors import ServiceError
+from .errors import ServiceError
 
 FLAGS = {"": False, "true": True, "1": True, "yes": True, "on": True}
 FLAGS |= dict.fromkeys(("false", "0", "no", "off"), False)

@@ -6,7 +6,7 @@ import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -14,21 +14,9 @@ import docx
 import pytest
 from PIL import Image
 
-from tests.test_ai_service import SAMPLES, Service, contexts, found, refused, running, scan
+from tests.ai_service.service import SAMPLES, Service, contexts, found, refused, running, scan
 
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-        yield session
 
 
 def word(document_xml: str | bytes, **more: bytes) -> bytes:

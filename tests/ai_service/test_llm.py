@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.test_ai_service import Service, contexts, refused, running, scan
+from tests.ai_service.service import Service, contexts, refused, running, scan
 
 KEY = "sk-very-secret"
 TEXT = "The bridge is closed. The contractor may go bankrupt.\n\nTea was served."
@@ -83,12 +83,6 @@ def service(fake: FakeModel) -> Iterator[Service]:
     url = fake.url  # type: ignore[attr-defined]
     with running(LLM_BASE_URL=url + "/", LLM_MODEL="tiny", LLM_API_KEY=KEY, LLM_TIMEOUT="3") as started:
         yield started
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 async def test_numbers_come_back_as_the_documents_own_sentences(

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageOps, ImageSequence
 
-from riskscan.ai_service.errors import UnreadableDocument
+from ..errors import UnreadableDocument
 
 MAX_PIXELS = 40_000_000
 MAX_PAGES = 10

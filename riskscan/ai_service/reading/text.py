@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from riskscan.ai_service.errors import ServiceError, UnreadableDocument
+from ..errors import ServiceError, UnreadableDocument
 
 Block = tuple[str, list[str]]
 
@@ -49,7 +49,7 @@ def _read_blocks(name: str, data: bytes) -> Iterable[Block]:
             "Legacy Office files such as .doc aren't supported; save the document as .docx or PDF."
         )
     if data.startswith(IMAGE_SIGNATURES) and (name.endswith(IMAGE_EXTENSIONS) or not data.startswith(b"BM")):
-        from riskscan.ai_service import ocr
+        from . import ocr
 
         return ocr.read_image(data)
     if name.endswith((".pdf", ".docx", *IMAGE_EXTENSIONS)):
@@ -269,7 +269,7 @@ def read_pdf(data: bytes) -> Iterator[Block]:
 
 
 def _recognize_pages(document: Any, scanned: list[int], pages: list[list[str]]) -> None:
-    from riskscan.ai_service import ocr
+    from . import ocr
 
     try:
         for number, text in zip(scanned, ocr.read_pages(document, scanned), strict=False):

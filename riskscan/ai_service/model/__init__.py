@@ -1,0 +1,1 @@
+"""The local model: features of a sentence, and the weights learned from labelled sentences."""

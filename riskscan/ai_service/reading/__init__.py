@@ -1,0 +1,1 @@
+"""Documents of each format, read into blocks of text and split into units."""
