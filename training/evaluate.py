@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from riskscan.ai_service import findings
+from riskscan.ai_service.categories import CATEGORIES
 from riskscan.ai_service.errors import ServiceError
-from riskscan.ai_service.model.features import CATEGORIES
+from riskscan.ai_service.khmer import KHMER
 from riskscan.ai_service.reading import sentences, text
 
 SAMPLES = Path(__file__).parents[1] / "tests" / "ai_service" / "samples"
@@ -142,7 +143,7 @@ def of_documents(folder: Path, find: Finder, show: bool = False) -> dict[str, fl
         if not gold["risks"]:
             clean_alarms += found
             clean_words += len(passage.split())
-        lang = "Khmer" if re.search(r"[\u1780-\u17ff]", passage) else "English"
+        lang = "Khmer" if KHMER.search(passage) else "English"
         for i, count in enumerate((hits, found, len(gold["risks"]))):
             totals[lang][i] += count
     for lang, counts in totals.items():

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from riskscan.ai_service.model import features
-from riskscan.ai_service.model.features import CATEGORIES, extract_features
+from riskscan.ai_service.categories import CATEGORIES
+from riskscan.ai_service.model.features import extract_features
+from riskscan.ai_service.model.linear import MODEL_FILE, LinearModel
 
 HERE = Path(__file__).parent
-MODEL = Path(features.__file__).parent / "model.json"
 LETTERS = "FSTLOCX"
 SCALE = 200
 # a feature that moves no category by more than this, in units of SCALE, is left out
@@ -165,7 +165,7 @@ def cross_validate(data: list[Example], show: bool) -> None:
     wrong: list[tuple[float, str, str]] = []
     for turn in range(5):
         held = set(order[turn::5])
-        fitted = features.Model(train([example for i, example in enumerate(data) if i not in held]))
+        fitted = LinearModel(train([example for i, example in enumerate(data) if i not in held]))
         for i in sorted(held):
             text, categories = data[i]
             one = extract_features(text)
@@ -210,8 +210,8 @@ def main() -> None:
     if options.cross_validate:
         cross_validate(data, options.show)
     else:
-        MODEL.write_text(made(), "utf-8")
-        print(f"{len(data)} sentences, {MODEL.stat().st_size // 1024} kB")
+        MODEL_FILE.write_text(made(), "utf-8")
+        print(f"{len(data)} sentences, {MODEL_FILE.stat().st_size // 1024} kB")
 
 
 if __name__ == "__main__":

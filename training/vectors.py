@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from riskscan.ai_service.model import features
+from riskscan.ai_service.model.word_vectors import DIMENSIONS, VECTORS_FILE
 
 WORDS = 13_000
 # the most frequent tokens are grammar, which the cues know better
@@ -59,7 +59,7 @@ def main() -> None:
     vectors = np.load(glove / "glove_6B_50d_emb.npy")
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     mean = vectors[:30_000].mean(0)
-    directions = np.linalg.svd(vectors[:30_000] - mean, full_matrices=False)[2][: features.VECTOR_DIMENSIONS]
+    directions = np.linalg.svd(vectors[:30_000] - mean, full_matrices=False)[2][:DIMENSIONS]
     kept = [
         (number, token)
         for number, token in enumerate(tokens[:60_000])
@@ -69,7 +69,7 @@ def main() -> None:
     ][:WORDS]
     numbers = [number for number, _ in kept]
     rounded = np.clip(np.round((vectors[numbers] - mean) @ directions.T * STEP), -127, 127).astype(np.int8)
-    features.VECTORS.write_bytes(" ".join(token for _, token in kept).encode() + b"\n" + rounded.tobytes())
+    VECTORS_FILE.write_bytes(" ".join(token for _, token in kept).encode() + b"\n" + rounded.tobytes())
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
+from .categories import CATEGORIES
 from .settings import Settings
 
-CATEGORIES = ("Financial", "Schedule", "Technical", "Legal", "Operational", "Compliance", "Other")
 CHUNK_SENTENCES = 60
 CHUNK_CHARS = 6_000
 # a typical endpoint finishes this many within the deadline

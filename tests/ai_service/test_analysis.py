@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from riskscan.ai_service import findings
-from riskscan.ai_service.model import features
+from riskscan.ai_service import findings, titles
+from riskscan.ai_service.model.linear import MODEL_FILE
+from riskscan.ai_service.model.word_vectors import VECTORS_FILE
 from riskscan.ai_service.reading import sentences
 from riskscan.ai_service.reading.sentences import Unit
 
@@ -128,12 +128,11 @@ def test_at_most_two_hundred_findings_in_document_order() -> None:
     ],
 )
 def test_a_finding_is_named_in_a_few_words_of_its_own(text: str, name: str) -> None:
-    assert findings.derive_title(text) == name
+    assert titles.derive_title(text) == name
 
 
 def test_the_model_is_small_and_needs_no_numeric_library() -> None:
-    folder = Path(features.__file__).parent
-    assert (folder / "model.json").stat().st_size + features.VECTORS.stat().st_size < 1024 * 1024
+    assert MODEL_FILE.stat().st_size + VECTORS_FILE.stat().st_size < 1024 * 1024
     code = (
         "import sys\n"
         "from riskscan.ai_service import scorer\n"

@@ -1,28 +1,20 @@
-"""The local model: the features of a sentence and the linear scores computed from them.
+"""The features of a sentence, from which the linear model computes its scores."""
 
-training/train.py learns the weights from labelled sentences with the same features and writes model.json.
-"""
-
-import json
 import math
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
-from .lexicon import DATE_WORDS, KHMER_LEXICON, KHMER_WORD, LEXICON, PHRASE_PATTERNS
+from ..khmer import KHMER
+from .lexicon import DATE_WORDS, KHMER_LEXICON, KHMER_WORD, LEXICON
+from .phrases import PHRASE_PATTERNS
+from .word_vectors import DIMENSIONS, load_vectors
 
-CATEGORIES = ("Financial", "Schedule", "Technical", "Legal", "Operational", "Compliance", "Other")
 TOKEN = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d[\d.,:/]*|[%$€£?]|[\u1780-\u17b3\u17b6-\u17d3]+")
-KHMER = re.compile(r"[\u1780-\u17ff]")
 # two stances at most this many tokens apart make a feature together
 STANCE_WINDOW = 6
-# word vectors, made by training/vectors.py from GloVe 6B (public domain)
-VECTORS = Path(__file__).parent / "vectors.bin"
-VECTOR_DIMENSIONS = 24
 # scales the mean of a sentence's word vectors to the size of the other features
-VECTOR_SCALE = 0.04
+WORD_VECTOR_SCALE = 0.04
 
 Features = dict[str, float]
 
@@ -132,19 +124,10 @@ def _add_tags(features: Features, tags: list[tuple[int, str]]) -> None:
                 features[f"t:{tag}>{other}"] = 1.0
 
 
-@cache
-def _load_vectors() -> tuple[dict[str, int], memoryview]:
-    """Return the rank of each word, and the vectors of all words one after the other."""
-    data = VECTORS.read_bytes()
-    end = data.index(b"\n")
-    ranks = {word: rank for rank, word in enumerate(data[:end].decode().split())}
-    return ranks, memoryview(data)[end + 1 :].cast("b")
-
-
 def _add_word_vectors(features: Features, tokens: list[str]) -> None:
     """Add the mean of the words' vectors, frequent words weighing less."""
-    ranks, vectors = _load_vectors()
-    total = [0.0] * VECTOR_DIMENSIONS
+    ranks, vectors = load_vectors()
+    total = [0.0] * DIMENSIONS
     total_weight = 0.0
     for token in tokens:
         rank = ranks.get(token.removesuffix("'s"))
@@ -152,11 +135,11 @@ def _add_word_vectors(features: Features, tokens: list[str]) -> None:
             continue
         weight = (rank + 100) / (rank + 250)
         total_weight += weight
-        start = rank * VECTOR_DIMENSIONS
-        for i, value in enumerate(vectors[start : start + VECTOR_DIMENSIONS]):
+        start = rank * DIMENSIONS
+        for i, value in enumerate(vectors[start : start + DIMENSIONS]):
             total[i] += weight * value
     if total_weight:
-        scale = VECTOR_SCALE / math.sqrt(total_weight * total_weight + 1)
+        scale = WORD_VECTOR_SCALE / math.sqrt(total_weight * total_weight + 1)
         for i, component in enumerate(total):
             features[f"v:{i}"] = component * scale
 
@@ -207,44 +190,3 @@ def _add_polarity(features: Features) -> None:
     for name in ("t:MODAL", "t:COND", "t:PAST", "t:NOW", "t:OBLIG", "t:WILL", "t:PARTY"):
         if name in features:
             features[f"c:{flags}{name}"] = 1.0
-
-
-class Model:
-    """The weights of the risk score and of the categories."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self._scale: float = data["scale"]
-        self._risk_weights: dict[str, int] = data["detect"]
-        self._category_weights: dict[str, list[int]] = data["categories"]
-        self.threshold: float = data["threshold"]
-
-    def risk_score(self, features: Features) -> float:
-        """Return the log odds that the sentence is a risk."""
-        weights = self._risk_weights
-        total = float(weights[""])
-        for name, value in features.items():
-            weight = weights.get(name)
-            if weight:
-                total += weight * value
-        return total / self._scale
-
-    def category_scores(self, features: Features) -> list[float]:
-        """Return a score for each of CATEGORIES."""
-        totals = [float(weight) for weight in self._category_weights[""]]
-        for name, value in features.items():
-            row = self._category_weights.get(name)
-            if row:
-                for i, weight in enumerate(row):
-                    if weight:
-                        totals[i] += weight * value
-        return [total / self._scale for total in totals]
-
-    def best_category(self, features: Features) -> str:
-        scores = self.category_scores(features)
-        return CATEGORIES[scores.index(max(scores))]
-
-
-@cache
-def load_model() -> Model:
-    """Load model.json, once per process."""
-    return Model(json.loads((Path(__file__).parent / "model.json").read_bytes()))

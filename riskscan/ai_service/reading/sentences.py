@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..khmer import KHMER
+
 
 class Unit(NamedTuple):
     """A piece of the document's own text.
@@ -73,7 +75,6 @@ HORIZONTAL_RULE = re.compile(r"^[\s=\-_*~.|+:]{3,}$")
 CODE_FENCE = re.compile(r"^(```|~~~)")
 SENTENCE_END = re.compile(r"[.!?;:។៕៖…][\"'”’)\]]*$")
 LETTER = re.compile(r"[^\W\d_]")
-KHMER = re.compile(r"[\u1780-\u17ff]")
 
 ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Art|Arts|Fig|Figs|Sec|Cl|cl|para|paras|approx|vs|cf|ca|Inc|Ltd|Co|Corp|Bros|Jr|Sr"
