@@ -20,7 +20,7 @@ from .handlers.api_docs import docs, document
 from .handlers.comparisons import show
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .request.filters import FILTER_FIELDS, MAX_FILTER_LENGTH
-from .request.uploads import EXTENSIONS
+from .file_types import EXTENSIONS
 from .schemas import (
     NON_BLANK,
     ApiTokenList,

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from .charts import Bar, assign_tones, build_overview, chart_bars, group_by_category
 from .errors import error_from_status
-from .request.uploads import EXTENSIONS
+from .file_types import EXTENSIONS
 from .settings import Settings
 
 STATIC = Path(__file__).parent / "static"

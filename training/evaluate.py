@@ -17,7 +17,7 @@ from riskscan.ai_service import findings
 from riskscan.ai_service.categories import CATEGORIES
 from riskscan.ai_service.errors import ServiceError
 from riskscan.ai_service.khmer import KHMER
-from riskscan.ai_service.reading import sentences, text
+from riskscan.ai_service.reading import documents, sentences
 
 SAMPLES = Path(__file__).parents[1] / "tests" / "ai_service" / "samples"
 Finding = dict[str, str]
@@ -55,7 +55,7 @@ def by_keywords(units: list[sentences.Unit]) -> list[Finding]:
 
 def units_of(passage: str, name: str = "text.txt") -> list[sentences.Unit]:
     """Split a passage as the service does."""
-    return list(sentences.split_into_units(text.read_blocks(name, passage.encode())))
+    return list(sentences.split_into_units(documents.read_blocks(name, passage.encode())))
 
 
 def f1(hits: float, found: float, wanted: float) -> tuple[float, float, float]:
@@ -165,7 +165,7 @@ def formats() -> str:
     paths = sorted(SAMPLES.iterdir())
     for path in paths:
         with contextlib.suppress(ServiceError):
-            if list(sentences.split_into_units(text.read_blocks(path.name, path.read_bytes()))):
+            if list(sentences.split_into_units(documents.read_blocks(path.name, path.read_bytes()))):
                 read.add(path.suffix)
     return f"{len(read)} of {len({path.suffix for path in paths})} ({' '.join(sorted(read))})"
 

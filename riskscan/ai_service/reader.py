@@ -14,7 +14,7 @@ import threading
 import zlib
 
 from .errors import ServiceError, UnreadableDocument
-from .reading import sentences, text
+from .reading import documents, sentences
 
 MAX_MEMORY_BYTES = 1024**3
 MAX_CPU_SECONDS = 50
@@ -52,7 +52,7 @@ def respond(filename: str, data: bytes) -> str:
 def read_units(filename: str, data: bytes) -> list[sentences.Unit]:
     """Read the document; raises ServiceError, also for the exceptions of parsers of damaged files."""
     try:
-        units = list(sentences.split_into_units(text.read_blocks(filename, data)))
+        units = list(sentences.split_into_units(documents.read_blocks(filename, data)))
     except MemoryError:
         raise UnreadableDocument("The document needs too much memory to be read.") from None
     except RecursionError:

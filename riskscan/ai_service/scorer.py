@@ -10,11 +10,12 @@ from typing import Any
 
 from . import findings
 from .reading import sentences
+from .reading.blocks import Block
 
 
 def split(text: str) -> list[Any]:
     """Split a text into units."""
-    return list(sentences.split_into_units([("text", [text])]))
+    return list(sentences.split_into_units([Block("text", [text])]))
 
 
 def score(argument: list[Any]) -> tuple[list[Any], float]:

@@ -8,27 +8,11 @@ from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
 from ..errors import ApiError
+from ..file_types import NEVER_TEXT, SIGNATURES
 
 MAX_FILENAME = 255
 SIGNATURE_BYTES = 1024
 
-# what a file of this name must hold; text has no signature
-SIGNATURES: dict[str, tuple[bytes, ...]] = {
-    ".pdf": (b"%PDF-",),
-    ".docx": (b"PK\x03\x04",),
-    ".png": (b"\x89PNG\r\n\x1a\n",),
-    ".jpg": (b"\xff\xd8\xff",),
-    ".jpeg": (b"\xff\xd8\xff",),
-    ".bmp": (b"BM",),
-    ".tif": (b"II*\x00", b"MM\x00*"),
-    ".tiff": (b"II*\x00", b"MM\x00*"),
-    ".txt": (),
-    ".md": (),
-    ".csv": (),
-}
-EXTENSIONS = tuple(SIGNATURES)
-# BM may begin a text; the others cannot
-NEVER_TEXT = tuple(mark for extension, marks in SIGNATURES.items() if extension != ".bmp" for mark in marks)
 # and what turns the direction of text, and so could make one name look like another
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")

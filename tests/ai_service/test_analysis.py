@@ -9,11 +9,12 @@ from riskscan.ai_service import findings, titles
 from riskscan.ai_service.model.linear import MODEL_FILE
 from riskscan.ai_service.model.word_vectors import VECTORS_FILE
 from riskscan.ai_service.reading import sentences
+from riskscan.ai_service.reading.blocks import Block
 from riskscan.ai_service.reading.sentences import Unit
 
 
 def units(text: str) -> list[Unit]:
-    return list(sentences.split_into_units([("text", [text])]))
+    return list(sentences.split_into_units([Block("text", [text])]))
 
 
 def texts(text: str) -> list[str]:
@@ -82,7 +83,7 @@ def test_rows_that_are_closed_and_columns_about_something_else_are_left_out() ->
         ["1", "The crane may tip over.", "A survey may fail", "Open"],
         ["2", "The mast may break.", "None", "closed on 3 May"],
     ]
-    cut = list(sentences.split_into_units(("row", row) for row in rows))
+    cut = list(sentences.split_into_units(Block("row", row) for row in rows))
     assert cut == [Unit("The crane may tip over.", "cell", "risks")]
 
 

@@ -25,7 +25,7 @@ from riskscan.charts import (
     group_by_category,
 )
 from riskscan.handlers import scans
-from riskscan.request.uploads import EXTENSIONS
+from riskscan.file_types import EXTENSIONS
 from riskscan.schemas import CategoryRisks, MonthRisks, Risk, Stats
 from riskscan.template_filters import asset_url, detect_language
 from tests.support.ai import RISKS, Ai

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..khmer import KHMER
+from .blocks import Block
 
 
 class Unit(NamedTuple):
@@ -86,7 +87,7 @@ SENTENCE_GAP = re.compile(
 )
 
 
-def split_into_units(blocks: Iterable[tuple[str, list[str]]]) -> Iterator[Unit]:
+def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
     """Return the units of the blocks, tracking headings and the header rows of tables."""
     outline = Outline()
     header: list[str] | None = None
@@ -184,20 +185,20 @@ def _read_row(header: list[str], cells: list[str], section: str) -> Iterator[Uni
 # -- running text ----------------------------------------------------------------------------------
 
 
-def _parse_layout(blocks: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
+def _parse_layout(blocks: Iterable[Block]) -> Iterator[tuple[str, list[str]]]:
     """Resolve running text into headings, paragraphs, items and rows."""
-    for kind, texts in blocks:
+    for kind, texts, level in blocks:
         if kind == "text":
             yield from _parse_lines(texts[0])
         elif kind == "item":
             yield "item", [_strip_markers(texts[0])]
-        elif kind == "para":
+        elif kind == "paragraph":
             for line in texts[0].splitlines():
                 stripped = _strip_markers(line)
                 if stripped:
                     yield ("para" if stripped == line.strip() else "item"), [stripped]
         elif kind == "heading":
-            yield "heading", texts
+            yield "heading", [texts[0], str(level)]
         else:
             yield kind, [cell.strip() for cell in texts]
 

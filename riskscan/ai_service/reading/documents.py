@@ -1,0 +1,56 @@
+"""A document of any type into blocks, by the module of this package that reads its type."""
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from ...file_types import FILE_TYPES, NEVER_TEXT, PDF, TEXT, WORD, FileType
+from ..errors import UnreadableDocument
+from .blocks import Block, limit_size
+
+# some programs write a line or two before the header of a PDF
+PDF_HEADER_BYTES = 1024
+EMPTY_ZIP = b"PK\5\6"
+# the container of .doc, .xls and .ppt, and of encrypted .docx
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def read_blocks(filename: str, data: bytes) -> Iterator[Block]:
+    """Read a document by its content and name, or without a name as UTF-8; raises UnreadableDocument."""
+    if not filename:
+        return limit_size([Block("text", [data.decode("utf-8", "replace")])])
+    if not data:
+        raise UnreadableDocument("The file is empty.")
+    # imported when it is needed, because libraries for Word, PDF and images are slow to import
+    reader = import_module(f".{detect_type(filename, data).reader}", __package__)
+    return limit_size(reader.read_blocks(data))
+
+
+def detect_type(filename: str, data: bytes) -> FileType:
+    """Return the type by the signature of the content, else by the name; raises UnreadableDocument."""
+    name = filename.lower()
+    named = next((known for known in FILE_TYPES if name.endswith(known.extensions)), TEXT)
+    head = data[:PDF_HEADER_BYTES]
+    if head.lstrip().startswith(PDF.signatures) or (named is PDF and PDF.signatures[0] in head):
+        return PDF
+    if data.startswith(EMPTY_ZIP):
+        return WORD
+    if data.startswith(OLE):
+        raise _refuse_ole(data)
+    # content of another type than the name's counts unless it may be text
+    for known in (named, *FILE_TYPES):
+        is_certain = known.reader == named.reader or data.startswith(NEVER_TEXT)
+        if is_certain and data.startswith(known.signatures):
+            return known
+    if named.signatures:
+        raise UnreadableDocument(f"The file is damaged or isn't a {named.name} file.")
+    return named
+
+
+def _refuse_ole(data: bytes) -> UnreadableDocument:
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        return UnreadableDocument(
+            "The document is protected by a password; save it without one and try again."
+        )
+    return UnreadableDocument(
+        "Legacy Office files such as .doc aren't supported; save the document as .docx or PDF."
+    )

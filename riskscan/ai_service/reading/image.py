@@ -1,0 +1,55 @@
+"""Images: PNG, JPEG, BMP, and TIFF with one or more pages."""
+
+import io
+from collections.abc import Iterator
+
+from PIL import Image, ImageOps, ImageSequence
+
+from ...file_types import FILE_TYPES
+from ..errors import UnreadableDocument
+from . import ocr
+from .blocks import Block
+
+# Pillow names formats as we do
+FORMATS = [known.name for known in FILE_TYPES if known.reader == "image"]
+# smaller images are enlarged, to SMALL_SIDE_PIXELS at most threefold
+MIN_SIDE_PIXELS = 1600
+SMALL_SIDE_PIXELS = 2400
+
+
+def read_blocks(data: bytes) -> Iterator[Block]:
+    """Read the text of the pages by OCR as one block of running text."""
+    ocr.require_tesseract()
+    Image.MAX_IMAGE_PIXELS = None  # the size is checked below, with a message for people
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > ocr.MAX_PIXELS:
+            raise UnreadableDocument(
+                f"The image has {image.width} × {image.height} pixels; at most 40 million can be read."
+            )
+        texts = list(ocr.recognize_pages(_prepare(page) for page in ImageSequence.Iterator(image)))
+    except (OSError, ValueError, SyntaxError, EOFError):
+        raise UnreadableDocument("The image is damaged and could not be read.") from None
+    if not any(text.strip() for text in texts):
+        raise UnreadableDocument("No text was found in the image.")
+    yield Block("text", ["\n\n".join(texts)])
+
+
+def _prepare(image: Image.Image) -> Image.Image:
+    """Return the image upright, on white, in grey, and of a size that Tesseract reads well."""
+    # phones store photographs as the sensor saw them, with an EXIF tag that says how to turn them
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("RGBA", "LA", "P"):
+        background = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(background, image.convert("RGBA"))
+    gray = image.convert("L")
+    longest = max(gray.size)
+    if longest < MIN_SIDE_PIXELS:
+        factor = min(3.0, SMALL_SIDE_PIXELS / longest)
+    else:
+        factor = min(1.0, ocr.MAX_SIDE_PIXELS / longest)
+    if factor == 1.0:
+        return gray
+    return gray.resize(
+        (max(1, round(gray.width * factor)), max(1, round(gray.height * factor))), Image.Resampling.LANCZOS
+    )

@@ -1,0 +1,54 @@
+"""The list of file types, and the reader that has to know each of them."""
+
+from importlib import import_module
+
+import pytest
+
+from riskscan.ai_service.errors import UnreadableDocument
+from riskscan.ai_service.reading.documents import detect_type
+from riskscan.file_types import BMP, EXTENSIONS, FILE_TYPES, PDF, PNG, TEXT, WORD, FileType
+
+parametrize_types = pytest.mark.parametrize("file_type", FILE_TYPES, ids=lambda file_type: file_type.name)
+
+
+@parametrize_types
+def test_the_reader_has_a_module_for_each_type(file_type: FileType) -> None:
+    module = import_module(f"riskscan.ai_service.reading.{file_type.reader}")
+    assert callable(module.read_blocks)
+
+
+def test_an_extension_belongs_to_one_type() -> None:
+    assert len(EXTENSIONS) == sum(len(file_type.extensions) for file_type in FILE_TYPES)
+    assert all(extension.startswith(".") and extension == extension.lower() for extension in EXTENSIONS)
+
+
+@parametrize_types
+def test_name_and_content_of_a_type_are_detected_as_this_type(file_type: FileType) -> None:
+    for extension in file_type.extensions:
+        for signature in file_type.signatures or (b"plain text",):
+            assert detect_type(f"Plan{extension.upper()}", signature + b" more") is file_type
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "file_type"),
+    [
+        ("plan.txt", b"%PDF-1.7", PDF),
+        ("plan.txt", b"\r\n  %PDF-1.7", PDF),
+        ("plan.pdf", b"From a printer:\n%PDF-1.7", PDF),
+        ("plan.txt", b"From a printer:\n%PDF-1.7", TEXT),
+        ("plan.pdf", b"PK\3\4", WORD),
+        ("plan", b"PK\5\6", WORD),
+        ("plan.jpg", b"\x89PNG\r\n\x1a\n", PNG),
+        ("plan.png", b"BM", BMP),
+        ("plan.txt", b"BM", TEXT),
+        ("plan.xyz", b"plain", TEXT),
+    ],
+)
+def test_content_counts_more_than_the_name(name: str, content: bytes, file_type: FileType) -> None:
+    assert detect_type(name, content) is file_type
+
+
+@pytest.mark.parametrize("file_type", [known for known in FILE_TYPES if known.signatures])
+def test_text_under_the_name_of_another_type_is_refused(file_type: FileType) -> None:
+    with pytest.raises(UnreadableDocument, match=file_type.name):
+        detect_type(f"plan{file_type.extensions[0]}", b"plain text")
