@@ -10,6 +10,7 @@ from riskscan.ai_service.model.linear import MODEL_FILE
 from riskscan.ai_service.model.word_vectors import VECTORS_FILE
 from riskscan.ai_service.reading import sentences
 from riskscan.ai_service.reading.blocks import Block
+from riskscan.ai_service.reading.layout import parse_text
 from riskscan.ai_service.reading.sentences import Unit
 
 
@@ -61,6 +62,37 @@ def found(text: str) -> list[dict[str, str]]:
 )
 def test_text_is_cut_into_what_a_reader_sees(text: str, pieces: list[str]) -> None:
     assert texts(text) == pieces
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("### Water", 3),
+        ("Water\n=====", 1),
+        ("Water\n-----", 2),
+        ("WATER AND ICE\nIt rose.", 7),
+        ("**Water**\nIt rose.", 8),
+        ("Water:\nIt rose.", 8),
+        ("1. Water\n1.1 It rose.", 8),
+        ("1. Water\n\nIt rose.", 8),
+        ("Water\n- It rose.", 8),
+        ("Water\n\nIt rose in March.", 8),
+        ("Water rose.\n\nIt rose in March.", 0),
+        ("Water of the upper and of the lower basin:\n- It rose.", 0),
+        ("Owner: Ana\n- It rose.", 0),
+        ("- Water\n- It rose.", 0),
+        ("1. Water\n\n2. Ice", 0),
+        ("1.1 Water\n2. It rose.", 0),
+        ("1. Water", 0),
+        ("water\n- It rose.", 0),
+        ("Water of the upper and lower basin\n- It rose.", 0),
+        ("Water\nIt rose in March.", 0),
+        ("Water", 0),
+    ],
+)
+def test_the_first_line_is_a_heading_of_this_level(text: str, level: int) -> None:
+    first = next(parse_text(text))
+    assert (first.kind == "heading", first.level) == (level > 0, level)
 
 
 def test_headings_say_what_the_lines_below_them_are() -> None:

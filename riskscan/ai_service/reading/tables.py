@@ -1,0 +1,53 @@
+# ruff: noqa: E501
+"""Tables: header rows, and the cells that describe a risk."""
+
+import re
+from collections.abc import Iterator
+
+from .layout import SENTENCE_END
+
+# column heads of a risk register: the columns that describe the risk, and the others
+RISK_COLUMN = re.compile(
+    r"\b(risks?|issues?|threats?|concerns?|problems?|descriptions?|events?|findings?|weakness|observations?|comments?"
+    r"|remarks?|details?|notes?|consequences?|causes?)\b|ហានិភ័យ|បញ្ហា|ការពិពណ៌នា|បរិយាយ",
+    re.I,
+)
+OTHER_COLUMN = re.compile(
+    r"\b(mitigations?|responses?|actions?|controls?|owners?|status|state|likelihood|probability|impact|severity|score"
+    r"|rating|priority|category|type|id|no|date|due|responsible|contingency plan|treatment|step|milestone|measures?)\b"
+    r"|វិធានការ|អ្នកទទួលខុសត្រូវ|ស្ថានភាព|ដំណោះស្រាយ",
+    re.I,
+)
+REGISTER_COLUMN = re.compile(r"\b(risks?|issues?|threats?|concerns?|problems?)\b|ហានិភ័យ", re.I)
+STATUS_COLUMN = re.compile(r"\b(status|state)\b|ស្ថានភាព", re.I)
+CLOSED_STATUS = re.compile(
+    r"^\W*(closed|done|completed?|resolved|solved|fixed|retired|expired|mitigated|cancelled|rejected|បានបិទ|បិទ|ចប់|បានដោះស្រាយ)",
+    re.I,
+)
+
+
+def is_header_row(cells: list[str]) -> bool:
+    """Return whether a row names columns: words of a register, or one or two capitalized words in each."""
+    texts = [cell.strip() for cell in cells if cell.strip()]
+    if len(texts) < 2:
+        return False
+    if all(len(text.split()) <= 2 and text[0].isupper() for text in texts):
+        return True
+    return (
+        all(len(text) <= 40 and not SENTENCE_END.search(text) for text in texts)
+        and not any(text[0].isdigit() for text in texts)
+        and any(RISK_COLUMN.search(text) or OTHER_COLUMN.search(text) for text in texts)
+    )
+
+
+def risk_cells(header: list[str], cells: list[str], section: str) -> Iterator[tuple[str, str]]:
+    """Return the cells that may describe a risk, with their section; none if the row's status is closed."""
+    names = [*header[: len(cells)], *[""] * (len(cells) - len(header))]
+    columns = list(zip(names, cells, strict=True))
+    if any(STATUS_COLUMN.search(name) and CLOSED_STATUS.search(cell) for name, cell in columns):
+        return
+    is_register = any(REGISTER_COLUMN.search(name) for name in header)
+    for name, cell in columns:
+        is_risk_column = RISK_COLUMN.search(name)
+        if is_risk_column or not OTHER_COLUMN.search(name):
+            yield cell, section or ("risks" if is_risk_column and is_register else "")
