@@ -1,15 +1,16 @@
-"""Learn the local model's weights from the labelled sentences beside this file.
+"""Train the local model on the labelled sentences beside this file.
 
-`python training/train.py` writes riskscan/ai_service/model/model.json; `--cross-validate` only prints how
-well four fifths of the sentences tell the fifth, in five turns. Each line of sentences/*.txt is a label and a
-sentence: `-` for none, or the letters of its categories, the best one first (F S T L O C X as in
-CATEGORIES; X is Other). The result depends on nothing but these lines and the features.
+`python training/train.py` writes riskscan/ai_service/model/model.json; `--cross-validate` only prints the
+results of five-fold cross-validation. Each line of sentences/*.txt is a label and a sentence; the label is
+`-` for no risk, or the letters of its categories, the best one first (F S T L O C X in the order of
+CATEGORIES). The model depends on nothing but these lines and the features.
 """
 
 import argparse
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,74 +19,75 @@ from riskscan.ai_service.categories import CATEGORIES
 from riskscan.ai_service.model.features import extract_features
 from riskscan.ai_service.model.linear import MODEL_FILE, LinearModel
 
-HERE = Path(__file__).parent
+SENTENCES = Path(__file__).parent / "sentences"
 LETTERS = "FSTLOCX"
+# weights are stored as integers, multiplied by this
 SCALE = 200
-# a feature that moves no category by more than this, in units of SCALE, is left out
-LEAST = 3
-DETECT_EPOCHS = 6
-CATEGORY_EPOCHS = 6
-DETECT_L2 = 2e-4
-CATEGORY_L2 = 2e-4
-RATE = 0.12
-# below 0: a risk that is missed costs a reader more than a sentence read in vain
+# a feature with no category weight above this, in units of 1 / SCALE, is left out
+MIN_CATEGORY_WEIGHT = 3
+EPOCHS = 6
+# AdaGrad's learning rate and the strength of the L2 penalty
+LEARNING_RATE = 0.12
+L2_PENALTY = 2e-4
+# below 0, because missing a risk is worse than reading a harmless sentence
 THRESHOLD = -0.3
 SEED = 7
-# the order of the sentences leaves its mark on the weights; the mean of a few orders hardly does
+# the weights depend on the order of the sentences, so that the mean over several orders is taken
 ORDERS = 4
 
 
 class Example(NamedTuple):
-    """A labelled sentence: categories are empty where it is no risk."""
+    """A labelled sentence with indexes of CATEGORIES, none where it is no risk."""
 
     text: str
     categories: tuple[int, ...]
 
 
+# the features of a sentence, by their number
 Row = list[tuple[int, float]]
 
 
-def examples(folder: Path = HERE / "sentences") -> list[Example]:
+def read_examples(folder: Path = SENTENCES) -> list[Example]:
     """Read the labelled sentences in a fixed order."""
-    found = []
+    examples = []
     for path in sorted(folder.glob("*.txt")):
         for line in path.read_text("utf-8").splitlines():
             if line and not line.startswith("#"):
                 label, text = line.split(" ", 1)
-                found.append(Example(text, tuple(LETTERS.index(letter) for letter in label if letter != "-")))
-    return found
+                categories = tuple(LETTERS.index(letter) for letter in label if letter != "-")
+                examples.append(Example(text, categories))
+    return examples
 
 
-def train(data: Sequence[Example]) -> dict[str, Any]:
-    """Return the model as it is written to model.json."""
-    found = [extract_features(example.text) for example in data]
-    counts: dict[str, int] = {}
-    for one in found:
-        for name in one:
-            counts[name] = counts.get(name, 0) + 1
-    # an n-gram seen once says nothing that carries over
+def train(examples: Sequence[Example]) -> dict[str, Any]:
+    """Return the content of model.json."""
+    features = [extract_features(example.text) for example in examples]
+    counts = Counter(name for one in features for name in one)
+    # a feature that occurs once does not generalize
     names = sorted(name for name, count in counts.items() if count > 1)
     number = {name: i for i, name in enumerate(names)}
-    rows = [[(number[name], value) for name, value in one.items() if name in number] for one in found]
-    labels = [bool(example.categories) for example in data]
-    risks = [i for i, example in enumerate(data) if example.categories]
-    risk_rows, targets = [rows[i] for i in risks], [data[i].categories for i in risks]
+    rows = [[(number[name], value) for name, value in one.items() if name in number] for one in features]
+    labels = [bool(example.categories) for example in examples]
+    risks = [i for i, example in enumerate(examples) if example.categories]
+    risk_rows, targets = [rows[i] for i in risks], [examples[i].categories for i in risks]
     seeds = range(SEED, SEED + ORDERS)
-    detect = _mean([_detector(rows, labels, len(names), seed) for seed in seeds])
-    kinds = [_classifier(risk_rows, targets, len(names), seed) for seed in seeds]
-    categories = [_mean([one[j] for one in kinds]) for j in range(len(names) + 1)]
-    # the last weight belongs to no feature: it is the bias, kept under an empty name
+    risk_weights = _mean([_fit_risk(rows, labels, len(names), seed) for seed in seeds])
+    runs = [_fit_categories(risk_rows, targets, len(names), seed) for seed in seeds]
+    category_weights = [_mean([run[i] for run in runs]) for i in range(len(names) + 1)]
+    # the last weight is the bias, stored under an empty name
     names.append("")
     return {
         "scale": SCALE,
         "threshold": THRESHOLD,
         "detect": {
-            name: weight for name, weight in zip(names, _rounded(detect), strict=True) if weight or not name
+            name: weight
+            for name, weight in zip(names, _to_integers(risk_weights), strict=True)
+            if weight or not name
         },
         "categories": {
             name: row
-            for name, row in zip(names, map(_rounded, categories), strict=True)
-            if any(abs(weight) > LEAST for weight in row) or not name
+            for name, row in zip(names, map(_to_integers, category_weights), strict=True)
+            if any(abs(weight) > MIN_CATEGORY_WEIGHT for weight in row) or not name
         },
     }
 
@@ -94,124 +96,147 @@ def _mean(rows: list[list[float]]) -> list[float]:
     return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
 
 
-def _rounded(weights: list[float]) -> list[int]:
+def _to_integers(weights: list[float]) -> list[int]:
     return [round(weight * SCALE) for weight in weights]
 
 
-def _detector(rows: list[Row], labels: list[bool], size: int, seed: int) -> list[float]:
-    """Logistic regression by AdaGrad with an L2 penalty; the weights of the last epochs are averaged."""
+def _fit_risk(rows: list[Row], labels: list[bool], size: int, seed: int) -> list[float]:
+    """Fit logistic regression with AdaGrad; return the mean weights of the last half of the epochs."""
     weights, squares, total = [0.0] * (size + 1), [1e-2] * (size + 1), [0.0] * (size + 1)
     order = list(range(len(rows)))
     shuffle = random.Random(seed)  # noqa: S311 - an order, not a secret
     averaged = 0
-    for epoch in range(DETECT_EPOCHS):
+    for epoch in range(EPOCHS):
         shuffle.shuffle(order)
         for i in order:
             row = rows[i]
             score = weights[size] + sum(weights[j] * value for j, value in row)
             error = 1 / (1 + math.exp(-max(-30.0, min(30.0, score)))) - labels[i]
             for j, value in (*row, (size, 1.0)):
-                gradient = error * value + DETECT_L2 * weights[j]
+                gradient = error * value + L2_PENALTY * weights[j]
                 squares[j] += gradient * gradient
-                weights[j] -= RATE * gradient / math.sqrt(squares[j])
-        if epoch >= DETECT_EPOCHS // 2:
+                weights[j] -= LEARNING_RATE * gradient / math.sqrt(squares[j])
+        if epoch >= EPOCHS // 2:
             averaged += 1
             for j, weight in enumerate(weights):
                 total[j] += weight
     return [weight / averaged for weight in total]
 
 
-def _classifier(rows: list[Row], targets: list[tuple[int, ...]], size: int, seed: int) -> list[list[float]]:
-    """Softmax regression in the same way; the second best category gets a share of the target."""
-    kinds = range(len(CATEGORIES))
+def _fit_categories(
+    rows: list[Row], targets: list[tuple[int, ...]], size: int, seed: int
+) -> list[list[float]]:
+    """Fit softmax regression in the same way."""
+    categories = range(len(CATEGORIES))
     weights = [[0.0] * len(CATEGORIES) for _ in range(size + 1)]
     squares = [[1e-2] * len(CATEGORIES) for _ in range(size + 1)]
     total = [[0.0] * len(CATEGORIES) for _ in range(size + 1)]
     order = list(range(len(rows)))
     shuffle = random.Random(seed)  # noqa: S311 - an order, not a secret
     averaged = 0
-    for epoch in range(CATEGORY_EPOCHS):
+    for epoch in range(EPOCHS):
         shuffle.shuffle(order)
         for i in order:
             row = [*rows[i], (size, 1.0)]
-            scores = [sum(weights[j][k] * value for j, value in row) for k in kinds]
-            highest = max(scores)
-            powers = [math.exp(score - highest) for score in scores]
-            norm = sum(powers)
-            errors = [power / norm for power in powers]
-            others = targets[i][1:]
-            errors[targets[i][0]] -= 0.65 if others else 1.0
-            for k in others:
-                errors[k] -= 0.35 / len(others)
+            scores = [sum(weights[j][k] * value for j, value in row) for k in categories]
+            errors = _softmax_errors(scores, targets[i])
             for j, value in row:
-                mine, seen = weights[j], squares[j]
-                for k in kinds:
-                    gradient = errors[k] * value + CATEGORY_L2 * mine[k]
-                    seen[k] += gradient * gradient
-                    mine[k] -= RATE * gradient / math.sqrt(seen[k])
-        if epoch >= CATEGORY_EPOCHS // 2:
+                row_weights, row_squares = weights[j], squares[j]
+                for k in categories:
+                    gradient = errors[k] * value + L2_PENALTY * row_weights[k]
+                    row_squares[k] += gradient * gradient
+                    row_weights[k] -= LEARNING_RATE * gradient / math.sqrt(row_squares[k])
+        if epoch >= EPOCHS // 2:
             averaged += 1
             for j, row_weights in enumerate(weights):
-                for k in kinds:
+                for k in categories:
                     total[j][k] += row_weights[k]
     return [[weight / averaged for weight in row] for row in total]
 
 
-def cross_validate(data: list[Example], show: bool) -> None:
-    """Print recall, false alarms and category accuracy of sentences that were not trained on."""
-    order = list(range(len(data)))
+def _softmax_errors(scores: list[float], target: tuple[int, ...]) -> list[float]:
+    """Return probabilities minus target: 1 for the category, or 0.65 and the rest for further ones."""
+    highest = max(scores)
+    powers = [math.exp(score - highest) for score in scores]
+    norm = sum(powers)
+    errors = [power / norm for power in powers]
+    best, *others = target
+    errors[best] -= 0.65 if others else 1.0
+    for k in others:
+        errors[k] -= 0.35 / len(others)
+    return errors
+
+
+class Prediction(NamedTuple):
+    """What a model that was trained without the example says of it."""
+
+    example: Example
+    score: float
+    is_risk: bool
+    category: int
+
+    @property
+    def error(self) -> str:
+        """Describe the error; empty if the prediction is right."""
+        categories = self.example.categories
+        if not categories:
+            return "false alarm" if self.is_risk else ""
+        if not self.is_risk:
+            return "missed"
+        if self.category in categories:
+            return ""
+        return f"{CATEGORIES[self.category]} for {CATEGORIES[categories[0]]}"
+
+
+def predict(examples: list[Example]) -> list[Prediction]:
+    """Predict each fifth of the examples by a model trained on the other four."""
+    order = list(range(len(examples)))
     random.Random(SEED).shuffle(order)  # noqa: S311 - an order, not a secret
-    hits = positives = alarms = negatives = right = 0
-    wrong: list[tuple[float, str, str]] = []
-    for turn in range(5):
-        held = set(order[turn::5])
-        fitted = LinearModel(train([example for i, example in enumerate(data) if i not in held]))
-        for i in sorted(held):
-            text, categories = data[i]
-            one = extract_features(text)
-            score = fitted.risk_score(one)
-            found = score > fitted.threshold
-            if categories:
-                positives += 1
-                hits += found
-                scores = fitted.category_scores(one)
-                best = scores.index(max(scores))
-                right += best in categories
-                if not found:
-                    wrong.append((score, "missed", text))
-                elif best not in categories:
-                    wrong.append((score, f"{CATEGORIES[best]} for {CATEGORIES[categories[0]]}", text))
-            else:
-                negatives += 1
-                alarms += found
-                if found:
-                    wrong.append((score, "false alarm", text))
-    print(
-        f"recall {hits / positives:.1%} of {positives}, false alarms {alarms / negatives:.1%} of {negatives},"
-    )
-    print(f"category {right / positives:.1%}")
+    predictions = []
+    for fold in range(5):
+        held_out = set(order[fold::5])
+        model = LinearModel(train([one for i, one in enumerate(examples) if i not in held_out]))
+        for i in sorted(held_out):
+            features = extract_features(examples[i].text)
+            score, scores = model.risk_score(features), model.category_scores(features)
+            best = scores.index(max(scores))
+            predictions.append(Prediction(examples[i], score, score > model.threshold, best))
+    return predictions
+
+
+def cross_validate(examples: list[Example], show: bool) -> None:
+    """Print recall, false alarms and category accuracy; `show` prints the errors too."""
+    predictions = predict(examples)
+    risks = [one for one in predictions if one.example.categories]
+    negatives = [one for one in predictions if not one.example.categories]
+    hits, alarms = sum(one.is_risk for one in risks), sum(one.is_risk for one in negatives)
+    right = sum(one.category in one.example.categories for one in risks)
+    print(f"recall {hits / len(risks):.1%} of {len(risks)},", end=" ")
+    print(f"false alarms {alarms / len(negatives):.1%} of {len(negatives)},")
+    print(f"category {right / len(risks):.1%}")
     if show:
-        for score, what, text in sorted(wrong, key=lambda item: (item[1], item[0])):
-            print(f"{score:6.2f} {what}: {text}")
+        wrong = [one for one in predictions if one.error]
+        for one in sorted(wrong, key=lambda one: (one.error, one.score)):
+            print(f"{one.score:6.2f} {one.error}: {one.example.text}")
 
 
-def made() -> str:
+def build_model_json() -> str:
     """Train on all sentences and return the text of model.json."""
-    return json.dumps(train(examples()), ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"
+    data = train(read_examples())
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"
 
 
 def main() -> None:
     """Train and write the model, or cross-validate."""
-    parser = argparse.ArgumentParser(description="Learn the local model from training/sentences.")
+    parser = argparse.ArgumentParser(description="Train the local model on training/sentences.")
     parser.add_argument("--cross-validate", action="store_true")
-    parser.add_argument("--show", action="store_true", help="with --cross-validate: print what went wrong")
+    parser.add_argument("--show", action="store_true", help="with --cross-validate: print the errors")
     options = parser.parse_args()
-    data = examples()
     if options.cross_validate:
-        cross_validate(data, options.show)
+        cross_validate(read_examples(), options.show)
     else:
-        MODEL_FILE.write_text(made(), "utf-8")
-        print(f"{len(data)} sentences, {MODEL_FILE.stat().st_size // 1024} kB")
+        MODEL_FILE.write_text(build_model_json(), "utf-8")
+        print(f"{len(read_examples())} sentences, {MODEL_FILE.stat().st_size // 1024} kB")
 
 
 if __name__ == "__main__":

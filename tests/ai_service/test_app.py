@@ -250,7 +250,7 @@ def test_the_command_line_names_what_is_wrong() -> None:
 
 def test_the_model_in_the_tree_is_what_the_script_makes() -> None:
     root = Path(__file__).parents[2]
-    code = "import sys; sys.path.insert(0, 'training'); import train; print(train.made(), end='')"
+    code = "import sys; sys.path.insert(0, 'training'); import train; print(train.build_model_json(), end='')"
     made = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     ).stdout
