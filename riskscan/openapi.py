@@ -15,12 +15,12 @@ from aiohttp.typedefs import Handler
 
 from . import __version__
 from .export.columns import LAYOUTS
+from .file_types import EXTENSIONS
 from .handlers import accounts, api_tokens, exports, health, scans
 from .handlers.api_docs import docs, document
 from .handlers.comparisons import show
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .request.filters import FILTER_FIELDS, MAX_FILTER_LENGTH
-from .file_types import EXTENSIONS
 from .schemas import (
     NON_BLANK,
     ApiTokenList,

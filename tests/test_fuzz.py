@@ -33,11 +33,12 @@ from riskscan.ai_client import (
 )
 from riskscan.database.scan_queries import CursorPosition
 from riskscan.errors import ApiError
+from riskscan.file_types import EXTENSIONS, NEVER_TEXT
 from riskscan.handlers.scans import read_cursor, write_cursor
 from riskscan.request.body import read_document, read_json, read_urlencoded
 from riskscan.request.fields import FLAGS, normalize_email, read_integer, read_next_path
 from riskscan.request.forwarded import client_address
-from riskscan.file_types import EXTENSIONS, NEVER_TEXT, extension_of, sanitize_filename
+from riskscan.request.uploads import extension_of, sanitize_filename
 from riskscan.responses import json_encoder
 from riskscan.schemas import ALL_SCANS, Filter
 from riskscan.settings import SETTINGS, Settings, SettingsError

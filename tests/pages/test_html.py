@@ -24,8 +24,8 @@ from riskscan.charts import (
     chart_bars,
     group_by_category,
 )
-from riskscan.handlers import scans
 from riskscan.file_types import EXTENSIONS
+from riskscan.handlers import scans
 from riskscan.schemas import CategoryRisks, MonthRisks, Risk, Stats
 from riskscan.template_filters import asset_url, detect_language
 from tests.support.ai import RISKS, Ai

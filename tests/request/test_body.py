@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from riskscan.file_types import EXTENSIONS, sanitize_filename
+from riskscan.file_types import EXTENSIONS
+from riskscan.request.uploads import sanitize_filename
 from tests.support.ai import Ai
 from tests.support.application import SAMPLES, Server
 from tests.support.client import Person, assert_error, form

@@ -11,7 +11,7 @@ import schemathesis
 from schemathesis import AuthContext, Case, HookContext
 from schemathesis.transport.serialization import Binary
 
-from riskscan.request.uploads import NEVER_TEXT
+from riskscan.file_types import NEVER_TEXT
 
 PASSWORD = "correct horse"  # from the dictionary in schemathesis.toml
 
