@@ -1,4 +1,4 @@
-"""Prometheus metrics of all workers of one host, for who has METRICS_TOKEN; off where that is not set."""
+"""GET /metrics: Prometheus metrics of all workers of this host, enabled by METRICS_TOKEN."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import hmac
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 from aiohttp import hdrs, web
 
@@ -18,7 +17,7 @@ from .database import DATABASE
 from .errors import not_authenticated
 from .settings import SETTINGS
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks when it is imported
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads this variable when it is imported
 SAMPLE_SECONDS = 1.0
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -26,102 +25,105 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @contextlib.contextmanager
 def shared_by_workers() -> Iterator[None]:
-    """Let the processes that are forked in this block count together, in files of a temporary folder."""
+    """Let the processes forked in this block share their metrics, by files in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="riskscan-metrics-") as folder:
-        os.environ[FOLDER] = folder
+        os.environ[SHARED_FOLDER] = folder
         yield
 
 
+def mark_process_dead(pid: int) -> None:
+    """Drop the gauges of a worker that has exited; does nothing unless metrics are shared."""
+    if SHARED_FOLDER in os.environ:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
 class Metrics:
-    """What is counted, and how much is under way."""
+    """The counters, histograms and gauges of this process."""
 
     def __init__(self) -> None:
-        # not at the top: the library decides when it is imported whether processes count together
+        # imported here, because the import decides whether processes share their metrics
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        own = self._shown = CollectorRegistry()
-        self._folder = os.environ.get(FOLDER)
-        if self._folder:
-            self._shown = CollectorRegistry()
-            MultiProcessCollector(self._shown)  # type: ignore[no-untyped-call]
+        own = self._exposed = CollectorRegistry()
+        if SHARED_FOLDER in os.environ:
+            self._exposed = CollectorRegistry()
+            MultiProcessCollector(self._exposed)  # type: ignore[no-untyped-call]
         self._requests = Counter(
-            "riskscan_requests", "Requests answered.", ("method", "route", "status"), registry=own
+            "riskscan_requests", "Requests completed.", ("method", "route", "status"), registry=own
         )
         self._seconds = Histogram(
             "riskscan_request_seconds",
-            "Time from a request's headers to its answer.",
+            "Time from the request's headers to its response.",
             ("method", "route"),
             buckets=BUCKETS_SECONDS,
             registry=own,
         )
         self._ai_calls = Counter(
-            "riskscan_ai_calls", "Calls to the AI service, by ok or the error.", ("outcome",), registry=own
+            "riskscan_ai_calls",
+            "Calls to the AI service, by outcome: ok, cancelled or the error code.",
+            ("outcome",),
+            registry=own,
         )
         self._ai_seconds = Histogram(
             "riskscan_ai_call_seconds",
-            "Time of a call to the AI service, the wait for a turn included.",
+            "Duration of a call to the AI service, including the wait for a slot.",
             buckets=BUCKETS_SECONDS,
             registry=own,
         )
-        self._under_way = Gauge(
+        self._in_progress = Gauge(
             "riskscan_under_way",
-            "Requests, scans and calls to the AI service under way, and what waits for a turn.",
+            "Requests, scans and AI calls in progress, and AI calls waiting for a slot.",
             ("what",),
             multiprocess_mode="livesum",
             registry=own,
         )
         self._connections = Gauge(
             "riskscan_database_connections",
-            "Connections to the database that are in use, and how many there may be.",
+            "Database connections in use, and their limit.",
             ("what",),
             multiprocess_mode="livesum",
             registry=own,
         )
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
-        method = method if method in hdrs.METH_ALL else "OTHER"  # a client may make up any number of them
+        """Count a completed request."""
+        method = method if method in hdrs.METH_ALL else "OTHER"  # a client can invent any number
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
 
     def count_ai_call(self, outcome: str, seconds: float) -> None:
-        """Count a call to the AI service: `ok`, `cancelled` or the code of the error that came of it."""
+        """Count a call to the AI service; `outcome` is ok, cancelled or the code of its error."""
         self._ai_calls.labels(outcome).inc()
         self._ai_seconds.observe(seconds)
 
     def sample(self, app: web.Application) -> None:
-        """Note how much this process has under way."""
-        pool, turns = app[DATABASE], app[AI_CALLS]
-        for what, number in (
+        """Set the gauges of this process."""
+        db, ai_calls = app[DATABASE], app[AI_CALLS]
+        for what, value in (
             ("requests", app[ACTIVE_REQUESTS].requests),
             ("scans", app[SCANS_IN_FLIGHT].active),
-            ("ai_calls", turns.active),
-            ("ai_calls_waiting", turns.waiting),
+            ("ai_calls", ai_calls.active),
+            ("ai_calls_waiting", ai_calls.waiting),
         ):
-            self._under_way.labels(what).set(number)
-        self._connections.labels("used").set(pool.in_use)
-        self._connections.labels("most").set(pool.size)
+            self._in_progress.labels(what).set(value)
+        self._connections.labels("used").set(db.in_use)
+        self._connections.labels("most").set(db.size)
 
     def text(self) -> bytes:
-        """Return the metrics of all workers in Prometheus' text format, version 0.0.4."""
+        """Return the metrics of all workers in the Prometheus text format 0.0.4."""
         from prometheus_client import generate_latest
-        from prometheus_client.multiprocess import mark_process_dead
 
-        if self._folder:
-            for file in Path(self._folder).glob("gauge_livesum_*.db"):
-                pid = int(file.stem.rpartition("_")[2])
-                if not is_alive(pid):
-                    with contextlib.suppress(FileNotFoundError):  # another was first
-                        mark_process_dead(pid)  # type: ignore[no-untyped-call]
-        return generate_latest(self._shown)
+        return generate_latest(self._exposed)
 
 
 METRICS: web.AppKey[Metrics | None] = web.AppKey("METRICS")
 
 
 def configure(app: web.Application) -> None:
-    """Count, and answer GET /metrics, where METRICS_TOKEN is set."""
+    """Collect metrics and register GET /metrics if METRICS_TOKEN is set."""
     app[METRICS] = Metrics() if app[SETTINGS].metrics_token else None
     if app[METRICS]:
         app.router.add_get("/metrics", show)
@@ -129,22 +131,21 @@ def configure(app: web.Application) -> None:
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """Answer the metrics to who has METRICS_TOKEN as a Bearer token."""
-    given = (bearer_token(request) or "").encode(errors="surrogateescape")
-    if not hmac.compare_digest(given, request.app[SETTINGS].metrics_token.encode()):
-        raise not_authenticated("This takes METRICS_TOKEN as a Bearer token.")
+    """Return the metrics. Raises 401 `not_authenticated` without METRICS_TOKEN as the Bearer token."""
+    token = (bearer_token(request) or "").encode(errors="surrogateescape")
+    if not hmac.compare_digest(token, request.app[SETTINGS].metrics_token.encode()):
+        raise not_authenticated("METRICS_TOKEN is required as the Bearer token.")
     metrics = request.app[METRICS]
-    assert metrics is not None  # there is no such route else
+    assert metrics is not None  # only registered when metrics are enabled
     metrics.sample(request.app)
     body = await asyncio.to_thread(metrics.text)
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
 async def sample_periodically(app: web.Application) -> AsyncIterator[None]:
-    """Sample again and again: another worker may be the one that is asked."""
-
+    """Sample every second, because another worker may serve GET /metrics."""
     metrics = app[METRICS]
-    assert metrics is not None  # it is not called else
+    assert metrics is not None  # only registered when metrics are enabled
 
     async def sample() -> None:
         while True:
@@ -154,13 +155,3 @@ async def sample_periodically(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(sample())
     yield
     task.cancel()
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

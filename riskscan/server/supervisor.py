@@ -23,7 +23,7 @@ from aiohttp import web
 
 from ..app import create_app
 from ..concurrency import ACTIVE_REQUESTS
-from ..metrics import shared_by_workers
+from ..metrics import mark_process_dead, shared_by_workers
 from ..settings import Settings
 from .runner import Runner
 
@@ -141,6 +141,7 @@ class Supervisor:
             if status is None:
                 continue
             del self.children[name]
+            mark_process_dead(child.pid)
             if status == CANNOT_START:
                 self.failed = True
             elif not self.stops:
