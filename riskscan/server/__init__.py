@@ -1,1 +1,1 @@
-"""The processes: a supervisor, the workers, and the HTTP server in each."""
+"""The processes: the supervisor, its workers, and the HTTP server in each."""

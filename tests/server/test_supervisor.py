@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,7 +21,6 @@ from tests.support.postgres import free_port
 from tests.support.program import (
     ROOT,
     STARTS_WITHIN_SECONDS,
-    Program,
     Start,
     get,
     register_and_log_in,
@@ -167,7 +165,7 @@ def test_sigterm_completes_requests_in_flight(start: Start, ai_port: int) -> Non
     ):
         held.wait_for_call()
         request = b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-        kept_alive = socket.create_connection(("127.0.0.1", int(program.url.rpartition(":")[2])))
+        kept_alive = socket.create_connection(("127.0.0.1", program.port))
         kept_alive.sendall(request)
         assert kept_alive.recv(65536).startswith(b"HTTP/1.1 200 ")
         program.process.send_signal(signal.SIGTERM)
@@ -191,7 +189,7 @@ def test_sigterm_completes_an_upload_to_the_embedded_service(start: Start) -> No
         f"POST /api/scan HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
-    with socket.create_connection(("127.0.0.1", int(program.url.rpartition(":")[2]))) as client:
+    with socket.create_connection(("127.0.0.1", program.port)) as client:
         client.sendall(head)
         assert client.recv(65536).startswith(b"HTTP/1.1 100 ")
         program.process.send_signal(signal.SIGTERM)
@@ -256,58 +254,6 @@ def wait_until_refused(url: str) -> None:
             if client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED:
                 return
     raise AssertionError("still accepting")
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /api/health HTTP/9.9\r\nHost: x\r\n\r\n",
-        b"nonsense\r\n\r\n",
-        b"GET /api/health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
-        b"GET /api/health HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
-        b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
-        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n",
-        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
-        b"POST /api/scan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n",
-        b"GET /api/health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
-        b"GET /api/health HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n",
-        b"GET /api/health HTTP/1.1\nHost: x\n\n",
-        b"GET /api/health HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"Host: x\r\n\r\n",
-        b"GET /api/health?" + b"y" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /api/health HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n",
-        b"GET /api/health HTTP/1.1\r\nHost: x\r\nExpect: \xff\r\n\r\n",
-    ],
-)
-def test_http_parser_errors_have_the_standard_shape(program: Program, sent: bytes) -> None:
-    with socket.create_connection(
-        ("127.0.0.1", int(program.url.rpartition(":")[2])), timeout=20
-    ) as connection:
-        connection.sendall(sent)
-        answer = b""
-        while b"}" not in answer and (received := connection.recv(65536)):
-            answer += received
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.split()[1] in (b"400", b"417"), answer
-    assert set(json.loads(body)) == {"error", "detail"}
-    assert b"X-Request-ID: " in head
-    assert b"X-Content-Type-Options: nosniff" in head
-    assert b"Content-Security-Policy: default-src 'none'" in head
-    assert b"Cache-Control: no-store" in head
-    assert b"Server: RiskScan\r\n" in head
-    assert b"aiohttp" not in head
-    assert answer.count(b"HTTP/1.") == 1  # the rest of the input is not read as a second request
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """A program shared by tests that change nothing."""
-    started = Program(tmp_path_factory.mktemp("program"), {"AI_SERVICE_URL": "http://127.0.0.1:1"})
-    yield started
-    started.close()
 
 
 def test_10_mb_upload_needs_little_memory(start: Start, tmp_path: Path, ai_port: int) -> None:

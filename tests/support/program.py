@@ -61,6 +61,10 @@ class Program:
         return match[1] if match.groups() else match[0]
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def log(self) -> str:
         return "".join(self.lines)
 
