@@ -1,4 +1,4 @@
-"""What the operator does beside serving: set a password anew, and delete what need not be kept any longer."""
+"""The operator's commands: reset a password, and purge the scans past their retention."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from .settings import Settings, SettingsError
 
 
 class CommandError(Exception):
-    """The command cannot be carried out; its text is the operator's one line."""
+    """The command failed; the message is one line for the operator."""
 
 
 @contextlib.asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database for a command. Raises DatabaseAway, and Refused for what a statement is refused."""
+    """Migrate and open the database. Raises DatabaseUnavailable, and CommandError for any ApiError inside."""
     await asyncio.to_thread(migrate, settings.database_url)
-    pool = Database(settings)
-    await pool.connect()
-    pool.ready = True
+    db = Database(settings)
+    await db.connect()
+    db.ready = True
     try:
-        yield pool
+        yield db
     except ApiError as exc:
-        wrong = "; ".join(f"{name}: {what}" for name, what in exc.fields.items())
-        raise CommandError(wrong or exc.detail) from exc
+        details = "; ".join(f"{name}: {detail}" for name, detail in exc.fields.items())
+        raise CommandError(details or exc.detail) from exc
     finally:
-        await pool.disconnect()
+        await db.disconnect()
 
 
 async def reset_password(settings: Settings, email: str, password: str) -> None:
-    """Set the password of an account; its sessions and tokens, API tokens too, end.
+    """Set the password of an account, and revoke its sessions, access tokens and API tokens.
 
-    Raises Refused where there is no such account, or where the password is none that registration takes.
+    Raises CommandError if there is no such account, or if registration would not accept the password.
     """
-    async with open_database(settings) as pool:
-        account = await find_account_by_email(pool, normalize_email(email))
+    async with open_database(settings) as db:
+        account = await find_account_by_email(db, normalize_email(email))
         if account is None:
-            raise CommandError(f"there is no account with the address {email}")
+            raise CommandError(f"there is no account with the email {email}")
         passwords = Passwords(settings.bcrypt_cost)
         try:
             password_hash = await passwords.hash(
@@ -56,31 +56,31 @@ async def reset_password(settings: Settings, email: str, password: str) -> None:
             )
         finally:
             passwords.close()
-        if await update_password(pool, account, password_hash) is None:
-            raise CommandError("the password was changed by someone else just now; try again")
+        if await update_password(db, account, password_hash) is None:
+            raise CommandError("the password was changed at the same time; try again")
 
 
 def read_password() -> str:
-    """Return the new password: asked for twice on a terminal, else the first line of standard input."""
+    """Return the new password: prompted for twice on a terminal, else the first line of standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("New password: ")
-    if getpass.getpass("The same again: ") != password:
-        raise CommandError("the two passwords differ")
+    if getpass.getpass("Repeat new password: ") != password:
+        raise CommandError("the passwords do not match")
     return password
 
 
 async def purge(settings: Settings) -> int:
-    """Delete the scans that are older than SCAN_RETENTION_DAYS; return how many there were.
+    """Delete the scans older than SCAN_RETENTION_DAYS; return how many were deleted.
 
-    Raises SettingsError where nothing says how long scans are kept.
+    Raises SettingsError if SCAN_RETENTION_DAYS is off.
     """
     if not settings.scan_retention_days:
-        raise SettingsError("SCAN_RETENTION_DAYS is off: scans are kept until they are deleted")
+        raise SettingsError("SCAN_RETENTION_DAYS is off: scans are stored until their users delete them")
     before = utc_now() - datetime.timedelta(days=settings.scan_retention_days)
     purged = 0
-    async with open_database(settings) as pool:
-        # in batches, so that nobody waits long for a lock
-        while deleted := await delete_scans_before(pool, before):
+    async with open_database(settings) as db:
+        # in batches, so that no request waits long for a lock
+        while deleted := await delete_scans_before(db, before):
             purged += deleted
     return purged

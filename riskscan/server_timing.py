@@ -1,24 +1,24 @@
-"""Where the time of a request goes: how long it waited for the AI service and for the database."""
+"""The Server-Timing of a request: how long it waited for the AI service and for the database."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 
-Timings = dict[str, float]  # seconds, by what they were spent on
+Timings = dict[str, float]  # seconds by name
 
-# not a key of the request, which the database's pool does not know
-SERVER_TIMING: ContextVar[Timings] = ContextVar("SPENT")
+# a context variable rather than a request key, because the database does not know the request
+SERVER_TIMING: ContextVar[Timings] = ContextVar("SERVER_TIMING")
 
 
 def start() -> Timings:
-    """Begin to count for a request, and for the tasks that it starts; return what will hold the figures."""
-    spent: Timings = {}
-    SERVER_TIMING.set(spent)
-    return spent
+    """Return the timings of a new request, to which this task and the tasks it starts will add."""
+    timings: Timings = {}
+    SERVER_TIMING.set(timings)
+    return timings
 
 
-def add(on: str, seconds: float) -> None:
-    """Count time that the present request has spent; outside of a request nobody counts."""
-    spent = SERVER_TIMING.get(None)
-    if spent is not None:
-        spent[on] = spent.get(on, 0.0) + seconds
+def add(name: str, seconds: float) -> None:
+    """Add to the timings of the current request; outside of a request nothing is recorded."""
+    timings = SERVER_TIMING.get(None)
+    if timings is not None:
+        timings[name] = timings.get(name, 0.0) + seconds

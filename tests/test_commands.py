@@ -56,7 +56,7 @@ async def test_reset_password_revokes_all_sessions_and_tokens(
 @pytest.mark.parametrize(
     ("email", "typed", "said"),
     [
-        ("nobody@example.com", "quite another", "no account with the address nobody@example.com"),
+        ("nobody@example.com", "quite another", "no account with the email nobody@example.com"),
         ("nobody", "quite another", "email: This is not an e-mail address."),
         ("alice@example.com", "short", "password: A password has 6 to 128 characters."),
         ("alice@example.com", "", "password: This is required."),
@@ -100,10 +100,10 @@ async def test_terminal_prompts_for_the_password_twice_without_echo(
 ) -> None:
     status, screen = await asyncio.to_thread(reset_password_in_terminal, command, "quite another", again)
     assert "New password: " in screen
-    assert "The same again: " in screen
+    assert "Repeat new password: " in screen
     assert "quite" not in screen
     assert status == (0 if again == "quite another" else 1)
-    assert ("the two passwords differ" in screen) == (status == 1)
+    assert ("the passwords do not match" in screen) == (status == 1)
     assert await login(alice, "quite another") == (200 if status == 0 else 401)
 
 
