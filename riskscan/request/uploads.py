@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
 from ..errors import ApiError
-from ..file_types import NEVER_TEXT, SIGNATURES
+from ..file_types import EXTENSIONS, NEVER_TEXT, SIGNATURES
 
 MAX_FILENAME = 255
 SIGNATURE_BYTES = 1024
