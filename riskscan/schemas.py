@@ -1,4 +1,7 @@
-"""The contract's JSON shapes: one truth for checking, encoding and the OpenAPI document."""
+"""Types of request and response bodies, for validation, JSON and the OpenAPI document, and filters.
+
+Docstrings and descriptions of bodies are part of the OpenAPI document.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta, Raw, Struct
 
 
-class Filter(msgspec.Struct, frozen=True):
-    """What a scan must have; false where nothing is chosen, which every scan meets.
+class Filter(Struct, frozen=True):
+    """Conditions on scans, all of which must hold; false if there are none.
 
-    Each of `words` begins a word of the scan, `category` is a category's word (see `words`), and the scan was
-    made from `since` on and before `until`.
+    Each of `words` is the beginning of a search term of the scan, `category` is a folded category (see
+    `search_terms`), and the scan was created at `since` or later, and before `until`.
     """
 
     words: tuple[str, ...] = ()
@@ -28,48 +32,50 @@ class Filter(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        """Return a short text that tells this filter from others; empty where nothing is chosen."""
+        """Return 12 hexadecimal digits that identify this filter; empty if there are no conditions."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12] if self else ""
 
 
 ALL_SCANS = Filter()
 
 Source = Literal["llm", "model"]
-Scope = Literal["scan", "read"]  # what an API token may do
-# always aware and in UTC, so that it is written with a Z
-Time = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
-# not Meta(pattern=…): beside a list of literals that makes msgspec 0.22 free memory twice
-ScopeText = Annotated[
-    str, msgspec.Meta(extra_json_schema={"pattern": r"^\s*((scan|read)\s+)*(scan|read)?\s*$"})
-]
+Scope = Literal["scan", "read"]  # permissions of an API token
+# aware and in UTC, so that JSON has a Z
+Time = Annotated[datetime.datetime, Meta(tz=True)]
+# not Meta(pattern=…): in a union with a list of literals, msgspec 0.22 frees its memory twice
+ScopeText = Annotated[str, Meta(extra_json_schema={"pattern": r"^\s*((scan|read)\s+)*(scan|read)?\s*$"})]
+# for the pattern of names
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 SPACE = r" \u1680\u2000-\u200a\u202f\u205f\u3000\xa0"
-Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
-NonEmptyText = Annotated[str, msgspec.Meta(min_length=1)]
-NewPassword = Annotated[str, msgspec.Meta(min_length=6, max_length=128)]
-# something that str.strip() leaves; what is a space differs between dialects of patterns
+MIN_PASSWORD, MAX_PASSWORD = 6, 128  # characters
+MAX_TOKEN_NAME = 100
+Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+NonEmptyText = Annotated[str, Meta(min_length=1)]
+NewPassword = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
+# any character that str.strip() keeps; \s differs between dialects of regular expressions
 NON_BLANK = r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+FORCE_LLM = Meta(description="Fail without a language model, instead of using the built-in analyser")
 FlagText = Literal["true", "false", "1", "0", "yes", "no", "on", "off", ""]
 Flag = FlagText | bool | Literal[0, 1] | None
 
 
-class Risk(msgspec.Struct, frozen=True):
-    """One finding: what may go wrong, of what kind, and the sentence that says so."""
+class Risk(Struct, frozen=True):
+    """A finding: a sentence that describes a risk."""
 
-    risk: str
+    risk: Annotated[str, Meta(description="Title of the risk")]
     category: str
-    context: str
+    context: Annotated[str, Meta(description="The sentence")]
 
 
-class Findings(msgspec.Struct, frozen=True):
-    """What the AI service answers."""
+class Findings(Struct, frozen=True):
+    """The response of the AI service."""
 
     data: list[Risk]
     source: Source
 
 
-class User(msgspec.Struct, frozen=True):
-    """An account as its owner sees it."""
+class User(Struct, frozen=True):
+    """An account."""
 
     id: Id
     email: str
@@ -77,168 +83,185 @@ class User(msgspec.Struct, frozen=True):
     updated_at: Time
 
 
-class TokenResponse(msgspec.Struct, frozen=True):
-    """An access token (RFC 6749, section 5.1) and whose it is; `expires_in` in seconds."""
+class TokenResponse(Struct, frozen=True):
+    """An access token (RFC 6749, section 5.1) and its user."""
 
-    access_token: str
+    access_token: Annotated[str, Meta(description="A JWT, to be sent as `Authorization: Bearer …`")]
     token_type: Literal["bearer"]
-    expires_in: int
-    token: str
+    expires_in: Annotated[int, Meta(description="Seconds")]
+    token: Annotated[str, Meta(description="The same as `access_token`")]
     user: User
     user_id: Id
     email: str
 
 
-class Scan(msgspec.Struct, frozen=True):
-    """Findings that were kept. `data` is the JSON text of a list of Risk, as it is stored."""
+FileName = Annotated[str | None, Meta(description="Null for a text")]
+# stored and sent as JSON, without decoding it
+RisksJson = Annotated[
+    Raw,
+    Meta(
+        description="The findings, in document order",
+        extra_json_schema={"type": "array", "items": {"$ref": "#/components/schemas/Risk"}},
+    ),
+]
+
+
+class Scan(Struct, frozen=True):
+    """A document or text that was scanned, with its findings."""
 
     scan_id: Id
-    filename: str | None
-    data: msgspec.Raw
+    filename: FileName
+    data: RisksJson
     source: Source
     risk_count: int
     created_at: Time
-    timestamp: Time
+    timestamp: Annotated[Time, Meta(description="The same as `created_at`")]
 
     @property
     def risks(self) -> list[Risk]:
-        """Return `data` read."""
+        """Return the findings, decoded."""
         return RISKS.decode(self.data)
 
     def each_risk(self) -> Iterator[Risk]:
-        """Yield `data` read risk by risk; all at once they take three times the memory of their text."""
+        """Yield the findings one by one; a list of all takes three times the memory of their JSON."""
         return map(RISK.decode, RAW_LIST.decode(self.data))
 
 
-class Comparison(msgspec.Struct, frozen=True):
-    """What has changed in a scan since an earlier one; `same` has the risks as the later scan words them."""
+class Comparison(Struct, frozen=True):
+    """The changes in a scan since an earlier one."""
 
-    new: list[Risk]
-    gone: list[Risk]
-    same: list[Risk]
+    new: Annotated[list[Risk], Meta(description="Findings of the scan that the earlier one lacks")]
+    gone: Annotated[list[Risk], Meta(description="Findings of the earlier scan that the scan lacks")]
+    same: Annotated[list[Risk], Meta(description="Findings of both, in the wording of the scan")]
 
 
-class ScanSummary(msgspec.Struct, frozen=True):
-    """A scan as the list shows it."""
+class ScanSummary(Struct, frozen=True):
+    """A scan in a list, without its findings."""
 
     scan_id: Id
-    filename: str | None
+    filename: FileName
     source: Source
     risk_count: int
     created_at: Time
 
 
-class ScanList(msgspec.Struct, frozen=True):
-    """A page of the user's scans, newest first; `next_cursor` is null on the last."""
+class ScanList(Struct, frozen=True):
+    """A page of the user's scans."""
 
-    scans: list[ScanSummary]
-    total: int
+    scans: Annotated[list[ScanSummary], Meta(description="Newest first")]
+    total: Annotated[int, Meta(description="Number of matching scans on all pages")]
     limit: int
     offset: int
-    next_cursor: str | None
+    next_cursor: Annotated[str | None, Meta(description="`cursor` of the next page; null on the last page")]
 
 
-class RegisterRow(msgspec.Struct, frozen=True):
-    """A risk in a register: `ref` names it, now and in every later export; `link` is the page of its scan."""
+class RegisterRow(Struct, frozen=True):
+    """A row of an export: a finding and its scan."""
 
-    ref: str
+    ref: Annotated[str, Meta(description="Reference of the finding, the same in every export")]
     scan_date: Time
-    file: str | None
+    file: FileName
     risk: str
     category: str
     context: str
     source: Source
-    link: str
+    link: Annotated[str, Meta(description="Address of the scan's page")]
 
 
-class CategoryRisks(msgspec.Struct, frozen=True):
-    """How many risks are of a category."""
+class CategoryRisks(Struct, frozen=True):
+    """The number of risks of a category."""
 
     category: str
     risks: int
 
 
-class MonthRisks(msgspec.Struct, frozen=True):
-    """How many risks of each category the scans of a month (of UTC, as `2026-11`) have."""
+class MonthRisks(Struct, frozen=True):
+    """The number of risks per category in the scans of a month."""
 
-    month: Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}$")]
-    categories: dict[str, int]
-
-
-class Stats(msgspec.Struct, frozen=True):
-    """What some of the user's scans come to: most frequent category first, oldest month with a scan first."""
-
-    scans: int
-    risks: int
-    newest: Time | None
-    by_category: list[CategoryRisks]
-    over_time: list[MonthRisks]
+    month: Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}$", description="In UTC, as `2026-11`")]
+    categories: Annotated[dict[str, int], Meta(description="Number of risks by category")]
 
 
-class ApiToken(msgspec.Struct, frozen=True):
-    """A token for programs; without an end it lasts until it is deleted or the password is changed."""
+class Stats(Struct, frozen=True):
+    """Risk statistics: categories by frequency, months in order."""
+
+    scans: Annotated[int, Meta(description="Number of scans")]
+    risks: Annotated[int, Meta(description="Number of risks")]
+    newest: Annotated[Time | None, Meta(description="Time of the newest scan; null without scans")]
+    by_category: Annotated[list[CategoryRisks], Meta(description="Most frequent first")]
+    over_time: Annotated[list[MonthRisks], Meta(description="Months with scans, oldest first")]
+
+
+class ApiToken(Struct, frozen=True):
+    """An API token, without its secret."""
 
     id: Id
     name: str
     scopes: list[Scope]
     created_at: Time
-    last_used_at: Time | None
-    expires_at: Time | None
+    last_used_at: Annotated[Time | None, Meta(description="To the minute; null if it was never used")]
+    expires_at: Annotated[Time | None, Meta(description="Null if it does not expire")]
 
 
 class NewApiToken(ApiToken, frozen=True):
-    """An API token with its secret, which is told this once."""
+    """A new API token with its secret."""
 
-    token: str
+    token: Annotated[str, Meta(description="The secret; returned only once")]
 
 
-class ApiTokenList(msgspec.Struct, frozen=True):
+class ApiTokenList(Struct, frozen=True):
     """The user's API tokens, newest first."""
 
     tokens: list[ApiToken]
 
 
-class Health(msgspec.Struct, frozen=True):
-    """Whether RiskScan and what it needs are well."""
+class Health(Struct, frozen=True):
+    """The health of RiskScan, its database and its AI service."""
 
-    status: Literal["ok", "degraded", "unavailable"]
+    status: Annotated[
+        Literal["ok", "degraded", "unavailable"],
+        Meta(description="`degraded` without the AI service, `unavailable` without the database"),
+    ]
     database: bool
     ai_service_healthy: bool
     version: str
 
 
-class Liveness(msgspec.Struct, frozen=True):
-    """The process runs."""
+class Liveness(Struct, frozen=True):
+    """The process is running."""
 
     status: Literal["ok"] = "ok"
 
 
-class Message(msgspec.Struct, frozen=True):
-    """What was done, in words."""
+class Message(Struct, frozen=True):
+    """Confirmation of an operation."""
 
     message: str
 
 
-class Error(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Every refusal; `error_description` repeats `detail` for OAuth2 clients (RFC 6749, section 5.2)."""
+class Error(Struct, frozen=True, omit_defaults=True):
+    """Error response."""
 
-    error: str
-    detail: str
-    fields: dict[str, str] = {}
-    error_description: str | None = None
+    error: Annotated[str, Meta(description="Stable code, such as `invalid_request`")]
+    detail: Annotated[str, Meta(description="A sentence to show to the user")]
+    fields: Annotated[dict[str, str], Meta(description="What is wrong with fields, by name")] = {}
+    error_description: Annotated[
+        str | None,
+        Meta(description="The same as `detail`, on log-in only (RFC 6749, section 5.2)"),
+    ] = None
 
 
-class Credentials(msgspec.Struct, frozen=True):
-    """What registers an account."""
+class Credentials(Struct, frozen=True):
+    """Registration request."""
 
-    email: Annotated[str, msgspec.Meta(extra_json_schema={"format": "email"})]
+    email: Annotated[str, Meta(extra_json_schema={"format": "email"})]
     password: NewPassword
 
 
-class PasswordGrant(msgspec.Struct, frozen=True):
-    """The OAuth2 password grant (RFC 6749, section 4.3.2); `username` is the e-mail address."""
+class PasswordGrant(Struct, frozen=True):
+    """Log-in request: the OAuth2 password grant (RFC 6749, section 4.3.2)."""
 
-    username: NonEmptyText
+    username: Annotated[NonEmptyText, Meta(description="The email address")]
     password: NonEmptyText
     grant_type: Literal["password"] = "password"
     scope: str = ""
@@ -246,59 +269,65 @@ class PasswordGrant(msgspec.Struct, frozen=True):
     client_secret: str = ""
 
 
-class PasswordChange(msgspec.Struct, frozen=True):
-    """What changes a password."""
+class PasswordChange(Struct, frozen=True):
+    """Password change request."""
 
     current_password: NonEmptyText
     new_password: NewPassword
-    keep_api_tokens: Flag = None
+    keep_api_tokens: Annotated[Flag, Meta(description="Do not revoke the API tokens")] = None
 
 
-class PasswordConfirmation(msgspec.Struct, frozen=True):
-    """The password again, for what cannot be undone."""
+class PasswordConfirmation(Struct, frozen=True):
+    """Password confirmation, for what cannot be undone."""
 
     password: NonEmptyText
 
 
-class ScanText(msgspec.Struct, frozen=True):
-    """A text to scan; a file comes as multipart/form-data alone."""
+class ScanText(Struct, frozen=True):
+    """A text to scan. A file needs multipart/form-data."""
 
-    text: Annotated[str, msgspec.Meta(min_length=1, pattern=NON_BLANK)]
-    force_llm: Flag = None
+    text: Annotated[str, Meta(min_length=1, pattern=NON_BLANK)]
+    force_llm: Annotated[Flag, FORCE_LLM] = None
     file: Literal[""] | None = None
 
 
 class ScanForm(ScanText, frozen=True):
-    """A text to scan, as a form sends it."""
+    """A text to scan, in a form."""
 
-    force_llm: FlagText = ""
+    force_llm: Annotated[FlagText, FORCE_LLM] = ""
     file: Literal[""] = ""
 
 
-class CreateApiToken(msgspec.Struct, frozen=True):
-    """An API token to be made; without scopes it has both, without an end it has none."""
+class CreateApiToken(Struct, frozen=True):
+    """API token request."""
 
     name: Annotated[
         str,
-        msgspec.Meta(
+        Meta(
             min_length=1,
-            max_length=100,
+            max_length=MAX_TOKEN_NAME,
             pattern=f"^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$",
         ),
     ]
-    scopes: Annotated[list[Scope], msgspec.Meta(min_length=1)] | ScopeText | None = None
+    scopes: Annotated[
+        Annotated[list[Scope], Meta(min_length=1)] | ScopeText | None,
+        Meta(description="A list, or a text separated by spaces; all scopes if it is missing"),
+    ] = None
     expires_at: Annotated[
         str | None,
-        msgspec.Meta(description="In the future: an ISO 8601 time with its offset, or a day (UTC)"),
+        Meta(
+            description="A date (UTC, inclusive) or an ISO 8601 time with an offset, in the future; "
+            "no expiry if it is missing"
+        ),
     ] = None
 
 
 class CreateApiTokenForm(CreateApiToken, frozen=True):
-    """An API token to be made, as a form sends it."""
+    """API token request, in a form."""
 
     scopes: ScopeText = ""
     expires_at: str = ""
 
 
 RISKS = msgspec.json.Decoder(list[Risk])
-RAW_LIST, RISK = msgspec.json.Decoder(list[msgspec.Raw]), msgspec.json.Decoder(Risk)
+RAW_LIST, RISK = msgspec.json.Decoder(list[Raw]), msgspec.json.Decoder(Risk)
