@@ -37,7 +37,7 @@ from .middleware.draining import draining_middleware
 from .middleware.errors import error_middleware
 from .middleware.request_log import ACCESS_LOG, AccessLog, request_id_middleware
 from .middleware.security_headers import set_headers
-from .routes import ROUTES
+from .routes import OPERATIONS, make_routes
 from .settings import SETTINGS, Settings
 
 PACKAGE = Path(__file__).parent
@@ -66,8 +66,8 @@ def create_app(settings: Settings) -> web.Application:
     app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)
     app[ACTIVE_REQUESTS] = ActiveRequests()
     app[ACCESS_LOG] = AccessLog()
-    app.add_routes(ROUTES)
-    app[OPENAPI_JSON] = openapi.build(app)
+    app.add_routes(make_routes())
+    app[OPENAPI_JSON] = openapi.build(OPERATIONS)
     environment = aiohttp_jinja2.setup(
         app, loader=jinja2.FileSystemLoader(PACKAGE / "templates"), undefined=jinja2.StrictUndefined
     )

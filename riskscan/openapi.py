@@ -1,234 +1,188 @@
-"""The OpenAPI 3.1 document, made from the routes and the shapes, and the page to try it."""
+"""The OpenAPI 3.1 document, built from the table of operations."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from . import __version__
 from .export.columns import LAYOUTS
 from .file_types import EXTENSIONS
-from .handlers import accounts, api_tokens, exports, health, scans
-from .handlers.api_docs import docs, document
-from .handlers.comparisons import show
+from .handlers import exports, scans
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
-from .request.filters import FILTER_FIELDS, MAX_FILTER_LENGTH
-from .schemas import (
-    NON_BLANK,
-    ApiTokenList,
-    Comparison,
-    CreateApiToken,
-    CreateApiTokenForm,
-    Credentials,
-    Error,
-    FlagText,
-    Health,
-    Liveness,
-    Message,
-    NewApiToken,
-    PasswordChange,
-    PasswordConfirmation,
-    PasswordGrant,
-    RegisterRow,
-    Risk,
-    Scan,
-    ScanForm,
-    ScanList,
-    ScanText,
-    Stats,
-    TokenResponse,
-    User,
-)
+from .request.filters import MAX_FILTER_LENGTH
+from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Risk
 
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 LOGIN_PATH = "/api/auth/login"
+REF_TEMPLATE = "#/components/schemas/{name}"
 
 
 class Operation(NamedTuple):
-    """What the router does not know of an operation."""
+    """An operation: its routes, its handler, and what the document says of it."""
 
-    answer: Any
+    method: str
+    path: str
+    handler: Handler  # the first line of its docstring is the summary
+    page: str = ""  # the path of its page, if it has one
+    public: bool = False  # all others can answer 401
+    bodies: Mapping[str, Any] = {}  # the type of the request body by media type, or UPLOAD
+    query: tuple[str, ...] = ()  # names in QUERY
+    headers: tuple[str, ...] = ()  # names in HEADERS
+    answer: Any = None  # the type of the response body
     status: int = 200
-    protected: bool = True
-    bodies: Mapping[str, Any] = {}
-    query: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-    errors: tuple[int, ...] = ()
-    files: tuple[str, ...] = ()  # media types of the answer, beside JSON
+    files: tuple[str, ...] = ()  # media types of the response, beside JSON
+    response_headers: tuple[str, ...] = ()  # names in RESPONSE_HEADERS
+    links: tuple[Handler, ...] = ()  # operations that take the `scan_id` of the response
+    errors: tuple[int, ...] = ()  # beside 500 and 503, which all have
+    other_answers: Mapping[int, Any] = {}  # by status, in the place of an Error
+
+    @property
+    def page_method(self) -> str:
+        """Return the method of its page; a form can only GET and POST."""
+        return "GET" if self.method == "GET" else "POST"
 
 
-OPERATIONS: dict[Handler, Operation] = {
-    accounts.register: Operation(
-        TokenResponse, 201, False, {JSON: Credentials, FORM: Credentials}, errors=(400, 403, 409, 413, 429)
-    ),
-    accounts.login: Operation(
-        TokenResponse,
-        200,
-        False,
-        {FORM: PasswordGrant, JSON: PasswordGrant},
-        errors=(400, 401, 403, 413, 429),
-    ),
-    accounts.logout: Operation(Message, 200, False, errors=(403,)),
-    accounts.me: Operation(User, errors=(403,)),
-    accounts.change_password: Operation(
-        TokenResponse, bodies={JSON: PasswordChange, FORM: PasswordChange}, errors=(400, 403, 413, 429)
-    ),
-    accounts.delete: Operation(
-        Message, bodies={JSON: PasswordConfirmation, FORM: PasswordConfirmation}, errors=(400, 403, 413, 429)
-    ),
-    api_tokens.index: Operation(ApiTokenList, errors=(403,)),
-    api_tokens.create: Operation(
-        NewApiToken, 201, bodies={JSON: CreateApiToken, FORM: CreateApiTokenForm}, errors=(400, 403, 409, 413)
-    ),
-    api_tokens.delete: Operation(Message, errors=(403, 404)),
-    scans.create: Operation(
-        Scan,
-        bodies={MULTIPART: None, FORM: ScanForm, JSON: ScanText},
-        headers=(HEADER,),
-        errors=(400, 403, 408, 409, 413, 415, 422, 429, 502),
-    ),
-    scans.index: Operation(ScanList, query=("limit", "offset", "cursor", *FILTER_FIELDS), errors=(400, 403)),
-    scans.stats: Operation(Stats, query=FILTER_FIELDS, errors=(400, 403)),
-    scans.show: Operation(Scan, errors=(403, 404)),
-    show: Operation(Comparison, query=("with",), errors=(400, 403, 404)),
-    scans.delete: Operation(Message, errors=(403, 404)),
-    exports.export_all: Operation(
-        list[RegisterRow],
-        query=("format", "layout", *FILTER_FIELDS),
-        errors=(400, 403),
-        files=exports.FILE_MEDIA_TYPES,
-    ),
-    exports.export_scan: Operation(
-        list[RegisterRow], query=("format", "layout"), errors=(400, 403, 404), files=exports.FILE_MEDIA_TYPES
-    ),
-    health.show: Operation(Health, protected=False),
-    health.live: Operation(Liveness, protected=False),
-    document: Operation(dict[str, Any], protected=False),
-    docs: Operation(str, protected=False),
+class IncompleteOperation(Exception):
+    """An operation of the table lacks something that the document needs."""
+
+    def __init__(self, operation: Operation, missing: str) -> None:
+        super().__init__(f"{operation.method} {operation.path}: {missing}")
+
+
+UUID = {"type": "string", "format": "uuid"}
+DATE_OR_TIME = {
+    "anyOf": [
+        {"type": "string", "format": "date"},
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "maxLength": 0},
+    ]
 }
-DAY_OR_TIME = [
-    {"type": "string", "format": "date"},
-    {"type": "string", "format": "date-time"},
-    {"type": "string", "maxLength": 0},
-]
+FILTER_TEXT = {"type": "string", "maxLength": MAX_FILTER_LENGTH}
 QUERY: dict[str, dict[str, Any]] = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-    "offset": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
-    "with": {
-        "type": "string",
-        "format": "uuid",
-        "description": "the earlier scan: what it has not, and `scan_id` has, is new",
+    "limit": {
+        "description": "Number of scans per page",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+    },
+    "offset": {
+        "description": "Number of scans to skip; `cursor` is faster and does not shift when scans are added",
+        "schema": {"type": "integer", "minimum": 0, "maximum": scans.MAX_OFFSET, "default": 0},
     },
     "cursor": {
-        "type": "string",
-        "pattern": f"^{scans.CURSOR.pattern}$",
-        "description": "`next_cursor` of the page before; not with an offset or another filter",
+        "description": "`next_cursor` of the previous page; valid with the same filters and without `offset`",
+        "schema": {"type": "string", "pattern": f"^{scans.CURSOR.pattern}$"},
     },
+    "with": {"description": "ID of the earlier scan", "required": True, "schema": UUID},
     "q": {
-        "type": "string",
-        "maxLength": MAX_FILTER_LENGTH,
-        "description": "Words that the file name or the risks hold, each by its beginning",
+        "description": "Search terms: words of the file name and of the risk titles, by prefix; "
+        "all of them must match",
+        "schema": FILTER_TEXT,
     },
-    "category": {
-        "type": "string",
-        "maxLength": MAX_FILTER_LENGTH,
-        "description": "A category, in any case",
+    "category": {"description": "Category of a risk, case-insensitive", "schema": FILTER_TEXT},
+    "source": {
+        "description": "Analysed by a language model (`llm`) or by the built-in analyser (`model`)",
+        "schema": {"type": "string", "enum": ["llm", "model", ""]},
     },
-    "source": {"type": "string", "enum": ["llm", "model", ""]},
-    "from": {"anyOf": DAY_OR_TIME, "description": "The first day (UTC) or time"},
-    "to": {"anyOf": DAY_OR_TIME, "description": "The last day (UTC) or time"},
-    "format": {"type": "string", "enum": list(exports.MEDIA_TYPES), "default": "csv"},
+    "from": {
+        "description": "Start, inclusive: a date (UTC) or an RFC 3339 time",
+        "schema": DATE_OR_TIME,
+    },
+    "to": {
+        "description": "End, inclusive: a date (UTC) or an RFC 3339 time",
+        "schema": DATE_OR_TIME,
+    },
+    "format": {
+        "description": "File format",
+        "schema": {"type": "string", "enum": list(exports.MEDIA_TYPES), "default": "csv"},
+    },
     "layout": {
-        "type": "string",
-        "enum": list(LAYOUTS),
-        "default": "",
-        "description": "`register` adds columns to fill in; `ciso-assistant` has those of its data wizard",
+        "description": "Columns: `register` adds some to fill in, "
+        "`ciso-assistant` has those of CISO Assistant's data wizard",
+        "schema": {"type": "string", "enum": list(LAYOUTS), "default": ""},
     },
 }
-# a string in quotation marks (RFC 8941, section 3.3.3), or as it is
+# a string in quotation marks (RFC 8941, section 3.3.3), or bare
 KEY_PATTERN = r"""^("([ !#-\[\]-~]|\\["\\])+"|[!#-~]([ -~]*[!-~])?)$"""
 HEADERS: dict[str, dict[str, Any]] = {
     HEADER: {
-        "type": "string",
-        "pattern": KEY_PATTERN,
-        "maxLength": MAX_KEY_LENGTH,
-        "description": "Of your choice, new for each scan. The same key and input again, within 24 hours, "
-        f"answer the first scan with `{REPLAYED}: true`; 409 while it is being made, 422 for another input.",
+        "description": "Unique key that the client generates for each scan. Retrying with the same key and "
+        f"input within 24 hours returns the original scan with `{REPLAYED}: true`; 409 while the first "
+        "request is still running, 422 if the key was used with another input.",
+        "schema": {"type": "string", "pattern": KEY_PATTERN, "maxLength": MAX_KEY_LENGTH},
     },
 }
-REQUIRED = frozenset(("with",))
-FILE_FORM = {
-    "type": "object",
-    "properties": {
-        "file": {"type": "string", "format": "binary", "description": f"One of {' '.join(EXTENSIONS)}"},
-        "text": {"type": "string"},
-        "force_llm": msgspec.json.schema(FlagText),
-    },
-    "anyOf": [
-        {"required": ["file"], "properties": {"file": {"minLength": 1}}},
-        {"required": ["text"], "properties": {"text": {"pattern": NON_BLANK}}},
-    ],
+PATH: dict[str, dict[str, Any]] = {
+    "scan_id": {"required": True, "schema": UUID},
+    "token_id": {"required": True, "schema": UUID},
 }
-SCENARIO = {
+RESPONSE_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-ID": {"schema": {"type": "string"}},
+    REPLAYED: {
+        "description": f"The original scan of this `{HEADER}` is returned",
+        "schema": {"const": "true"},
+    },
+    "Link": {
+        "description": "Earlier scans of the same bytes or file name, to compare with (RFC 5829)",
+        "schema": {"type": "string"},
+    },
+}
+UPLOAD = {
+    "schema": {
+        "type": "object",
+        "properties": {
+            "file": {"type": "string", "format": "binary", "description": f"One of {' '.join(EXTENSIONS)}"},
+            "text": {"type": "string"},
+            "force_llm": msgspec.json.schema(Annotated[FlagText, FORCE_LLM]),
+        },
+        "anyOf": [
+            {"required": ["file"], "properties": {"file": {"minLength": 1}}},
+            {"required": ["text"], "properties": {"text": {"pattern": NON_BLANK}}},
+        ],
+    },
+    "encoding": {
+        "file": {
+            "headers": {
+                "Content-Disposition": {
+                    "description": "The file name; its extension determines the file type",
+                    "schema": {"type": "string"},
+                    "example": 'form-data; name="file"; filename="plan.txt"',
+                }
+            }
+        }
+    },
+}
+CISO_ASSISTANT_ROW = {
     "type": "object",
-    "description": "A row of the layout `ciso-assistant`",
+    "description": "A risk scenario in the layout `ciso-assistant`.",
     "required": ["ref_id", "name", "description"],
     "additionalProperties": {"type": ["string", "null"]},
 }
-SCAN_LINKS = {
-    name: {"operationId": f"scans_{name}", "parameters": {"scan_id": "$response.body#/scan_id"}}
-    for name in ("show", "delete")
-}
-FILE_ENCODING = {
-    "file": {
-        "headers": {
-            "Content-Disposition": {
-                "description": "Names the file; the extension tells what it is.",
-                "schema": {"type": "string"},
-                "example": 'form-data; name="file"; filename="plan.txt"',
-            }
-        }
-    }
-}
 
 
-def build(app: web.Application) -> bytes:
-    """Return the document of all routes under /api, as JSON; raise KeyError for one that nobody described."""
-    types = [Error, Risk, *(operation.answer for operation in OPERATIONS.values())]
-    types += [body for operation in OPERATIONS.values() for body in operation.bodies.values() if body]
-    _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    # `data` travels as the JSON text of this
-    components["Scan"]["properties"]["data"] = {
-        "type": "array",
-        "items": {"$ref": "#/components/schemas/Risk"},
-    }
-    components["RegisterRow"] = {"anyOf": [components["RegisterRow"], SCENARIO]}
+def build(operations: Sequence[Operation]) -> bytes:
+    """Return the document as JSON. Raises IncompleteOperation for an operation that lacks a part."""
     paths: dict[str, dict[str, Any]] = {}
-    for route in app.router.routes():
-        resource = route.resource
-        if resource is not None and resource.canonical.startswith("/api/") and route.method in METHODS:
-            paths.setdefault(resource.canonical, {})[route.method.lower()] = describe_operation(
-                route.handler, resource.canonical
-            )
-    whole = {
+    for operation in operations:
+        methods = paths.setdefault(operation.path, {})
+        methods[operation.method.lower()] = describe_operation(operation)
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "RiskScan",
             "version": __version__,
-            "description": "Send a text or a document, get the risks it holds, find them again later.",
+            "description": "Scan text or documents for risks and retrieve the results.",
         },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": describe_schemas(operations),
             "securitySchemes": {
                 "password": {"type": "oauth2", "flows": {"password": {"tokenUrl": LOGIN_PATH, "scopes": {}}}},
                 "bearer": {
@@ -239,66 +193,101 @@ def build(app: web.Application) -> bytes:
             },
         },
     }
-    return msgspec.json.encode(whole)
+    return msgspec.json.encode(document)
 
 
-METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
+def describe_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
+    types = [Error, Risk]
+    for operation in operations:
+        types += [operation.answer, *operation.other_answers.values()]
+        types += [body for body in operation.bodies.values() if body is not UPLOAD]
+    _, schemas = msgspec.json.schema_components(types, ref_template=REF_TEMPLATE)
+    if "RegisterRow" in schemas:
+        schemas["RegisterRow"] = {"anyOf": [schemas["RegisterRow"], CISO_ASSISTANT_ROW]}
+    return schemas
 
 
-def describe_operation(handler: Any, path: str) -> dict[str, Any]:
-    operation = OPERATIONS[handler]
-    errors = set(operation.errors) | ({401} if operation.protected else set()) | {500, 503}
-    found: dict[str, Any] = {
-        "operationId": f"{handler.__module__.rpartition('.')[2]}_{handler.__name__}",
-        "summary": (inspect.getdoc(handler) or "").partition("\n")[0].rstrip("."),
-        "tags": [handler.__module__.rpartition(".")[2]],
-        "responses": {
-            str(operation.status): describe_response(operation.status, operation.answer, operation.files),
-            **{str(status): describe_response(status, Error) for status in sorted(errors)},
-        },
+def describe_operation(operation: Operation) -> dict[str, Any]:
+    """Return an Operation Object."""
+    summary = (inspect.getdoc(operation.handler) or "").partition("\n")[0].rstrip(".")
+    if not summary:
+        raise IncompleteOperation(operation, "its handler has no docstring, whose first line is the summary")
+    described: dict[str, Any] = {
+        "operationId": operation_id(operation.handler),
+        "summary": summary,
+        "tags": [module_name(operation.handler)],
+        "responses": describe_responses(operation),
     }
-    if HEADER in operation.headers:
-        found["responses"][str(operation.status)]["headers"][REPLAYED] = {"schema": {"const": "true"}}
-    if handler is health.show:
-        found["responses"]["503"] = describe_response(503, Health)
-    if handler is scans.create:
-        found["responses"]["200"]["headers"]["Link"] = {
-            "description": "Earlier scans of the same bytes or file name, to compare with (RFC 5829)",
-            "schema": {"type": "string"},
-        }
-        found["responses"]["200"]["links"] = SCAN_LINKS
-    if operation.protected:
-        found["security"] = [{"password": []}, {"bearer": []}]
-    parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "query", "required": name in REQUIRED, "schema": QUERY[name]}
-        for name in operation.query
-    ]
-    parameters += [{"name": name, "in": "header", "schema": HEADERS[name]} for name in operation.headers]
-    for name in re.findall(r"{(\w+)}", path):
-        uuid = {"type": "string", "format": "uuid"}
-        parameters.append({"name": name, "in": "path", "required": True, "schema": uuid})
-    if parameters:
-        found["parameters"] = parameters
+    if not operation.public:
+        described["security"] = [{"password": []}, {"bearer": []}]
+    if parameters := describe_parameters(operation):
+        described["parameters"] = parameters
     if operation.bodies:
         content = {
-            media: {"schema": schema_of(body)} if body else {"schema": FILE_FORM, "encoding": FILE_ENCODING}
-            for media, body in operation.bodies.items()
+            media_type: body if body is UPLOAD else {"schema": schema_of(body)}
+            for media_type, body in operation.bodies.items()
         }
-        found["requestBody"] = {"required": True, "content": content}
-    return found
+        described["requestBody"] = {"required": True, "content": content}
+    return described
 
 
-def describe_response(status: int, answer: Any, files: tuple[str, ...] = ()) -> dict[str, Any]:
-    media = "text/html" if answer is str else JSON
-    headers: dict[str, Any] = {"X-Request-ID": {"schema": {"type": "string"}}}
+def describe_parameters(operation: Operation) -> list[dict[str, Any]]:
+    places = (
+        ("query", operation.query, QUERY),
+        ("header", operation.headers, HEADERS),
+        ("path", re.findall(r"{(\w+)}", operation.path), PATH),
+    )
+    return [
+        {"name": name, "in": place, **look_up(operation, f"{place} parameter", name, table)}
+        for place, names, table in places
+        for name in names
+    ]
+
+
+def describe_responses(operation: Operation) -> dict[str, Any]:
+    if operation.answer is None:
+        raise IncompleteOperation(operation, "its answer has no type")
+    success = describe_response(operation.status, operation.answer)
+    for name in operation.response_headers:
+        success["headers"][name] = look_up(operation, "response header", name, RESPONSE_HEADERS)
+    success["content"].update({media_type: {} for media_type in operation.files})
+    if operation.links:
+        success["links"] = {handler.__name__: describe_link(handler) for handler in operation.links}
+    statuses = {*operation.errors, 500, 503} | (set() if operation.public else {401})
+    answers: dict[int, Any] = {**dict.fromkeys(sorted(statuses), Error), **operation.other_answers}
+    errors = {str(status): describe_response(status, answer) for status, answer in answers.items()}
+    return {str(operation.status): success, **errors}
+
+
+def describe_response(status: int, answer: Any) -> dict[str, Any]:
     return {
         "description": HTTPStatus(status).phrase,
-        "headers": headers,
-        "content": {media: {"schema": schema_of(answer)}, **{kind: {} for kind in files}},
+        "headers": {"X-Request-ID": RESPONSE_HEADERS["X-Request-ID"]},
+        "content": {"text/html" if answer is str else JSON: {"schema": schema_of(answer)}},
     }
+
+
+def describe_link(handler: Handler) -> dict[str, Any]:
+    return {"operationId": operation_id(handler), "parameters": {"scan_id": "$response.body#/scan_id"}}
+
+
+def look_up(
+    operation: Operation, kind: str, name: str, table: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    if name not in table:
+        raise IncompleteOperation(operation, f"the {kind} {name} has no schema in riskscan/openapi.py")
+    return table[name]
 
 
 @functools.cache
 def schema_of(kind: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=REF_TEMPLATE)
     return schema
+
+
+def operation_id(handler: Handler) -> str:
+    return f"{module_name(handler)}_{handler.__name__}"
+
+
+def module_name(handler: Handler) -> str:
+    return handler.__module__.rpartition(".")[2]

@@ -1,56 +1,200 @@
-"""The routes."""
+"""The operations and pages in one table, of which the router and the OpenAPI document are made."""
 
 from __future__ import annotations
 
-from aiohttp import web
+from typing import Any
 
-from .handlers import accounts, api_tokens, exports, health, scans
-from .handlers.api_docs import docs, document
-from .handlers.comparisons import show
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from .handlers import accounts, api_docs, api_tokens, comparisons, exports, health, scans
+from .idempotency import HEADER, REPLAYED
+from .openapi import FORM, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
+from .request.filters import FILTER_FIELDS
+from .schemas import (
+    ApiTokenList,
+    Comparison,
+    CreateApiToken,
+    CreateApiTokenForm,
+    Credentials,
+    Health,
+    Liveness,
+    Message,
+    NewApiToken,
+    PasswordChange,
+    PasswordConfirmation,
+    PasswordGrant,
+    RegisterRow,
+    Scan,
+    ScanForm,
+    ScanList,
+    ScanText,
+    Stats,
+    TokenResponse,
+    User,
+)
 from .template_filters import static_file
 
-ROUTES = [
-    web.get("/", accounts.home),
-    web.post("/api/auth/register", accounts.register),
-    web.post("/register", accounts.register),
-    web.get("/register", accounts.register_page),
-    web.post("/api/auth/login", accounts.login),
-    web.post("/login", accounts.login),
-    web.get("/login", accounts.login_page),
-    web.post("/api/auth/logout", accounts.logout),
-    web.post("/logout", accounts.logout),
-    web.get("/api/auth/me", accounts.me),
-    web.get("/account", accounts.account_page),
-    web.post("/api/auth/password", accounts.change_password),
-    web.post("/account/password", accounts.change_password),
-    web.delete("/api/auth/me", accounts.delete),
-    web.post("/account/delete", accounts.delete),  # a form can only POST
-    web.get("/api/tokens", api_tokens.index),
-    web.post("/api/tokens", api_tokens.create),
-    web.post("/account/tokens", api_tokens.create),
-    web.get("/account/tokens", accounts.account_page),  # the address that the new token was shown at
-    web.delete("/api/tokens/{token_id}", api_tokens.delete),
-    web.post("/account/tokens/{token_id}/delete", api_tokens.delete),
-    web.post("/api/scan", scans.create),
-    web.post("/scan", scans.create),
-    web.get("/scan", scans.scan_page),
-    web.get("/api/scans", scans.index),
-    web.get("/scans", scans.index),
-    web.get("/api/scans/export", exports.export_all),  # before {scan_id}
-    web.get("/scans/export", exports.export_all),
-    web.get("/api/stats", scans.stats),
-    web.get("/scans/overview", scans.stats),
-    web.get("/api/scans/{scan_id}", scans.show),
-    web.get("/scans/{scan_id}", scans.show),
-    web.get("/api/scans/{scan_id}/compare", show),
-    web.get("/scans/{scan_id}/compare", show),
-    web.delete("/api/scans/{scan_id}", scans.delete),
-    web.post("/scans/{scan_id}/delete", scans.delete),
-    web.get("/api/scans/{scan_id}/export", exports.export_scan),
-    web.get("/scans/{scan_id}/export", exports.export_scan),
-    web.get("/api/health", health.show),
-    web.get("/api/health/live", health.live),
-    web.get("/api/openapi.json", document),
-    web.get("/api/docs", docs),
-    web.get("/static/{name:.+}", static_file),
-]
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/api/auth/register",
+        accounts.register,
+        page="/register",
+        public=True,
+        bodies={JSON: Credentials, FORM: Credentials},
+        answer=TokenResponse,
+        status=201,
+        errors=(400, 403, 409, 413, 429),
+    ),
+    Operation(
+        "POST",
+        LOGIN_PATH,
+        accounts.login,
+        page="/login",
+        public=True,
+        bodies={FORM: PasswordGrant, JSON: PasswordGrant},
+        answer=TokenResponse,
+        errors=(400, 401, 403, 413, 429),
+    ),
+    Operation(
+        "POST",
+        "/api/auth/logout",
+        accounts.logout,
+        page="/logout",
+        public=True,
+        answer=Message,
+        errors=(403,),
+    ),
+    Operation("GET", "/api/auth/me", accounts.me, answer=User, errors=(403,)),
+    Operation(
+        "DELETE",
+        "/api/auth/me",
+        accounts.delete,
+        page="/account/delete",
+        bodies={JSON: PasswordConfirmation, FORM: PasswordConfirmation},
+        answer=Message,
+        errors=(400, 403, 413, 429),
+    ),
+    Operation(
+        "POST",
+        "/api/auth/password",
+        accounts.change_password,
+        page="/account/password",
+        bodies={JSON: PasswordChange, FORM: PasswordChange},
+        answer=TokenResponse,
+        errors=(400, 403, 413, 429),
+    ),
+    Operation("GET", "/api/tokens", api_tokens.index, answer=ApiTokenList, errors=(403,)),
+    Operation(
+        "POST",
+        "/api/tokens",
+        api_tokens.create,
+        page="/account/tokens",
+        bodies={JSON: CreateApiToken, FORM: CreateApiTokenForm},
+        answer=NewApiToken,
+        status=201,
+        errors=(400, 403, 409, 413),
+    ),
+    Operation(
+        "DELETE",
+        "/api/tokens/{token_id}",
+        api_tokens.delete,
+        page="/account/tokens/{token_id}/delete",
+        answer=Message,
+        errors=(403, 404),
+    ),
+    Operation(
+        "POST",
+        "/api/scan",
+        scans.create,
+        page="/scan",
+        bodies={MULTIPART: UPLOAD, FORM: ScanForm, JSON: ScanText},
+        headers=(HEADER,),
+        answer=Scan,
+        response_headers=(REPLAYED, "Link"),
+        links=(scans.show, scans.delete),
+        errors=(400, 403, 408, 409, 413, 415, 422, 429, 502),
+    ),
+    Operation(
+        "GET",
+        "/api/scans",
+        scans.index,
+        page="/scans",
+        query=("limit", "offset", "cursor", *FILTER_FIELDS),
+        answer=ScanList,
+        errors=(400, 403),
+    ),
+    Operation(
+        "GET",
+        "/api/stats",
+        scans.stats,
+        page="/scans/overview",
+        query=FILTER_FIELDS,
+        answer=Stats,
+        errors=(400, 403),
+    ),
+    Operation(
+        "GET",
+        "/api/scans/export",
+        exports.export_all,
+        page="/scans/export",
+        query=("format", "layout", *FILTER_FIELDS),
+        answer=list[RegisterRow],
+        files=exports.FILE_MEDIA_TYPES,
+        errors=(400, 403),
+    ),
+    # after /api/scans/export
+    Operation(
+        "GET", "/api/scans/{scan_id}", scans.show, page="/scans/{scan_id}", answer=Scan, errors=(403, 404)
+    ),
+    Operation(
+        "DELETE",
+        "/api/scans/{scan_id}",
+        scans.delete,
+        page="/scans/{scan_id}/delete",
+        answer=Message,
+        errors=(403, 404),
+    ),
+    Operation(
+        "GET",
+        "/api/scans/{scan_id}/compare",
+        comparisons.show,
+        page="/scans/{scan_id}/compare",
+        query=("with",),
+        answer=Comparison,
+        errors=(400, 403, 404),
+    ),
+    Operation(
+        "GET",
+        "/api/scans/{scan_id}/export",
+        exports.export_scan,
+        page="/scans/{scan_id}/export",
+        query=("format", "layout"),
+        answer=list[RegisterRow],
+        files=exports.FILE_MEDIA_TYPES,
+        errors=(400, 403, 404),
+    ),
+    Operation("GET", "/api/health", health.show, public=True, answer=Health, other_answers={503: Health}),
+    Operation("GET", "/api/health/live", health.live, public=True, answer=Liveness),
+    Operation("GET", "/api/openapi.json", api_docs.document, public=True, answer=dict[str, Any]),
+    Operation("GET", "/api/docs", api_docs.docs, public=True, answer=str),
+)
+# pages without an operation, all GET
+PAGES: dict[str, Handler] = {
+    "/": accounts.home,
+    "/register": accounts.register_page,
+    "/login": accounts.login_page,
+    "/scan": scans.scan_page,
+    "/account": accounts.account_page,
+    "/account/tokens": accounts.account_page,  # where a new token was shown, if the page is reloaded
+    "/static/{name:.+}": static_file,
+}
+
+
+def make_routes() -> list[web.RouteDef]:
+    """Return the routes of all operations and pages."""
+    routes = [(operation.method, operation.path, operation.handler) for operation in OPERATIONS]
+    routes += [(operation.page_method, operation.page, operation.handler) for operation in OPERATIONS]
+    routes += [("GET", path, handler) for path, handler in PAGES.items()]
+    return [web.route(method, path, handler) for method, path, handler in routes if path]

@@ -1,15 +1,20 @@
-"""The OpenAPI document matches the router and the responses."""
+"""The OpenAPI document matches the router and the responses, and is built only of complete operations."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+import msgspec
+import pytest
 from aiohttp import web
 
-from riskscan.openapi import METHODS
-from riskscan.routes import ROUTES
-from tests.support.client import Person
+from riskscan.handlers import scans
+from riskscan.openapi import JSON, QUERY, IncompleteOperation, Operation, build
+from riskscan.routes import OPERATIONS
+from riskscan.schemas import Scan
+from tests.support.application import Server
+from tests.support.client import PASSWORD, Person, assert_error
 
 
 async def get_document(guest: Person) -> Any:
@@ -18,18 +23,17 @@ async def get_document(guest: Person) -> Any:
     return reply.json
 
 
-async def test_document_lists_exactly_the_routes(guest: Person) -> None:
+async def test_document_lists_exactly_the_routes(guest: Person, server: Server) -> None:
     documented = {
         (method.upper(), path)
         for path, operations in (await get_document(guest))["paths"].items()
         for method in operations
     }
     routes = {
-        (route.method, route.path)
-        for route in ROUTES
-        if isinstance(route, web.RouteDef) and route.path.startswith("/api/") and route.method in METHODS
+        (route.method, route.resource.canonical) for route in server.app.router.routes() if route.resource
     }
-    assert documented == routes
+    routes = {(method, path) for method, path in routes if path.startswith("/api/")}
+    assert documented == {(method, path) for method, path in routes if method not in ("HEAD", "OPTIONS")}
 
 
 async def test_every_schema_reference_resolves(guest: Person) -> None:
@@ -64,3 +68,71 @@ async def test_responses_have_the_documented_fields(guest: Person, alice: Person
 async def test_token_url_is_the_login_path(guest: Person) -> None:
     flows = (await get_document(guest))["components"]["securitySchemes"]["password"]["flows"]
     assert flows["password"]["tokenUrl"] == "/api/auth/login"
+
+
+async def handler_without_docstring(request: web.Request) -> web.StreamResponse:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        (
+            {"query": ("limit", "min_risks")},
+            "the query parameter min_risks has no schema in riskscan/openapi.py",
+        ),
+        ({"headers": ("X-Plan",)}, "the header parameter X-Plan has no schema in riskscan/openapi.py"),
+        ({"path": "/api/plans/{plan}"}, "the path parameter plan has no schema in riskscan/openapi.py"),
+        (
+            {"response_headers": ("X-Plan",)},
+            "the response header X-Plan has no schema in riskscan/openapi.py",
+        ),
+        ({"answer": None}, "its answer has no type"),
+        (
+            {"handler": handler_without_docstring},
+            "its handler has no docstring, whose first line is the summary",
+        ),
+    ],
+)
+def test_incomplete_operation_is_named_with_what_is_missing(part: dict[str, Any], sentence: str) -> None:
+    complete = Operation("GET", "/api/plans", scans.show, answer=Scan)
+    build([complete])
+    operation = complete._replace(**part)
+    with pytest.raises(IncompleteOperation) as caught:
+        build([operation])
+    assert str(caught.value) == f"GET {operation.path}: {sentence}"
+
+
+def test_every_described_parameter_belongs_to_an_operation() -> None:
+    assert {name for operation in OPERATIONS for name in operation.query} == set(QUERY)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [(operation.path, name) for operation in OPERATIONS for name in operation.query]
+)
+async def test_an_invalid_query_parameter_is_named(alice: Person, path: str, name: str) -> None:
+    scan = await alice.scan(text="tight budget")
+    path = path.format(scan_id=scan["scan_id"])
+    assert_error(await alice.get(f"{path}?{name}=%00"), 400, "invalid_request", **{name: ""})
+
+
+VALID = {
+    "email": "ana@example.com", "username": "alice@example.com", "password": PASSWORD, "text": "tight budget",
+    "current_password": PASSWORD, "new_password": PASSWORD, "name": "nightly import",
+}  # fmt: skip
+IGNORED = {"scope", "client_id", "client_secret"}  # OAuth2 clients send them
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [
+        (operation, field.name)
+        for operation in OPERATIONS
+        if JSON in operation.bodies
+        for field in msgspec.structs.fields(operation.bodies[JSON])
+        if field.name not in IGNORED
+    ],
+)
+async def test_an_invalid_field_is_named(alice: Person, operation: Operation, name: str) -> None:
+    reply = await alice.request(operation.method, operation.path, json={**VALID, name: {}})
+    assert_error(reply, 400, "invalid_request", **{name: ""})

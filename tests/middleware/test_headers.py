@@ -7,18 +7,18 @@ import json
 import logging
 import re
 import time
+from typing import Any
 
 import pytest
-from aiohttp import web
 
 from riskscan.database import DATABASE
-from riskscan.handlers import accounts, scans
+from riskscan.handlers import scans
 from riskscan.logs import JsonFormatter
 from riskscan.middleware.request_log import RequestEvent
-from riskscan.routes import ROUTES
+from riskscan.routes import OPERATIONS
 from tests.support.ai import Ai
 from tests.support.application import MakeSettings, Server, serve
-from tests.support.client import Person, assert_error, form, registered_person
+from tests.support.client import Person, assert_error, create_token, form, registered_person
 
 
 @pytest.mark.parametrize(
@@ -155,15 +155,25 @@ def test_json_log_line_contains_all_fields() -> None:
     }  # fmt: skip
 
 
-def test_handlers_that_change_data_have_only_unsafe_methods() -> None:
-    changing = {
-        accounts.register, accounts.login, accounts.logout, accounts.change_password, accounts.delete,
-        scans.create, scans.delete,
-    }  # fmt: skip
-    methods = {
-        route.method for route in ROUTES if isinstance(route, web.RouteDef) and route.handler in changing
-    }
+def test_handlers_that_change_data_have_only_unsafe_methods(server: Server) -> None:
+    changing = {operation.handler for operation in OPERATIONS if operation.method != "GET"}
+    methods = {route.method for route in server.app.router.routes() if route.handler in changing}
     assert methods == {"POST", "DELETE"}
+
+
+async def test_get_requests_change_nothing(alice: Person, server: Server) -> None:
+    scan, token = await alice.scan(text="tight budget"), await create_token(alice)
+    ids = {"scan_id": scan["scan_id"], "token_id": token["id"], "name": "app.js"}
+
+    async def state() -> list[Any]:
+        return [(await alice.get(path)).json for path in ("/api/auth/me", "/api/tokens", "/api/scans")]
+
+    before = await state()
+    paths = {route.resource.canonical for route in server.app.router.routes() if route.resource}
+    for path in paths:
+        reply = await alice.get(path.format(**ids))
+        assert reply.status in (200, 303, 400, 405), path
+    assert await state() == before
 
 
 async def test_incomplete_request_head_times_out(make_settings: MakeSettings) -> None:
