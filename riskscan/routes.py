@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from aiohttp.typedefs import Handler
 from .handlers import accounts, api_docs, api_tokens, comparisons, exports, health, scans
 from .idempotency import HEADER, REPLAYED
 from .openapi import FORM, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
+from .request.fields import CANONICAL_UUID
 from .request.filters import FILTER_FIELDS
 from .schemas import (
     ApiTokenList,
@@ -144,7 +146,6 @@ OPERATIONS = (
         files=exports.FILE_MEDIA_TYPES,
         errors=(400, 403),
     ),
-    # after /api/scans/export
     Operation(
         "GET", "/api/scans/{scan_id}", scans.show, page="/scans/{scan_id}", answer=Scan, errors=(403, 404)
     ),
@@ -197,4 +198,9 @@ def make_routes() -> list[web.RouteDef]:
     routes = [(operation.method, operation.path, operation.handler) for operation in OPERATIONS]
     routes += [(operation.page_method, operation.page, operation.handler) for operation in OPERATIONS]
     routes += [("GET", path, handler) for path, handler in PAGES.items()]
-    return [web.route(method, path, handler) for method, path, handler in routes if path]
+    return [web.route(method, require_uuids(path), handler) for method, path, handler in routes if path]
+
+
+def require_uuids(path: str) -> str:
+    """Let the IDs in a path match canonical UUIDs only: /scans/{scan_id} must not match /scans/export."""
+    return re.sub(r"{(\w+_id)}", rf"{{\1:{CANONICAL_UUID.pattern}}}", path)

@@ -16,7 +16,7 @@ from ..database.api_tokens import delete_api_token, insert_api_token, list_api_t
 from ..database.rows import utc_now
 from ..errors import ApiError, invalid_request, not_found
 from ..request.body import read_fields
-from ..request.fields import is_uuid, optional_text, required_text
+from ..request.fields import optional_text, required_text
 from ..request.uploads import CONTROL_CHARACTERS
 from ..responses import respond
 from ..schemas import ApiTokenList, Message, NewApiToken, Scope
@@ -58,7 +58,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """Delete one of the user's own API tokens; it is refused from now on."""
     account = await require_user(request)
     token_id = request.match_info["token_id"]
-    if not is_uuid(token_id) or not await delete_api_token(request.app[DATABASE], account.user.id, token_id):
+    if not await delete_api_token(request.app[DATABASE], account.user.id, token_id):
         raise not_found("There is no such token.")
     return respond(request, Message("Token deleted"), location="/account?done=token")
 
