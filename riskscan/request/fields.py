@@ -95,10 +95,12 @@ def read_integer(request: web.Request, name: str, default: int, low: int, high: 
 
 
 def read_next_path(request: web.Request) -> str:
-    """Return where to go after signing in: a path of our own, or an empty text, whatever `next` holds."""
+    """Return the path to open after the log-in, `next`; empty unless it is a path of this application."""
     target = request.query.get("next", "")
-    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
-    return target if own else ""
+    is_path = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    # a browser resolves dot segments, percent-encoded ones too, and reads \ as / (WHATWG URL, section 4.4)
+    segments = re.split(r"[/\\]", re.split("[?#]", target)[0].lower().replace("%2e", "."))
+    return target if is_path and {".", ".."}.isdisjoint(segments) else ""
 
 
 def is_uuid(value: str) -> bool:

@@ -93,6 +93,8 @@ async def test_a_protected_page_asks_to_log_in_and_comes_back(guest: Person, pat
     [
         "https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example",
         "javascript:alert(1)", "/\t/evil.example", "/\r\nX-Evil: 1", " //evil.example", "evil", "",
+        "/..//evil.example", "/.//evil.example", "/scan/../..//evil.example", "/%2e%2E//evil.example",
+        "/.%2e/\\evil.example", "/..\\evil.example", "/evil/..", "/..?evil",
     ],
 )  # fmt: skip
 async def test_next_takes_local_paths_alone(guest: Person, target: str) -> None:
