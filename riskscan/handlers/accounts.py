@@ -35,7 +35,7 @@ SHARED_LIMIT_FACTOR = 10  # people behind one address, addresses that one accoun
 
 
 async def register(request: web.Request) -> web.StreamResponse:
-    """Make an account and sign in."""
+    """Register an account, and log in."""
     fields = await read_fields(request)
     email = normalize_email(required_text(fields, "email"))
     password = read_new_password(fields, "password")
@@ -55,7 +55,7 @@ async def register(request: web.Request) -> web.StreamResponse:
 
 
 async def login(request: web.Request) -> web.StreamResponse:
-    """Sign in by e-mail address and password (OAuth2 password grant, RFC 6749, section 4.3)."""
+    """Log in with email and password (OAuth2 password grant, RFC 6749, section 4.3)."""
     fields = await read_fields(request)
     if optional_text(fields, "grant_type") not in ("", "password"):
         raise invalid_request("Only the password grant is known.", grant_type="This takes password.")
@@ -85,19 +85,19 @@ async def login(request: web.Request) -> web.StreamResponse:
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
-    """End the session of the cookie."""
+    """Log out."""
     await end_session(request)
     return respond(request, Message("Logged out"), location="/login?done=logout")
 
 
 async def me(request: web.Request) -> web.StreamResponse:
-    """Answer who is signed in."""
+    """Get the current user."""
     account = await require_user(request, "read")
     return respond(request, account.user)
 
 
 async def change_password(request: web.Request) -> web.StreamResponse:
-    """Set a new password; all tokens and sessions issued before are dead, but API tokens that are kept."""
+    """Change the password (revokes all earlier sessions and tokens)."""
     account = await require_user(request)
     fields = await read_fields(request)
     current, password = required_text(fields, "current_password"), read_new_password(fields, "new_password")
@@ -113,7 +113,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete the account and all of its scans."""
+    """Delete the account and all its scans."""
     account = await require_user(request)
     fields = await read_fields(request)
     await check_password(request, account, required_text(fields, "password"), "password")

@@ -1,4 +1,4 @@
-"""Handlers of the API documentation: the OpenAPI document, and the page to try it."""
+"""Handlers of the API documentation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ OPENAPI_JSON = web.AppKey("OPENAPI_JSON", bytes)
 
 
 async def document(request: web.Request) -> web.StreamResponse:
-    """Return this document."""
+    """Get this OpenAPI document."""
     return web.Response(body=request.app[OPENAPI_JSON], content_type="application/json")
 
 
 async def docs(request: web.Request) -> web.StreamResponse:
-    """Show the page to try the API."""
+    """Show a page to try the API (Swagger UI)."""
     return render_page(request, "docs.html", {})

@@ -27,13 +27,13 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 async def index(request: web.Request) -> web.StreamResponse:
-    """Answer the user's API tokens, newest first."""
+    """List API tokens, newest first."""
     account = await require_user(request)
     return respond(request, ApiTokenList(await list_api_tokens(request.app[DATABASE], account.user.id)))
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Make an API token; this answer alone tells it."""
+    """Create an API token (the secret is returned only once)."""
     account = await require_user(request)
     fields = await read_fields(request)
     made = NewApiToken(
@@ -55,7 +55,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete one of the user's own API tokens; it is refused from now on."""
+    """Revoke an API token."""
     account = await require_user(request)
     token_id = request.match_info["token_id"]
     if not await delete_api_token(request.app[DATABASE], account.user.id, token_id):

@@ -15,7 +15,7 @@ from .scans import find_own_scan
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """Tell which risks of a scan are new, gone and the same since an earlier one, `with`."""
+    """Compare a scan with an earlier one."""
     scan = await find_own_scan(request)
     other = await find_own_scan(request, read_other(request))
     found = await asyncio.to_thread(lambda: compared(other.risks, scan.risks))

@@ -67,7 +67,7 @@ class ExportOptions(NamedTuple):
 
 
 async def export_scan(request: web.Request) -> web.StreamResponse:
-    """Send the risks of one of the user's own scans as a file."""
+    """Export the risks of a scan."""
     found = await scans.find_own_scan(request)
     wanted = parse_export_options(request)
     stem = PurePath(found.filename).stem[:STEM_LENGTH] if found.filename else "text"
@@ -76,7 +76,7 @@ async def export_scan(request: web.Request) -> web.StreamResponse:
 
 
 async def export_all(request: web.Request) -> web.StreamResponse:
-    """Send the risks of all of the user's scans, or of those that a filter chooses, newest scan first.
+    """Export the risks of the scans that match the filters, newest scan first.
 
     Of a scan that has risks of several categories, a filter by category chooses the rows too.
     """

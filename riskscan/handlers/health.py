@@ -33,7 +33,7 @@ AI_PROBE = web.AppKey("AI_PROBE", AiProbe)
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """Answer whether the database and the AI service are there; 503 where the database is not."""
+    """Check the database and the AI service (503 without the database)."""
     database, ai = await asyncio.gather(check_database(request), check_ai_service(request))
     if not database:
         return json_response(Health("unavailable", database, ai, __version__), 503, {"Retry-After": "2"})
@@ -41,7 +41,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 
 async def live(request: web.Request) -> web.StreamResponse:
-    """Answer that the process runs."""
+    """Check that the process is running."""
     return json_response(Liveness())
 
 

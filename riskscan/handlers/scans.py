@@ -50,7 +50,7 @@ async def scan_page(request: web.Request) -> web.StreamResponse:
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Find the risks in a text or a file, and keep them; with an Idempotency-Key once, however often sent."""
+    """Create a scan of a file or a text."""
     with low_priority():
         account = await require_user(request, "scan")
         app, user_id = request.app, account.user.id
@@ -110,7 +110,7 @@ async def save_scan(
 
 
 async def index(request: web.Request) -> web.StreamResponse:
-    """Answer a page of the user's scans, newest first."""
+    """List scans, newest first."""
     caller = await require_caller(request)
     limit = read_integer(request, "limit", 20, 1, 100)
     offset = read_integer(request, "offset", 0, 0, MAX_OFFSET)
@@ -136,7 +136,7 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 
 async def stats(request: web.Request) -> web.StreamResponse:
-    """Answer what the user's scans come to: how many risks of each category, in all and by month."""
+    """Get statistics over the scans that match the filters."""
     found = await compute_stats(request.app[DATABASE], await require_caller(request), read_filter(request))
     if not found.scans:
         await require_user(request, "read")  # a token that is revoked is told from no scan
@@ -146,7 +146,7 @@ async def stats(request: web.Request) -> web.StreamResponse:
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """Answer one of the user's own scans."""
+    """Get a scan."""
     scan = await find_own_scan(request)
     if is_api(request):
         return respond(request, scan)
@@ -155,7 +155,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete one of the user's own scans."""
+    """Delete a scan."""
     account = await require_user(request)
     if not await delete_scan(request.app[DATABASE], account.user.id, request.match_info["scan_id"]):
         raise scan_not_found()
