@@ -1,4 +1,4 @@
-"""The application: its route table, its middlewares, and what starts and stops with it."""
+"""The application: its middlewares, and what starts and stops with it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ log = logging.getLogger("riskscan.app")
 
 
 def create_app(settings: Settings) -> web.Application:
-    """Return the application; it migrates the database when it starts."""
+    """Return the application, which migrates the database when it starts."""
     app = web.Application(
         middlewares=[
             request_id_middleware,
@@ -61,8 +61,8 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[SETTINGS] = settings
     app[SCANS_IN_FLIGHT] = ConcurrencyLimit(settings.max_scans_in_flight)
-    calls = settings.ai_max_concurrency // settings.workers
-    app[AI_CALLS] = FairSemaphore(calls, share=half(calls))
+    ai_calls = settings.ai_max_concurrency // settings.workers
+    app[AI_CALLS] = FairSemaphore(ai_calls, share=half(ai_calls))
     app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)
     app[ACTIVE_REQUESTS] = ActiveRequests()
     app[ACCESS_LOG] = AccessLog()
@@ -92,20 +92,20 @@ async def ai_session(app: web.Application) -> AsyncIterator[None]:
 
 
 async def database(app: web.Application) -> AsyncIterator[None]:
-    """Migrate and open the database; while it is away, requests are answered 503 and it is tried again."""
-    pool = app[DATABASE] = Database(app[SETTINGS])
-    await pool.connect()
-    pool.ready = await try_migrate(app)
+    """Connect and migrate the database; while it is unavailable, requests get 503; migrating is retried."""
+    db = app[DATABASE] = Database(app[SETTINGS])
+    await db.connect()
+    db.ready = await try_migrate(app)
     stopping = asyncio.Event()
-    housekeeping = asyncio.create_task(run_maintenance(app, stopping))
+    maintenance = asyncio.create_task(run_maintenance(app, stopping))
     yield
-    stopping.set()  # not cancelled: a statement under way ends by itself
-    await housekeeping
-    await pool.disconnect()
+    stopping.set()  # rather than cancel a statement in flight
+    await maintenance
+    await db.disconnect()
 
 
 async def try_migrate(app: web.Application) -> bool:
-    """Migrate where that is needed; return False where the database is away."""
+    """Migrate unless the schema is current; return False if the database is unavailable."""
     if await is_current(app[DATABASE]):
         return True
     try:
@@ -117,23 +117,23 @@ async def try_migrate(app: web.Application) -> bool:
 
 
 async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None:
-    """Migrate as soon as the database is there; then drop what has expired, now and then."""
-    pool = app[DATABASE]
-    tries = 0
-    while not pool.ready and not stopping.is_set():
-        await sleep_unless_stopping(BACKOFF_SECONDS[min(tries, len(BACKOFF_SECONDS) - 1)], stopping)
-        tries += 1
+    """Migrate once the database is available; then delete expired rows periodically."""
+    db = app[DATABASE]
+    attempts = 0
+    while not db.ready and not stopping.is_set():
+        await sleep_unless_stopping(BACKOFF_SECONDS[min(attempts, len(BACKOFF_SECONDS) - 1)], stopping)
+        attempts += 1
         try:
-            pool.ready = await try_migrate(app)
-        except Exception:  # this process serves already, and the database may be mended meanwhile
-            log.exception("the migrations fail; they are tried again")
+            db.ready = await try_migrate(app)
+        except Exception:  # this process serves already, and the database may be repaired meanwhile
+            log.exception("migration failed; retrying")
     while not stopping.is_set():
         try:
-            await delete_expired(pool)
+            await delete_expired(db)
         except ApiError as exc:
-            log.warning("expired sessions and counters are still there: %s", exc.detail)
+            log.warning("could not delete expired sessions and counters: %s", exc.detail)
         except Exception:
-            log.exception("expired sessions and counters are still there")
+            log.exception("could not delete expired sessions and counters")
         await sleep_unless_stopping(MAINTENANCE_SECONDS, stopping)
 
 

@@ -300,7 +300,7 @@ class TestOutages:
             person = Person(server)
             postgres.start()
             deadline = time.monotonic() + 10
-            while "they are tried again" not in caplog.text:
+            while "migration failed; retrying" not in caplog.text:
                 assert (await person.get("/api/health")).status == 503
                 assert time.monotonic() < deadline
             postgres.execute("DROP TABLE users")
