@@ -1,4 +1,4 @@
-"""Handlers of API tokens: index, create, delete."""
+"""Handlers of API tokens."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from ..request.body import read_fields
 from ..request.fields import optional_text, required_text
 from ..request.uploads import CONTROL_CHARACTERS
 from ..responses import respond
-from ..schemas import ApiTokenList, Message, NewApiToken, Scope
+from ..schemas import MAX_TOKEN_NAME, ApiTokenList, Message, NewApiToken, Scope
 
-MAX_API_TOKENS = 100  # of one user
-MAX_NAME_LENGTH = 100
+MAX_API_TOKENS = 100  # per user
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
@@ -36,7 +35,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Create an API token (the secret is returned only once)."""
     account = await require_user(request)
     fields = await read_fields(request)
-    made = NewApiToken(
+    token = NewApiToken(
         id=str(uuid.uuid4()),
         name=read_name(fields),
         scopes=read_scopes(fields),
@@ -45,13 +44,12 @@ async def create(request: web.Request) -> web.StreamResponse:
         expires_at=read_expiry(fields),
         token=API_TOKEN_PREFIX + secrets.token_urlsafe(32),
     )
-    if not await insert_api_token(
-        request.app[DATABASE], account, made, token_digest(made.token), MAX_API_TOKENS
-    ):
+    digest = token_digest(token.token)
+    if not await insert_api_token(request.app[DATABASE], account, token, digest, MAX_API_TOKENS):
         raise ApiError(
-            409, "too_many_tokens", f"You have {MAX_API_TOKENS} API tokens. Delete one that is not needed."
+            409, "too_many_tokens", f"Token limit reached ({MAX_API_TOKENS}). Delete a token first."
         )
-    return respond(request, made, status=201, template="token.html")
+    return respond(request, token, status=201, template="token.html")
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -59,30 +57,27 @@ async def delete(request: web.Request) -> web.StreamResponse:
     account = await require_user(request)
     token_id = request.match_info["token_id"]
     if not await delete_api_token(request.app[DATABASE], account.user.id, token_id):
-        raise not_found("There is no such token.")
+        raise not_found("API token not found.")
     return respond(request, Message("Token deleted"), location="/account?done=token")
 
 
 def read_name(fields: Mapping[str, Any]) -> str:
-    """Return what the token is called: 1 to 100 characters, none of them a control character."""
-    given = required_text(fields, "name")
-    name = given.strip()
-    if not 1 <= len(name) <= MAX_NAME_LENGTH or CONTROL_CHARACTERS.search(given):
-        raise invalid_request(
-            "This name cannot be used.", name=f"A name has 1 to {MAX_NAME_LENGTH} characters."
-        )
+    """Return the name; raise 400 unless it has 1 to 100 characters and no control characters."""
+    value = required_text(fields, "name")
+    name = value.strip()
+    if not 1 <= len(name) <= MAX_TOKEN_NAME or CONTROL_CHARACTERS.search(value):
+        raise invalid_request("Invalid token name.", name=f"A name has 1 to {MAX_TOKEN_NAME} characters.")
     return name
 
 
 def read_scopes(fields: Mapping[str, Any]) -> list[Scope]:
-    """Return what the token may do: a list, or a text separated by spaces (RFC 6749, section 3.3)."""
-    wanted = fields.get("scopes")
-    if wanted is None or isinstance(wanted, str):
-        wanted = (wanted or "").split() or list(SCOPES)
-    if not isinstance(wanted, list) or not wanted or not all(scope in SCOPES for scope in wanted):
-        known = " and ".join(SCOPES)
-        raise invalid_request("A scope is not known.", scopes=f"This takes {known}, one or both.")
-    return [scope for scope in SCOPES if scope in wanted]
+    """Return the scopes, all by default: a list, or a text separated by spaces (RFC 6749, section 3.3)."""
+    scopes = fields.get("scopes")
+    if scopes is None or isinstance(scopes, str):
+        scopes = (scopes or "").split() or list(SCOPES)
+    if not isinstance(scopes, list) or not scopes or not all(scope in SCOPES for scope in scopes):
+        raise invalid_request("Unknown scope.", scopes=f"Allowed: {', '.join(SCOPES)}.")
+    return [scope for scope in SCOPES if scope in scopes]
 
 
 def read_expiry(fields: Mapping[str, Any]) -> datetime.datetime | None:

@@ -1,4 +1,4 @@
-"""Handlers of health: whether RiskScan and what it needs are well."""
+"""Handlers of the health check and the liveness probe."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from ..settings import SETTINGS
 
 PROBE_SECONDS = 2
 CACHE_SECONDS = 5
+RETRY_SECONDS = 2
 
 
 class AiProbe:
-    """The last look at the AI service; kept a little, so that a health check costs it nothing."""
+    """The last probe of the AI service, cached so that frequent health checks do not reach it."""
 
     def __init__(self) -> None:
         self.healthy = False
-        self.until = 0.0
+        self.expires_at = 0.0  # time.monotonic()
         self.lock = asyncio.Lock()
 
 
@@ -34,10 +35,11 @@ AI_PROBE = web.AppKey("AI_PROBE", AiProbe)
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Check the database and the AI service (503 without the database)."""
-    database, ai = await asyncio.gather(check_database(request), check_ai_service(request))
+    database, ai_service = await asyncio.gather(check_database(request), check_ai_service(request))
     if not database:
-        return json_response(Health("unavailable", database, ai, __version__), 503, {"Retry-After": "2"})
-    return json_response(Health("ok" if ai else "degraded", database, ai, __version__))
+        health = Health("unavailable", database, ai_service, __version__)
+        return json_response(health, 503, {"Retry-After": str(RETRY_SECONDS)})
+    return json_response(Health("ok" if ai_service else "degraded", database, ai_service, __version__))
 
 
 async def live(request: web.Request) -> web.StreamResponse:
@@ -55,15 +57,15 @@ async def check_database(request: web.Request) -> bool:
 
 async def check_ai_service(request: web.Request) -> bool:
     probe = request.app[AI_PROBE]
-    async with probe.lock:  # checks that come together look once
-        if time.monotonic() >= probe.until:
+    async with probe.lock:  # concurrent checks share one probe
+        if time.monotonic() >= probe.expires_at:
             probe.healthy = await probe_ai_service(request)
-            probe.until = time.monotonic() + CACHE_SECONDS
+            probe.expires_at = time.monotonic() + CACHE_SECONDS
     return probe.healthy
 
 
 async def probe_ai_service(request: web.Request) -> bool:
-    """Tell whether the AI service answers at all; which status its root has is its own affair."""
+    """Return whether the AI service responds, with any status below 500."""
     url = f"{request.app[SETTINGS].ai_service_url}/"
     try:
         async with (
