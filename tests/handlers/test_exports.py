@@ -591,20 +591,20 @@ def list_files(folder: Path) -> list[str]:
 
 
 async def test_client_disconnect_removes_temporary_files(
-    alice: Person, ai: Ai, server: Server, temporary: Path
+    alice: Person, ai: Ai, server: Server, temporary_folder: Path
 ) -> None:
     await fill_with_scans(alice, ai, 12)
     async with request_export(alice, "format=xlsx") as response:
         await response.content.readexactly(1000)
-        assert list_files(temporary) == ["register.xlsx"]
+        assert list_files(temporary_folder) == ["register.xlsx"]
         response.close()
     await server.app[ACTIVE_REQUESTS].drain()
-    assert list_files(temporary) == []
+    assert list_files(temporary_folder) == []
 
 
 @pytest.mark.parametrize("phase", ["making", "sending"])
 async def test_server_shutdown_removes_temporary_files(
-    make_settings: MakeSettings, ai: Ai, temporary: Path, phase: str
+    make_settings: MakeSettings, ai: Ai, temporary_folder: Path, phase: str
 ) -> None:
     async with serve(make_settings()) as server:
         ana = Person(server)
@@ -614,14 +614,14 @@ async def test_server_shutdown_removes_temporary_files(
         if phase == "sending":
             await (await asked).content.readexactly(1000)
         async with asyncio.timeout(30):
-            while not list_files(temporary):
+            while not list_files(temporary_folder):
                 await ana.get("/api/health/live")
     for answer in await asyncio.gather(asked, return_exceptions=True):
         if isinstance(answer, aiohttp.ClientResponse):
             answer.close()
     await ana.session.close()
     await server.app[ACTIVE_REQUESTS].drain()
-    assert list_files(temporary) == []
+    assert list_files(temporary_folder) == []
 
 
 @pytest.mark.timeout(600)

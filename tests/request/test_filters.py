@@ -104,9 +104,9 @@ CASES: list[tuple[dict[str, str], list[str]]] = [
 ]  # fmt: skip
 
 
-async def test_filters_return_the_matching_scans(three: Person) -> None:
+async def test_filters_return_the_matching_scans(alice_with_three_scans: Person) -> None:
     for chosen, expected in CASES:
-        assert await find_filenames(three, **chosen) == expected, chosen
+        assert await find_filenames(alice_with_three_scans, **chosen) == expected, chosen
 
 
 SCRIPTS = {
@@ -230,14 +230,14 @@ async def test_no_filter_value_causes_a_500(alice: Person) -> None:
             assert reply.status == 200 or assert_error(reply, 400, "invalid_request", **{field: ...})
 
 
-async def test_cursor_is_valid_only_with_its_filter(three: Person) -> None:
-    cursor = (await get_list(three, q="budget", limit=1))["next_cursor"]
+async def test_cursor_is_valid_only_with_its_filter(alice_with_three_scans: Person) -> None:
+    cursor = (await get_list(alice_with_three_scans, q="budget", limit=1))["next_cursor"]
     for chosen in ({}, {"q": "budge"}, {"q": "budget", "source": "model"}):
-        reply = await three.get(f"/api/scans?{urlencode({**chosen, 'cursor': cursor})}")
+        reply = await alice_with_three_scans.get(f"/api/scans?{urlencode({**chosen, 'cursor': cursor})}")
         assert_error(reply, 400, "invalid_request", cursor=...)
-    assert filenames(await get_list(three, q="Budget!", cursor=cursor)) == ["plan_v2.txt"]
-    plain = (await get_list(three, limit=1))["next_cursor"]
-    reply = await three.get(f"/api/scans?{urlencode({'q': 'budget', 'cursor': plain})}")
+    assert filenames(await get_list(alice_with_three_scans, q="Budget!", cursor=cursor)) == ["plan_v2.txt"]
+    plain = (await get_list(alice_with_three_scans, limit=1))["next_cursor"]
+    reply = await alice_with_three_scans.get(f"/api/scans?{urlencode({'q': 'budget', 'cursor': plain})}")
     assert_error(reply, 400, "invalid_request", cursor=...)
 
 
