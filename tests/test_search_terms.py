@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskscan.schemas import Risk
-from riskscan.search_terms import MAX_LENGTH, MAX_TERMS, category_term, index_terms, tokenize
+from riskscan.search_terms import MAX_TERM_LENGTH, MAX_TERMS, category_term, index_terms, tokenize
 
 LETTERS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x24F), min_size=1, max_size=20)
 HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=1, max_size=20)
@@ -47,7 +47,7 @@ def test_words_are_safe_for_both_databases(text: str) -> None:
     found = tokenize(text)
     assert len(set(found)) == len(found)
     for word in found:
-        assert 0 < len(word) <= MAX_LENGTH
+        assert 0 < len(word) <= MAX_TERM_LENGTH
         assert not re.search(r"[\s'\\\\:&|!()<>*=\"\0_]", word)
         word.encode()
 
@@ -76,7 +76,7 @@ def test_text_without_spaces_matches_any_substring(text: str, data: st.DataObjec
 def test_category_word_matches_no_search(category: str) -> None:
     word = category_term(category)
     assert word.startswith("=")
-    assert len(word) <= MAX_LENGTH
+    assert len(word) <= MAX_TERM_LENGTH
     assert not re.search(r"[\s'\\\\:]", word)
     assert word not in tokenize(category)
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.async_api import ViewportSize, expect
 
-from riskscan.risk_matching import Changes, compared
+from riskscan.risk_matching import Changes, compare_risks
 from riskscan.schemas import Risk
 from tests.support.ai import Ai
 from tests.support.application import Server
@@ -45,6 +45,8 @@ SAME = [
     ("`deploy` may fail", "deploy may fail"),
     ("Co\u00adordination is weak", "Coordination is weak"),
     ("Le budget n’est pas approuvé", "Le budget n'est pas approuvé !"),
+    ("İzin gecikebilir", "izin gecikebilir"),
+    ("⚠\ufe0f Permit is late", "⚠ Permit is late"),
     ("Бюджет не утверждён", "БЮДЖЕТ НЕ УТВЕРЖДЁН."),
     ("ថវិកាមានកម្រិត", "ថវិកាមានកម្រិត។"),
     ("ថវិកាមានកម្រិត", "ថវិកា\u200bមាន\u200bកម្រិត"),
@@ -142,15 +144,15 @@ def risk(wording: str, category: str = "Financial", context: str = "") -> Risk:
 @pytest.mark.parametrize(("earlier", "later"), SAME)
 def test_equivalent_wordings_match(earlier: str, later: str) -> None:
     before, after = risk(earlier), risk(later)
-    assert compared([before], [after]) == Changes([], [], [(before, after)])
-    assert compared([after], [before]) == Changes([], [], [(after, before)])
+    assert compare_risks([before], [after]) == Changes([], [], [(before, after)])
+    assert compare_risks([after], [before]) == Changes([], [], [(after, before)])
 
 
 @pytest.mark.parametrize("text", DIFFERENT)
 def test_different_wordings_are_new_and_gone(text: str) -> None:
     before, after = map(risk, expand_variants(text))
-    assert compared([before], [after]) == Changes([after], [before], [])
-    assert compared([after], [before]) == Changes([before], [after], [])
+    assert compare_risks([before], [after]) == Changes([after], [before], [])
+    assert compare_risks([after], [before]) == Changes([before], [after], [])
 
 
 @pytest.mark.parametrize(
@@ -165,20 +167,20 @@ def test_different_wordings_are_new_and_gone(text: str) -> None:
     ],
 )
 def test_risks_match_only_within_a_category(earlier: str, later: str, agree: bool) -> None:
-    found = compared([risk("Budget may run out", earlier)], [risk("Budget may run out", later)])
+    found = compare_risks([risk("Budget may run out", earlier)], [risk("Budget may run out", later)])
     assert (len(found.same), len(found.new), len(found.gone)) == ((1, 0, 0) if agree else (0, 1, 1))
 
 
 def test_duplicates_are_paired_one_to_one_by_context() -> None:
     one, two, three = (risk("Budget may run out", context=text) for text in ("A.", "B.", "C."))
-    assert compared([one, two, three], [three, one]) == Changes([], [two], [(three, three), (one, one)])
-    assert compared([one], [two, one]) == Changes([two], [], [(one, one)])
-    assert compared([one, two], [three]) == Changes([], [two], [(one, three)])
+    assert compare_risks([one, two, three], [three, one]) == Changes([], [two], [(three, three), (one, one)])
+    assert compare_risks([one], [two, one]) == Changes([two], [], [(one, one)])
+    assert compare_risks([one, two], [three]) == Changes([], [two], [(one, three)])
 
 
 def test_exact_match_is_preferred_to_a_fuzzy_match() -> None:
     exact, near = risk("Budget may run out"), risk("The budget might run out")
-    assert compared([near, exact], [exact]) == Changes([], [near], [(exact, exact)])
+    assert compare_risks([near, exact], [exact]) == Changes([], [near], [(exact, exact)])
 
 
 def test_context_breaks_a_tie_and_an_unresolved_tie_does_not_match() -> None:
@@ -187,9 +189,9 @@ def test_context_breaks_a_tie_and_an_unresolved_tie_does_not_match() -> None:
     first = risk(text.replace("has", "has still"), context="A.")
     second = risk(text.replace("factory", "new factory"), context="B.")
     third = risk(first.risk, context="C.")
-    assert compared([before], [first, second]) == Changes([second], [], [(before, first)])
-    assert compared([before], [second, third]) == Changes([second, third], [before], [])
-    assert compared([second, third], [before]) == Changes([before], [second, third], [])
+    assert compare_risks([before], [first, second]) == Changes([second], [], [(before, first)])
+    assert compare_risks([before], [second, third]) == Changes([second, third], [before], [])
+    assert compare_risks([second, third], [before]) == Changes([before], [second, third], [])
 
 
 TEXTS = [text for pair in [*SAME, *map(expand_variants, DIFFERENT)] for text in pair]
@@ -209,17 +211,17 @@ risks = st.lists(
 
 @given(risks, risks)
 def test_comparison_is_complete_and_symmetric(old: list[Risk], new: list[Risk]) -> None:
-    found = compared(old, new)
+    found = compare_risks(old, new)
     assert collections.Counter(new) == collections.Counter([*found.new, *(later for _, later in found.same)])
     assert collections.Counter(old) == collections.Counter([*found.gone, *(one for one, _ in found.same)])
-    back = compared(new, old)
+    back = compare_risks(new, old)
     assert (back.new, back.gone) == (found.gone, found.new)
     assert collections.Counter((one, other) for other, one in back.same) == collections.Counter(found.same)
 
 
 @given(risks)
 def test_scan_matches_itself(whole: list[Risk]) -> None:
-    assert compared(whole, whole) == Changes([], [], [(one, one) for one in whole])
+    assert compare_risks(whole, whole) == Changes([], [], [(one, one) for one in whole])
 
 
 def test_comparison_time_grows_linearly() -> None:
@@ -229,7 +231,7 @@ def test_comparison_time_grows_linearly() -> None:
         chance = random.Random(7)
         old, new = ([risk(" ".join(chance.choices(words, k=8))) for _ in range(number)] for _ in range(2))
         start = time.process_time()
-        compared(old, new)
+        compare_risks(old, new)
         return time.process_time() - start
 
     assert min(seconds(200) for _ in range(5)) < 0.05
@@ -240,9 +242,9 @@ def test_fuzzy_matching_is_skipped_for_too_many_similar_risks() -> None:
     names = ["".join(letters) for letters in itertools.product("bcdfghjklmnp", repeat=3)][:1200]
     before = [risk(f"The delivery of new meters to site {name}") for name in names]
     after = [risk(f"The delivery of new meters to a site near {name}") for name in names]
-    few = compared(before[:100], [before[0], *after[1:100]])
+    few = compare_risks(before[:100], [before[0], *after[1:100]])
     assert (len(few.same), few.new) == (100, [])
-    many = compared(before, [before[0], *after[1:]])
+    many = compare_risks(before, [before[0], *after[1:]])
     assert (len(many.same), len(many.new)) == (1, 1199)
 
 
@@ -343,7 +345,7 @@ async def test_scan_page_links_to_comparisons_with_earlier_scans(guest: Person, 
     assert fourth.count("/compare?with=") == 1
     assert f'href="{pages[3]}/compare?with={ids[2]}"' in fourth
     reply = await guest.get(f"{pages[3]}/compare")
-    assert (reply.status, "Say which scan to compare with." in text_of(reply)) == (400, True)
+    assert (reply.status, "Choose the scan to compare with." in text_of(reply)) == (400, True)
     assert (await guest.get(f"{pages[3]}/compare?with={uuid.uuid4()}")).status == 404
 
 

@@ -1,0 +1,41 @@
+"""The normal form of text for search, comparison and de-duplication; scripts written without spaces."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Thai and Lao, Burmese, Khmer, New Tai Lue, Tai Tham, kana and bopomofo with their extensions
+BLOCKS_WITHOUT_SPACES = (
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x1980, 0x19DF), (0x1A20, 0x1AAF),
+    (0x3005, 0x3007), (0x3040, 0x312F), (0x31F0, 0x31FF), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F),
+)  # fmt: skip
+HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+
+
+def characters_of(first: int, last: int, categories: str) -> str:
+    """Return the characters of a range whose general category begins with one of `categories`."""
+    characters = map(chr, range(first, last + 1))
+    return "".join(character for character in characters if unicodedata.category(character)[0] in categories)
+
+
+# both are the inside of a character class, as in f"[{UNSPACED}]"
+UNSPACED = HAN + "".join(characters_of(*block, "LMN") for block in BLOCKS_WITHOUT_SPACES)
+MARKS = characters_of(0x300, 0x33FF, "M") + characters_of(0xA000, 0xABFF, "M")
+HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
+WORD = re.compile(f"[^\\W_]+(?:[{MARKS}]+[^\\W_]*)*")  # letters, marks and digits
+# format characters, variation selectors, and the dot that case folding leaves of a Turkish capital I
+INVISIBLE = re.compile(
+    "[\u00ad\u0307\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+
+
+def normalize(text: str) -> str:
+    """Return a text in NFKC, case-folded, without invisible characters, and with one i for Turkish's four.
+
+    The search terms of stored scans are made of this: another result for the same text makes them stale.
+    """
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("ı", "i")
+    return unicodedata.normalize("NFKC", INVISIBLE.sub("", folded))
