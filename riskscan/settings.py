@@ -1,4 +1,4 @@
-"""Settings: what the operator can set, read once from the environment and `.env`."""
+"""The settings of the operator, read once from the environment and `.env`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 MASK = "********"
 SQLITE = "sqlite:///"
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]+)?")  # RFC 6454, section 6.1
-# libpq's options that asyncpg reads from a URL; it would take any other for a server setting
+# the options of libpq that asyncpg reads from a URL; it sends any other as a server setting
 POSTGRES_OPTIONS = frozenset(
     {
         "application_name", "host", "port", "user", "password", "dbname", "passfile", "target_session_attrs",
@@ -26,7 +26,7 @@ POSTGRES_OPTIONS = frozenset(
         "ssl_min_protocol_version", "ssl_max_protocol_version",
     }
 )  # fmt: skip
-# handed out by hosting platforms, and of no meaning to asyncpg
+# in the URLs of hosting platforms, without a meaning for asyncpg
 IGNORED_POSTGRES_OPTIONS = frozenset(
     {
         "channel_binding", "connect_timeout", "gssencmode", "keepalives", "keepalives_idle",
@@ -36,27 +36,30 @@ IGNORED_POSTGRES_OPTIONS = frozenset(
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used; its text is the operator's one line."""
+    """A setting is missing or invalid; the message is one line for the operator."""
 
 
 class Rate(NamedTuple):
-    """So many tries in so many seconds; 0 tries means no limit."""
+    """A number of attempts per period; 0 attempts means no limit."""
 
     attempts: int
     seconds: int
+
+    def __str__(self) -> str:
+        return f"{self.attempts}/{self.seconds}s" if self.attempts else "off"
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
+    def parse(value: str) -> int:
         number = int(value)
         if not low <= number <= high:
             raise ValueError
         return number
 
-    return read
+    return parse
 
 
 def megabytes(value: str) -> int:
@@ -74,29 +77,29 @@ def seconds(value: str) -> float:
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
+    def parse(value: str) -> str:
         if value not in names:
             raise ValueError
         return value
 
-    return read
+    return parse
 
 
 def http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError
-    parts.hostname.encode("idna")  # raises a ValueError for a label that is empty or too long
-    if parts.port == 0:  # raises ValueError itself where it is no port at all
+    parts.hostname.encode("idna")  # raises ValueError for an empty or a too long label
+    if parts.port == 0:  # the property raises ValueError if the port is not a number
         raise ValueError
     return value.rstrip("/")
 
 
 def origins(value: str) -> tuple[str, ...]:
-    found = [part.strip().rstrip("/").lower() for part in value.split(",") if part.strip()]
-    if not all(ORIGIN.fullmatch(origin) and http_url(origin) for origin in found):
+    parts = [part.strip().rstrip("/").lower() for part in value.split(",") if part.strip()]
+    if not all(ORIGIN.fullmatch(origin) and http_url(origin) for origin in parts):
         raise ValueError
-    return tuple(found)
+    return tuple(parts)
 
 
 def networks(value: str) -> tuple[Network, ...]:
@@ -129,7 +132,7 @@ def metrics_token(value: str) -> str:
 
 
 def database_url(value: str) -> str:
-    """Return the URL as `postgresql://…` or `sqlite:///path`, in every form that platforms hand out."""
+    """Return the URL as `postgresql://…` or `sqlite:///path`; accepts the other spellings in use."""
     scheme, colon, rest = value.partition("://")
     if scheme in ("sqlite", "sqlite+aiosqlite"):
         if not re.fullmatch(r"/[^?#]+", rest) or rest == "/:memory:":
@@ -138,7 +141,7 @@ def database_url(value: str) -> str:
     if not colon or scheme not in ("postgres", "postgresql", "postgresql+asyncpg", "postgres+asyncpg"):
         raise ValueError
     parts = urlsplit(f"postgresql://{rest}")
-    _ = parts.port
+    _ = parts.port  # raises ValueError if it is not a number
     options = [pair for pair in parse_qsl(parts.query) if pair[0] not in IGNORED_POSTGRES_OPTIONS]
     # asyncpg's own spelling of sslmode
     options = [("sslmode" if name == "ssl" else name, setting) for name, setting in options]
@@ -148,82 +151,134 @@ def database_url(value: str) -> str:
     return urlunsplit(("postgresql", parts.netloc, parts.path or "/", urlencode(options), ""))
 
 
+def mask(value: str) -> str:
+    return MASK if value else ""
+
+
+def redact_url(url: str) -> str:
+    """Return a URL with its passwords masked."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, at, host = authority.rpartition("@")
+    if ":" in login:
+        login = f"{login.partition(':')[0]}:{MASK}"
+    path = re.sub(r"(?<=password=)[^&]*", MASK, path)
+    return f"{scheme}{separator}{login}{at}{host}{slash}{path}"
+
+
+def comma_separated(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
+
+
 def setting(
-    env: str, takes: str, read: Callable[[str], Any], default: str | None, *, secret: bool = False
+    env: str,
+    must_be: str,
+    parse: Callable[[str], Any],
+    default: str | None,
+    *,
+    show: Callable[[Any], str] = str,
+    secret: bool = False,
 ) -> Any:
-    """A field of Settings: its variable, what that takes in words, its reader and default text."""
-    metadata = {"env": env, "takes": takes, "read": read, "default": default, "secret": secret}
+    """Return a field of Settings.
+
+    `must_be` completes the sentence of an error, `parse` raises ValueError, `show` formats the value for
+    `riskscan check`. The value of a `secret` is in no error and no repr.
+    """
+    metadata = {"env": env, "must_be": must_be, "parse": parse, "default": default, "show": show}
+    metadata["secret"] = secret
     if default is None:
         return dataclasses.field(metadata=metadata, repr=not secret)
-    return dataclasses.field(default_factory=lambda: read(default), metadata=metadata, repr=not secret)
+    return dataclasses.field(default_factory=lambda: parse(default), metadata=metadata, repr=not secret)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that can be set; the units are in the names (API.md, Environment)."""
+    """The settings; names have the unit where there is one."""
 
     database_url: str = setting(
         "DATABASE_URL",
         "postgresql://user:password@host/name or sqlite:///path",
         database_url,
         None,
+        show=redact_url,
         secret=True,
     )
-    jwt_secret: str = setting("JWT_SECRET", "32 characters or more", secret, None, secret=True)
+    jwt_secret: str = setting("JWT_SECRET", "at least 32 characters", secret, None, show=mask, secret=True)
     ai_service_url: str = setting(
-        "AI_SERVICE_URL", "an http:// or https:// address", http_url, None, secret=True
+        "AI_SERVICE_URL",
+        "an http:// or https:// URL",
+        http_url,
+        None,
+        show=lambda url: redact_url(url) or "(embedded)",
+        secret=True,
     )
     jwt_algorithm: str = setting(
         "JWT_ALGORITHM", "HS256, HS384 or HS512", one_of("HS256", "HS384", "HS512"), "HS256"
     )
     token_minutes: int = setting(
-        "ACCESS_TOKEN_EXPIRE_MINUTES", "a whole number of minutes from 1 to 525600", integer(1, 525_600), "30"
+        "ACCESS_TOKEN_EXPIRE_MINUTES", "an integer from 1 to 525600", integer(1, 525_600), "30"
     )
     cors_origins: tuple[str, ...] = setting(
         "CORS_ORIGINS",
-        "origins such as https://app.example.com, separated by commas (* cannot go with credentials)",
+        "origins such as https://app.example.com, separated by commas (* is impossible with credentials)",
         origins,
         "http://localhost:5173,http://localhost:3000",
+        show=comma_separated,
     )
     ai_timeout_seconds: float = setting(
-        "AI_SERVICE_TIMEOUT", "a number of seconds, more than 0 and at most 3600", seconds, "60"
+        "AI_SERVICE_TIMEOUT", "seconds, more than 0 and at most 3600", seconds, "60", show="{:g}".format
     )
     max_upload_bytes: int = setting(
-        "MAX_UPLOAD_MB", "a number of megabytes from 0.001 to 4096", megabytes, "10"
+        "MAX_UPLOAD_MB",
+        "megabytes, from 0.001 to 4096",
+        megabytes,
+        "10",
+        show=lambda size: f"{size / 1024 / 1024:g}",
     )
     host: str = setting("HOST", "an address to listen on", str, "127.0.0.1")
-    port: int = setting("PORT", "a whole number from 0 to 65535", integer(0, 65_535), "8000")
-    workers: int = setting("WORKERS", "a whole number from 1 to 64", integer(1, 64), "1")
-    database_pool_size: int = setting(
-        "DATABASE_POOL_SIZE", "a whole number of connections from 1 to 200", integer(1, 200), "10"
-    )
+    port: int = setting("PORT", "an integer from 0 to 65535", integer(0, 65_535), "8000")
+    workers: int = setting("WORKERS", "an integer from 1 to 64", integer(1, 64), "1")
+    database_pool_size: int = setting("DATABASE_POOL_SIZE", "an integer from 1 to 200", integer(1, 200), "10")
     database_statement_cache: int = setting(
         "DATABASE_STATEMENT_CACHE",
-        "a whole number of prepared statements from 0 (for pgbouncer) to 10000",
+        "an integer from 0 (for pgbouncer) to 10000",
         integer(0, 10_000),
         "100",
     )
     body_timeout_seconds: float = setting(
-        "BODY_TIMEOUT", "a number of seconds, more than 0 and at most 3600", seconds, "120"
+        "BODY_TIMEOUT", "seconds, more than 0 and at most 3600", seconds, "120", show="{:g}".format
     )
     max_scans_in_flight: int = setting(
-        "MAX_SCANS_IN_FLIGHT", "a whole number from 1 to 100000", integer(1, 100_000), "1000"
+        "MAX_SCANS_IN_FLIGHT", "an integer from 1 to 100000", integer(1, 100_000), "1000"
     )
     ai_max_concurrency: int = setting(
-        "AI_MAX_CONCURRENCY", "a whole number of calls from 1 to 10000", integer(1, 10_000), "64"
+        "AI_MAX_CONCURRENCY", "an integer from 1 to 10000", integer(1, 10_000), "64"
     )
-    bcrypt_cost: int = setting("BCRYPT_COST", "a whole number from 4 to 16", integer(4, 16), "12")
+    bcrypt_cost: int = setting("BCRYPT_COST", "an integer from 4 to 16", integer(4, 16), "12")
     login_limit: Rate = setting("LOGIN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "10/minute")
     register_limit: Rate = setting("REGISTER_LIMIT", 'a rate such as 10/minute, or "off"', rate, "100/minute")
     scan_limit: Rate = setting("SCAN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "600/minute")
     scan_retention_days: int = setting(
-        "SCAN_RETENTION_DAYS", 'a whole number of days from 1 to 36500, or "off"', days, "off"
+        "SCAN_RETENTION_DAYS",
+        'an integer from 1 to 36500, or "off"',
+        days,
+        "off",
+        show=lambda number: str(number or "off"),
     )
     trusted_proxies: tuple[Network, ...] = setting(
-        "TRUSTED_PROXIES", "addresses or networks, separated by commas", networks, "127.0.0.1,::1"
+        "TRUSTED_PROXIES",
+        "IP addresses or networks, separated by commas",
+        networks,
+        "127.0.0.1,::1",
+        show=comma_separated,
     )
     metrics_token: str = setting(
-        "METRICS_TOKEN", "16 characters or more that a header can hold", metrics_token, "", secret=True
+        "METRICS_TOKEN",
+        "at least 16 printable ASCII characters without spaces",
+        metrics_token,
+        "",
+        show=mask,
+        secret=True,
     )
     log_level: str = setting(
         "LOG_LEVEL",
@@ -235,34 +290,34 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], data_dir: Path) -> Settings:
-        """Read the settings; raise SettingsError for the first that cannot be used.
+        """Read and validate the settings. Raises SettingsError for the first invalid one.
 
-        Where DATABASE_URL is not set, SQLite keeps its file in `data_dir`. Where JWT_SECRET is not set
-        and the database is SQLite, a secret is made once and kept beside the database file.
-        AI_SERVICE_URL stays empty where it is not set: the embedded AI service is meant.
+        Without DATABASE_URL the database is an SQLite file in `data_dir`. With SQLite and without JWT_SECRET
+        a secret is generated once and stored beside the database file. An empty `ai_service_url` means the
+        embedded AI service.
         """
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
-            given = environ.get(field.metadata["env"], "").strip()
-            if given:
-                values[field.name] = read_setting(field, given)
+            text = environ.get(field.metadata["env"], "").strip()
+            if text:
+                values[field.name] = parse_setting(field, text)
         values.setdefault("database_url", f"{SQLITE}{data_dir / 'riskscan.db'}")
         values.setdefault("ai_service_url", "")
         if is_sqlite(values["database_url"]):
             make_folder(sqlite_path(values["database_url"]).parent)
         if "jwt_secret" not in values:
             if not is_sqlite(values["database_url"]):
-                raise SettingsError("JWT_SECRET must be set with PostgreSQL: it takes 32 characters or more")
+                raise SettingsError("JWT_SECRET must be set with PostgreSQL, to at least 32 characters")
             values["jwt_secret"] = load_or_create_secret(sqlite_path(values["database_url"]).parent)
         settings = cls(**values)
         if settings.workers > settings.ai_max_concurrency:
-            raise SettingsError("AI_MAX_CONCURRENCY takes a call at least for each of the WORKERS")
+            raise SettingsError("AI_MAX_CONCURRENCY must not be less than WORKERS")
         return settings
 
     def as_table(self) -> list[tuple[str, str]]:
         """Return each variable with its value as text, secrets masked."""
         return [
-            (field.metadata["env"], display_value(field, getattr(self, field.name)))
+            (field.metadata["env"], field.metadata["show"](getattr(self, field.name)))
             for field in dataclasses.fields(self)
         ]
 
@@ -270,50 +325,24 @@ class Settings:
 SETTINGS = web.AppKey("SETTINGS", Settings)
 
 
-def read_setting(field: dataclasses.Field[Any], given: str) -> Any:
+def parse_setting(field: dataclasses.Field[Any], text: str) -> Any:
     try:
-        return field.metadata["read"](given)
+        return field.metadata["parse"](text)
     except ValueError:
-        named = "" if field.metadata["secret"] else f", not {given!r}"
-        raise SettingsError(f"{field.metadata['env']} takes {field.metadata['takes']}{named}") from None
-
-
-def display_value(field: dataclasses.Field[Any], value: Any) -> str:
-    if field.name == "ai_service_url" and not value:
-        return "(embedded)"
-    if field.name in ("database_url", "ai_service_url"):
-        return redact_url(value)
-    if field.metadata["secret"]:
-        return MASK if value else ""
-    if field.name == "max_upload_bytes":
-        return f"{value / 1024 / 1024:g}"
-    if field.name == "scan_retention_days" and not value:
-        return "off"
-    if isinstance(value, Rate):
-        return f"{value.attempts}/{value.seconds}s" if value.attempts else "off"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def redact_url(url: str) -> str:
-    """Return a URL without the passwords in it."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    login, at, host = authority.rpartition("@")
-    if ":" in login:
-        login = f"{login.partition(':')[0]}:{MASK}"
-    path = re.sub(r"(?<=password=)[^&]*", MASK, path)
-    return f"{scheme}{separator}{login}{at}{host}{slash}{path}"
+        value = "" if field.metadata["secret"] else f", not {text!r}"
+        raise SettingsError(f"{field.metadata['env']} must be {field.metadata['must_be']}{value}") from None
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment over the `.env` file of `folder`; raise SettingsError if that cannot be read."""
+    """Return the variables of `.env` in a folder, overridden by the environment.
+
+    Raises SettingsError if the file cannot be read.
+    """
     try:
-        found = dotenv_values(folder / ".env")
+        variables = dotenv_values(folder / ".env")
     except OSError as exc:
         raise SettingsError(f".env cannot be read: {exc}") from exc
-    return {**{name: value for name, value in found.items() if value is not None}, **os.environ}
+    return {**{name: value for name, value in variables.items() if value is not None}, **os.environ}
 
 
 def is_sqlite(url: str) -> bool:
@@ -328,23 +357,23 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as exc:
-        raise SettingsError(f"DATABASE_URL or DATA_DIR names a folder that cannot be made: {exc}") from None
+        raise SettingsError(f"The folder of DATABASE_URL or DATA_DIR cannot be created: {exc}") from None
 
 
 def load_or_create_secret(folder: Path) -> str:
-    """Return the secret kept in `folder`, made on the first call (mode 0600)."""
+    """Return the secret stored in `folder` (mode 0600); the first call generates it."""
     path = folder / "jwt-secret"
     try:
         if not path.exists():
-            draft = folder / f".jwt-secret-{secrets.token_hex(8)}"
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            temporary = folder / f".jwt-secret-{secrets.token_hex(8)}"
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(secrets.token_hex(32))
             try:
-                os.link(draft, path)  # whole or not at all, and the first process wins
+                os.link(temporary, path)  # atomic, and the first process wins
             except FileExistsError:
                 pass
             finally:
-                draft.unlink()
+                temporary.unlink()
         return secret(path.read_text().strip())
     except (OSError, ValueError) as exc:
-        raise SettingsError(f"JWT_SECRET is not set and cannot be kept in {path}: {exc}") from None
+        raise SettingsError(f"JWT_SECRET is not set and cannot be stored in {path}: {exc}") from None

@@ -33,11 +33,11 @@ def test_default_is_sqlite_with_a_stored_secret(tmp_path: Path) -> None:
     assert settings.max_upload_bytes == 10 * 1024 * 1024
     assert settings.bcrypt_cost == 12
     assert settings.cors_origins == ("http://localhost:5173", "http://localhost:3000")
-    kept = tmp_path / "data" / "jwt-secret"
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    secret = tmp_path / "data" / "jwt-secret"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert len(settings.jwt_secret) >= 32
     assert load_settings(tmp_path / "data").jwt_secret == settings.jwt_secret
-    assert [path.name for path in kept.parent.iterdir()] == ["jwt-secret"]
+    assert [path.name for path in secret.parent.iterdir()] == ["jwt-secret"]
 
 
 def test_secret_is_stored_beside_the_sqlite_file(tmp_path: Path) -> None:
@@ -115,14 +115,14 @@ def test_invalid_value_is_refused_by_setting_name_in_one_line(tmp_path: Path, na
     with pytest.raises(SettingsError) as raised:
         load_settings(tmp_path, **{name: value})
     line = str(raised.value)
-    assert re.match(rf"{name} takes ", line)
+    assert re.match(rf"{name} must be ", line)
     assert "\n" not in line
     if name in ("JWT_SECRET", "AI_SERVICE_URL") or (name == "DATABASE_URL" and "@" in value):
         assert value not in line
 
 
 def test_ai_concurrency_must_cover_every_worker(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="AI_MAX_CONCURRENCY takes a call at least"):
+    with pytest.raises(SettingsError, match="AI_MAX_CONCURRENCY must not be less than WORKERS"):
         load_settings(tmp_path, WORKERS="3", AI_MAX_CONCURRENCY="2")
 
 
@@ -143,6 +143,30 @@ def test_postgresql_needs_a_secret(tmp_path: Path) -> None:
 )
 def test_passwords_in_urls_are_masked(url: str, shown: str) -> None:
     assert redact_url(url) == shown
+
+
+def test_table_shows_values_as_they_are_set(tmp_path: Path) -> None:
+    set_values = {
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'x.db'}",
+        "JWT_ALGORITHM": "HS512",
+        "CORS_ORIGINS": "http://a.example,http://b.example",
+        "AI_SERVICE_TIMEOUT": "2.5",
+        "MAX_UPLOAD_MB": "0.5",
+        "WORKERS": "3",
+        "SCAN_LIMIT": "off",
+        "SCAN_RETENTION_DAYS": "30",
+        "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
+    }
+    unset = {"AI_SERVICE_URL": "(embedded)", "METRICS_TOKEN": "", "BODY_TIMEOUT": "120"}
+    others = {"JWT_SECRET": "********", "LOGIN_LIMIT": "10/60s"}
+    table = load_settings(tmp_path, **set_values).as_table()
+    assert [name for name, _ in table] == NAMES
+    expected = set_values | unset | others
+    assert {name: value for name, value in table if name in expected} == expected
+    secrets = {"AI_SERVICE_URL": "http://u:secret@h", "METRICS_TOKEN": "m" * 16, "JWT_SECRET": "j" * 32}
+    shown = dict(load_settings(tmp_path, SCAN_RETENTION_DAYS="off", **secrets).as_table())
+    assert (shown["AI_SERVICE_URL"], shown["SCAN_RETENTION_DAYS"]) == ("http://u:********@h", "off")
+    assert (shown["METRICS_TOKEN"], shown["JWT_SECRET"]) == ("********", "********")
 
 
 def test_folder_that_cannot_be_created_is_refused_by_setting_name(tmp_path: Path) -> None:
