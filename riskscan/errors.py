@@ -1,4 +1,4 @@
-"""ApiError, the one way to refuse a request, and the refusals that several modules raise."""
+"""ApiError, which becomes every error response, and the errors that several modules raise."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from aiohttp import web
 
 REQUEST_ID = web.RequestKey("REQUEST_ID", str)
 
-# aiohttp's own refusals, by status: the contract's code and a sentence for people
+# code and detail of the errors that aiohttp raises, by status
 ERRORS_BY_STATUS = {
-    400: ("invalid_request", "The request is malformed."),
-    403: ("forbidden", "This is not allowed."),
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not answer that method."),
+    400: ("invalid_request", "Malformed request."),
+    403: ("forbidden", "Not allowed."),
+    404: ("not_found", "This address does not exist."),
+    405: ("method_not_allowed", "Method not allowed."),
     408: ("request_timeout", "The request took too long to arrive."),
-    413: ("payload_too_large", "The request is too large."),
-    417: ("expectation_failed", "The Expect header of this request cannot be met."),
+    413: ("payload_too_large", "Request too large."),
+    417: ("expectation_failed", "The Expect header cannot be satisfied."),
 }
 
 
 class ApiError(Exception):
-    """A refusal in the contract's shape.
+    """An error response.
 
-    `detail` is one sentence for people; `fields` maps a field's name to what is wrong with it;
-    `headers` go on the answer.
+    `code` is stable, `detail` a sentence for people, `fields` says what is wrong with a field by its name.
     """
 
     def __init__(
@@ -46,42 +45,42 @@ class ApiError(Exception):
 
 
 def invalid_request(detail: str, **fields: str) -> ApiError:
-    """400: the input is not what the contract takes."""
+    """400: the input is invalid."""
     return ApiError(400, "invalid_request", detail, fields=fields)
 
 
-def not_authenticated(detail: str = "Sign in to do this.") -> ApiError:
+def not_authenticated(detail: str = "Authentication required.") -> ApiError:
     """401: no valid token or session (RFC 6750, section 3 names the header)."""
     return ApiError(401, "not_authenticated", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def not_found(detail: str) -> ApiError:
-    """404: there is no such thing, or it is someone else's."""
+    """404: it does not exist, or belongs to another user."""
     return ApiError(404, "not_found", detail)
 
 
 def payload_too_large(max_bytes: int) -> ApiError:
-    """413: the body is over what the operation takes."""
+    """413: the body is larger than the operation allows."""
     size = f"{max_bytes / 1024 / 1024:g} MB" if max_bytes >= 1024 * 1024 else f"{max_bytes / 1024:g} KB"
-    return ApiError(413, "payload_too_large", f"That is too large: at most {size} is taken.")
+    return ApiError(413, "payload_too_large", f"Request too large; the limit is {size}.")
 
 
 def unavailable(code: str, detail: str, *, retry_seconds: int) -> ApiError:
-    """503: something that RiskScan needs is away or busy for the moment."""
+    """503: something that RiskScan needs is unavailable or busy."""
     return ApiError(503, code, detail, headers={"Retry-After": str(retry_seconds)})
 
 
 def error_from_status(status: int, headers: Mapping[str, str] | None = None) -> ApiError:
-    """Return the refusal that stands for one of aiohttp's own."""
+    """Return the error for a status that aiohttp raised."""
     code, detail = ERRORS_BY_STATUS.get(status, ("invalid_request" if status < 500 else "internal_error", ""))
-    return ApiError(status, code, detail or "The request cannot be answered.", headers=headers)
+    return ApiError(status, code, detail or "The request could not be processed.", headers=headers)
 
 
 def internal_error() -> ApiError:
-    """500: a bug; the log has the trace under the request's id."""
+    """500: a bug; the log has the traceback with the request ID."""
     return ApiError(500, "internal_error", "Something went wrong on our side. It has been logged.")
 
 
 def new_request_id() -> str:
-    """Return a fresh id for X-Request-ID: 32 hexadecimal digits."""
+    """Return a random ID for X-Request-ID: 32 hexadecimal digits."""
     return secrets.token_hex(16)

@@ -218,7 +218,7 @@ async def test_a_file_that_is_too_large_is_refused_in_words(make_settings: MakeS
         reply = await person.post("/scan", data=form(file=("big.txt", b"x" * 300_000)))
         await person.session.close()
     assert reply.status == 413
-    assert "That is too large: at most 195.312 KB is taken." in text_of(reply)
+    assert "Request too large; the limit is 195.312 KB." in text_of(reply)
     assert 'id="scan"' in text_of(reply)
 
 
@@ -419,8 +419,8 @@ async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.
     location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
     monkeypatch.setattr(scans, "find_scan", broken)
     cases = [
-        (await ana.get("/nowhere"), 404, "There is nothing at this address."),
-        (await ana.get("/logout"), 405, "does not answer that method"),
+        (await ana.get("/nowhere"), 404, "This address does not exist."),
+        (await ana.get("/logout"), 405, "Method not allowed"),
         (await ana.get("/static/"), 404, ""),
         (await ana.get("/scans?limit=0"), 400, "limit is out of range."),
         (await ana.post("/account/password", data={"x": "y" * 70_000}), 413, "too large"),
@@ -470,7 +470,7 @@ OUTSIDE = [
 async def test_no_path_leads_out_of_the_static_files(guest: Person, path: str) -> None:
     reply = await guest.get(f"/static/{path}")
     assert reply.status == 404
-    assert "There is nothing at this address." in text_of(reply)
+    assert "This address does not exist." in text_of(reply)
 
 
 @pytest.mark.parametrize(
