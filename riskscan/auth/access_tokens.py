@@ -16,14 +16,14 @@ from ..settings import SETTINGS, Settings
 
 
 class Claims(NamedTuple):
-    """What an access token says."""
+    """The claims of an access token."""
 
     subject: TokenSubject
     expires_at: int
 
 
 def issue_access_token(settings: Settings, account: Account) -> TokenResponse:
-    """Return a fresh access token for the account, in the contract's shape."""
+    """Return a token response with a new access token for the account."""
     issued_at, lifetime = int(time.time()), settings.token_minutes * 60
     claims = {
         "sub": account.user.id,
@@ -34,7 +34,7 @@ def issue_access_token(settings: Settings, account: Account) -> TokenResponse:
     token = jwt.encode(claims, settings.jwt_secret, settings.jwt_algorithm)
     return TokenResponse(
         access_token=token,
-        token_type="bearer",  # noqa: S106  # RFC 6749's word, no secret
+        token_type="bearer",  # noqa: S106  # from RFC 6749, not a secret
         expires_in=lifetime,
         token=token,
         user=account.user,
@@ -43,9 +43,9 @@ def issue_access_token(settings: Settings, account: Account) -> TokenResponse:
     )
 
 
-@functools.lru_cache(4096)  # a client sends the same token again and again, and HMAC over JSON is slow
+@functools.lru_cache(4096)  # clients repeat their token, and checking it takes longer
 def decode_access_token(token: str, secret: str, algorithm: str) -> Claims | None:
-    """Return what a token of ours says, None where it is not one. The caller looks at the clock."""
+    """Return the claims of a token that we signed, else None. The caller checks when it expires."""
     try:
         claims = jwt.decode(
             token,
@@ -62,19 +62,17 @@ def decode_access_token(token: str, secret: str, algorithm: str) -> Claims | Non
 
 
 def bearer_token(request: web.Request) -> str | None:
-    """Return what comes after `Authorization: Bearer`; None for another scheme and for no header.
+    """Return what follows `Authorization: Bearer`, None for another scheme or no header.
 
-    Of several headers one counts where it is a Bearer; together they are no token that was ever issued.
+    Several headers are read as one (RFC 9110, section 5.3), which makes no valid token.
     """
-    tokens = []
-    for header in request.headers.getall(hdrs.AUTHORIZATION, ()):
-        scheme, _, token = header.strip().replace("\t", " ").partition(" ")
-        if scheme.lower() == "bearer":
-            tokens.append(token.strip())
-    return " ".join(tokens) if tokens else None
+    header = ", ".join(request.headers.getall(hdrs.AUTHORIZATION, ()))
+    scheme, _, token = header.strip().replace("\t", " ").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
-def subject_of_token(request: web.Request, token: str) -> TokenSubject | None:
+def read_access_token(request: web.Request, token: str) -> TokenSubject | None:
+    """Return the subject of an access token, None if it is invalid or expired."""
     settings = request.app[SETTINGS]
     claims = decode_access_token(token, settings.jwt_secret, settings.jwt_algorithm)
     return claims.subject if claims and claims.expires_at > time.time() else None

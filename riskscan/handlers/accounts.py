@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ..auth.access_tokens import bearer_token, issue_access_token
-from ..auth.authentication import find_user, require_user
+from ..auth.access_tokens import issue_access_token
+from ..auth.authentication import authenticate, current_account_or_none
 from ..auth.passwords import PASSWORDS
 from ..auth.sessions import end_session, start_session
 from ..database import DATABASE
@@ -92,13 +92,13 @@ async def logout(request: web.Request) -> web.StreamResponse:
 
 async def me(request: web.Request) -> web.StreamResponse:
     """Get the current user."""
-    account = await require_user(request, "read")
+    account = await authenticate(request, "read")
     return respond(request, account.user)
 
 
 async def change_password(request: web.Request) -> web.StreamResponse:
     """Change the password (revokes all earlier sessions and tokens)."""
-    account = await require_user(request)
+    account = await authenticate(request)
     fields = await read_fields(request)
     current, password = required_text(fields, "current_password"), read_new_password(fields, "new_password")
     keep = read_flag(fields, "keep_api_tokens") or False
@@ -114,7 +114,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete the account and all its scans."""
-    account = await require_user(request)
+    account = await authenticate(request)
     fields = await read_fields(request)
     await check_password(request, account, required_text(fields, "password"), "password")
     if not await delete_user(request.app[DATABASE], TokenSubject(account.user.id, account.token_version)):
@@ -125,7 +125,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def home(request: web.Request) -> web.StreamResponse:
     """Lead to the page that scans, or to the one that signs in."""
-    return redirect("/scan" if await find_user(request, bearer_token(request)) else "/login")
+    return redirect("/scan" if await current_account_or_none(request) else "/login")
 
 
 async def register_page(request: web.Request) -> web.StreamResponse:
@@ -135,14 +135,14 @@ async def register_page(request: web.Request) -> web.StreamResponse:
 
 async def login_page(request: web.Request) -> web.StreamResponse:
     """Show the page that signs in; who is signed in goes on."""
-    if await find_user(request, bearer_token(request)):
+    if await current_account_or_none(request):
         return redirect(read_next_path(request) or "/scan")
     return render_page(request, "login.html", {})
 
 
 async def account_page(request: web.Request) -> web.StreamResponse:
     """Show the account and its API tokens."""
-    account = await require_user(request)
+    account = await authenticate(request)
     tokens = await list_api_tokens(request.app[DATABASE], account.user.id)
     return render_page(request, "account.html", {"tokens": tokens, "now": utc_now()})
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from aiohttp import web
 
-from ..auth.authentication import API_TOKEN_PREFIX, require_user, token_digest
+from ..auth.authentication import API_TOKEN_PREFIX, authenticate, token_digest
 from ..database import DATABASE
 from ..database.api_tokens import delete_api_token, insert_api_token, list_api_tokens
 from ..database.rows import utc_now
@@ -27,13 +27,13 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 async def index(request: web.Request) -> web.StreamResponse:
     """List API tokens, newest first."""
-    account = await require_user(request)
+    account = await authenticate(request)
     return respond(request, ApiTokenList(await list_api_tokens(request.app[DATABASE], account.user.id)))
 
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create an API token (the secret is returned only once)."""
-    account = await require_user(request)
+    account = await authenticate(request)
     fields = await read_fields(request)
     token = NewApiToken(
         id=str(uuid.uuid4()),
@@ -54,7 +54,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Revoke an API token."""
-    account = await require_user(request)
+    account = await authenticate(request)
     token_id = request.match_info["token_id"]
     if not await delete_api_token(request.app[DATABASE], account.user.id, token_id):
         raise not_found("API token not found.")

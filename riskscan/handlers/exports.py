@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from ..auth.authentication import USER_ID, require_caller
+from ..auth.authentication import USER_ID, authenticate_lazily
 from ..concurrency import FairSemaphore
 from ..database import DATABASE
 from ..database.rows import TokenSubject, utc_now
@@ -80,7 +80,7 @@ async def export_all(request: web.Request) -> web.StreamResponse:
 
     Of a scan that has risks of several categories, a filter by category chooses the rows too.
     """
-    caller = await require_caller(request)
+    caller = await authenticate_lazily(request)
     wanted, chosen = parse_export_options(request), read_filter(request)
     found = batch_rows(stream_scans(request, caller, chosen), request_origin(request), chosen.category)
     return await send(request, wanted, found, f"register-{utc_now():%Y-%m-%d}")

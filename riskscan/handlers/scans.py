@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from .. import ai_client
-from ..auth.authentication import USER_ID, require_caller, require_user
+from ..auth.authentication import USER_ID, authenticate, authenticate_lazily
 from ..concurrency import SCANS_IN_FLIGHT
 from ..database import DATABASE, low_priority
 from ..database.rows import UserDeleted, utc_now
@@ -45,14 +45,14 @@ log = logging.getLogger("riskscan.scans")
 
 async def scan_page(request: web.Request) -> web.StreamResponse:
     """Show the page that takes a text or a file."""
-    await require_user(request)
+    await authenticate(request)
     return render_page(request, "upload.html", {})
 
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a scan of a file or a text."""
     with low_priority():
-        account = await require_user(request, "scan")
+        account = await authenticate(request, "scan")
         app, user_id = request.app, account.user.id
         tries = bucket(app[SETTINGS].scan_limit, "scan", user_id)
         await hit(request, tries)
@@ -111,7 +111,7 @@ async def save_scan(
 
 async def index(request: web.Request) -> web.StreamResponse:
     """List scans, newest first."""
-    caller = await require_caller(request)
+    caller = await authenticate_lazily(request)
     limit = read_integer(request, "limit", 20, 1, 100)
     offset = read_integer(request, "offset", 0, 0, MAX_OFFSET)
     chosen = read_filter(request)
@@ -137,9 +137,9 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 async def stats(request: web.Request) -> web.StreamResponse:
     """Get statistics over the scans that match the filters."""
-    found = await compute_stats(request.app[DATABASE], await require_caller(request), read_filter(request))
+    found = await compute_stats(request.app[DATABASE], await authenticate_lazily(request), read_filter(request))
     if not found.scans:
-        await require_user(request, "read")  # a token that is revoked is told from no scan
+        await authenticate(request, "read")  # a token that is revoked is told from no scan
     return respond(
         request, found, template="overview.html", page_only={"chosen": read_filter_values(request)}
     )
@@ -156,7 +156,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete a scan."""
-    account = await require_user(request)
+    account = await authenticate(request)
     if not await delete_scan(request.app[DATABASE], account.user.id, request.match_info["scan_id"]):
         raise scan_not_found()
     return respond(request, Message("Scan deleted"), location="/scans?done=scan")
@@ -165,9 +165,9 @@ async def delete(request: web.Request) -> web.StreamResponse:
 async def find_own_scan(request: web.Request, wanted: str = "") -> Scan:
     """Return the user's own scan of this id, or that the path names; raise 404 where there is none."""
     wanted = wanted or request.match_info["scan_id"]
-    scan = await find_scan(request.app[DATABASE], await require_caller(request), wanted)
+    scan = await find_scan(request.app[DATABASE], await authenticate_lazily(request), wanted)
     if scan is None:
-        await require_user(request, "read")  # a token that is revoked is told from a scan that is not there
+        await authenticate(request, "read")  # a token that is revoked is told from a scan that is not there
         raise scan_not_found()
     return scan
 

@@ -110,6 +110,11 @@ async def test_malformed_authorization_header_is_refused(guest: Person, header: 
     assert_error(reply, 401, "not_authenticated")
 
 
+async def test_two_authorization_headers_are_refused(guest: Person, alice: Person) -> None:
+    twice = [("Authorization", f"Bearer {alice.token}")] * 2
+    assert_error(await guest.get("/api/auth/me", headers=twice), 401, "not_authenticated")
+
+
 async def test_invalid_token_is_refused_despite_a_valid_session_cookie(guest: Person, alice: Person) -> None:
     await guest.post("/api/auth/login", json={"email": alice.email, "password": PASSWORD})
     assert (await guest.get("/api/auth/me")).status == 200
