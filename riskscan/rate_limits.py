@@ -1,15 +1,16 @@
-"""Too many tries: counted in the database, so that all workers and hosts count together."""
+"""Rate limits, counted in the database so that all workers and hosts share them."""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiohttp import web
 
-from .database import DATABASE
+from .database import DATABASE, Database
 from .database.attempts import decrement_attempts, increment_attempts
 from .database.rows import utc_now
 from .errors import ApiError
@@ -17,7 +18,7 @@ from .settings import Rate
 
 
 class Bucket(NamedTuple):
-    """So many tries of one kind, by one account, address or both."""
+    """The attempts of one kind by an account, an address or both; `name` is its row in the database."""
 
     kind: str
     name: str
@@ -25,7 +26,7 @@ class Bucket(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """How much of a limit is used up in the window that ends at `ends_at`."""
+    """The attempts counted in a bucket, whose window ends at `resets_at`."""
 
     bucket: Bucket
     attempts: int
@@ -37,12 +38,12 @@ class Usage(NamedTuple):
 
     @property
     def seconds(self) -> int:
-        """Return how long the window still is, in whole seconds."""
+        """Whole seconds until the window ends, at least 1."""
         return max(1, math.ceil((self.resets_at - utc_now()).total_seconds()))
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return what tells a client (draft-ietf-httpapi-ratelimit-headers-10)."""
+        """The headers of draft-ietf-httpapi-ratelimit-headers-10."""
         kind, rate = self.bucket.kind, self.bucket.rate
         return {
             "RateLimit-Policy": f'"{kind}";q={rate.attempts};w={rate.seconds}',
@@ -50,48 +51,47 @@ class Usage(NamedTuple):
         }
 
 
-USAGE = web.RequestKey("USAGE", dict[str, Usage])  # by the kind of limit
+# the usage with the fewest attempts left; a request key, so that errors raised later carry its headers too
+USAGE = web.RequestKey("USAGE", Usage)
 
 
 def bucket(rate: Rate, kind: str, *by: str, share: int = 1) -> Bucket:
-    """Return the limit of this kind of try by these; `share` widens it where several people share it."""
-    # a digest, so that the table holds no addresses, and any input makes a short name
+    """Return the bucket of these accounts or addresses; `share` widens it for the people who share it."""
+    # a digest, so that the table holds no addresses, and the name is short whatever the input
     digest = hashlib.sha256("\0".join(by).encode()).hexdigest()
     return Bucket(kind, f"{kind} {digest}", Rate(rate.attempts * share, rate.seconds))
 
 
-async def hit(request: web.Request, *limits: Bucket) -> None:
-    """Count a try; raise 429 `rate_limited` where there were too many in the window of one of its limits."""
-    for one in limits:
-        if not one.rate.attempts:
+async def hit(request: web.Request, *buckets: Bucket, db: Database | None = None) -> None:
+    """Count an attempt in each bucket. Raises 429 `rate_limited` if one of them is full."""
+    usages = []
+    for each in buckets:
+        if not each.rate.attempts:  # 0 is no limit
             continue
-        usage = record(
-            request, one, await increment_attempts(request.app[DATABASE], one.name, one.rate.seconds)
-        )
-        if usage.attempts > one.rate.attempts:
-            raise ApiError(
-                429,
-                "rate_limited",
-                f"Too many tries. Wait {usage.seconds} seconds.",
-                headers={"Retry-After": str(usage.seconds)},
-            )
+        counted = await increment_attempts(db or request.app[DATABASE], each.name, each.rate.seconds)
+        usages.append(Usage(each, *counted))
+        request[USAGE] = tightest(usages)
+        if counted[0] > each.rate.attempts:
+            raise rate_limited(usages[-1].seconds)
 
 
-async def refund(request: web.Request, *limits: Bucket) -> None:
-    """Do not count a try after all: it was a good one."""
-    for one in limits:
-        if one.rate.attempts:
-            counted = await decrement_attempts(request.app[DATABASE], one.name)
+async def refund(request: web.Request, *buckets: Bucket, db: Database | None = None) -> None:
+    """Take back an attempt that succeeded."""
+    usages = []
+    for each in buckets:
+        if each.rate.attempts:
+            counted = await decrement_attempts(db or request.app[DATABASE], each.name)
             if counted:
-                record(request, one, counted)
+                usages.append(Usage(each, *counted))
+    if usages:
+        request[USAGE] = tightest(usages)
 
 
-def record(request: web.Request, one: Bucket, counted: tuple[int, datetime.datetime]) -> Usage:
-    usage = Usage(one, *counted)
-    request[USAGE][one.kind] = usage
-    return usage
+def tightest(usages: Sequence[Usage]) -> Usage:
+    return min(usages, key=lambda usage: usage.remaining)
 
 
-def tightest(request: web.Request) -> Usage:
-    """Return which of the limits that this request was counted by has the least left."""
-    return min(request[USAGE].values(), key=lambda usage: usage.remaining)
+def rate_limited(seconds: int) -> ApiError:
+    """429: too many attempts; `seconds` until the next one."""
+    detail = f"Too many attempts. Try again in {seconds} seconds."
+    return ApiError(429, "rate_limited", detail, headers={"Retry-After": str(seconds)})

@@ -16,11 +16,9 @@ from ..auth.authentication import USER_ID
 from ..errors import REQUEST_ID, new_request_id
 from ..logs import Event
 from ..metrics import METRICS
-from ..rate_limits import USAGE
 
 VALID_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
-X_REQUEST_ID, SERVER_TIMING = istr("X-Request-ID"), istr("Server-Timing")
-SPENT = web.RequestKey("SPENT", dict[str, float])  # seconds, by what they were spent on
+X_REQUEST_ID = istr("X-Request-ID")
 NO_ROUTE = "(no route)"
 
 access_log = logging.getLogger("riskscan.access")
@@ -45,8 +43,9 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
 
 
 def init_request(request: web.Request, request_id: str) -> None:
-    """Set what `set_headers` looks for."""
-    request[REQUEST_ID], request[SPENT], request[USAGE] = request_id, server_timing.start(), {}
+    """Set the request ID, and start the timings of the request."""
+    request[REQUEST_ID] = request_id
+    server_timing.start()
 
 
 class RequestEvent(Event, frozen=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 
 from ..errors import REQUEST_ID
-from ..rate_limits import USAGE, tightest
+from ..rate_limits import USAGE
 from ..request.forwarded import is_https
 from ..responses import is_api
-from .request_log import SERVER_TIMING, SPENT, X_REQUEST_ID
+from ..server_timing import SERVER_TIMING
+from .request_log import X_REQUEST_ID
 
 SECURITY_HEADERS = {
     "Server": "RiskScan",
@@ -25,6 +26,7 @@ PAGE_POLICY = (
 )
 API_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Security-Policy": API_POLICY})
 PAGE_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Security-Policy": PAGE_POLICY})
+SERVER_TIMING_HEADER = istr("Server-Timing")
 HSTS = "max-age=31536000"
 
 
@@ -37,12 +39,12 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers.update(PAGE_HEADERS if page else API_HEADERS)
     if hdrs.CACHE_CONTROL not in headers:
         headers[hdrs.CACHE_CONTROL] = cache_control(request, response)
-    if spent := request[SPENT]:  # W3C Server Timing, in milliseconds
-        headers[SERVER_TIMING] = ", ".join(
-            [f"{name};dur={seconds * 1000:.1f}" for name, seconds in spent.items()]
+    if timings := SERVER_TIMING.get(None):  # W3C Server Timing, in milliseconds
+        headers[SERVER_TIMING_HEADER] = ", ".join(
+            [f"{name};dur={seconds * 1000:.1f}" for name, seconds in timings.items()]
         )
-    if request[USAGE]:
-        headers.update(tightest(request).headers)
+    if usage := request.get(USAGE):
+        headers.update(usage.headers)
     if is_https(request):
         headers[hdrs.STRICT_TRANSPORT_SECURITY] = HSTS
 
