@@ -137,7 +137,9 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 async def stats(request: web.Request) -> web.StreamResponse:
     """Get statistics over the scans that match the filters."""
-    found = await compute_stats(request.app[DATABASE], await authenticate_lazily(request), read_filter(request))
+    found = await compute_stats(
+        request.app[DATABASE], await authenticate_lazily(request), read_filter(request)
+    )
     if not found.scans:
         await authenticate(request, "read")  # a token that is revoked is told from no scan
     return respond(
