@@ -1,4 +1,4 @@
-"""The built-in pages in Chromium: whole journeys, with and without JavaScript, accessibility and layout."""
+"""The HTML pages in Chromium: user journeys with and without JavaScript, accessibility and layout."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ from tests.support.browser import (
 from tests.support.client import PASSWORD
 
 expect.set_options(timeout=15_000)
-SQLITE_ONLY = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # for what no database can change
+# for tests that do not depend on the database
+SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
@@ -37,16 +36,16 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visitor(browser: Browser, server: Server) -> AsyncIterator[Visitor]:
-    """A person with JavaScript at a window of 1280 by 800."""
+    """A browser window with JavaScript."""
     async with visit(browser, server.url, viewport={"width": 1280, "height": 800}) as person:
         yield person
 
 
-def sample(name: str = "contract.txt", content: bytes = b"The budget is tight.") -> FilePayload:
+def sample_file(name: str = "contract.txt", content: bytes = b"The budget is tight.") -> FilePayload:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
 
 
-def rows(page: Page) -> Locator:
+def queue_rows(page: Page) -> Locator:
     return page.locator("#queue li")
 
 
@@ -64,8 +63,8 @@ async def throttle_uploads(page: Page, bytes_per_second: int) -> None:
     )
 
 
-async def test_the_whole_journey(visitor: Visitor, ai: Ai) -> None:
-    go = ai.hold_responses()
+async def test_user_journey_from_registration_to_account_deletion(visitor: Visitor, ai: Ai) -> None:
+    release = ai.hold_responses()
     page = await visitor.open("/")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
     await page.get_by_role("main").get_by_role("link", name="Create an account").click()
@@ -73,14 +72,14 @@ async def test_the_whole_journey(visitor: Visitor, ai: Ai) -> None:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Create account").click()
     await scan_text(page)
-    await expect(rows(page)).to_have_count(1)
-    await expect(rows(page)).to_contain_text("Pasted text")
-    await expect(rows(page)).to_contain_text(re.compile(r"Analysing… [1-9]\d* s"))
+    await expect(queue_rows(page)).to_have_count(1)
+    await expect(queue_rows(page)).to_contain_text("Pasted text")
+    await expect(queue_rows(page)).to_contain_text(re.compile(r"Analysing… [1-9]\d* s"))
     await expect(page.get_by_role("status")).to_have_text("Pasted text: uploaded, analysing.")
-    go.set()
-    await expect(rows(page)).to_contain_text("2 risks found")
+    release.set()
+    await expect(queue_rows(page)).to_contain_text("2 risks found")
     await expect(page.get_by_label("Paste text")).to_have_value("")
-    await rows(page).get_by_role("link", name="View result: Pasted text").click()
+    await queue_rows(page).get_by_role("link", name="View result: Pasted text").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
     await expect(page.get_by_role("article")).to_have_count(2)
     chart = page.get_by_role("navigation", name="Risks by category")
@@ -112,7 +111,7 @@ async def test_the_whole_journey(visitor: Visitor, ai: Ai) -> None:
     await expect(page.get_by_role("status")).to_contain_text("have been deleted")
 
 
-async def test_the_whole_journey_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
+async def test_user_journey_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
     narrow = {"width": 390, "height": 800}
     async with visit(browser, server.url, java_script_enabled=False, viewport=narrow) as visitor:
         page = await register(visitor)
@@ -122,13 +121,13 @@ async def test_the_whole_journey_without_javascript(browser: Browser, server: Se
         await expect(page.get_by_label("Paste text")).to_have_accessible_description(
             "There is nothing to scan."
         )
-        await page.get_by_label("Or choose a file").set_input_files(sample("film.mp4"))
+        await page.get_by_label("Or choose a file").set_input_files(sample_file("film.mp4"))
         await page.get_by_label("Paste text").fill("Kept all the same")
         await page.get_by_role("button", name="Find risks").click()
         await expect(page.get_by_label("Or choose a file")).to_be_focused()
         await expect(page.get_by_label("Paste text")).to_have_value("Kept all the same")
         await page.get_by_label("Paste text").fill("")
-        await page.get_by_label("Or choose a file").set_input_files(sample())
+        await page.get_by_label("Or choose a file").set_input_files(sample_file())
         await page.get_by_label("Use the language model").check()
         await page.get_by_role("button", name="Find risks").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("contract.txt")
@@ -154,7 +153,7 @@ async def test_the_whole_journey_without_javascript(browser: Browser, server: Se
         await expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
 
-async def test_the_whole_journey_by_keyboard(visitor: Visitor) -> None:
+async def test_user_journey_by_keyboard(visitor: Visitor) -> None:
     page = await visitor.open("/register")
     keyboard = page.keyboard
 
@@ -184,7 +183,7 @@ async def test_the_whole_journey_by_keyboard(visitor: Visitor) -> None:
     await keyboard.type("The budget is tight.")
     await tab_to("Find risks")
     await keyboard.press("Enter")
-    await expect(rows(page)).to_contain_text("2 risks found")
+    await expect(queue_rows(page)).to_contain_text("2 risks found")
     await tab_to("View result: Pasted text")
     await keyboard.press("Enter")
     await page.wait_for_url("**/scans/*")
@@ -198,24 +197,24 @@ async def test_the_whole_journey_by_keyboard(visitor: Visitor) -> None:
     await page.wait_for_url("**/login?done=logout")
 
 
-async def test_an_upload_shows_how_far_it_is(visitor: Visitor, ai: Ai) -> None:
-    go = ai.hold_responses()
+async def test_upload_shows_its_progress(visitor: Visitor, ai: Ai) -> None:
+    release = ai.hold_responses()
     page = await register(visitor)
-    await page.get_by_label("Add files").set_input_files(sample(content=b"x" * 1_500_000))
-    await expect(rows(page)).to_contain_text("1.4 MB")
-    await expect(rows(page)).to_contain_text("Ready")
+    await page.get_by_label("Add files").set_input_files(sample_file(content=b"x" * 1_500_000))
+    await expect(queue_rows(page)).to_contain_text("1.4 MB")
+    await expect(queue_rows(page)).to_contain_text("Ready")
     await throttle_uploads(page, 500_000)
     await page.get_by_role("button", name="Find risks").click()
-    await expect(rows(page)).to_contain_text(re.compile(r"Uploading… [1-9]\d?%"))
+    await expect(queue_rows(page)).to_contain_text(re.compile(r"Uploading… [1-9]\d?%"))
     bar = page.get_by_role("progressbar", name="Uploading contract.txt")
     assert 0 < float(await bar.get_attribute("value") or 0) < 100
-    await expect(rows(page)).to_contain_text(re.compile(r"Analysing… \d+ s"))
-    go.set()
-    await expect(rows(page)).to_contain_text("2 risks found")
+    await expect(queue_rows(page)).to_contain_text(re.compile(r"Analysing… \d+ s"))
+    release.set()
+    await expect(queue_rows(page)).to_contain_text("2 risks found")
     assert len(ai.calls[0].parts["file"].body) == 1_500_000
 
 
-async def test_several_files_are_sent_one_after_the_other(
+async def test_files_are_uploaded_one_at_a_time(
     browser: Browser, make_settings: MakeSettings, ai: Ai
 ) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -230,25 +229,25 @@ async def test_several_files_are_sent_one_after_the_other(
         page = await register(visitor)
         await page.get_by_label("Add files").set_input_files(
             [
-                sample("first.txt"),
-                sample("film.mp4"),
-                sample("locked.md", b"locked"),
-                sample("empty.txt", b""),
-                sample("huge.txt", b"x" * (1024 * 1024 + 1)),
-                sample("unwanted.txt"),
+                sample_file("first.txt"),
+                sample_file("film.mp4"),
+                sample_file("locked.md", b"locked"),
+                sample_file("empty.txt", b""),
+                sample_file("huge.txt", b"x" * (1024 * 1024 + 1)),
+                sample_file("removed.txt"),
             ]
         )
-        await page.get_by_label("Add files").set_input_files(sample("last.txt"))
-        await page.get_by_role("button", name="Remove: unwanted.txt").click()
-        go = ai.hold_responses()
+        await page.get_by_label("Add files").set_input_files(sample_file("last.txt"))
+        await page.get_by_role("button", name="Remove: removed.txt").click()
+        release = ai.hold_responses()
         await page.get_by_role("button", name="Find risks").click()
-        await expect(rows(page).filter(has_text="first.txt")).to_contain_text("Analysing…")
+        await expect(queue_rows(page).filter(has_text="first.txt")).to_contain_text("Analysing…")
         for queued in ("locked.md", "last.txt"):
-            await expect(rows(page).filter(has_text=queued)).to_contain_text("Queued")
+            await expect(queue_rows(page).filter(has_text=queued)).to_contain_text("Queued")
         assert len(ai.calls) == 1
         ai.handler = answer
-        go.set()
-        words = {
+        release.set()
+        results = {
             "first.txt": "2 risks found",
             "film.mp4": "This file type isn't supported.",
             "locked.md": "This file is <b>locked</b>.",
@@ -256,15 +255,15 @@ async def test_several_files_are_sent_one_after_the_other(
             "huge.txt": "This file is too large. The limit is 1 MB.",
             "last.txt": "2 risks found",
         }
-        await expect(rows(page)).to_have_count(len(words))
-        for name, said in words.items():
-            await expect(rows(page).filter(has_text=name)).to_contain_text(said)
+        await expect(queue_rows(page)).to_have_count(len(results))
+        for name, result in results.items():
+            await expect(queue_rows(page).filter(has_text=name)).to_contain_text(result)
         assert [len(call.parts["file"].body) for call in ai.calls] == [20, 6, 20]
         await page.get_by_role("link", name="View result: last.txt").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("last.txt")
 
 
-async def test_a_file_dropped_beside_the_zone_is_added(visitor: Visitor) -> None:
+async def test_file_dropped_outside_the_drop_zone_is_added(visitor: Visitor) -> None:
     page = await register(visitor)
     dropped = await page.evaluate_handle(
         """() => {
@@ -275,12 +274,12 @@ async def test_a_file_dropped_beside_the_zone_is_added(visitor: Visitor) -> None
     )
     await page.dispatch_event("h1", "dragover", {"dataTransfer": dropped})
     await page.dispatch_event("h1", "drop", {"dataTransfer": dropped})
-    await expect(rows(page)).to_contain_text("dropped.txt")
+    await expect(queue_rows(page)).to_contain_text("dropped.txt")
     await page.get_by_role("button", name="Find risks").click()
-    await expect(rows(page)).to_contain_text("2 risks found")
+    await expect(queue_rows(page)).to_contain_text("2 risks found")
 
 
-async def test_errors_are_said_in_words_and_can_be_tried_again(
+async def test_failed_scans_show_the_error_and_can_be_retried(
     visitor: Visitor, server: Server, ai: Ai
 ) -> None:
     page = await register(visitor)
@@ -289,27 +288,27 @@ async def test_errors_are_said_in_words_and_can_be_tried_again(
     await expect(page.get_by_label("Paste text")).to_have_accessible_description(
         "Paste some text or add a file first."
     )
-    again = page.get_by_role("button", name="Try again: Pasted text")
+    retry = page.get_by_role("button", name="Try again: Pasted text")
 
     ai.respond_with(500, {"detail": "The model is out of breath."})
     await scan_text(page, "My text")
-    await expect(rows(page)).to_contain_text("The model is out of breath.")
+    await expect(queue_rows(page)).to_contain_text("The model is out of breath.")
     ai.respond_with(200, b"no JSON")
-    await again.click()
-    await expect(rows(page)).not_to_contain_text("out of breath")
-    await expect(rows(page)).to_contain_text("analysis service")
+    await retry.click()
+    await expect(queue_rows(page)).not_to_contain_text("out of breath")
+    await expect(queue_rows(page)).to_contain_text("analysis service")
     await page.route("**/api/scan", lambda route: route.abort("connectionreset"))
-    await again.click()
-    await expect(rows(page)).to_contain_text("Connection lost.")
+    await retry.click()
+    await expect(queue_rows(page)).to_contain_text("Connection lost.")
     await page.unroute("**/api/scan")
-    visitor.problems.clear()  # Chromium notes the lost connection as an error, and rightly
+    visitor.problems.clear()  # Chromium reports the lost connection as an error
 
     cookies = await visitor.context.cookies()
     await visitor.context.clear_cookies()
-    await again.click()
-    await expect(rows(page)).to_contain_text("Your session has expired.")
+    await retry.click()
+    await expect(queue_rows(page)).to_contain_text("Your session has expired.")
     async with visitor.context.expect_page() as opening:
-        await rows(page).get_by_role("link", name="Log in").click()
+        await queue_rows(page).get_by_role("link", name="Log in").click()
     tab = await opening.value
     await tab.get_by_label("Email").fill("ana@example.com")
     await tab.get_by_label("Password").fill(PASSWORD)
@@ -318,12 +317,12 @@ async def test_errors_are_said_in_words_and_can_be_tried_again(
     assert await visitor.context.cookies() != cookies
     ai.handler = ai.return_findings
     await expect(page.get_by_label("Paste text")).to_have_value("My text")
-    await again.click()
-    await expect(rows(page)).to_contain_text("2 risks found")
+    await retry.click()
+    await expect(queue_rows(page)).to_contain_text("2 risks found")
     await expect(page.get_by_label("Paste text")).to_have_value("")
 
 
-async def test_typed_text_survives_a_reload_and_a_log_in_but_not_a_log_out(visitor: Visitor) -> None:
+async def test_draft_survives_reload_and_login_but_not_logout(visitor: Visitor) -> None:
     page = await register(visitor)
     text = page.get_by_label("Paste text")
     await text.fill("Not sent yet")
@@ -343,39 +342,38 @@ async def test_typed_text_survives_a_reload_and_a_log_in_but_not_a_log_out(visit
     await expect(text).to_have_value("")
 
 
-async def test_a_text_that_is_sent_again_after_a_reload_is_one_scan(visitor: Visitor, ai: Ai) -> None:
-    go = ai.hold_responses()
+async def test_text_resent_after_a_reload_creates_one_scan(visitor: Visitor, ai: Ai) -> None:
+    release = ai.hold_responses()
     page = await register(visitor)
     await page.get_by_label("Paste text").fill("My text")
-    for said in ("Analysing…", "still being made"):
+    for status in ("Analysing…", "still being made"):
         await page.reload()
         await page.get_by_role("button", name="Find risks").click()
-        await expect(rows(page)).to_contain_text(said)
-    go.set()
+        await expect(queue_rows(page)).to_contain_text(status)
+    release.set()
     ai.handler = ai.return_findings
     for _ in range(100):
         await page.get_by_role("button", name="Find risks").click()
-        await expect(rows(page)).to_contain_text(re.compile("still being made|2 risks found"))
-        if await rows(page).get_by_text("2 risks found").count():
+        await expect(queue_rows(page)).to_contain_text(re.compile("still being made|2 risks found"))
+        if await queue_rows(page).get_by_text("2 risks found").count():
             break
     assert len(ai.calls) == 1
     await page.reload()
-    await scan_text(page, "My text")  # later it is another one
-    await expect(rows(page)).to_contain_text("2 risks found")
+    await scan_text(page, "My text")  # once it is saved, the same text is a new scan
+    await expect(queue_rows(page)).to_contain_text("2 risks found")
     assert len(ai.calls) == 2
 
 
-async def test_a_scan_that_was_sent_outlives_its_page(visitor: Visitor, ai: Ai) -> None:
-    go = ai.hold_responses()
+async def test_scan_completes_after_leaving_the_page(visitor: Visitor, ai: Ai) -> None:
+    release = ai.hold_responses()
     page = await register(visitor)
-    await page.get_by_label("Add files").set_input_files(sample())
+    await page.get_by_label("Add files").set_input_files(sample_file())
     await page.get_by_role("button", name="Find risks").click()
-    await expect(rows(page)).to_contain_text("Analysing…")
-    await page.get_by_role(
-        "link", name="History", exact=True
-    ).first.click()  # and nobody asks whether to stay
+    await expect(queue_rows(page)).to_contain_text("Analysing…")
+    # the upload is complete, so no dialog asks for confirmation
+    await page.get_by_role("link", name="History", exact=True).first.click()
     await expect(page.get_by_role("heading", level=2)).to_have_text("No scans yet")
-    go.set()
+    release.set()
     scan = page.get_by_role("heading", level=2, name="contract.txt")
     for _ in range(100):
         await page.reload()
@@ -384,24 +382,24 @@ async def test_a_scan_that_was_sent_outlives_its_page(visitor: Visitor, ai: Ai) 
     await expect(scan).to_be_visible()
 
 
-async def test_leaving_before_a_file_is_sent_asks_first(visitor: Visitor) -> None:
+async def test_leaving_during_an_upload_asks_for_confirmation(visitor: Visitor) -> None:
     page = await register(visitor)
     await throttle_uploads(page, 50_000)
-    await page.get_by_label("Add files").set_input_files(sample(content=b"x" * 1_000_000))
+    await page.get_by_label("Add files").set_input_files(sample_file(content=b"x" * 1_000_000))
     await page.get_by_role("button", name="Find risks").click()
-    await expect(rows(page)).to_contain_text("Uploading…")
-    async with page.expect_event("dialog") as asking:
+    await expect(queue_rows(page)).to_contain_text("Uploading…")
+    async with page.expect_event("dialog") as dialog_info:
         await page.close(run_before_unload=True)
-    dialog = await asking.value
+    dialog = await dialog_info.value
     assert dialog.type == "beforeunload"
     await dialog.accept()
 
 
-async def test_times_are_local_and_exact_on_hover(visitor: Visitor) -> None:
+async def test_times_are_local_with_the_exact_time_as_tooltip(visitor: Visitor) -> None:
     page = await register(visitor)
     await page.clock.install()
     await scan_text(page)
-    await rows(page).get_by_role("link").click()
+    await queue_rows(page).get_by_role("link").click()
     time = page.locator("time")
     moment = await time.get_attribute("datetime")
     expected = await page.evaluate(
@@ -413,16 +411,16 @@ async def test_times_are_local_and_exact_on_hover(visitor: Visitor) -> None:
     assert re.search(r"\d\d:\d\d:\d\d GMT\+7", await time.get_attribute("title") or "")
 
 
-async def test_hostile_names_and_findings_do_nothing(visitor: Visitor, ai: Ai) -> None:
+async def test_scripts_in_filenames_and_findings_do_not_run(visitor: Visitor, ai: Ai) -> None:
     attack = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     ai.findings = {"data": [dict.fromkeys(("risk", "category", "context"), attack)], "source": "model"}
     page = await register(visitor)
     page.on("dialog", lambda dialog: visitor.problems.append(f"dialog: {dialog.message}"))
     name = "<img src=x onerror=alert(3)>.txt"
-    await page.get_by_label("Add files").set_input_files(sample(name))
+    await page.get_by_label("Add files").set_input_files(sample_file(name))
     await page.get_by_role("button", name="Find risks").click()
-    await expect(rows(page)).to_contain_text(name)
-    await rows(page).get_by_role("link").click()
+    await expect(queue_rows(page)).to_contain_text(name)
+    await queue_rows(page).get_by_role("link").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(name)
     await expect(page.get_by_role("article")).to_contain_text(attack)
     await page.get_by_role("navigation", name="Risks by category").get_by_role("link").last.click()
@@ -434,12 +432,12 @@ async def test_hostile_names_and_findings_do_nothing(visitor: Visitor, ai: Ai) -
 
 
 @SQLITE_ONLY
-async def test_right_to_left_text_runs_from_the_right(visitor: Visitor, ai: Ai) -> None:
+async def test_arabic_text_is_displayed_right_to_left(visitor: Visitor, ai: Ai) -> None:
     arabic = {"risk": "قد يتأخر الترخيص", "category": "قانوني", "context": "لم يصدر الترخيص بعد"}
     ai.findings = {"data": [arabic, RISKS[0]], "source": "model"}
     page = await register(visitor)
     await scan_text(page, "لم يصدر الترخيص بعد")
-    await rows(page).get_by_role("link").click()
+    await queue_rows(page).get_by_role("link").click()
     direction = "element => getComputedStyle(element).direction"
     assert await page.get_by_text(arabic["risk"]).evaluate(direction) == "rtl"
     assert await page.get_by_text(arabic["context"]).evaluate(direction) == "rtl"
@@ -447,15 +445,15 @@ async def test_right_to_left_text_runs_from_the_right(visitor: Visitor, ai: Ai) 
 
 
 @SQLITE_ONLY
-async def test_print_makes_a_report(visitor: Visitor) -> None:
+async def test_print_layout_contains_only_the_report(visitor: Visitor) -> None:
     page = await register(visitor)
     await scan_text(page)
-    await rows(page).get_by_role("link").click()
+    await queue_rows(page).get_by_role("link").click()
     await page.emulate_media(media="print", color_scheme="dark")
-    for gone in ("Log out", "Print", "Delete this scan", "← History", "API documentation"):
-        await expect(page.get_by_text(gone, exact=True)).to_be_hidden()
-    for kept in ("Pasted text", "Budget may run out", "The budget is tight.", "Risks by category"):
-        await expect(page.get_by_text(kept, exact=True)).to_be_visible()
+    for hidden in ("Log out", "Print", "Delete this scan", "← History", "API documentation"):
+        await expect(page.get_by_text(hidden, exact=True)).to_be_hidden()
+    for visible in ("Pasted text", "Budget may run out", "The budget is tight.", "Risks by category"):
+        await expect(page.get_by_text(visible, exact=True)).to_be_visible()
     assert (
         await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         == "rgb(255, 255, 255)"
@@ -463,8 +461,8 @@ async def test_print_makes_a_report(visitor: Visitor) -> None:
     assert (await page.pdf(prefer_css_page_size=True)).startswith(b"%PDF-")
 
 
-async def search_history(page: Page) -> None:
-    """Use every filter of a history with a contract of two risks and a plan without any."""
+async def filter_history(page: Page) -> None:
+    """Use every filter on the history that scan_two_files() creates."""
     await page.get_by_label("Search").fill("DEADL contr")
     await page.get_by_label("Category", exact=True).fill("financial")
     await page.get_by_label("Analysed by").select_option("Built-in analyser")
@@ -489,18 +487,19 @@ async def search_history(page: Page) -> None:
 
 
 async def scan_two_files(page: Page, ai: Ai) -> None:
+    """Scan a plan without risks and a contract with two."""
     for name, risks in (("plan.txt", []), ("contract.txt", list(RISKS))):
         ai.findings = {"data": risks, "source": "model"}
-        await page.get_by_label("Add files").set_input_files([sample(name)])
+        await page.get_by_label("Add files").set_input_files([sample_file(name)])
         await page.get_by_role("button", name="Find risks").click()
         await page.get_by_role("link", name=f"View result: {name}").wait_for()
 
 
-async def test_the_history_is_searched(visitor: Visitor, ai: Ai) -> None:
+async def test_history_filters_and_overview_work(visitor: Visitor, ai: Ai) -> None:
     page = await register(visitor)
     await scan_two_files(page, ai)
     await page.goto(f"{visitor.url}/scans")
-    await search_history(page)
+    await filter_history(page)
     figure = page.get_by_role("figure")
     await expect(figure).to_contain_text("2 risks in 2 scans")
     assert await page.locator("datalist option").count() == 2
@@ -513,14 +512,16 @@ async def test_the_history_is_searched(visitor: Visitor, ai: Ai) -> None:
     await expect(page.get_by_role("figure")).to_contain_text("1 risk in 1 scan")
 
 
-async def test_the_history_is_searched_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
+async def test_history_filters_and_overview_work_without_javascript(
+    browser: Browser, server: Server, ai: Ai
+) -> None:
     async with visit(browser, server.url) as scripted:
         page = await register(scripted)
         await scan_two_files(page, ai)
         state = await scripted.context.storage_state()
     async with visit(browser, server.url, java_script_enabled=False, storage_state=state) as visitor:
         page = await visitor.open("/scans")
-        await search_history(page)
+        await filter_history(page)
         await page.get_by_role("link", name="Risks by category over time").click()
         await expect(page.get_by_role("figure")).to_contain_text("2 risks in 2 scans")
         await page.get_by_role("link", name="Schedule").click()
@@ -532,7 +533,7 @@ async def test_the_history_is_searched_without_javascript(browser: Browser, serv
 
 
 async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
-    """Yield a tab on each page in turn, with errors and with data too."""
+    """Yield a tab on each page in turn, also with errors and with data."""
     long = "A-name-without-any-place-to-break-it-" * 6
     page = await visitor.open("/login?next=/scans")
     yield page
@@ -552,13 +553,15 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     yield page
     await page.get_by_role("link", name="New scan").click()
     ai.findings["data"] = [*RISKS, {"risk": long, "category": long[:80], "context": long}]
-    await page.get_by_label("Add files").set_input_files([sample("film.mp4"), sample(f"{long}.txt")])
+    await page.get_by_label("Add files").set_input_files(
+        [sample_file("film.mp4"), sample_file(f"{long}.txt")]
+    )
     yield page
     await page.get_by_role("button", name="Find risks").click()
     await expect(page.get_by_role("link", name=f"View result: {long}")).to_be_visible()
     ai.findings["data"] = []
     await scan_text(page)
-    await expect(rows(page).filter(has_text="No risks found")).to_be_visible()
+    await expect(queue_rows(page).filter(has_text="No risks found")).to_be_visible()
     yield page
     await page.get_by_role("link", name="View result: Pasted text").click()
     await expect(page.get_by_role("heading", level=2)).to_have_text("No risks found")
@@ -604,51 +607,53 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
 
 @SQLITE_ONLY
 @SCHEMES
-async def test_every_page_is_readable_for_all(browser: Browser, server: Server, ai: Ai, scheme: str) -> None:
+async def test_every_page_is_accessible(browser: Browser, server: Server, ai: Ai, scheme: str) -> None:
     ai.findings = {"data": list(RISKS), "source": "llm"}
-    found = []
-    # axe-core brings styles of its own; without it no page breaks its policy (the next test sees all of them)
+    violations = []
+    # axe-core injects styles, which the CSP forbids; the next test visits every page under the CSP
     async with visit(browser, server.url, color_scheme=scheme, bypass_csp=True) as visitor:
         async for page in visit_every_page(visitor, ai):
-            await page.wait_for_load_state()  # without its style it has no colour
+            await page.wait_for_load_state()  # colours need the style sheet
             dark = (
                 await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
                 != "rgb(250, 249, 247)"
             )
             assert dark == (scheme == "dark")
-            found += [f"{page.url} {line}" for line in await accessibility_violations(page)]
-    assert found == []
+            violations += [f"{page.url} {line}" for line in await accessibility_violations(page)]
+    assert violations == []
 
 
 @SQLITE_ONLY
-async def test_no_page_scrolls_sideways(visitor: Visitor, ai: Ai) -> None:
+async def test_no_page_scrolls_horizontally(visitor: Visitor, ai: Ai) -> None:
     ai.findings = {"data": list(RISKS), "source": "model"}
-    wide = {}
+    overflow = {}
     async for page in visit_every_page(visitor, ai):
         for width in (320, 390, 768, 1920):
             await page.set_viewport_size({"width": width, "height": 800})
-            wide[page.url, width] = await horizontal_overflow(page)
-    assert {place: pixels for place, pixels in wide.items() if pixels > 0} == {}
+            overflow[page.url, width] = await horizontal_overflow(page)
+    assert {key: pixels for key, pixels in overflow.items() if pixels > 0} == {}
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
-async def test_a_double_click_is_one_scan(browser: Browser, server: Server, ai: Ai, scripts: bool) -> None:
-    go = ai.hold_responses()
-    async with visit(browser, server.url, java_script_enabled=scripts) as visitor:
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
+async def test_pressing_enter_twice_creates_one_scan(
+    browser: Browser, server: Server, ai: Ai, javascript: bool
+) -> None:
+    release = ai.hold_responses()
+    async with visit(browser, server.url, java_script_enabled=javascript) as visitor:
         page = await register(visitor)
-        sent: list[str] = []
-        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        posted: list[str] = []
+        page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
         await page.get_by_label("Paste text").fill("The budget is tight.")
         await page.get_by_role("button", name="Find risks").focus()
         await page.keyboard.press("Enter")
         await ai.arrived.wait()
         async with asyncio.timeout(15):
-            while len(sent) < (1 if scripts else 2):  # without a script the button sends the form again
+            while len(posted) < (1 if javascript else 2):  # without JavaScript the form is submitted again
                 await page.keyboard.press("Enter")
-        go.set()
-        if scripts:
-            await expect(rows(page)).to_have_count(1)
-            await expect(rows(page)).to_contain_text("2 risks found")
+        release.set()
+        if javascript:
+            await expect(queue_rows(page)).to_have_count(1)
+            await expect(queue_rows(page)).to_contain_text("2 risks found")
             await expect(page.get_by_text("Paste some text or add a file")).to_have_count(0)
         else:
             await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
@@ -657,28 +662,28 @@ async def test_a_double_click_is_one_scan(browser: Browser, server: Server, ai: 
     assert len(ai.calls) == 1
 
 
-async def test_a_lost_answer_is_fetched_and_not_made_again(visitor: Visitor, ai: Ai) -> None:
+async def test_retry_after_a_lost_response_does_not_scan_twice(visitor: Visitor, ai: Ai) -> None:
     page = await register(visitor)
 
-    async def lose(route: Route) -> None:
+    async def drop_response(route: Route) -> None:
         await route.fetch()
         await route.abort("connectionreset")
 
-    await page.route("**/api/scan", lose)
+    await page.route("**/api/scan", drop_response)
     await scan_text(page)
-    await expect(rows(page)).to_contain_text("Connection lost.")
+    await expect(queue_rows(page)).to_contain_text("Connection lost.")
     await page.unroute("**/api/scan")
-    visitor.problems.clear()  # Chromium notes the lost connection as an error, and rightly
+    visitor.problems.clear()  # Chromium reports the lost connection as an error
     await page.get_by_role("button", name="Try again: Pasted text").click()
-    await expect(rows(page)).to_contain_text("2 risks found")
+    await expect(queue_rows(page)).to_contain_text("2 risks found")
     assert len(ai.calls) == 1
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
-async def test_an_api_token_is_made_copied_and_deleted(
-    browser: Browser, server: Server, scripts: bool
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
+async def test_api_token_is_created_shown_once_and_deleted(
+    browser: Browser, server: Server, javascript: bool
 ) -> None:
-    async with visit(browser, server.url, java_script_enabled=scripts) as visitor:
+    async with visit(browser, server.url, java_script_enabled=javascript) as visitor:
         page = await register(visitor)
         await page.goto(f"{visitor.url}/account")
         await page.get_by_label("Token name").fill("Nightly import")
@@ -697,7 +702,7 @@ async def test_an_api_token_is_made_copied_and_deleted(
 
 @SQLITE_ONLY
 @SCHEMES
-async def test_the_api_page_logs_in_and_tries_an_operation(
+async def test_api_docs_page_authorizes_and_runs_an_operation(
     browser: Browser, server: Server, scheme: str
 ) -> None:
     async with visit(browser, server.url, color_scheme=scheme) as visitor:
@@ -716,7 +721,7 @@ async def test_the_api_page_logs_in_and_tries_an_operation(
         )
         await expect(page.get_by_role("button", name="Remove authorization")).to_be_visible()
         await page.locator(".auth-btn-wrapper").get_by_role("button", name="Close").first.click()
-        await visitor.context.clear_cookies()  # it is the token that counts
+        await visitor.context.clear_cookies()  # leaves only the access token
         operation = page.locator("#operations-accounts-accounts_me")
         await operation.locator(".opblock-summary-control").click()
         await operation.get_by_role("button", name="Try it out").click()
@@ -727,36 +732,38 @@ async def test_the_api_page_logs_in_and_tries_an_operation(
         await expect(operation.locator(".live-responses-table")).to_contain_text("ana@example.com")
 
 
-@pytest.mark.parametrize("script", [True, False])
-async def test_the_risks_are_downloaded(browser: Browser, server: Server, ai: Ai, script: bool) -> None:
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
+async def test_export_menus_download_files_and_keep_the_filter(
+    browser: Browser, server: Server, ai: Ai, javascript: bool
+) -> None:
     ai.findings = {"data": [{**RISKS[0], "risk": "ថវិកាមិនគ្រប់"}], "source": "model"}
-    async with visit(browser, server.url, java_script_enabled=script) as visitor:
+    async with visit(browser, server.url, java_script_enabled=javascript) as visitor:
         page = await register(visitor)
         await page.get_by_label("Paste text").fill("The budget is tight.")
         await page.get_by_role("button", name="Find risks").click()
-        if script:
-            await rows(page).get_by_role("link", name="View result: Pasted text").click()
+        if javascript:
+            await queue_rows(page).get_by_role("link", name="View result: Pasted text").click()
         await page.wait_for_url("**/scans/*")
-        for begin in ("riskscan-text-", "riskscan-register-"):
+        for prefix in ("riskscan-text-", "riskscan-register-"):
             await page.get_by_text("Export", exact=True).click()
-            for link, end in (("CSV", ".csv"), ("Excel", ".xlsx"), ("CISO Assistant (Excel)", ".xlsx")):
-                async with page.expect_download() as downloading:
-                    await page.get_by_role("link", name=link, exact=True).click()
-                download = await downloading.value
-                assert download.suggested_filename.startswith(begin)
-                assert download.suggested_filename.endswith(end)
+            for label, suffix in (("CSV", ".csv"), ("Excel", ".xlsx"), ("CISO Assistant (Excel)", ".xlsx")):
+                async with page.expect_download() as download_info:
+                    await page.get_by_role("link", name=label, exact=True).click()
+                download = await download_info.value
+                assert download.suggested_filename.startswith(prefix)
+                assert download.suggested_filename.endswith(suffix)
                 content = (await download.path()).read_bytes()
-                assert content.startswith(b"PK") if end == ".xlsx" else "ថវិកាមិនគ្រប់" in content.decode()
+                assert content.startswith(b"PK") if suffix == ".xlsx" else "ថវិកាមិនគ្រប់" in content.decode()
             await page.goto(f"{server.url}/scans?category=Financial&source=&limit=20")
         links = page.locator(".menu a")
         assert await links.count() == 6
-        for one in await links.all():
-            address = await one.get_attribute("href") or ""
-            assert address.startswith("/scans/export?format=")
-            assert address.endswith("&category=Financial")
+        for link in await links.all():
+            href = await link.get_attribute("href") or ""
+            assert href.startswith("/scans/export?format=")
+            assert href.endswith("&category=Financial")
 
 
-async def test_a_slow_service_is_waited_for_in_bounded_time(
+async def test_slow_ai_service_times_out_with_a_retry_button(
     browser: Browser, make_settings: MakeSettings, ai: Ai
 ) -> None:
     ai.hold_responses()
@@ -766,6 +773,6 @@ async def test_a_slow_service_is_waited_for_in_bounded_time(
     ):
         page = await register(visitor)
         await scan_text(page)
-        await expect(rows(page)).to_contain_text("analysis service is not available")
+        await expect(queue_rows(page)).to_contain_text("analysis service is not available")
         await expect(page.get_by_role("button", name="Try again: Pasted text")).to_be_visible()
         await expect(page.get_by_label("Paste text")).to_have_value("The budget is tight.")

@@ -1,4 +1,4 @@
-"""The built-in pages over plain HTTP: redirects, texts, escaping and headers."""
+"""The HTML pages over HTTP: redirects, messages, escaping and headers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STATIC = Path(riskscan.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
 FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
 FORMS += ["/account/tokens", "/account/tokens/x/delete"]
-# what the page calls each file type that it accepts
+# file types as the scan page names them
 FILE_TYPE_NAMES = {
     ".pdf": "PDF", ".docx": "Word", ".txt": "text", ".md": "Markdown", ".csv": "CSV",
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"), "images"),
@@ -45,28 +45,28 @@ FILE_TYPE_NAMES = {
 
 @pytest.fixture
 async def ana(guest: Person) -> Person:
-    """A browser that is logged in by its session cookie."""
+    """A client that is logged in by a session cookie."""
     await sign_up(guest)
     return guest
 
 
 def assert_field_error(reply: Reply, status: int, field: str, message: str) -> str:
-    """Check that the form is shown again with an error at this field, which has the focus."""
+    """Check that the form is shown again with an error at the focused field; return the page."""
     page = text_of(reply)
     assert reply.status == status
     tag = re.search(rf'<(?:input|textarea)[^>]*\bid="{field}"[^>]*>', page, re.DOTALL)
     assert tag
     assert 'aria-invalid="true"' in tag[0]
     assert "autofocus" in tag[0]
-    about = re.search(r'aria-describedby="([^"]*)"', tag[0])
-    assert about
-    assert f"{field}-error" in about[1].split()
+    description = re.search(r'aria-describedby="([^"]*)"', tag[0])
+    assert description
+    assert f"{field}-error" in description[1].split()
     assert message in page[page.index(f'id="{field}-error"') :].partition("</p>")[0]
     assert PASSWORD not in page
     return page
 
 
-async def test_the_address_alone_leads_to_the_right_page(guest: Person) -> None:
+async def test_root_redirects_to_login_or_scan(guest: Person) -> None:
     assert (await guest.get("/")).headers["Location"] == "/login"
     await sign_up(guest)
     reply = await guest.get("/")
@@ -74,7 +74,7 @@ async def test_the_address_alone_leads_to_the_right_page(guest: Person) -> None:
 
 
 @pytest.mark.parametrize("path", PROTECTED)
-async def test_a_protected_page_asks_to_log_in_and_comes_back(guest: Person, path: str) -> None:
+async def test_login_returns_to_the_protected_page(guest: Person, path: str) -> None:
     await sign_up(guest)
     await guest.post("/logout")
     reply = await guest.get(path)
@@ -97,7 +97,7 @@ async def test_a_protected_page_asks_to_log_in_and_comes_back(guest: Person, pat
         "/.%2e/\\evil.example", "/..\\evil.example", "/evil/..", "/..?evil",
     ],
 )  # fmt: skip
-async def test_next_takes_local_paths_alone(guest: Person, target: str) -> None:
+async def test_next_accepts_only_local_paths(guest: Person, target: str) -> None:
     reply = await guest.post(
         f"/register?next={quote(target, safe='')}", data={"email": "ana@example.com", "password": PASSWORD}
     )
@@ -107,11 +107,11 @@ async def test_next_takes_local_paths_alone(guest: Person, target: str) -> None:
     assert "evil" not in text_of(await guest.get(f"/login?next={quote(target, safe='')}"))
 
 
-async def test_who_is_signed_in_need_not_log_in(ana: Person) -> None:
+async def test_login_page_redirects_a_logged_in_user(ana: Person) -> None:
     assert (await ana.get("/login?next=/scans")).headers["Location"] == "/scans"
 
 
-async def test_a_refused_registration_says_why_by_the_field(guest: Person) -> None:
+async def test_registration_error_is_shown_at_its_field(guest: Person) -> None:
     bad = await guest.post("/register", data={"email": "<b>ana@", "password": PASSWORD})
     assert 'value="&lt;b&gt;ana@"' in assert_field_error(bad, 400, "email", "not an e-mail address")
     short = await guest.post("/register", data={"email": "ana@example.com", "password": "short"})
@@ -125,7 +125,7 @@ async def test_a_refused_registration_says_why_by_the_field(guest: Person) -> No
     assert_field_error(taken, 409, "email", "already")
 
 
-async def test_a_refused_log_in_says_why_and_keeps_the_address(ana: Person) -> None:
+async def test_failed_login_shows_the_error_and_keeps_the_email(ana: Person) -> None:
     await ana.post("/logout")
     reply = await ana.post("/login", data={"username": "ana@example.com", "password": "wrong one"})
     page = text_of(reply)
@@ -139,7 +139,7 @@ async def test_a_refused_log_in_says_why_and_keeps_the_address(ana: Person) -> N
     assert_field_error(empty, 400, "password", "required")
 
 
-async def test_the_session_is_new_at_each_log_in_and_dead_after_log_out(ana: Person) -> None:
+async def test_login_replaces_the_session_and_logout_revokes_it(ana: Person) -> None:
     first = next(iter(ana.session.cookie_jar)).value
     reply = await ana.post("/login", data={"username": ana.email, "password": PASSWORD})
     cookie = reply.cookies[COOKIE]
@@ -149,11 +149,11 @@ async def test_the_session_is_new_at_each_log_in_and_dead_after_log_out(ana: Per
     reply = await ana.post("/logout")
     assert (reply.status, reply.headers["Location"]) == (303, "/login?done=logout")
     assert "You've been logged out." in html.unescape(text_of(await ana.get("/login?done=logout")))
-    for copied in (first, cookie.value):
-        assert (await ana.get("/scan", cookies={COOKIE: copied})).status == 303
+    for revoked in (first, cookie.value):
+        assert (await ana.get("/scan", cookies={COOKIE: revoked})).status == 303
 
 
-async def test_no_other_host_can_set_the_cookie_behind_https(guest: Person) -> None:
+async def test_only_the_host_prefixed_session_cookie_is_accepted_behind_https(guest: Person) -> None:
     https = {"X-Forwarded-Proto": "https"}
     cookie = (await sign_up(guest, headers=https)).cookies[f"__Host-{COOKIE}"]
     assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
@@ -161,8 +161,8 @@ async def test_no_other_host_can_set_the_cookie_behind_https(guest: Person) -> N
     good, planted = {f"__Host-{COOKIE}": cookie.value}, {COOKIE: cookie.value}
     assert (await guest.get("/scan", cookies=good, headers=https)).status == 200
     assert (await guest.get("/scan", cookies=planted, headers=https)).status == 303
-    gone = (await guest.post("/logout", cookies=good, headers=https)).cookies[f"__Host-{COOKIE}"]
-    assert (gone.value, gone["max-age"], gone["secure"], gone["path"]) == ("", "0", True, "/")
+    deleted = (await guest.post("/logout", cookies=good, headers=https)).cookies[f"__Host-{COOKIE}"]
+    assert (deleted.value, deleted["max-age"], deleted["secure"], deleted["path"]) == ("", "0", True, "/")
     assert (await guest.get("/scan", cookies=good, headers=https)).status == 303
 
 
@@ -170,7 +170,7 @@ async def test_no_other_host_can_set_the_cookie_behind_https(guest: Person) -> N
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
 )
-async def test_no_other_site_can_post_to_a_page(ana: Person, path: str, headers: dict[str, str]) -> None:
+async def test_cross_site_form_post_is_refused(ana: Person, path: str, headers: dict[str, str]) -> None:
     reply = await ana.post(path, data={"email": "eve@example.com", "password": PASSWORD}, headers=headers)
     assert reply.status == 403
     assert "This request comes from another site." in text_of(reply)
@@ -179,27 +179,29 @@ async def test_no_other_site_can_post_to_a_page(ana: Person, path: str, headers:
 
 
 @pytest.mark.parametrize(
-    "sent", [{"text": "The budget is tight."}, {"file": ("plan.txt", b"The budget is tight.")}]
+    "document", [{"text": "The budget is tight."}, {"file": ("plan.txt", b"The budget is tight.")}]
 )
-async def test_the_plain_form_scans_one_text_or_one_file(ana: Person, ai: Ai, sent: dict[str, Any]) -> None:
-    # as a browser sends it: every field, the empty ones too
-    fields = {"text": "", "file": ("", b"", "application/octet-stream"), "force_llm": "true", **sent}
+async def test_form_without_javascript_scans_a_text_or_a_file(
+    ana: Person, ai: Ai, document: dict[str, Any]
+) -> None:
+    # browsers send empty fields too
+    fields = {"text": "", "file": ("", b"", "application/octet-stream"), "force_llm": "true", **document}
     reply = await ana.post("/scan", data=form(**fields))
     assert reply.status == 303, reply.body
     page = text_of(await ana.get(reply.headers["Location"]))
-    title = "plan.txt" if "file" in sent else "Pasted text"
+    title = "plan.txt" if "file" in document else "Pasted text"
     assert f"<title>{title} · RiskScan</title>" in page
     assert "Budget may run out" in page
     assert ai.calls[0].parts["force_llm"].body == b"true"
 
 
-async def test_a_refused_scan_brings_back_what_was_typed(ana: Person, ai: Ai) -> None:
-    nothing = await ana.post("/scan", data=form(text="  ", file=("", b"")))
-    assert_field_error(nothing, 400, "text", "nothing to scan")
-    film = await ana.post(
+async def test_failed_scan_shows_the_error_and_keeps_the_form_values(ana: Person, ai: Ai) -> None:
+    empty = await ana.post("/scan", data=form(text="  ", file=("", b"")))
+    assert_field_error(empty, 400, "text", "nothing to scan")
+    video = await ana.post(
         "/scan", data=form(text="\n <b>tight</b> budget", force_llm="true", file=("a.mp4", b"x"))
     )
-    page = assert_field_error(film, 400, "file", "cannot be scanned")
+    page = assert_field_error(video, 400, "file", "cannot be scanned")
     assert ">\n\n &lt;b&gt;tight&lt;/b&gt; budget</textarea>" in page
     assert re.search(r'name="force_llm"[^>]*checked', page)
     ai.respond_with(500, {"detail": "The <i>model</i> fell over."})
@@ -211,7 +213,7 @@ async def test_a_refused_scan_brings_back_what_was_typed(ana: Person, ai: Ai) ->
     assert "tight budget</textarea>" in page
 
 
-async def test_a_file_that_is_too_large_is_refused_in_words(make_settings: MakeSettings) -> None:
+async def test_too_large_file_shows_the_limit_on_the_scan_page(make_settings: MakeSettings) -> None:
     async with serve(make_settings(max_upload_bytes=200_000)) as server:
         person = Person(server)
         await sign_up(person)
@@ -222,7 +224,7 @@ async def test_a_file_that_is_too_large_is_refused_in_words(make_settings: MakeS
     assert 'id="scan"' in text_of(reply)
 
 
-async def test_a_text_survives_the_end_of_its_session(ana: Person) -> None:
+async def test_text_submitted_without_a_session_survives_login(ana: Person) -> None:
     await ana.post("/logout")
     reply = await ana.post(
         "/scan", data=form(text="A </textarea> long text", force_llm="true", file=("", b""))
@@ -230,13 +232,13 @@ async def test_a_text_survives_the_end_of_its_session(ana: Person) -> None:
     page = text_of(reply)
     assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert 'action="/login?next=/scan"' in page
-    carried = form(text="A </textarea> long text", force_llm="true", username=ana.email, password="wrong one")
-    reply = await ana.post("/login?next=/scan", data=carried)
-    for carrying in (page, text_of(reply)):
-        assert '<textarea name="text" hidden>\nA &lt;/textarea&gt; long text</textarea>' in carrying
-        assert '<input type="hidden" name="force_llm" value="true">' in carrying
-    carried = form(text="A </textarea> long text", force_llm="true", username=ana.email, password=PASSWORD)
-    reply = await ana.post("/login?next=/scan", data=carried)
+    wrong = form(text="A </textarea> long text", force_llm="true", username=ana.email, password="wrong one")
+    reply = await ana.post("/login?next=/scan", data=wrong)
+    for login_page in (page, text_of(reply)):
+        assert '<textarea name="text" hidden>\nA &lt;/textarea&gt; long text</textarea>' in login_page
+        assert '<input type="hidden" name="force_llm" value="true">' in login_page
+    right = form(text="A </textarea> long text", force_llm="true", username=ana.email, password=PASSWORD)
+    reply = await ana.post("/login?next=/scan", data=right)
     page = text_of(reply)
     assert reply.status == 200
     assert 'id="scan"' in page
@@ -245,14 +247,14 @@ async def test_a_text_survives_the_end_of_its_session(ana: Person) -> None:
     assert (await ana.get("/scan")).status == 200
 
 
-async def test_a_lost_session_without_a_text_goes_to_the_log_in(guest: Person) -> None:
+async def test_post_without_a_session_or_text_redirects_to_login(guest: Person) -> None:
     reply = await guest.post("/scan", data=form(file=("plan.txt", b"x" * 100_000)))
     assert (reply.status, reply.headers["Location"]) == (303, "/login?next=%2Fscan")
     reply = await guest.post("/account/password", data={})
     assert (reply.status, reply.headers["Location"]) == (303, "/login?next=%2Fscan")
 
 
-async def test_types_and_limit_are_said_before_the_upload(ana: Person) -> None:
+async def test_scan_page_states_the_file_types_and_the_size_limit(ana: Person) -> None:
     page = text_of(await ana.get("/scan"))
     assert f'accept="{",".join(EXTENSIONS)}"' in page
     hint = page.partition('id="file-hint">')[2].partition("</p>")[0]
@@ -264,7 +266,7 @@ async def test_types_and_limit_are_said_before_the_upload(ana: Person) -> None:
 @pytest.mark.parametrize(
     "path", ["/login", "/register", "/scan", "/scans", "/account", "/nowhere", "/api/docs"]
 )
-async def test_a_page_runs_nothing_but_its_own_files(
+async def test_pages_have_a_strict_csp_and_no_inline_code(
     ana: Person, people: Callable[[], Person], path: str
 ) -> None:
     reply = await (people() if path in ("/login", "/register") else ana).get(path)
@@ -272,8 +274,13 @@ async def test_a_page_runs_nothing_but_its_own_files(
     policy = reply.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
-    for part in ("frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'", "script-src 'self';"):
-        assert part in policy
+    for directive in (
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "script-src 'self';",
+    ):
+        assert directive in policy
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert reply.headers["Referrer-Policy"] == "same-origin"
     assert reply.headers["Cache-Control"] == "no-store"
@@ -282,7 +289,7 @@ async def test_a_page_runs_nothing_but_its_own_files(
     assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page)
 
 
-async def test_hostile_names_and_findings_are_shown_as_text(ana: Person, ai: Ai) -> None:
+async def test_html_in_filenames_and_findings_is_escaped(ana: Person, ai: Ai) -> None:
     script = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
     ai.findings = {"data": [{"risk": script, "category": script, "context": script}], "source": "llm"}
     reply = await ana.post("/scan", data=form(file=(script.replace("/", "") + ".txt", b"x")))
@@ -295,7 +302,7 @@ async def test_hostile_names_and_findings_are_shown_as_text(ana: Person, ai: Ai)
     assert "<script>" not in text_of(await ana.get(f"{location}?category=%3Cscript%3E"))
 
 
-async def test_one_scan_tells_when_by_what_and_how_many(ana: Person, ai: Ai) -> None:
+async def test_result_page_shows_the_scan_and_filters_by_category(ana: Person, ai: Ai) -> None:
     ai.findings = {"data": [*RISKS, {**RISKS[0], "risk": "Costs may rise"}], "source": "llm"}
     location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
     page = text_of(await ana.get(location))
@@ -320,7 +327,7 @@ async def test_one_scan_tells_when_by_what_and_how_many(ana: Person, ai: Ai) -> 
         assert "No risks in this category" in text_of(reply)
 
 
-async def test_no_risks_is_explained(ana: Person, ai: Ai) -> None:
+async def test_result_page_explains_an_empty_result(ana: Person, ai: Ai) -> None:
     ai.findings = {"data": [], "source": "model"}
     location = (await ana.post("/scan", data=form(text="All is well."))).headers["Location"]
     page = text_of(await ana.get(location))
@@ -328,7 +335,7 @@ async def test_no_risks_is_explained(ana: Person, ai: Ai) -> None:
     assert "That doesn't mean there are none" in page
 
 
-async def test_khmer_and_arabic_say_what_they_are(ana: Person, ai: Ai) -> None:
+async def test_khmer_and_arabic_text_is_marked_with_its_language(ana: Person, ai: Ai) -> None:
     ai.findings = {
         "data": [
             {"risk": "ការផ្គត់ផ្គង់អាចយឺតយ៉ាវ", "category": "Schedule", "context": "«ការផ្គត់ផ្គង់»"},
@@ -344,7 +351,7 @@ async def test_khmer_and_arabic_say_what_they_are(ana: Person, ai: Ai) -> None:
     assert '<bdi lang="ar">قانوني</bdi>' in page
 
 
-async def test_the_history_has_pages_forward_and_back(ana: Person) -> None:
+async def test_history_is_paginated_by_offset_and_cursor(ana: Person) -> None:
     empty = text_of(await ana.get("/scans"))
     assert "No scans yet" in empty
     assert 'href="/scan"' in empty
@@ -367,7 +374,7 @@ async def test_the_history_has_pages_forward_and_back(ana: Person) -> None:
     assert "Built-in analyser" in first.partition("<ol")[2]
 
 
-async def test_a_scan_is_deleted_by_its_owner_alone(ana: Person, people: Callable[[], Person]) -> None:
+async def test_only_the_owner_can_open_and_delete_a_scan(ana: Person, people: Callable[[], Person]) -> None:
     location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
     page = text_of(await ana.get(location))
     assert (
@@ -384,7 +391,7 @@ async def test_a_scan_is_deleted_by_its_owner_alone(ana: Person, people: Callabl
     assert (await ana.get(location)).status == 404
 
 
-async def test_the_account_page_changes_the_password(ana: Person, people: Callable[[], Person]) -> None:
+async def test_account_page_changes_the_password(ana: Person, people: Callable[[], Person]) -> None:
     other = people()
     await other.post("/login", data={"username": ana.email, "password": PASSWORD})
     page = text_of(await ana.get("/account"))
@@ -403,7 +410,7 @@ async def test_the_account_page_changes_the_password(ana: Person, people: Callab
     assert (await other.get("/account")).status == 303
 
 
-async def test_the_account_page_deletes_the_account(ana: Person) -> None:
+async def test_account_page_deletes_the_account(ana: Person) -> None:
     wrong = await ana.post("/account/delete", data={"password": "not it"})
     assert '<details class="danger" open>' in assert_field_error(wrong, 400, "password", "not your password")
     reply = await ana.post("/account/delete", data={"password": PASSWORD})
@@ -412,12 +419,14 @@ async def test_the_account_page_deletes_the_account(ana: Person) -> None:
     assert (await ana.post("/login", data={"username": ana.email, "password": PASSWORD})).status == 401
 
 
-async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_: Any) -> None:
+async def test_error_pages_show_a_message_and_the_request_id(
+    ana: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
         raise RuntimeError("secret inside")
 
     location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
-    monkeypatch.setattr(scans, "find_scan", broken)
+    monkeypatch.setattr(scans, "find_scan", fail)
     cases = [
         (await ana.get("/nowhere"), 404, "This address does not exist."),
         (await ana.get("/logout"), 405, "Method not allowed"),
@@ -426,87 +435,89 @@ async def test_an_error_page_names_the_request(ana: Person, monkeypatch: pytest.
         (await ana.post("/account/password", data={"x": "y" * 70_000}), 413, "too large"),
         (await ana.get(location), 500, "Something went wrong on our side."),
     ]
-    for reply, status, words in cases:
+    for reply, status, message in cases:
         page = text_of(reply)
         assert reply.status == status
-        assert words in page
+        assert message in page
         assert "secret inside" not in page
         assert f"<code>{reply.headers['X-Request-ID']}</code>" in page
 
 
-async def test_a_database_that_is_away_is_said_in_words(make_settings: MakeSettings) -> None:
+async def test_pages_respond_503_when_the_database_is_unavailable(make_settings: MakeSettings) -> None:
     async with serve(make_settings(database_url="postgresql://nobody@127.0.0.1:1/none")) as server:
         person = Person(server)
         reply = await person.get("/scans", cookies={COOKIE: "x" * 43})
-        entered = await person.post("/login", data={"username": "ana@example.com", "password": PASSWORD})
+        login = await person.post("/login", data={"username": "ana@example.com", "password": PASSWORD})
         await person.session.close()
     assert (reply.status, int(reply.headers["Retry-After"]) > 0) == (503, True)
     assert "Temporarily unavailable" in text_of(reply)
     assert reply.headers["X-Request-ID"] in text_of(reply)
-    assert entered.status == 503
-    assert 'value="ana@example.com"' in text_of(entered)
-    assert entered.headers["X-Request-ID"] in text_of(entered)
+    assert login.status == 503
+    assert 'value="ana@example.com"' in text_of(login)
+    assert login.headers["X-Request-ID"] in text_of(login)
 
 
-async def test_assets_are_kept_as_long_as_their_content(guest: Person) -> None:
+async def test_only_versioned_assets_are_cached_as_immutable(guest: Person) -> None:
     page = text_of(await guest.get("/login"))
     for name in ("style.css", "app.js", "icon.svg"):
-        address = asset_url(name)
-        assert f'"{address}"' in page
-        reply = await guest.get(address)
+        url = asset_url(name)
+        assert f'"{url}"' in page
+        reply = await guest.get(url)
         assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert reply.body == (STATIC / name).read_bytes()
     assert (await guest.get("/static/style.css")).headers["Cache-Control"] == "no-cache"
     assert (await guest.get("/static/nothing.css?v=1")).headers["Cache-Control"] == "no-store"
 
 
-OUTSIDE = [
+INVALID_STATIC_PATHS = [
     "", "vendor", "vendor/", "style.css/", "style.css%00", "../app.py", "..%2fapp.py", "%2e%2e/app.py",
     "..%5capp.py", "/etc/passwd", "%2fetc%2fpasswd", "./style.css", "vendor/../app.js", "%ff", "a" * 5000,
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", OUTSIDE)
-async def test_no_path_leads_out_of_the_static_files(guest: Person, path: str) -> None:
+@pytest.mark.parametrize("path", INVALID_STATIC_PATHS)
+async def test_static_serves_only_exact_file_paths(guest: Person, path: str) -> None:
     reply = await guest.get(f"/static/{path}")
     assert reply.status == 404
     assert "This address does not exist." in text_of(reply)
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"),
+    ("path", "autocomplete"),
     [
         ("/login", ["current-password"]),
         ("/register", ["new-password"]),
         ("/account", ["current-password", "new-password", "current-password"]),
     ],
 )
-async def test_passwords_are_masked_and_open_to_password_managers(
-    guest: Person, path: str, asked: list[str]
+async def test_password_fields_are_masked_and_allow_password_managers(
+    guest: Person, path: str, autocomplete: list[str]
 ) -> None:
     if path == "/account":
         await sign_up(guest)
     page = text_of(await guest.get(path))
     fields = [tag for tag in re.findall(r"<input[^>]*>", page) if 'type="password"' in tag]
-    assert [re.findall(r'autocomplete="([^"]*)"', tag) for tag in fields] == [[one] for one in asked]
+    assert [re.findall(r'autocomplete="([^"]*)"', tag) for tag in fields] == [
+        [value] for value in autocomplete
+    ]
     assert len(re.findall(r'name="[^"]*password"', page)) == len(fields)
     assert 'autocomplete="username"' in page
-    assert "maxlength" not in page  # what is pasted is never cut
+    assert "maxlength" not in page  # it would truncate a pasted password
     assert "onpaste" not in page
 
 
-async def test_every_page_of_the_signed_in_offers_to_log_out(ana: Person) -> None:
+async def test_every_page_after_login_has_a_logout_button(ana: Person) -> None:
     scan = (await ana.post("/scan", data=form(text="The budget is tight."))).headers["Location"]
     for path in ("/scan", "/scans", "/account", scan):
         assert '<form method="post" action="/logout"' in text_of(await ana.get(path))
 
 
-def test_what_is_vendored_comes_with_its_licence() -> None:
+def test_vendored_files_include_their_licence() -> None:
     for folder in filter(Path.is_dir, (STATIC / "vendor").iterdir()):
         assert any("LICENSE" in path.name for path in folder.iterdir()), folder
 
 
-def test_categories_do_not_share_a_colour_while_there_are_enough() -> None:
+def test_known_categories_have_fixed_colours_and_others_distinct_ones() -> None:
     assert assign_tones(["Financial", "budget "]) == {"Financial": 1, "budget ": 1}
     many = [f"kind {number}" for number in range(TONES)]
     assert len(set(assign_tones(many).values())) == TONES
@@ -514,7 +525,7 @@ def test_categories_do_not_share_a_colour_while_there_are_enough() -> None:
     assert assign_tones(["", "Ünïcode"]) == assign_tones(["", "Ünïcode"])
 
 
-def test_the_chart_puts_small_categories_together() -> None:
+def test_chart_groups_the_smallest_categories_in_the_last_row() -> None:
     risks = [Risk("r", f"kind {number}", "c") for number in range(40) for _ in range(40 - number)]
     rows = chart_bars(group_by_category(risks))
     assert len(rows) == CHART_ROWS
@@ -528,17 +539,17 @@ def test_the_chart_puts_small_categories_together() -> None:
     ("text", "tag"),
     [("«ក»", "km"), ("عقد.pdf", "ar"), ("12. plan", ""), ("", ""), ("…", ""), ("สัญญา", "th"), ("契約", "")],
 )
-def test_a_script_tells_its_language(text: str, tag: str) -> None:
+def test_language_is_detected_from_the_script(text: str, tag: str) -> None:
     assert detect_language(text) == tag
 
 
-def test_our_files_name_no_other_host() -> None:
+def test_static_files_reference_no_other_host() -> None:
     for path in STATIC.glob("*.*"):
-        foreign = re.sub(r"http://www\.w3\.org/\d{4}/svg", "", path.read_text())
-        assert "http" not in foreign.lower().replace("xmlhttprequest", ""), path
+        source = re.sub(r"http://www\.w3\.org/\d{4}/svg", "", path.read_text())
+        assert "http" not in source.lower().replace("xmlhttprequest", ""), path
 
 
-async def test_the_history_keeps_its_filter(ana: Person, ai: Ai) -> None:
+async def test_history_keeps_its_filter_in_the_form_and_in_links(ana: Person, ai: Ai) -> None:
     assert '<form class="filter"' not in text_of(await ana.get("/scans"))
     for number in range(3):
         await ana.post("/scan", data=form(file=(f"plan-{number}.txt", b"x")))
@@ -549,32 +560,32 @@ async def test_the_history_keeps_its_filter(ana: Person, ai: Ai) -> None:
     assert 'name="q" type="search" value="plan &"' in page
     assert 'name="category" type="text" value="FINANCIAL"' in page
     assert '<option value="model" selected>' in page
-    kept = "q=plan+%26&category=FINANCIAL&source=model"
-    kept = kept.replace("+", "%20") if "%20" in page else kept
-    assert f'<a rel="next" href="/scans?offset=2&limit=2&{kept}">' in page
-    assert f'href="/scans/overview?{kept}"' in page
+    query = "q=plan+%26&category=FINANCIAL&source=model"
+    query = query.replace("+", "%20") if "%20" in page else query
+    assert f'<a rel="next" href="/scans?offset=2&limit=2&{query}">' in page
+    assert f'href="/scans/overview?{query}"' in page
     assert '<a href="/scans">Clear filters</a>' in page
-    nothing = text_of(await ana.get("/scans?q=zebra"))
-    assert "No matching scans" in nothing
-    assert "No scans yet" not in nothing
+    empty = text_of(await ana.get("/scans?q=zebra"))
+    assert "No matching scans" in empty
+    assert "No scans yet" not in empty
     beyond = html.unescape(text_of(await ana.get("/scans?q=plan&offset=9")))
     assert '<a href="/scans?offset=0&q=plan">' in beyond
 
 
-async def test_a_refused_filter_comes_back_with_what_was_typed(ana: Person) -> None:
-    for query, field, words in (
+async def test_invalid_filter_shows_the_error_and_keeps_the_values(ana: Person) -> None:
+    for query, field, message in (
         ("q=%21&source=llm", "q", "no letter"),
         ("from=2026-11-02&to=2026-11-01", "from", "later than the end"),
         ("to=soon", "to", "takes a day"),
         ("category=" + "x" * 201, "category", "at most 200"),
     ):
         for path in ("/scans", "/scans/overview"):
-            page = assert_field_error(await ana.get(f"{path}?{query}"), 400, field, words)
+            page = assert_field_error(await ana.get(f"{path}?{query}"), 400, field, message)
             assert '<a href="/scans">Clear filters</a>' in page
     assert 'value="llm" selected' in text_of(await ana.get("/scans?q=%21&source=llm"))
 
 
-async def test_the_overview_draws_what_the_stats_say(ana: Person, ai: Ai) -> None:
+async def test_overview_shows_the_statistics(ana: Person, ai: Ai) -> None:
     assert "No scans" in text_of(await ana.get("/scans/overview"))
     await ana.post("/scan", data=form(text="x"))
     ai.findings = {"data": [{"risk": "r", "category": "ច្បាប់<b>", "context": "c"}] * 3, "source": "model"}
@@ -590,7 +601,7 @@ async def test_the_overview_draws_what_the_stats_say(ana: Person, ai: Ai) -> Non
     assert "No risks in these scans" in text_of(await ana.get("/scans/overview?source=llm"))
 
 
-def test_the_overview_has_the_months_that_matter() -> None:
+def test_overview_spans_12_to_24_months_and_groups_small_categories() -> None:
     def overview(*months: tuple[str, dict[str, int]]) -> Overview:
         counts = sum((Counter(categories) for _, categories in months), Counter[str]())
         by_category = [CategoryRisks(name, number) for name, number in counts.most_common()]
@@ -605,5 +616,5 @@ def test_the_overview_has_the_months_that_matter() -> None:
     many = overview(("2026-01", {f"kind {number}": 20 - number for number in range(20)}))
     assert len(many.series) == SERIES
     assert (many.series[-1].category, many.series[-1].numbers[-1]) == (None, sum(range(1, 14)))
-    assert sum(sum(each.numbers) for each in many.series) == many.most == 210
+    assert sum(sum(series.numbers) for series in many.series) == many.most == 210
     assert many.series[1].path == f"M134 {100 - 2000 / 210:.4g}h8v-{1900 / 210:.4g}h-8z"
