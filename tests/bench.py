@@ -1,6 +1,6 @@
-"""Load test: RiskScan compared with a minimal aiohttp handler in the same run.
+"""`make bench`: a load test that compares RiskScan with a bare aiohttp handler.
 
-`make bench` takes half a minute; `make bench WORKERS=2` uses two workers. The load, the database and
+It takes half a minute; `make bench WORKERS=2` uses two workers. The load generator, the database and
 the servers share the machine: trust the CPU time per request and the ratios more than the throughput.
 """
 
@@ -30,7 +30,7 @@ from tests.support.postgres import Postgres, free_port
 from tests.support.program import Program, get, register_and_log_in
 
 ROUNDS, SECONDS, CONNECTIONS, SCANS = 2, 3.0, 32, 10_000
-PASSED_ON = ("WORKERS", "DATABASE_POOL_SIZE", "LOG_LEVEL")
+INHERITED = ("WORKERS", "DATABASE_POOL_SIZE", "LOG_LEVEL")
 RISK = {"risk": "The budget may run out", "category": "Financial", "context": "The budget is tight." * 3}
 FINDINGS = json.dumps({"data": [RISK] * 8, "source": "model"})
 SEED = f"""
@@ -43,7 +43,7 @@ FORM = '--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nThe budget is 
 
 
 class Load(NamedTuple):
-    """The requests to repeat, and the server to send them to."""
+    """The requests to repeat, and the server that gets them."""
 
     name: str
     port: int
@@ -51,24 +51,24 @@ class Load(NamedTuple):
     server: psutil.Process
 
 
-async def send_requests(load: Load, requests: Iterator[bytes], until: float, times: list[float]) -> None:
-    """Send requests on one connection, one after another, until the time is over."""
+async def send_requests(load: Load, requests: Iterator[bytes], deadline: float, times: list[float]) -> None:
+    """Send requests on one connection, one after another, until the deadline."""
     reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
-    while (began := time.perf_counter()) < until:
+    while (started := time.perf_counter()) < deadline:
         writer.write(next(requests))
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: (\d+)", head)
         assert head.startswith(b"HTTP/1.1 200 "), head
         assert length
         await reader.readexactly(int(length[1]))
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - started)
     writer.close()
 
 
 async def run_load(load: Load, times: list[float]) -> None:
     """Send requests on all connections for SECONDS; append each response time to `times`."""
-    until, requests = time.perf_counter() + SECONDS, itertools.cycle(load.requests)
-    await asyncio.gather(*(send_requests(load, requests, until, times) for _ in range(CONNECTIONS)))
+    deadline, requests = time.perf_counter() + SECONDS, itertools.cycle(load.requests)
+    await asyncio.gather(*(send_requests(load, requests, deadline, times) for _ in range(CONNECTIONS)))
 
 
 def build_request(target: str, token: str = "", body: str = "") -> bytes:
@@ -79,22 +79,22 @@ def build_request(target: str, token: str = "", body: str = "") -> bytes:
 
 
 def serve_bare_handler(port: int) -> None:
-    """Serve one fixed response: the baseline of the comparison, and the AI service of RiskScan."""
+    """Serve one fixed response: as the baseline, and as the AI service of RiskScan."""
 
-    async def answer(request: web.Request) -> web.Response:
+    async def handler(request: web.Request) -> web.Response:
         await request.read()
         return web.Response(text=FINDINGS, content_type="application/json")
 
     app = web.Application()
-    app.add_routes([web.get("/", answer), web.post("/scan", answer)])
+    app.add_routes([web.get("/", handler), web.post("/scan", handler)])
     web.run_app(app, port=port, access_log=None, print=None, loop=uvloop.new_event_loop())
 
 
 def cpu_and_memory(server: psutil.Process) -> tuple[float, float]:
-    """Return the CPU seconds of a server's processes, and the memory of the largest in MB."""
-    family = [server, *server.children(recursive=True)]
-    cpu = sum(sum(process.cpu_times()[:2]) for process in family)
-    return cpu, max(process.memory_info().rss for process in family) / 2**20
+    """Return the CPU seconds of all processes of a server, and the memory of the largest in MB."""
+    processes = [server, *server.children(recursive=True)]
+    cpu = sum(sum(process.cpu_times()[:2]) for process in processes)
+    return cpu, max(process.memory_info().rss for process in processes) / 2**20
 
 
 def measure(loads: list[Load]) -> None:
@@ -107,46 +107,50 @@ def measure(loads: list[Load]) -> None:
         after, memory[load.name] = cpu_and_memory(load.server)
         cpu[load.name] += after - before
     print(f"{'':24}{'a second':>10}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'MB':>6}{'of bare':>9}")
-    for name, taken in times.items():
-        cuts, ratio = statistics.quantiles(taken, n=100), len(taken) / len(times[loads[0].name])
-        speed = f"{len(taken) / ROUNDS / SECONDS:10.0f}{cuts[49] * 1000:9.1f}{cuts[98] * 1000:9.1f}"
-        print(f"{name:24}{speed}{cpu[name] / len(taken) * 1e6:9.0f}{memory[name]:6.0f}{ratio:9.2f}")
+    for name, durations in times.items():
+        quantiles = statistics.quantiles(durations, n=100)
+        p50, p99 = quantiles[49], quantiles[98]
+        ratio = len(durations) / len(times[loads[0].name])
+        speed = f"{len(durations) / ROUNDS / SECONDS:10.0f}{p50 * 1000:9.1f}{p99 * 1000:9.1f}"
+        print(f"{name:24}{speed}{cpu[name] / len(durations) * 1e6:9.0f}{memory[name]:6.0f}{ratio:9.2f}")
 
 
 def main() -> None:
-    postgres, bare, ai = Postgres(), free_port(), free_port()
+    postgres, bare_port, ai_port = Postgres(), free_port(), free_port()
     context = multiprocessing.get_context("spawn")
-    servers = [context.Process(target=serve_bare_handler, args=(port,), daemon=True) for port in (bare, ai)]
+    servers = [
+        context.Process(target=serve_bare_handler, args=(port,), daemon=True) for port in (bare_port, ai_port)
+    ]
     with contextlib.ExitStack() as stack:
         stack.callback(postgres.remove)
         postgres.start()
         for server in servers:
             server.start()
         url = postgres.create_database()
-        environ = {"DATABASE_URL": url, "JWT_SECRET": SECRET, "AI_SERVICE_URL": f"http://127.0.0.1:{ai}"}
-        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environ = {"DATABASE_URL": url, "JWT_SECRET": SECRET, "AI_SERVICE_URL": f"http://127.0.0.1:{ai_port}"}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        unlimited = {"SCAN_LIMIT": "off", "AI_MAX_CONCURRENCY": "1000"}  # a single user sends the whole load
-        program = Program(folder, {"LOG_LEVEL": "warning", **unlimited, **environ, **passed_on})
+        unlimited = {"SCAN_LIMIT": "off", "AI_MAX_CONCURRENCY": "1000"}  # all load comes from one user
+        program = Program(folder, {"LOG_LEVEL": "warning", **unlimited, **environ, **inherited})
         stack.callback(program.close)
         token = register_and_log_in(program.url)
         for statement in (SEED, "VACUUM ANALYZE"):
             postgres.execute(statement, url.rpartition("/")[2].partition("?")[0])
         scans = get(program.url, token, "/api/scans?limit=100")["scans"]
-        ones = [build_request(f"GET /api/scans/{scan['scan_id']}", token) for scan in scans]
+        scan_requests = [build_request(f"GET /api/scans/{scan['scan_id']}", token) for scan in scans]
         port, process = int(program.url.rpartition(":")[2]), psutil.Process(program.process.pid)
         machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-        print(f"{CONNECTIONS} connections, {machine}", passed_on or "")
+        print(f"{CONNECTIONS} connections, {machine}", inherited or "")
         measure(
             [
-                Load("a bare handler", bare, [build_request("GET /")], psutil.Process(servers[0].pid)),
+                Load("a bare handler", bare_port, [build_request("GET /")], psutil.Process(servers[0].pid)),
                 Load(
                     "GET /api/scans?limit=20",
                     port,
                     [build_request("GET /api/scans?limit=20", token)],
                     process,
                 ),
-                Load("GET /api/scans/{id}", port, ones, process),
+                Load("GET /api/scans/{id}", port, scan_requests, process),
                 Load("POST /api/scan, a text", port, [build_request("POST /api/scan", token, FORM)], process),
             ]
         )

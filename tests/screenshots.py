@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Take the README's screenshots from the running product: `python -m tests.screenshots`.
+"""Takes the screenshots for the README: `python -m tests.screenshots`.
 
-Starts an unconfigured `run.py` in a temporary folder, creates an account, scans a sample
+Starts `run.py` with default settings in a temporary folder, registers, scans a sample
 contract and saves docs/scan.png (the scan page) and docs/report.png (a scan result).
 """
 
@@ -40,7 +40,7 @@ Meetings take place on the first Tuesday of each month.
 
 @contextmanager
 def run_server() -> Iterator[str]:
-    """Run the product on a free port with an empty database; yield its URL."""
+    """Run `run.py` on a free port with an empty database; yield its URL."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         environ = {"PATH": os.environ["PATH"], "PORT": str(port), "DATA_DIR": folder}
@@ -50,7 +50,7 @@ def run_server() -> Iterator[str]:
         try:
             assert process.stdout
             line = process.stdout.readline()
-            assert line, "run.py ended before it served"
+            assert line, "run.py exited before it listened"
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -70,8 +70,8 @@ async def main() -> None:
                 "mimeType": "text/plain",
                 "buffer": CONTRACT.encode(),
             }
-            film: FilePayload = {"name": "Holiday.mov", "mimeType": "video/quicktime", "buffer": b"x" * 4000}
-            await page.get_by_label("Add files").set_input_files([contract, film])
+            video: FilePayload = {"name": "Holiday.mov", "mimeType": "video/quicktime", "buffer": b"x" * 4000}
+            await page.get_by_label("Add files").set_input_files([contract, video])
             await page.get_by_label("Paste text").fill(TEXT)
             await page.get_by_role("button", name="Find risks").click()
             await page.get_by_role("link", name="View result: Pasted text").wait_for()

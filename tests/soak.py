@@ -1,8 +1,8 @@
 """`make soak`: users scan, list and delete while the AI service, the database and the workers fail.
 
 MINUTES sets the duration (10). 300 users share two workers on PostgreSQL. The AI service refuses, hangs,
-drips and returns garbage; the database restarts twice, once after a crash; a worker is killed every minute.
-Prints a table of the results; exits with 1 if a guarantee was violated. Requires Linux.
+trickles and returns garbage; the database restarts twice, once after a crash; a worker is killed every
+minute. Prints a table of results; exits with status 1 if a guarantee was violated. Requires Linux.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from tests.support.program import ROOT, Program
 from tests.support.tcp_proxy import Proxy
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
-PEOPLE, WORKERS = 300, 2
+USERS, WORKERS = 300, 2
 PAUSE_SECONDS = 2.0  # mean time between two requests of a user
 AI_TIMEOUT = 5
-NO_ANSWER_SECONDS = 60
-KILL_SECONDS = min(60.0, MINUTES * 60 / 4)
-CUT_SECONDS = 4 * PAUSE_SECONDS + 2  # after a kill, while a closed connection is expected
-MEMORY_FROM = min(2.0, MINUTES / 4)  # warm-up, in minutes
-LIMIT_BLOCKED_MS = 100
-LIMIT_GROWTH = 0.1  # allowed growth of memory after the warm-up
+RESPONSE_TIMEOUT_SECONDS = 60
+KILL_INTERVAL_SECONDS = min(60.0, MINUTES * 60 / 4)
+CUT_GRACE_SECONDS = 4 * PAUSE_SECONDS + 2  # after a kill, while a closed connection is expected
+WARM_UP_MINUTES = min(2.0, MINUTES / 4)
+MAX_BLOCKED_MS = 100
+MAX_MEMORY_GROWTH = 0.1  # after the warm-up, as a fraction
 # 429 is forwarded from the AI service
 EXPECTED = {
     (200, ""), (201, ""), (429, "ai_service_error"),
@@ -48,13 +48,15 @@ EXPECTED = {
     (503, "ai_service_error"), (503, "ai_service_unavailable"), (503, "database_unavailable"),
     (503, "overloaded"),
 }  # fmt: skip
-LOST, TWICE, FOREIGN = "scans lost", "scans there twice", "scans of another user"
-BACK, REFUSED = "deleted scans back", "refused scans kept"
-STORED = "SELECT email, scans.id::text, data->0->>'context' FROM scans JOIN users ON users.id = user_id"
+LOST_SCANS, DUPLICATES, FOREIGN_SCANS = "lost scans", "duplicate scans", "scans of other users"
+REAPPEARED, FAILED_BUT_STORED = "reappeared deleted scans", "stored failed scans"
+STORED_SCANS_SQL = (
+    "SELECT email, scans.id::text, data->0->>'context' FROM scans JOIN users ON users.id = user_id"
+)
 
 
-class Answer(NamedTuple):
-    """A response; status 0 means that the connection was closed before one."""
+class Reply(NamedTuple):
+    """A response; status 0 if the connection was closed without one."""
 
     status: int
     body: Any
@@ -68,55 +70,55 @@ class Results:
     """Results over all users."""
 
     def __init__(self) -> None:
-        self.answers: collections.Counter[tuple[str, int, str]] = collections.Counter()
+        self.replies: collections.Counter[tuple[str, int, str]] = collections.Counter()
         self.seconds: list[float] = []
-        self.wrong: list[str] = []  # descriptions of violated guarantees
-        self.killed_at = -CUT_SECONDS
+        self.violations: list[str] = []
+        self.killed_at = -CUT_GRACE_SECONDS
         self.kills = self.restarts = 0
         self.memory: list[tuple[float, float]] = []  # minutes, megabytes
 
-    def count(self, action: str, answer: Answer, seconds: float) -> None:
-        self.answers[action, answer.status, answer.code] += 1
+    def count(self, action: str, reply: Reply, seconds: float) -> None:
+        self.replies[action, reply.status, reply.code] += 1
         self.seconds.append(seconds)
-        if not answer.status and time.monotonic() - self.killed_at > CUT_SECONDS:
-            self.wrong.append(f"{action}: cut, and no worker was killed")
-        elif answer.status and (answer.status, answer.code) not in EXPECTED:
-            self.wrong.append(f"{action}: {answer.status} {answer.body}")
+        if not reply.status and time.monotonic() - self.killed_at > CUT_GRACE_SECONDS:
+            self.violations.append(f"{action}: connection closed, but no worker was killed")
+        elif reply.status and (reply.status, reply.code) not in EXPECTED:
+            self.violations.append(f"{action}: {reply.status} {reply.body}")
 
 
 class User:
     """A user with a connection, who records every response for the final check."""
 
-    def __init__(self, number: int, port: int, figures: Results) -> None:
-        self.email, self.port, self.figures = f"{number}@example.com", port, figures
+    def __init__(self, number: int, port: int, results: Results) -> None:
+        self.email, self.port, self.results = f"{number}@example.com", port, results
         self.token = ""
         self.scans = 0
-        self.kept: dict[str, Any] = {}  # stored scans by id
-        self.gone: set[str] = set()  # deleted
-        self.unsure: set[str] = set()  # delete sent, outcome unknown
-        self.refused: set[str] = set()  # texts of refused scans, which must not be stored
+        self.stored: dict[str, Any] = {}  # by id
+        self.deleted: set[str] = set()  # ids
+        self.maybe_deleted: set[str] = set()  # ids of DELETE requests without a response
+        self.failed_texts: set[str] = set()  # texts of failed scans, which must not be stored
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(
-        self, action: str, target: str, kind: str = "application/json", body: bytes = b""
-    ) -> Answer:
-        began = time.monotonic()
+        self, action: str, target: str, content_type: str = "application/json", body: bytes = b""
+    ) -> Reply:
+        started = time.monotonic()
         head = f"{target} HTTP/1.1\r\nHost: soak\r\nAuthorization: Bearer {self.token}\r\n"
-        head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        answer = Answer(0, {})
+        head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        reply = Reply(0, {})
         try:
-            async with asyncio.timeout(NO_ANSWER_SECONDS):
-                answer = await self._exchange(head.encode() + body)
+            async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
+                reply = await self._exchange(head.encode() + body)
         except TimeoutError:
-            self.figures.wrong.append(f"{action}: no answer in {NO_ANSWER_SECONDS} s")
+            self.results.violations.append(f"{action}: no response within {RESPONSE_TIMEOUT_SECONDS} s")
         except (OSError, EOFError):
             pass
-        if not answer.status:
+        if not reply.status:
             self.disconnect()
-        self.figures.count(action, answer, time.monotonic() - began)
-        return answer
+        self.results.count(action, reply, time.monotonic() - started)
+        return reply
 
-    async def _exchange(self, request: bytes) -> Answer:
+    async def _exchange(self, request: bytes) -> Reply:
         if self._connection is None:
             self._connection = await asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = self._connection
@@ -126,7 +128,7 @@ class User:
         body = json.loads(await reader.readexactly(length))
         if "\r\nconnection: close" in head:
             self.disconnect()
-        return Answer(int(head.split()[1]), body)
+        return Reply(int(head.split()[1]), body)
 
     def disconnect(self) -> None:
         if self._connection:
@@ -135,8 +137,8 @@ class User:
 
     async def register(self) -> None:
         account = json.dumps({"email": self.email, "password": "correct horse"}).encode()
-        answer = await self.send("register", "POST /api/auth/register", body=account)
-        self.token = answer.body["access_token"]
+        reply = await self.send("register", "POST /api/auth/register", body=account)
+        self.token = reply.body["access_token"]
 
     async def run_actions(self, until: float) -> None:
         actions = [self.scan, self.browse, self.show, self.delete]
@@ -152,12 +154,12 @@ class User:
             parts += '--x\r\nContent-Disposition: form-data; name="file"; filename="plan.txt"\r\n\r\n'
             parts += "The budget is tight.\n" * 5000 + "\r\n"
         body = f"{parts}--x--\r\n".encode()
-        answer = await self.send("scan", "POST /api/scan", "multipart/form-data; boundary=x", body)
-        if answer.status == 200:
-            self.kept[answer.body["scan_id"]] = answer.body
-            self._check("scan", answer.body["data"][0]["context"] == text, answer)
-        elif answer.code.startswith("ai_") or answer.code == "overloaded":
-            self.refused.add(text)
+        reply = await self.send("scan", "POST /api/scan", "multipart/form-data; boundary=x", body)
+        if reply.status == 200:
+            self.stored[reply.body["scan_id"]] = reply.body
+            self._expect("scan", reply.body["data"][0]["context"] == text, reply)
+        elif reply.code.startswith("ai_") or reply.code == "overloaded":
+            self.failed_texts.add(text)
 
     async def browse(self) -> None:
         await self.send("list", "GET /api/scans?limit=20")
@@ -165,44 +167,46 @@ class User:
     async def show(self) -> None:
         scan_id = self._random_scan_id()
         if scan_id:
-            answer = await self.send("show", f"GET /api/scans/{scan_id}")
-            self._check("show", answer.status != 200 or answer.body == self.kept[scan_id], answer)
+            reply = await self.send("show", f"GET /api/scans/{scan_id}")
+            self._expect("show", reply.status != 200 or reply.body == self.stored[scan_id], reply)
 
     async def delete(self) -> None:
         scan_id = self._random_scan_id()
         if not scan_id:
             return
-        self.unsure.add(scan_id)
-        answer = await self.send("delete", f"DELETE /api/scans/{scan_id}")
-        if answer.status == 200:
-            self.unsure.remove(scan_id)
-            self.gone.add(scan_id)
+        self.maybe_deleted.add(scan_id)
+        reply = await self.send("delete", f"DELETE /api/scans/{scan_id}")
+        if reply.status == 200:
+            self.maybe_deleted.remove(scan_id)
+            self.deleted.add(scan_id)
 
     def _random_scan_id(self) -> str | None:
-        there = self.kept.keys() - self.gone - self.unsure
-        return random.choice(list(there)) if there else None
+        available = self.stored.keys() - self.deleted - self.maybe_deleted
+        return random.choice(list(available)) if available else None
 
-    def _check(self, action: str, holds: bool, answer: Answer) -> None:
+    def _expect(self, action: str, holds: bool, reply: Reply) -> None:
         if not holds:
-            self.figures.wrong.append(f"{action}: another answer than that of the scan: {answer.body}")
+            self.results.violations.append(f"{action}: the response differs from the scan: {reply.body}")
 
     async def list_all(self) -> list[str]:
         """Return the ids of all scans in the list, and check its total."""
-        self.disconnect()  # the connection may be closed by now
-        found: list[str] = []
+        self.disconnect()  # the server may have closed the idle connection
+        scan_ids: list[str] = []
         cursor = ""
         while True:
-            answer = await self.send("list at the end", f"GET /api/scans?limit=100{cursor}")
-            if answer.status != 200:
-                self.figures.wrong.append(f"the list at the end: {answer}")
-                return found
-            found += [scan["scan_id"] for scan in answer.body["scans"]]
-            if answer.body["next_cursor"] is None:
+            reply = await self.send("final list", f"GET /api/scans?limit=100{cursor}")
+            if reply.status != 200:
+                self.results.violations.append(f"final list: {reply}")
+                return scan_ids
+            scan_ids += [scan["scan_id"] for scan in reply.body["scans"]]
+            if reply.body["next_cursor"] is None:
                 break
-            cursor = f"&cursor={answer.body['next_cursor']}"
-        if answer.body["total"] != len(found):
-            self.figures.wrong.append(f"a list of {len(found)} scans has the total {answer.body['total']}")
-        return found
+            cursor = f"&cursor={reply.body['next_cursor']}"
+        if reply.body["total"] != len(scan_ids):
+            self.results.violations.append(
+                f"a list of {len(scan_ids)} scans has the total {reply.body['total']}"
+            )
+        return scan_ids
 
 
 class FaultyAi(Ai):
@@ -217,16 +221,16 @@ class FaultyAi(Ai):
                 [
                     self.slow,
                     self.hang,
-                    self.drip,
+                    self.trickle,
                     self.reset,
                     self.truncate,
                     self.return_error,
                     self.send_garbage,
                 ]
             )
-            broken = await fault(request)
-            if broken is not None:
-                return broken
+            faulty_response = await fault(request)
+            if faulty_response is not None:
+                return faulty_response
         risk = {"risk": "The budget may run out", "category": "Financial"}
         return web.json_response(
             {
@@ -241,7 +245,7 @@ class FaultyAi(Ai):
     async def hang(self, request: web.Request) -> None:
         await asyncio.sleep(10 * AI_TIMEOUT)
 
-    async def drip(self, request: web.Request) -> web.StreamResponse:
+    async def trickle(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
@@ -273,24 +277,24 @@ class FaultyAi(Ai):
         return web.Response(body=random.choice(bodies), content_type="application/json")
 
 
-async def kill_workers(program: Program, figures: Results) -> None:
+async def kill_workers(program: Program, results: Results) -> None:
     """Kill the younger worker periodically; the oldest keeps running, to measure memory growth."""
     while True:
-        await asyncio.sleep(KILL_SECONDS)
+        await asyncio.sleep(KILL_INTERVAL_SECONDS)
         workers = program.workers()
         if len(workers) == WORKERS:
-            figures.killed_at = time.monotonic()
+            results.killed_at = time.monotonic()
             workers[-1].kill()
-            figures.kills += 1
+            results.kills += 1
 
 
-async def restart_database(postgres: Postgres, figures: Results) -> None:
+async def restart_database(postgres: Postgres, results: Results) -> None:
     for signum in (signal.SIGINT, signal.SIGQUIT):  # a clean shutdown, then a crash
         await asyncio.sleep(MINUTES * 60 / 3)
         await asyncio.to_thread(postgres.stop, signum)
         await asyncio.sleep(random.uniform(0, 5))
         await asyncio.to_thread(postgres.start)
-        figures.restarts += 1
+        results.restarts += 1
 
 
 async def refuse_ai_connections(proxy: Proxy) -> None:
@@ -302,107 +306,109 @@ async def refuse_ai_connections(proxy: Proxy) -> None:
         await proxy.heal()
 
 
-async def sample_memory(worker: psutil.Process, figures: Results) -> None:
-    began = time.monotonic()
+async def sample_memory(worker: psutil.Process, results: Results) -> None:
+    started = time.monotonic()
     while True:
         await asyncio.sleep(min(5.0, MINUTES))
-        minutes = (time.monotonic() - began) / 60
-        figures.memory.append((minutes, worker.memory_info().rss / 2**20))
+        minutes = (time.monotonic() - started) / 60
+        results.memory.append((minutes, worker.memory_info().rss / 2**20))
 
 
-async def run_users(program: Program, postgres: Postgres, proxy: Proxy, figures: Results) -> list[User]:
+async def run_users(program: Program, postgres: Postgres, proxy: Proxy, results: Results) -> list[User]:
     port = int(program.url.rpartition(":")[2])
-    users = [User(number, port, figures) for number in range(PEOPLE)]
+    users = [User(number, port, results) for number in range(USERS)]
     for user in users:
         await user.register()
     until = time.monotonic() + MINUTES * 60
     oldest = program.workers()[0]
-    troubles = [
-        asyncio.create_task(trouble)
-        for trouble in (
-            kill_workers(program, figures),
-            restart_database(postgres, figures),
+    tasks = [
+        asyncio.create_task(background)
+        for background in (
+            kill_workers(program, results),
+            restart_database(postgres, results),
             refuse_ai_connections(proxy),
-            sample_memory(oldest, figures),
+            sample_memory(oldest, results),
         )
     ]
     await asyncio.gather(*(user.run_actions(until) for user in users))
-    for trouble in troubles:
-        trouble.cancel()
-    ended = await asyncio.gather(*troubles, return_exceptions=True)
-    figures.wrong += [repr(end) for end in ended if isinstance(end, Exception)]
+    for task in tasks:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    results.violations += [repr(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
     return users
 
 
 async def count_data_faults(
-    users: list[User], rows: list[tuple[str, str, str]], figures: Results
+    users: list[User], rows: list[tuple[str, str, str]], results: Results
 ) -> dict[str, int]:
     """Compare the users' records with the API's lists and the database; return a count per fault."""
-    found = collections.Counter(dict.fromkeys((LOST, TWICE, FOREIGN, BACK, REFUSED), 0))
+    counts = collections.Counter(
+        dict.fromkeys((LOST_SCANS, DUPLICATES, FOREIGN_SCANS, REAPPEARED, FAILED_BUT_STORED), 0)
+    )
     texts = collections.Counter(text for _, _, text in rows)
-    found[TWICE] += sum(count - 1 for count in texts.values())
-    found[FOREIGN] += sum(text.split()[0] != email for email, _, text in rows)
+    counts[DUPLICATES] += sum(count - 1 for count in texts.values())
+    counts[FOREIGN_SCANS] += sum(text.split()[0] != email for email, _, text in rows)
     for user in users:
         listed = await user.list_all()
         stored = {scan_id for email, scan_id, _ in rows if email == user.email}
-        found[TWICE] += len(listed) - len(set(listed))
-        found[FOREIGN] += len(set(listed) - stored)
-        found[LOST] += len(user.kept.keys() - user.gone - user.unsure - set(listed))
-        found[BACK] += len(user.gone & set(listed))
-        found[REFUSED] += sum(text in texts for text in user.refused)
-    return dict(found)
+        counts[DUPLICATES] += len(listed) - len(set(listed))
+        counts[FOREIGN_SCANS] += len(set(listed) - stored)
+        counts[LOST_SCANS] += len(user.stored.keys() - user.deleted - user.maybe_deleted - set(listed))
+        counts[REAPPEARED] += len(user.deleted & set(listed))
+        counts[FAILED_BUT_STORED] += sum(text in texts for text in user.failed_texts)
+    return dict(counts)
 
 
 def memory_growth(memory: list[tuple[float, float]]) -> tuple[float, float]:
-    """Return the memory in MB at MEMORY_FROM and at the end, by linear regression over the samples."""
-    minutes, megabytes = zip(*(pair for pair in memory if pair[0] >= MEMORY_FROM), strict=True)
+    """Return the memory in MB at WARM_UP_MINUTES and at the end, by linear regression over the samples."""
+    minutes, megabytes = zip(*(pair for pair in memory if pair[0] >= WARM_UP_MINUTES), strict=True)
     slope, base = statistics.linear_regression(minutes, megabytes)
     return base + slope * minutes[0], base + slope * minutes[-1]
 
 
 def print_report(
-    users: list[User], faults: dict[str, int], folder: Path, program: Program, figures: Results
+    users: list[User], faults: dict[str, int], folder: Path, program: Program, results: Results
 ) -> bool:
     """Print the results; return whether every guarantee held."""
-    cuts = statistics.quantiles(figures.seconds, n=100)
-    print(f"{len(figures.seconds)} requests in {MINUTES:g} minutes: half were answered in", end=" ")
-    print(f"{cuts[49] * 1000:.0f} ms, 99 % in {cuts[98]:.1f} s, all in {max(figures.seconds):.1f} s")
-    print(f"{figures.kills} workers were killed, the database was restarted {figures.restarts} times\n")
-    by_answer: collections.Counter[tuple[int, str]] = collections.Counter()
-    for (_, status, code), times in figures.answers.items():
-        by_answer[status, code] += times
-    for (status, code), times in sorted(by_answer.items()):
-        print(f"{times:10}  {status or ''} {code}")
-    before, after = memory_growth(figures.memory)
+    quantiles = statistics.quantiles(results.seconds, n=100)
+    p50, p99 = quantiles[49], quantiles[98]
+    print(f"{len(results.seconds)} requests in {MINUTES:g} minutes:", end=" ")
+    print(f"p50 {p50 * 1000:.0f} ms, p99 {p99:.1f} s, maximum {max(results.seconds):.1f} s")
+    print(f"{results.kills} workers were killed, the database was restarted {results.restarts} times\n")
+    by_status: collections.Counter[tuple[int, str]] = collections.Counter()
+    for (_, status, code), count in results.replies.items():
+        by_status[status, code] += count
+    for (status, code), count in sorted(by_status.items()):
+        print(f"{count:10}  {status or ''} {code}")
+    before, after = memory_growth(results.memory)
     steps = [line.split() for file in folder.glob("[0-9]*") for line in file.read_text().splitlines()]
     blocked, step = max((float(milliseconds), name) for milliseconds, name in steps)
-    scans, deleted = sum(len(user.kept) for user in users), sum(len(user.gone) for user in users)
-    print(f"\n{scans} scans were answered 200, and {deleted} of them deleted\n")
-    well = True
+    scans, deleted = sum(len(user.stored) for user in users), sum(len(user.deleted) for user in users)
+    print(f"\n{scans} scans were saved, {deleted} of them deleted\n")
+    passed = True
     rows: list[tuple[str, float, float]] = [
         *((name, number, 0) for name, number in faults.items()),
-        ("workers that just died", program.log.count("starting another") - figures.kills, 0),
-        ("status 500", sum(times for (status, _), times in by_answer.items() if status == 500), 0),
-        ("traces in the log", program.log.count("Traceback"), 0),
-        ("other broken promises", len(figures.wrong), 0),
-        ("growth of memory, MB", round(after - before, 1), round(before * LIMIT_GROWTH, 1)),
-        ("loop blocked, ms", round(blocked), LIMIT_BLOCKED_MS),
+        ("crashed workers", program.log.count("starting another") - results.kills, 0),
+        ("status 500", sum(count for (status, _), count in by_status.items() if status == 500), 0),
+        ("tracebacks in the log", program.log.count("Traceback"), 0),
+        ("other violations", len(results.violations), 0),
+        ("memory growth, MB", round(after - before, 1), round(before * MAX_MEMORY_GROWTH, 1)),
+        ("event loop blocked, ms", round(blocked), MAX_BLOCKED_MS),
     ]
     for name, number, limit in rows:
-        well = well and number <= limit
-        print(f"{name:24}{number:10}  at most {limit:<8} {'' if number <= limit else 'BROKEN'}")
-    print(f"\nthe step that blocked the loop the longest: {step}")
-    print(
-        f"memory of the oldest worker: {before:.1f} MB at minute {MEMORY_FROM:g}, {after:.1f} MB at the end"
-    )
-    for line in figures.wrong[:20]:
-        print("BROKEN", line)
-    if not well:
+        passed = passed and number <= limit
+        print(f"{name:26}{number:10}  at most {limit:<8} {'' if number <= limit else 'FAILED'}")
+    print(f"\nlongest step on the event loop: {step}")
+    print(f"memory of the oldest worker: {before:.1f} MB at minute {WARM_UP_MINUTES:g},", end=" ")
+    print(f"{after:.1f} MB at the end")
+    for line in results.violations[:20]:
+        print("FAILED", line)
+    if not passed:
         print("".join(line for line in program.lines if " riskscan.errors: " not in line)[-10_000:])
-    return well
+    return passed
 
 
-async def run_soak(postgres: Postgres, folder: Path, figures: Results) -> bool:
+async def run_soak(postgres: Postgres, folder: Path, results: Results) -> bool:
     """Start everything, run the load and report; return whether every guarantee held."""
     ai = FaultyAi()
     async with contextlib.AsyncExitStack() as stack:
@@ -421,19 +427,19 @@ async def run_soak(postgres: Postgres, folder: Path, figures: Results) -> bool:
             "REGISTER_LIMIT": "off",
             "SCAN_LIMIT": "off",
             "LOG_LEVEL": "warning",
-            "WATCH_FOLDER": str(folder),
+            "LOOP_MONITOR_FOLDER": str(folder),
         }
         program = await asyncio.to_thread(
             Program, folder, environ, ROOT / "tests" / "support" / "loop_monitor.py"
         )
         stack.callback(program.close)
-        users = await run_users(program, postgres, proxy, figures)
-        rows = postgres.execute(STORED, url.rpartition("/")[2].partition("?")[0])
-        faults = await count_data_faults(users, rows, figures)
+        users = await run_users(program, postgres, proxy, results)
+        rows = postgres.execute(STORED_SCANS_SQL, url.rpartition("/")[2].partition("?")[0])
+        faults = await count_data_faults(users, rows, results)
         for user in users:
             user.disconnect()
         faults["exit status"] = await asyncio.to_thread(program.stop)
-        return print_report(users, faults, folder, program, figures)
+        return print_report(users, faults, folder, program, results)
 
 
 def main() -> int:

@@ -30,8 +30,8 @@ class Call(NamedTuple):
     parts: dict[str, Part]
 
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+RawHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Ai:
@@ -41,8 +41,8 @@ class Ai:
         self.calls: list[Call] = []
         self.probes = 0
         self.arrived = asyncio.Event()
-        self.handler: Answer = self.return_findings
-        self.raw_handler: Raw | None = None
+        self.handler: Handler = self.return_findings
+        self.raw_handler: RawHandler | None = None
         self.findings: Any = FINDINGS
         self.port = 0
 
@@ -56,25 +56,25 @@ class Ai:
     def respond_with(
         self, status: int = 200, body: Any = None, *, headers: dict[str, str] | None = None, kind: str = ""
     ) -> None:
-        """Respond to every call like this; a body other than bytes is sent as JSON."""
+        """Send this response to every call; a body that is not bytes is sent as JSON."""
 
-        async def answer(request: web.Request) -> web.StreamResponse:
+        async def handler(request: web.Request) -> web.StreamResponse:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            sent = {"Content-Type": kind or "application/json", **(headers or {})}
-            return web.Response(status=status, body=data, headers=sent)
+            all_headers = {"Content-Type": kind or "application/json", **(headers or {})}
+            return web.Response(status=status, body=data, headers=all_headers)
 
-        self.handler = answer
+        self.handler = handler
 
     def hold_responses(self) -> asyncio.Event:
-        """Respond to no call before the returned event is set."""
-        go = asyncio.Event()
+        """Delay every response until the returned event is set."""
+        release = asyncio.Event()
 
-        async def answer(request: web.Request) -> web.StreamResponse:
-            await go.wait()
+        async def handler(request: web.Request) -> web.StreamResponse:
+            await release.wait()
             return await self.return_findings(request)
 
-        self.handler = answer
-        return go
+        self.handler = handler
+        return release
 
     async def scan(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -96,13 +96,13 @@ class Ai:
         protocol = runner.server
         assert protocol is not None
 
-        def connected() -> asyncio.BaseProtocol:
+        def create_protocol() -> asyncio.BaseProtocol:
             if self.raw_handler is None:
                 return protocol()
             reader = asyncio.StreamReader()
             return asyncio.StreamReaderProtocol(reader, self.raw_handler)
 
-        server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", self.port)
+        server = await asyncio.get_running_loop().create_server(create_protocol, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
 
         async def stop() -> None:
@@ -113,13 +113,13 @@ class Ai:
 
 
 def parse_multipart(body: bytes, content_type: str) -> dict[str, Part]:
-    """Return the parts of a multipart body by name; parsed by hand, to see every byte."""
+    """Return the parts of a multipart body by name; parsed by hand, because parsers tolerate bad bytes."""
     boundary = content_type.partition("boundary=")[2].encode()
     assert body.endswith(b"--" + boundary + b"--\r\n")
-    found = {}
-    for piece in body.split(b"--" + boundary)[1:-1]:
-        head, _, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+    parts = {}
+    for part in body.split(b"--" + boundary)[1:-1]:
+        head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
         name = headers["Content-Disposition"].partition('name="')[2].partition('"')[0]
-        found[name] = Part(headers, content.removesuffix(b"\r\n"))
-    return found
+        parts[name] = Part(headers, content.removesuffix(b"\r\n"))
+    return parts

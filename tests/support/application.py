@@ -1,4 +1,4 @@
-"""The application on a real socket, as the tests start it."""
+"""Serves the application on a real socket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MakeSettings(Protocol):
 
 
 class Server(NamedTuple):
-    """The application on a socket, as in production."""
+    """A running application and its address."""
 
     app: web.Application
     url: str

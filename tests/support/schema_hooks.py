@@ -1,4 +1,4 @@
-"""Hooks that let schemathesis run with a token; a separate module, because schemathesis imports it."""
+"""Hooks that schemathesis imports: they authenticate its requests and skip misjudged cases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PASSWORD = "correct horse"  # from the dictionary in schemathesis.toml
 
 @schemathesis.auth(retry_on=[401])
 class Account:
-    """Registers a new account when the token is revoked by a password change or account deletion."""
+    """Registers a new account whenever a password change or account deletion has revoked the token."""
 
     def get(self, case: Case[Any], ctx: AuthContext) -> str:
         credentials = {"email": f"{uuid.uuid4()}@example.com", "password": PASSWORD}
@@ -34,14 +34,14 @@ class Account:
 
 @schemathesis.hook
 def filter_case(context: HookContext, case: Case[Any]) -> bool:
-    """Skip cases that OpenAPI cannot describe, and those that schemathesis misjudges."""
+    """Skip cases that break a rule OpenAPI cannot express, and cases that schemathesis misjudges."""
     if {"cursor", "offset"} <= set(case.query or ()):  # valid by the schema, but mutually exclusive
         return False
     body = case.body if isinstance(case.body, dict) else {}
     file = body.get("file")
     if not isinstance(file, Binary):
         return True
-    # the file is sent as plan.txt, the example's name, so image content is refused
+    # every file is sent as plan.txt, the name in the example, so binary content is refused
     is_text = not file.data.startswith(NEVER_TEXT)
-    # in a form with a file it expects a number to be refused, but a form field is always text
+    # schemathesis expects a number to be refused, but form fields are always text
     return is_text and all(isinstance(value, str | Binary) for value in body.values())

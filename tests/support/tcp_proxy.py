@@ -33,45 +33,45 @@ async def hold(chunk: bytes) -> bytes:
 
 
 def delay(seconds: float) -> Transform:
-    """Forward each chunk after a delay."""
+    """Return a transform that forwards each chunk after a delay."""
 
-    async def way(chunk: bytes) -> bytes:
+    async def transform(chunk: bytes) -> bytes:
         await asyncio.sleep(seconds)
         return chunk
 
-    return way
+    return transform
 
 
-def cut_after(after: int = 0, *, reset: bool = True) -> Transform:
-    """Forward `after` more bytes, then close by RST or by FIN."""
-    left = after
+def cut_after(limit: int = 0, *, reset: bool = True) -> Transform:
+    """Return a transform that forwards `limit` more bytes, then closes with RST or FIN."""
+    remaining = limit
 
-    async def way(chunk: bytes) -> bytes:
-        nonlocal left
-        if len(chunk) > left:
-            raise CutConnection(chunk[:left], reset=reset)
-        left -= len(chunk)
+    async def transform(chunk: bytes) -> bytes:
+        nonlocal remaining
+        if len(chunk) > remaining:
+            raise CutConnection(chunk[:remaining], reset=reset)
+        remaining -= len(chunk)
         return chunk
 
-    return way
+    return transform
 
 
-def flip_byte(at: int, mask: int = 0xFF) -> Transform:
-    """Flip the bits of `mask` in the byte at offset `at`, counted from now on."""
+def flip_byte(offset: int, mask: int = 0xFF) -> Transform:
+    """Return a transform that flips the bits of `mask` in one byte; the offset counts from now on."""
     seen = 0
 
-    async def way(chunk: bytes) -> bytes:
+    async def transform(chunk: bytes) -> bytes:
         nonlocal seen
-        place, seen = at - seen, seen + len(chunk)
-        if not 0 <= place < len(chunk):
+        index, seen = offset - seen, seen + len(chunk)
+        if not 0 <= index < len(chunk):
             return chunk
-        return chunk[:place] + bytes([chunk[place] ^ mask]) + chunk[place + 1 :]
+        return chunk[:index] + bytes([chunk[index] ^ mask]) + chunk[index + 1 :]
 
-    return way
+    return transform
 
 
 class Proxy:
-    """Forwards connections to a port of 127.0.0.1; `up` and `down` transform requests and responses."""
+    """Forwards connections to a local port; `up` transforms requests, `down` responses."""
 
     def __init__(self, target: int) -> None:
         self.target = target
@@ -89,7 +89,7 @@ class Proxy:
         await self.refuse()
 
     async def listen(self) -> None:
-        """Accept connections; the port stays the same after the first call."""
+        """Accept connections, after the first call on the same port."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -100,7 +100,7 @@ class Proxy:
         await self.cut_all()
 
     async def heal(self) -> None:
-        """Forward unchanged again; connections opened before are closed."""
+        """Close all connections, and forward new ones unchanged."""
         self.up = self.down = forward
         await self.cut_all()
         if self._server and not self._server.is_serving():
@@ -113,39 +113,43 @@ class Proxy:
         await asyncio.gather(*connections, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._pass_on(reader, writer))
+        task = asyncio.ensure_future(self._relay(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers, reset = [writer], True
         try:
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
-            writers.append(there_writer)
-            ways = [
-                asyncio.ensure_future(self._copy(reader, there_writer, lambda chunk: self.up(chunk))),
-                asyncio.ensure_future(self._copy(there_reader, writer, lambda chunk: self.down(chunk))),
+            target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self.target)
+            writers.append(target_writer)
+            directions = [
+                asyncio.ensure_future(self._copy(reader, target_writer, lambda chunk: self.up(chunk))),
+                asyncio.ensure_future(self._copy(target_reader, writer, lambda chunk: self.down(chunk))),
             ]
             try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for way in ways:
-                    way.cancel()
-                ended = await asyncio.gather(*ways, return_exceptions=True)
-            reset = not all(end is None or isinstance(end, asyncio.CancelledError) for end in ended)
+                for direction in directions:
+                    direction.cancel()
+                outcomes = await asyncio.gather(*directions, return_exceptions=True)
+            reset = not all(
+                outcome is None or isinstance(outcome, asyncio.CancelledError) for outcome in outcomes
+            )
         except OSError:
             pass
         finally:
-            for one in writers:
-                close_writer(one, reset=reset)
+            for open_writer in writers:
+                close_writer(open_writer, reset=reset)
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Transform) -> None:
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, transform: Transform
+    ) -> None:
         while chunk := await reader.read(CHUNK_BYTES):
             try:
-                writer.write(await way(chunk))
-            except CutConnection as end:
-                writer.write(end.last)
-                if end.reset:
+                writer.write(await transform(chunk))
+            except CutConnection as cut:
+                writer.write(cut.last)
+                if cut.reset:
                     await writer.drain()
                     raise
                 return
