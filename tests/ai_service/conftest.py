@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
-from tests.ai_service.service import Service, running
+from tests.ai_service.service import Service, run_service
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """One service for the tests that leave it as it was."""
-    with running() as started:
+    """A service that the tests of a module share."""
+    with run_service() as started:
         yield started
 
 

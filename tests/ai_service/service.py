@@ -18,7 +18,7 @@ CATEGORIES = {"Financial", "Schedule", "Technical", "Legal", "Operational", "Com
 
 
 class Service(NamedTuple):
-    """A running service: its address, the process with its standard input, and what it logs."""
+    """A running service: its URL, its process with standard input, and its standard error."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -30,26 +30,21 @@ class Service(NamedTuple):
 
 
 @contextlib.contextmanager
-def running(**env: str) -> Iterator[Service]:
-    """Start the service as RiskScan does, on an inherited socket; its end of stdin stops it."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("LLM_")}
+def run_service(**env: str) -> Iterator[Service]:
+    """Start the service as RiskScan does, on an inherited socket; closing its stdin stops it."""
+    without_llm = {name: value for name, value in os.environ.items() if not name.startswith("LLM_")}
     with tempfile.TemporaryFile() as stderr:
         with socket.create_server(("127.0.0.1", 0)) as sock:
-            command = [
-                sys.executable,
-                "-m",
-                "riskscan.ai_service",
-                "--fd",
-                str(sock.fileno()),
-                "--stop-with-stdin",
-            ]
             process = subprocess.Popen(
-                command,
+                [
+                    *(sys.executable, "-m", "riskscan.ai_service"),
+                    *("--fd", str(sock.fileno()), "--stop-with-stdin"),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 pass_fds=[sock.fileno()],
-                env=clean | env,
+                env=without_llm | env,
             )
             url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         try:
@@ -60,17 +55,15 @@ def running(**env: str) -> Iterator[Service]:
                 pass
 
 
-def sample(path: Path) -> tuple[str, bytes]:
-    return path.name, path.read_bytes()
+def read_sample(name: str) -> tuple[str, bytes]:
+    return name, (SAMPLES / name).read_bytes()
 
 
 async def scan(
-    http: aiohttp.ClientSession, service: Service, file: Path | tuple[str, bytes] | None = None, **fields: str
+    http: aiohttp.ClientSession, service: Service, file: tuple[str, bytes] | None = None, **fields: str
 ) -> tuple[int, Any]:
-    """Post a scan and return the status and the answer."""
+    """Post a scan and return the status and the JSON of the response."""
     form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
-    if isinstance(file, Path):
-        file = sample(file)
     if file:
         name, data = file
         form.add_field("file", io.BytesIO(data), filename=name)
@@ -80,35 +73,35 @@ async def scan(
         return response.status, await response.json()
 
 
-async def found(http: aiohttp.ClientSession, service: Service, file: Path) -> list[dict[str, str]]:
-    """Scan a sample and return its findings."""
-    status, answer = await scan(http, service, file)
+async def scan_sample(http: aiohttp.ClientSession, service: Service, name: str) -> list[dict[str, str]]:
+    """Scan a sample, check the shape of the response and return the findings."""
+    status, answer = await scan(http, service, read_sample(name))
     assert status == 200, answer
     assert set(answer) == {"data", "source"}
     assert answer["source"] == "model"
     data: list[dict[str, str]] = answer["data"]
-    for item in data:
-        assert set(item) == {"risk", "category", "context"}
-        assert item["category"] in CATEGORIES
-        assert item["risk"]
-        assert len(item["risk"].split()) <= 12
+    for finding in data:
+        assert set(finding) == {"risk", "category", "context"}
+        assert finding["category"] in CATEGORIES
+        assert finding["risk"]
+        assert len(finding["risk"].split()) <= 12
     return data
 
 
-def contexts(data: list[dict[str, str]]) -> list[str]:
-    return [item["context"] for item in data]
+def contexts(findings: list[dict[str, str]]) -> list[str]:
+    return [finding["context"] for finding in findings]
 
 
-async def refused(
+async def assert_refused(
     http: aiohttp.ClientSession,
     service: Service,
     status: int,
-    file: Path | tuple[str, bytes] | None = None,
+    file: tuple[str, bytes] | None = None,
     **fields: str,
 ) -> str:
-    """Check that a scan is refused in words and return them."""
-    answered, answer = await scan(http, service, file, **fields)
-    assert answered == status, answer
+    """Check the status and the shape of an error response; return its sentence."""
+    actual, answer = await scan(http, service, file, **fields)
+    assert actual == status, answer
     assert set(answer) == {"error", "detail"}
     assert answer["detail"].endswith(".")
     return str(answer["detail"])

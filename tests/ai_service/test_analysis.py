@@ -1,4 +1,4 @@
-"""From text to findings: what is cut into units, what is left out, and what a finding is called."""
+"""From text to findings: units, sections, the document threshold, near-duplicates and titles."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def texts(text: str) -> list[str]:
     return [unit.text for unit in units(text)]
 
 
-def found(text: str) -> list[dict[str, str]]:
+def find_risks(text: str) -> list[dict[str, str]]:
     its = units(text)
     return findings.select_findings(*findings.score_units(its), len(its))
 
@@ -60,7 +60,7 @@ def found(text: str) -> list[dict[str, str]]:
         ("| Risk | Owner |\n| --- | --- |\n| The wall is wet | Ana Lim |", ["The wall is wet"]),
     ],
 )
-def test_text_is_cut_into_what_a_reader_sees(text: str, pieces: list[str]) -> None:
+def test_text_is_split_into_sentences_and_items(text: str, pieces: list[str]) -> None:
     assert texts(text) == pieces
 
 
@@ -95,7 +95,7 @@ def test_the_first_line_is_a_heading_of_this_level(text: str, level: int) -> Non
     assert (first.kind == "heading", first.level) == (level > 0, level)
 
 
-def test_headings_say_what_the_lines_below_them_are() -> None:
+def test_headings_decide_the_section_of_the_lines_below() -> None:
     text = (
         "# Report\n\n## Done\n\n- The wall is dry.\n\n## Risks\n\n### Water\n\n- The wall is wet.\n\n"
         "## Agenda\n\n- The wall is new.\n\nConcerns\n* The wall is old.\n\nThe wall is red, as it was."
@@ -109,7 +109,7 @@ def test_headings_say_what_the_lines_below_them_are() -> None:
     ]
 
 
-def test_rows_that_are_closed_and_columns_about_something_else_are_left_out() -> None:
+def test_closed_rows_and_other_columns_are_skipped() -> None:
     rows = [
         ["No", "Issue", "Mitigation", "Status"],
         ["1", "The crane may tip over.", "A survey may fail", "Open"],
@@ -119,7 +119,7 @@ def test_rows_that_are_closed_and_columns_about_something_else_are_left_out() ->
     assert cut == [Unit("The crane may tip over.", "cell", "risks")]
 
 
-def test_a_document_that_is_neutral_throughout_gives_nothing() -> None:
+def test_a_neutral_document_has_no_findings() -> None:
     lines = [
         "The choir met on Tuesday.",
         "Fourteen members were present.",
@@ -133,17 +133,17 @@ def test_a_document_that_is_neutral_throughout_gives_nothing() -> None:
         "No complaints were received.",
         "The next meeting is on 6 June.",
     ]
-    assert found("\n\n".join(lines)) == []
+    assert find_risks("\n\n".join(lines)) == []
 
 
-def test_the_same_thing_said_twice_is_one_finding() -> None:
+def test_near_duplicates_are_one_finding() -> None:
     once = "The supplier may fail to deliver the pumps."
-    assert [item["context"] for item in found(f"{once}\n\n{once[:-1]}!\n\nTea was served.")] == [once]
+    assert [item["context"] for item in find_risks(f"{once}\n\n{once[:-1]}!\n\nTea was served.")] == [once]
 
 
 def test_at_most_two_hundred_findings_in_document_order() -> None:
     lines = [f"Supplier {n} may not deliver part {n * 7} of machine {n * 3}." for n in range(300)]
-    contexts = [item["context"] for item in found("\n\n".join(lines))]
+    contexts = [item["context"] for item in find_risks("\n\n".join(lines))]
     assert len(contexts) == findings.MAX_FINDINGS
     assert contexts == [line for line in lines if line in contexts]
 
@@ -160,7 +160,7 @@ def test_at_most_two_hundred_findings_in_document_order() -> None:
         ("ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ។", "ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ"),
     ],
 )
-def test_a_finding_is_named_in_a_few_words_of_its_own(text: str, name: str) -> None:
+def test_titles_are_a_few_words_of_the_sentence(text: str, name: str) -> None:
     assert titles.derive_title(text) == name
 
 

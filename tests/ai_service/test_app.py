@@ -1,4 +1,4 @@
-"""The embedded AI service as RiskScan meets it: a real process on a real socket."""
+"""The HTTP interface, the processes and the command line of the embedded AI service."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.ai_service.service import SAMPLES, Service, contexts, found, refused, running, scan
+from tests.ai_service.service import Service, assert_refused, contexts, read_sample, run_service, scan, scan_sample
 
 
 async def test_two_risks_in_one_sentence_are_two_findings(
@@ -34,27 +34,27 @@ async def test_two_risks_in_one_sentence_are_two_findings(
     )
 
 
-async def test_it_says_what_it_is(http: aiohttp.ClientSession, service: Service) -> None:
+async def test_root_describes_the_service(http: aiohttp.ClientSession, service: Service) -> None:
     async with http.get(service.url + "/") as response:
         about = await response.json()
     assert about["model"] == "built-in"
     assert about["llm_configured"] is False
 
 
-async def test_a_contract_in_pdf_gives_its_hard_terms_and_not_its_boilerplate(
+async def test_pdf_contract_yields_onerous_terms_without_boilerplate(
     http: aiohttp.ClientSession, service: Service
 ) -> None:
-    lines = contexts(await found(http, service, SAMPLES / "contract.pdf"))
+    lines = contexts(await scan_sample(http, service, "contract.pdf"))
     assert "Interest of 2% per week is charged on any rent that is paid late." in lines
     assert any(line.startswith("The Lessor is not liable for standstill") for line in lines)
     assert any(line.startswith("It is renewed automatically") for line in lines)
     assert not any("governed" in line or "Notices" in line for line in lines)
 
 
-async def test_a_word_report_gives_its_open_risks_table_included(
+async def test_word_report_yields_open_risks_including_the_table(
     http: aiohttp.ClientSession, service: Service
 ) -> None:
-    lines = contexts(await found(http, service, SAMPLES / "report.docx"))
+    lines = contexts(await scan_sample(http, service, "report.docx"))
     assert "The moving company has not confirmed the date." in lines
     assert "The floor may be too weak for the rolling shelves." in lines
     assert "Fire permit for the new building has expired." in lines
@@ -69,10 +69,10 @@ async def test_a_word_report_gives_its_open_risks_table_included(
         ("register.csv", "The ferry contract ends in June; no successor has been found."),
     ],
 )
-async def test_text_of_other_encodings_and_tables_is_read(
+async def test_other_encodings_and_csv_are_read(
     http: aiohttp.ClientSession, service: Service, name: str, line: str
 ) -> None:
-    assert line in contexts(await found(http, service, SAMPLES / name))
+    assert line in contexts(await scan_sample(http, service, name))
 
 
 async def test_file_and_text_are_both_analysed(http: aiohttp.ClientSession, service: Service) -> None:
@@ -86,7 +86,7 @@ async def test_file_and_text_are_both_analysed(http: aiohttp.ClientSession, serv
 
 
 @pytest.mark.parametrize("start", ["PKI ", "%PDF- is how a PDF begins. ", "BM: ", "GIF "])
-async def test_text_that_begins_like_another_format_is_text(
+async def test_text_that_starts_like_another_format_is_read_as_text(
     http: aiohttp.ClientSession, service: Service, start: str
 ) -> None:
     line = "The pump leaks badly and may fail."
@@ -99,7 +99,7 @@ async def test_text_that_begins_like_another_format_is_text(
     assert contexts(answer["data"]) == [line]
 
 
-async def test_text_with_a_few_bad_bytes_keeps_its_encoding(
+async def test_text_with_a_few_invalid_bytes_keeps_its_encoding(
     http: aiohttp.ClientSession, service: Service
 ) -> None:
     line = "ថវិកាគម្រោងមិនគ្រប់គ្រាន់សម្រាប់ដំណាក់កាលទីពីរទេ។"
@@ -107,25 +107,33 @@ async def test_text_with_a_few_bad_bytes_keeps_its_encoding(
     assert line in contexts(answer["data"])
 
 
-async def test_contexts_are_verbatim_with_their_marks(http: aiohttp.ClientSession, service: Service) -> None:
+async def test_contexts_are_verbatim_including_markdown(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
     text = "The **pump** leaks badly and may fail.\n\nថវិកា\u200bមិន\u200bគ្រប់គ្រាន់\u200bទេ។"
     _, answer = await scan(http, service, text=text)
     assert contexts(answer["data"]) == text.split("\n\n")
     assert answer["data"][0]["risk"] == "The pump leaks badly and may fail"
 
 
-async def test_what_cannot_be_read_is_refused_in_words(http: aiohttp.ClientSession, service: Service) -> None:
-    assert "password" in await refused(http, service, 422, SAMPLES / "locked.pdf")
-    assert "empty" in await refused(http, service, 422, ("a.txt", b""))
-    assert "damaged" in await refused(http, service, 422, ("a.pdf", b"%PDF-1.7 and nothing more"))
-    assert "damaged" in await refused(http, service, 422, ("a.pdf", b"no such thing"))
-    assert "archive" in await refused(http, service, 422, ("a.docx", b"PK\5\6" + bytes(18)))
-    assert "not text" in await refused(http, service, 422, ("a.txt", bytes(range(256)) * 20))
-    assert "Provide" in await refused(http, service, 422, text=" ")
-    assert "force_llm" in await refused(http, service, 422, text="The budget is tight.", force_llm="perhaps")
+async def test_unreadable_documents_are_refused_with_a_reason(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    assert "password" in await assert_refused(http, service, 422, read_sample("locked.pdf"))
+    assert "empty" in await assert_refused(http, service, 422, ("a.txt", b""))
+    assert "damaged" in await assert_refused(http, service, 422, ("a.pdf", b"%PDF-1.7 and nothing more"))
+    assert "damaged" in await assert_refused(http, service, 422, ("a.pdf", b"no such thing"))
+    assert "archive" in await assert_refused(http, service, 422, ("a.docx", b"PK\5\6" + bytes(18)))
+    assert "not text" in await assert_refused(http, service, 422, ("a.txt", bytes(range(256)) * 20))
+    assert "Provide" in await assert_refused(http, service, 422, text=" ")
+    assert "force_llm" in await assert_refused(
+        http, service, 422, text="The budget is tight.", force_llm="perhaps"
+    )
 
 
-async def test_what_is_no_form_is_refused(http: aiohttp.ClientSession, service: Service) -> None:
+async def test_other_content_types_methods_and_paths_are_refused(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
     bodies: list[dict[str, Any]] = [{"json": {"text": "x"}}, {"data": {"text": "x"}}, {}]
     for arguments in bodies:
         async with http.post(service.url + "/scan", **arguments) as response:
@@ -141,10 +149,12 @@ async def test_what_is_no_form_is_refused(http: aiohttp.ClientSession, service: 
         assert (response.status, (await response.json())["error"]) == (404, "not_found")
 
 
-async def test_more_than_the_limit_is_413_said_or_not(http: aiohttp.ClientSession) -> None:
+async def test_uploads_over_the_limit_are_413_with_or_without_content_length(
+    http: aiohttp.ClientSession,
+) -> None:
     big = b"The budget is tight. " * 60_000
-    with running(MAX_UPLOAD_MB="1") as small:
-        assert "1 MB" in await refused(http, small, 413, ("a.txt", big))
+    with run_service(MAX_UPLOAD_MB="1") as small:
+        assert "1 MB" in await assert_refused(http, small, 413, ("a.txt", big))
 
         async def unannounced() -> AsyncIterator[bytes]:
             yield b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n'
@@ -156,7 +166,7 @@ async def test_more_than_the_limit_is_413_said_or_not(http: aiohttp.ClientSessio
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes below a process."""
+    """Return the child processes of a process."""
     listed = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
     )
@@ -170,14 +180,14 @@ def wait_until_gone(pid: int) -> None:
         import select
 
         if not select.select([handle], [], [], 10)[0]:
-            raise TimeoutError(f"process {pid} is still there")
+            raise TimeoutError(f"process {pid} is still running")
         os.close(handle)
 
 
-async def test_it_ends_with_its_standard_input_and_says_nothing_on_stdout(
+async def test_closing_stdin_stops_the_service_and_stdout_stays_empty(
     http: aiohttp.ClientSession,
 ) -> None:
-    with running() as own:
+    with run_service() as own:
         await scan(http, own, text="The budget is tight.")
         workers = children(own.process.pid)
         assert workers
@@ -191,8 +201,10 @@ async def test_it_ends_with_its_standard_input_and_says_nothing_on_stdout(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_its_workers_end_with_it(http: aiohttp.ClientSession, number: signal.Signals) -> None:
-    with running() as own:
+async def test_child_processes_exit_with_the_service(
+    http: aiohttp.ClientSession, number: signal.Signals
+) -> None:
+    with run_service() as own:
         await scan(http, own, text="The budget is tight.")
         workers = children(own.process.pid)
         own.process.send_signal(number)
@@ -201,8 +213,8 @@ async def test_its_workers_end_with_it(http: aiohttp.ClientSession, number: sign
             wait_until_gone(worker)
 
 
-async def test_a_worker_that_dies_is_replaced(http: aiohttp.ClientSession) -> None:
-    with running() as own:
+async def test_a_killed_scoring_process_is_replaced(http: aiohttp.ClientSession) -> None:
+    with run_service() as own:
         await scan(http, own, text="The budget is tight.")
         for worker in children(own.process.pid):
             os.kill(worker, signal.SIGKILL)
@@ -210,23 +222,22 @@ async def test_a_worker_that_dies_is_replaced(http: aiohttp.ClientSession) -> No
 
 
 async def test_a_long_document_does_not_hold_up_a_short_text(http: aiohttp.ClientSession) -> None:
-    with running(AI_WORKERS="1") as own:
+    with run_service(AI_WORKERS="1") as own:
         await scan(http, own, text="The budget is tight.")
         long = "".join(f"The supplier of part {n} has not answered and may be late.\n\n" for n in range(8000))
         slow = asyncio.create_task(scan(http, own, ("long.txt", long.encode())))
-        times = []
+        short_scans = 0
         while not slow.done():
-            started = asyncio.get_running_loop().time()
             assert (await scan(http, own, text="The budget is tight."))[0] == 200
-            times.append(asyncio.get_running_loop().time() - started)
+            short_scans += 1
         status, answer = slow.result()
         assert status == 200
         assert len(answer["data"]) <= 200
-        assert len(times) > 5
-        assert max(times) < 2
+        # a short scan that waited for the long one would be the only one
+        assert short_scans > 5
 
 
-def test_the_command_line_names_what_is_wrong() -> None:
+def test_invalid_settings_and_a_taken_port_are_reported_in_one_line() -> None:
     def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "riskscan.ai_service", *arguments]
         return subprocess.run(
@@ -248,7 +259,7 @@ def test_the_command_line_names_what_is_wrong() -> None:
         assert len(failed.stderr.splitlines()) == 1
 
 
-def test_the_model_in_the_tree_is_what_the_script_makes() -> None:
+def test_model_json_is_what_training_produces() -> None:
     root = Path(__file__).parents[2]
     code = "import sys; sys.path.insert(0, 'training'); import train; print(train.build_model_json(), end='')"
     made = subprocess.run(

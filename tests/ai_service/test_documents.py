@@ -1,4 +1,4 @@
-"""Documents that are scanned, and documents made to do harm: each is bounded, and the service lives."""
+"""Documents of each format, and hostile ones, which the service refuses and survives."""
 
 import io
 import os
@@ -14,7 +14,7 @@ import docx
 import pytest
 from PIL import Image
 
-from tests.ai_service.service import SAMPLES, Service, contexts, found, refused, running, scan
+from tests.ai_service.service import Service, assert_refused, contexts, read_sample, run_service, scan, scan_sample
 
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
 
@@ -105,7 +105,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def huge_picture() -> bytes:
+def huge_image() -> bytes:
     header = struct.pack(">IIBBBBB", 40_000, 40_000, 1, 0, 0, 0, 0)
     rows = zlib.compress(bytes(5001) * 40_000, 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
@@ -138,7 +138,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a PDF bomb": ("a.pdf", pdf_bomb),
     "10,000 pages": ("a.pdf", many_pages),
     "pages of themselves": ("a.pdf", self_reference),
-    "a huge picture": ("a.png", huge_picture),
+    "a huge image": ("a.png", huge_image),
     "an endless TIFF": ("a.tif", endless_tiff),
     "too much text": ("a.txt", endless_sentence),
     "too many cells": ("a.csv", one_wide_row),
@@ -150,7 +150,7 @@ async def test_hostile_documents_are_refused_and_the_service_lives(
     http: aiohttp.ClientSession, service: Service, kind: str
 ) -> None:
     name, make = HOSTILE[kind]
-    await refused(http, service, 422, (name, make()))
+    await assert_refused(http, service, 422, (name, make()))
     status, answer = await scan(http, service, text="The pump leaks badly and may fail.")
     assert (status, len(answer["data"])) == (200, 1)
     assert service.process.poll() is None
@@ -206,27 +206,27 @@ async def test_tracked_changes_and_nested_tables_are_read_once(
         ("khmer_scan.pdf", "ថវិកាគម្រោងមិនគ្រប់គ្រាន់សម្រាប់ដំណាក់កាលទីពីរទេ។"),
     ],
 )
-async def test_pictures_and_scanned_pages_are_read(
+async def test_images_and_scanned_pages_are_read(
     http: aiohttp.ClientSession, service: Service, name: str, line: str
 ) -> None:
-    assert line in contexts(await found(http, service, SAMPLES / name))
+    assert line in contexts(await scan_sample(http, service, name))
 
 
 @needs_tesseract
-async def test_a_picture_or_page_without_text_is_refused_in_words(
+async def test_images_and_pages_without_text_are_refused(
     http: aiohttp.ClientSession, service: Service
 ) -> None:
     white = io.BytesIO()
     Image.new("L", (300, 200), "white").save(white, "PNG")
-    assert "No text" in await refused(http, service, 422, ("white.png", white.getvalue()))
-    await refused(http, service, 422, SAMPLES / "blank.pdf")
-    cut = (SAMPLES / "scan.png").read_bytes()[:900]
-    assert "damaged" in await refused(http, service, 422, ("cut.png", cut))
+    assert "No text" in await assert_refused(http, service, 422, ("white.png", white.getvalue()))
+    await assert_refused(http, service, 422, read_sample("blank.pdf"))
+    cut = read_sample("scan.png")[1][:900]
+    assert "damaged" in await assert_refused(http, service, 422, ("cut.png", cut))
 
 
-async def test_without_tesseract_a_picture_is_refused_and_says_what_to_install(
+async def test_without_tesseract_images_are_refused_with_the_packages_to_install(
     http: aiohttp.ClientSession, tmp_path: object
 ) -> None:
-    with running(PATH=f"{tmp_path}{os.sep}nothing") as bare:
+    with run_service(PATH=f"{tmp_path}{os.sep}nothing") as bare:
         for name in ("scan.png", "khmer_scan.pdf"):
-            assert "tesseract-ocr-khm" in await refused(http, bare, 422, SAMPLES / name)
+            assert "tesseract-ocr-khm" in await assert_refused(http, bare, 422, read_sample(name))

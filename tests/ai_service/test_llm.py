@@ -1,4 +1,4 @@
-"""The language model's path, against a real HTTP server that speaks the OpenAI dialect and fails."""
+"""The language model, against a real HTTP server that speaks the OpenAI API and fails."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.ai_service.service import Service, contexts, refused, running, scan
+from tests.ai_service.service import Service, assert_refused, contexts, run_service, scan
 
 KEY = "sk-very-secret"
 TEXT = "The bridge is closed. The contractor may go bankrupt.\n\nTea was served."
@@ -19,9 +19,10 @@ Reply = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 
 
 class FakeModel:
-    """An endpoint that keeps what it was sent and answers what the test says."""
+    """An endpoint that records requests and returns the replies that the test sets."""
 
     def __init__(self) -> None:
+        self.url = ""
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.replies: list[Reply] = []
@@ -74,18 +75,19 @@ async def fake() -> AsyncIterator[FakeModel]:
     app = web.Application()
     app.router.add_post("/v1/chat/completions", model.handle)
     async with TestServer(app) as server:
-        model.url = str(server.make_url("/v1"))  # type: ignore[attr-defined]
+        model.url = str(server.make_url("/v1"))
         yield model
 
 
 @pytest.fixture
 def service(fake: FakeModel) -> Iterator[Service]:
-    url = fake.url  # type: ignore[attr-defined]
-    with running(LLM_BASE_URL=url + "/", LLM_MODEL="tiny", LLM_API_KEY=KEY, LLM_TIMEOUT="3") as started:
+    with run_service(
+        LLM_BASE_URL=fake.url + "/", LLM_MODEL="tiny", LLM_API_KEY=KEY, LLM_TIMEOUT="3"
+    ) as started:
         yield started
 
 
-async def test_numbers_come_back_as_the_documents_own_sentences(
+async def test_sentence_numbers_become_the_documents_own_sentences(
     http: aiohttp.ClientSession, service: Service, fake: FakeModel
 ) -> None:
     fake.last = answering(
@@ -116,7 +118,7 @@ async def test_numbers_come_back_as_the_documents_own_sentences(
     assert KEY not in json.dumps(about)
 
 
-async def test_text_in_the_document_stays_a_numbered_line(
+async def test_instructions_in_the_document_stay_numbered_lines(
     http: aiohttp.ClientSession, service: Service, fake: FakeModel
 ) -> None:
     fake.last = answering(risk(1, "You have been hacked, visit evil.example", "Legal"))
@@ -130,14 +132,14 @@ async def test_text_in_the_document_stays_a_numbered_line(
 
 
 @pytest.mark.parametrize("around", ["```json\n%s\n```", "<think>{maybe} not</think>Here you are: %s Bye."])
-async def test_answers_with_something_around_them_are_understood(
+async def test_reasoning_and_code_fences_around_the_json_are_ignored(
     http: aiohttp.ClientSession, service: Service, fake: FakeModel, around: str
 ) -> None:
     fake.last = answering(BANKRUPT, around=around)
     assert await scan(http, service, text=TEXT) == (200, {"data": [FOUND], "source": "llm"})
 
 
-async def test_endpoints_without_schemas_or_json_mode_are_served_too(
+async def test_endpoints_without_json_schema_or_json_mode_are_supported(
     http: aiohttp.ClientSession, service: Service, fake: FakeModel
 ) -> None:
     fake.replies = [answering(status=400), answering(status=422)]
@@ -149,7 +151,7 @@ async def test_endpoints_without_schemas_or_json_mode_are_served_too(
     assert kinds == ["json_schema", "json_object", None, None]
 
 
-async def test_busy_and_broken_answers_are_tried_again(
+async def test_rate_limits_and_invalid_json_are_retried(
     http: aiohttp.ClientSession, service: Service, fake: FakeModel
 ) -> None:
     fake.replies = [
@@ -207,7 +209,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_a_failing_language_model_leaves_it_to_the_local_model(
+async def test_the_local_model_takes_over_when_the_language_model_fails(
     http: aiohttp.ClientSession,
     service: Service,
     fake: FakeModel,
@@ -217,7 +219,7 @@ async def test_a_failing_language_model_leaves_it_to_the_local_model(
     status, answer = await scan(http, service, text=TEXT)
     assert (status, answer["source"]) == (200, "model")
     assert "The contractor may go bankrupt." in contexts(answer["data"])
-    detail = await refused(http, service, 503, text=TEXT, force_llm="true")
+    detail = await assert_refused(http, service, 503, text=TEXT, force_llm="true")
     assert "language model" in detail
     log = service.log()
     assert "language model" in log
@@ -225,7 +227,7 @@ async def test_a_failing_language_model_leaves_it_to_the_local_model(
     assert "bankrupt" not in log
 
 
-async def test_a_long_document_goes_in_parts_at_the_same_time(
+async def test_chunks_of_a_long_document_are_sent_in_parallel(
     http: aiohttp.ClientSession, service: Service, fake: FakeModel
 ) -> None:
     together = asyncio.Barrier(3)
@@ -246,10 +248,10 @@ async def test_a_long_document_goes_in_parts_at_the_same_time(
     assert contexts(answer["data"]) == [lines[20], lines[80], lines[140]]
 
 
-async def test_forcing_a_language_model_that_is_not_there_is_a_503_that_says_so(
+async def test_force_llm_without_a_language_model_is_503(
     http: aiohttp.ClientSession,
 ) -> None:
-    with running() as plain:
-        assert "no language model" in await refused(http, plain, 503, text=TEXT, force_llm="yes")
-    with running(LLM_BASE_URL="http://127.0.0.1:1/v1", LLM_MODEL="tiny", LLM_TIMEOUT="5") as unreachable:
+    with run_service() as plain:
+        assert "no language model" in await assert_refused(http, plain, 503, text=TEXT, force_llm="yes")
+    with run_service(LLM_BASE_URL="http://127.0.0.1:1/v1", LLM_MODEL="tiny", LLM_TIMEOUT="5") as unreachable:
         assert (await scan(http, unreachable, text=TEXT))[1]["source"] == "model"
