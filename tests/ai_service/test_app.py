@@ -1,5 +1,6 @@
 """The HTTP interface, the processes and the command line of the embedded AI service."""
 
+import ast
 import asyncio
 import contextlib
 import json
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import aiohttp
 import pytest
 
 from tests.ai_service.service import Service, assert_refused, contexts, read_sample, run_service, scan, scan_sample
+
+ROOT = Path(__file__).parents[2]
 
 
 async def test_two_risks_in_one_sentence_are_two_findings(
@@ -260,9 +264,28 @@ def test_invalid_settings_and_a_taken_port_are_reported_in_one_line() -> None:
 
 
 def test_model_json_is_what_training_produces() -> None:
-    root = Path(__file__).parents[2]
     code = "import sys; sys.path.insert(0, 'training'); import train; print(train.build_model_json(), end='')"
     made = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    assert json.loads(made) == json.loads((root / "riskscan/ai_service/model/model.json").read_text("utf-8"))
+    assert json.loads(made) == json.loads((ROOT / "riskscan/ai_service/model/model.json").read_text("utf-8"))
+
+
+def test_the_service_imports_only_the_version_and_the_file_types_of_riskscan() -> None:
+    imported = set()
+    for path in (ROOT / "riskscan" / "ai_service").rglob("*.py"):
+        package = ".".join(path.relative_to(ROOT).parent.parts)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                module = resolve_name("." * node.level + (node.module or ""), package)
+                imported |= {f"{module}.{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+    outside = {
+        name
+        for name in imported
+        if name.startswith("riskscan.") and not name.startswith("riskscan.ai_service.")
+    }
+    assert {name for name in outside if not name.startswith("riskscan.file_types.")} == {
+        "riskscan.__version__"
+    }
