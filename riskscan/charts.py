@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .schemas import Risk, Stats
 
 TONES = 11  # colours in style.css, tone-1 to tone-11; tone-0 is grey
-# the words that AI services use for the same kind of risk share a colour
+# names that AI services give the same category share a tone
 TONE_OF = {
     "financial": 1, "budget": 1, "cost": 1,
     "schedule": 2, "timeline": 2,
@@ -24,14 +24,14 @@ TONE_OF = {
     "environmental": 11,
     "other": 0,
 }  # fmt: skip
-CHART_ROWS = 12
-SERIES = 8  # categories in the overview, the last of them for all others
-MONTHS = 12, 24  # fewest and most columns of the overview
-COLUMN, BAR, HEIGHT = 12, 8, 100  # in the units of the overview's picture
+MAX_BARS = 12  # the last one is for all other categories
+MAX_SERIES = 8  # in the overview; the last one is for all other categories
+MIN_MONTHS, MAX_MONTHS = 12, 24  # columns of the overview
+COLUMN_WIDTH, BAR_WIDTH, HEIGHT = 12, 8, 100  # in units of the overview's viewBox
 
 
 class Group(NamedTuple):
-    """The risks of one category, its place among the others, and the number of its colour."""
+    """The risks of one category; `number` is its rank from 1, `tone` the number of its colour."""
 
     number: int
     category: str
@@ -40,7 +40,7 @@ class Group(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A row of the chart; `percent` is of the longest one, `category` is None for the rest taken together."""
+    """A bar of the chart; `percent` is relative to the longest bar, `category` is None for all others."""
 
     category: str | None
     tone: int
@@ -49,7 +49,7 @@ class Bar(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A category in the overview; `category` is None for all others, `path` draws its part of each column."""
+    """A category in the overview, None for all others; `path` draws its segment of each column."""
 
     category: str | None
     tone: int
@@ -58,64 +58,64 @@ class Series(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """Risks by category over months, oldest first; `most` is what the highest column stands for."""
+    """Risks by category over months, oldest first; `max_risks` is the number in the highest column."""
 
     months: list[str]
     series: list[Series]
-    most: int
+    max_risks: int
 
 
 def assign_tones(categories: Iterable[str]) -> dict[str, int]:
-    """Return a colour for each category: a known one has its own, and no two share one while they last."""
+    """Return the tone of each category: fixed for known ones, distinct for others while tones are left."""
     names = list(dict.fromkeys(categories))
-    found = {name: TONE_OF[key] for name in names if (key := name.strip().casefold()) in TONE_OF}
+    tones = {name: TONE_OF[key] for name in names if (key := name.strip().casefold()) in TONE_OF}
     for name in names:
-        if name not in found:
+        if name not in tones:
             start = zlib.crc32(name.encode())
-            order = [1 + (start + step) % TONES for step in range(TONES)]
-            found[name] = next((tone for tone in order if tone not in found.values()), order[0])
-    return found
+            candidates = [1 + (start + step) % TONES for step in range(TONES)]
+            tones[name] = next((tone for tone in candidates if tone not in tones.values()), candidates[0])
+    return tones
 
 
 def build_overview(stats: Stats) -> Overview:
-    """Return the columns of the last months up to the newest scan; small categories share the last series."""
+    """Return the columns of the months up to the newest scan; small categories share the last series."""
     last = month_index(stats.over_time[-1].month)
-    first = max(min(month_index(stats.over_time[0].month), last - MONTHS[0] + 1), last - MONTHS[1] + 1)
-    months = [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1)]
+    first = min(month_index(stats.over_time[0].month), last - MIN_MONTHS + 1)
+    first = max(first, last - MAX_MONTHS + 1)
+    months = [f"{index // 12:04}-{index % 12 + 1:02}" for index in range(first, last + 1)]
     by_month = {month.month: month.categories for month in stats.over_time}
     columns = [by_month.get(month, {}) for month in months]
     totals = [sum(column.values()) for column in columns]
-    most = max(1, *totals)
+    max_risks = max(1, *totals)
     names: list[str | None] = [each.category for each in stats.by_category]
-    if len(names) > SERIES:
-        names[SERIES - 1 :] = [None]
-    tone = assign_tones(name for name in names if name is not None)
+    if len(names) > MAX_SERIES:
+        names[MAX_SERIES - 1 :] = [None]
+    tones = assign_tones(name for name in names if name is not None)
     base, series = [0] * len(months), []
     for name in names:
         if name is None:
             numbers = [total - below for total, below in zip(totals, base, strict=True)]
         else:
             numbers = [column.get(name, 0) for column in columns]
-        series.append(
-            Series(name, tone.get(name or "", 0), numbers, column_path(numbers, base, HEIGHT / most))
-        )
+        path = column_path(numbers, base, HEIGHT / max_risks)
+        series.append(Series(name, tones.get(name or "", 0), numbers, path))
         base = [below + number for below, number in zip(base, numbers, strict=True)]
-    return Overview(months, series, most)
+    return Overview(months, series, max_risks)
 
 
 def month_index(month: str) -> int:
-    """Return how many months passed before a month such as `2026-11`."""
-    year, _, of_year = month.partition("-")
-    return int(year) * 12 + int(of_year) - 1
+    """Return the number of months from year 0 to a month such as `2026-11`."""
+    year, _, number = month.partition("-")
+    return int(year) * 12 + int(number) - 1
 
 
 def column_path(numbers: Sequence[int], base: Sequence[int], scale: float) -> str:
-    """Return the SVG path of a part of each column: a box as high as its number, on what is below it."""
+    """Return an SVG path with a box in each column: as high as its number, on top of `base`."""
     boxes = []
     for index, (number, below) in enumerate(zip(numbers, base, strict=True)):
         if number:
-            left, bottom = index * COLUMN + (COLUMN - BAR) / 2, HEIGHT - below * scale
-            boxes.append(f"M{left:g} {bottom:.4g}h{BAR}v{-number * scale:.4g}h-{BAR}z")
+            left, bottom = index * COLUMN_WIDTH + (COLUMN_WIDTH - BAR_WIDTH) / 2, HEIGHT - below * scale
+            boxes.append(f"M{left:g} {bottom:.4g}h{BAR_WIDTH}v{-number * scale:.4g}h-{BAR_WIDTH}z")
     return "".join(boxes)
 
 
@@ -124,20 +124,20 @@ def group_by_category(risks: Iterable[Risk]) -> list[Group]:
     by_category: dict[str, list[Risk]] = {}
     for risk in risks:
         by_category.setdefault(risk.category, []).append(risk)
-    tone = assign_tones(by_category)
+    tones = assign_tones(by_category)
     largest_first = sorted(by_category, key=lambda category: -len(by_category[category]))
     return [
-        Group(number, category, tone[category], by_category[category])
+        Group(number, category, tones[category], by_category[category])
         for number, category in enumerate(largest_first, 1)
     ]
 
 
-def chart_bars(found: list[Group]) -> list[Bar]:
-    """Return the rows of the chart; where there are too many categories, the small ones share the last."""
-    rows = [(group.category, group.tone, len(group.risks)) for group in found]
-    counted: list[tuple[str | None, int, int]] = list(rows)
-    if len(rows) > CHART_ROWS:
-        rest = sum(count for _, _, count in rows[CHART_ROWS - 1 :])
-        counted = [*rows[: CHART_ROWS - 1], (None, 0, rest)]
-    longest = max((count for _, _, count in counted), default=1)
-    return [Bar(category, tone, count, round(100 * count / longest, 1)) for category, tone, count in counted]
+def chart_bars(groups: list[Group]) -> list[Bar]:
+    """Return the bars of the chart; if there are too many categories, the smallest share the last one."""
+    bars: list[tuple[str | None, int, int]] = [
+        (group.category, group.tone, len(group.risks)) for group in groups
+    ]
+    if len(bars) > MAX_BARS:
+        bars[MAX_BARS - 1 :] = [(None, 0, sum(number for _, _, number in bars[MAX_BARS - 1 :]))]
+    longest = max((number for _, _, number in bars), default=1)
+    return [Bar(category, tone, number, round(100 * number / longest, 1)) for category, tone, number in bars]

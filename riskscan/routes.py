@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from .handlers import accounts, api_docs, api_tokens, comparisons, exports, health, scans
+from .handlers import accounts, api_docs, api_tokens, comparisons, exports, health, scans, static_files
 from .idempotency import HEADER, REPLAYED
 from .openapi import FORM, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
 from .request.fields import CANONICAL_UUID
@@ -35,7 +35,6 @@ from .schemas import (
     TokenResponse,
     User,
 )
-from .template_filters import static_file
 
 OPERATIONS = (
     Operation(
@@ -189,7 +188,7 @@ PAGES: dict[str, Handler] = {
     "/scan": scans.scan_page,
     "/account": accounts.account_page,
     "/account/tokens": accounts.account_page,  # where a new token was shown, if the page is reloaded
-    "/static/{name:.+}": static_file,
+    "/static/{name:.+}": static_files.show,
 }
 
 

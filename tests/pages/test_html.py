@@ -15,8 +15,8 @@ import pytest
 import riskscan
 from riskscan.auth.sessions import COOKIE
 from riskscan.charts import (
-    CHART_ROWS,
-    SERIES,
+    MAX_BARS,
+    MAX_SERIES,
     TONES,
     Overview,
     assign_tones,
@@ -528,7 +528,7 @@ def test_known_categories_have_fixed_colours_and_others_distinct_ones() -> None:
 def test_chart_groups_the_smallest_categories_in_the_last_row() -> None:
     risks = [Risk("r", f"kind {number}", "c") for number in range(40) for _ in range(40 - number)]
     rows = chart_bars(group_by_category(risks))
-    assert len(rows) == CHART_ROWS
+    assert len(rows) == MAX_BARS
     assert (rows[0].category, rows[0].number) == ("kind 0", 40)
     assert (rows[-1].category, sum(row.number for row in rows)) == (None, len(risks))
     assert max(row.percent for row in rows) == 100
@@ -610,11 +610,11 @@ def test_overview_spans_12_to_24_months_and_groups_small_categories() -> None:
 
     one = overview(("2026-01", {"Legal": 3}))
     assert (one.months[0], one.months[-1], len(one.months)) == ("2025-02", "2026-01", 12)
-    assert (one.most, one.series[0].path) == (3, "M134 100h8v-100h-8z")
+    assert (one.max_risks, one.series[0].path) == (3, "M134 100h8v-100h-8z")
     assert len(overview(("2024-12", {}), ("2026-01", {"a": 1})).months) == 14
     assert overview(("1999-12", {"a": 9}), ("2026-01", {"a": 1})).months[0] == "2024-02"
     many = overview(("2026-01", {f"kind {number}": 20 - number for number in range(20)}))
-    assert len(many.series) == SERIES
+    assert len(many.series) == MAX_SERIES
     assert (many.series[-1].category, many.series[-1].numbers[-1]) == (None, sum(range(1, 14)))
-    assert sum(sum(series.numbers) for series in many.series) == many.most == 210
+    assert sum(sum(series.numbers) for series in many.series) == many.max_risks == 210
     assert many.series[1].path == f"M134 {100 - 2000 / 210:.4g}h8v-{1900 / 210:.4g}h-8z"
