@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from .charts import Bar, assign_tones, build_overview, chart_bars, group_by_category
 from .file_types import EXTENSIONS
+from .schemas import MAX_PASSWORD, MIN_PASSWORD
 from .settings import Settings
 
 STATIC = Path(__file__).parent / "static"
@@ -61,6 +62,7 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         "max_upload_mb": f"{settings.max_upload_bytes / 1024 / 1024:g}",
         "max_upload_bytes": settings.max_upload_bytes,
         "retention": datetime.timedelta(days=settings.scan_retention_days),
+        "password_length": f"{MIN_PASSWORD}–{MAX_PASSWORD}",
         "extensions": EXTENSIONS,
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from riskscan.errors import ERRORS_BY_STATUS
+from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD
 from tests.support.client import Person
 
 ROOT = Path(__file__).parent.parent
@@ -131,6 +132,10 @@ async def test_api_md_names_every_file_type(anyone: Person) -> None:
     types = re.findall(r"\.\w+", file["description"])
     assert len(types) > 10
     assert sorted(re.findall(r"`(\.\w+)`", API)) == sorted(types)
+
+
+def test_api_md_states_the_length_of_a_password() -> None:
+    assert f"`password` ({MIN_PASSWORD} to {MAX_PASSWORD} characters)" in API
 
 
 async def test_exports_md_lists_every_format_and_layout(anyone: Person) -> None:

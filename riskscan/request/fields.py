@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from ..errors import invalid_request
+from ..schemas import MAX_PASSWORD, MIN_PASSWORD
 
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 FLAGS = {
@@ -73,12 +74,11 @@ def normalize_email(value: str) -> str:
 
 
 def read_new_password(fields: Mapping[str, Any], name: str) -> str:
-    """Return a password to be set: 6 to 128 characters of any script."""
+    """Return a new password; raise 400 unless it has 6 to 128 characters, of any script."""
     value = required_text(fields, name)
-    if not 6 <= len(value) <= 128:
-        raise invalid_request(
-            "This password cannot be used.", **{name: "A password has 6 to 128 characters."}
-        )
+    if not MIN_PASSWORD <= len(value) <= MAX_PASSWORD:
+        length = f"{MIN_PASSWORD} to {MAX_PASSWORD} characters"
+        raise invalid_request("Invalid password.", **{name: f"A password has {length}."})
     return value
 
 

@@ -26,7 +26,7 @@ from riskscan.charts import (
 )
 from riskscan.file_types import EXTENSIONS
 from riskscan.handlers import scans
-from riskscan.schemas import CategoryRisks, MonthRisks, Risk, Stats
+from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Risk, Stats
 from riskscan.template_filters import asset_url, detect_language
 from tests.support.ai import RISKS, Ai
 from tests.support.application import MakeSettings, serve
@@ -410,6 +410,13 @@ async def test_account_page_changes_the_password(ana: Person, people: Callable[[
     assert (await other.get("/account")).status == 303
 
 
+async def test_forms_state_the_length_of_a_password(guest: Person) -> None:
+    length = f"{MIN_PASSWORD}–{MAX_PASSWORD} characters"
+    assert length in text_of(await guest.get("/register"))
+    await sign_up(guest)
+    assert length in text_of(await guest.get("/account"))
+
+
 async def test_account_page_deletes_the_account(ana: Person) -> None:
     wrong = await ana.post("/account/delete", data={"password": "not it"})
     assert '<details class="danger" open>' in assert_field_error(wrong, 400, "password", "not your password")
@@ -574,9 +581,9 @@ async def test_history_keeps_its_filter_in_the_form_and_in_links(ana: Person, ai
 
 async def test_invalid_filter_shows_the_error_and_keeps_the_values(ana: Person) -> None:
     for query, field, message in (
-        ("q=%21&source=llm", "q", "no letter"),
+        ("q=%21&source=llm", "q", "at least one letter"),
         ("from=2026-11-02&to=2026-11-01", "from", "later than the end"),
-        ("to=soon", "to", "takes a day"),
+        ("to=soon", "to", "Must be a date"),
         ("category=" + "x" * 201, "category", "at most 200"),
     ):
         for path in ("/scans", "/scans/overview"):
