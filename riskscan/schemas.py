@@ -316,7 +316,7 @@ class CreateApiToken(Struct, frozen=True):
     expires_at: Annotated[
         str | None,
         Meta(
-            description="A date (UTC, inclusive) or an ISO 8601 time with an offset, in the future; "
+            description="A date (UTC, inclusive) or an RFC 3339 time, in the future; "
             "no expiry if it is missing"
         ),
     ] = None

@@ -16,7 +16,7 @@ from ..database.api_tokens import delete_api_token, insert_api_token, list_api_t
 from ..database.rows import utc_now
 from ..errors import ApiError, invalid_request, not_found
 from ..request.body import read_fields
-from ..request.fields import optional_text, required_text
+from ..request.fields import read_time, required_text
 from ..request.uploads import CONTROL_CHARACTERS
 from ..responses import respond
 from ..schemas import MAX_TOKEN_NAME, ApiTokenList, Message, NewApiToken, Scope
@@ -81,22 +81,8 @@ def read_scopes(fields: Mapping[str, Any]) -> list[Scope]:
 
 
 def read_expiry(fields: Mapping[str, Any]) -> datetime.datetime | None:
-    """Return when the token ends, None for never: a time with its offset, or a day, to its end in UTC."""
-    given = optional_text(fields, "expires_at")
-    if not given:
-        return None
-    try:
-        end = datetime.datetime.fromisoformat(given)
-        if len(given) == len("2027-01-31"):
-            end = end.replace(tzinfo=datetime.UTC) + datetime.timedelta(days=1)
-        if end.tzinfo is None:
-            raise ValueError
-        end = end.astimezone(datetime.UTC)
-    except (ValueError, OverflowError):
-        raise invalid_request(
-            "The end is not understood.",
-            expires_at="This takes a day or a time with its offset, in ISO 8601.",
-        ) from None
-    if end <= utc_now():
-        raise invalid_request("The end has passed.", expires_at="This must lie in the future.")
-    return end
+    """Return the expiry, a time or the end of a date in UTC; raise 400 if it has passed."""
+    expiry = read_time(fields, "expires_at", add_to_date=datetime.timedelta(days=1))
+    if expiry and expiry <= utc_now():
+        raise invalid_request("Invalid value for expires_at.", expires_at="Must be in the future.")
+    return expiry

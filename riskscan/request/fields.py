@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from ..errors import invalid_request
-from ..schemas import MAX_PASSWORD, MIN_PASSWORD
+from ..schemas import MAX_PASSWORD, MIN_PASSWORD, Time
 
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 FLAGS = {
@@ -80,6 +82,35 @@ def read_new_password(fields: Mapping[str, Any], name: str) -> str:
         length = f"{MIN_PASSWORD} to {MAX_PASSWORD} characters"
         raise invalid_request("Invalid password.", **{name: f"A password has {length}."})
     return value
+
+
+def read_time(
+    fields: Mapping[str, Any],
+    name: str,
+    *,
+    add_to_date: datetime.timedelta = datetime.timedelta(0),
+    add_to_time: datetime.timedelta = datetime.timedelta(0),
+) -> datetime.datetime | None:
+    """Return a time (RFC 3339), or the start of a date in UTC, plus an addition; None if it was not sent.
+
+    Raises 400 `invalid_request` for anything else.
+    """
+    value = optional_text(fields, name).strip()
+    if not value:
+        return None
+    try:
+        if len(value) == len("2026-11-25"):
+            date = msgspec.convert(value, datetime.date)
+            return datetime.datetime.combine(date, datetime.time(), datetime.UTC) + add_to_date
+        # form decoding turns the + of an offset into a space
+        value = value[:11] + value[11:].replace(" ", "+")
+        return msgspec.convert(value, Time).astimezone(datetime.UTC) + add_to_time
+    except (msgspec.ValidationError, OverflowError):
+        example = "2026-11-25T08:00:00Z"
+        raise invalid_request(
+            f"Invalid value for {name}.",
+            **{name: f"Must be a date ({example[:10]}) or an RFC 3339 time ({example})."},
+        ) from None
 
 
 def read_integer(request: web.Request, name: str, default: int, low: int, high: int) -> int:

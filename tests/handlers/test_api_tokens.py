@@ -160,7 +160,7 @@ async def test_expiry_date_includes_its_whole_utc_day(alice: Person) -> None:
         {"expires_at": "soon"}, {"expires_at": 7}, {"expires_at": "2020-01-01"},
         {"expires_at": "2099-01-01T00:00:00"}, {"expires_at": "2020-01-01T00:00:00Z"},
         {"expires_at": "9999-12-31"}, {"expires_at": "9999-12-31T23:59:59-12:00"},
-        {"expires_at": "2099-02-30"}, {"expires_at": "2099-01-01\x00"},
+        {"expires_at": "2099-02-30"}, {"expires_at": "2099-01-01\x00"}, {"expires_at": "2099-01-01T00:00Z"},
     ],
     ids=str,
 )  # fmt: skip

@@ -481,7 +481,7 @@ async def filter_history(page: Page) -> None:
     await page.get_by_label("To", exact=True).fill("2025-01-01")
     await page.get_by_role("button", name="Filter").click()
     await expect(page.get_by_label("From", exact=True)).to_be_focused()
-    await expect(page.get_by_text("This is later than the end.")).to_be_visible()
+    await expect(page.get_by_text("Must not be later than the end.")).to_be_visible()
     await page.get_by_role("link", name="Clear filters").click()
     await expect(page.get_by_text("2 scans", exact=True)).to_be_visible()
 
