@@ -17,7 +17,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.ai_service.service import Service, assert_refused, contexts, read_sample, run_service, scan, scan_sample
+from tests.ai_service.service import (
+    Service,
+    assert_refused,
+    contexts,
+    read_sample,
+    run_service,
+    scan,
+    scan_sample,
+)
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,15 @@ import docx
 import pytest
 from PIL import Image
 
-from tests.ai_service.service import Service, assert_refused, contexts, read_sample, run_service, scan, scan_sample
+from tests.ai_service.service import (
+    Service,
+    assert_refused,
+    contexts,
+    read_sample,
+    run_service,
+    scan,
+    scan_sample,
+)
 
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
 
