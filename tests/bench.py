@@ -26,7 +26,7 @@ import uvloop
 from aiohttp import web
 
 from tests.support.application import SECRET
-from tests.support.postgres import Postgres, free_port
+from tests.support.postgres import Postgres, database_name, free_port
 from tests.support.program import Program, get, register_and_log_in
 
 ROUNDS, SECONDS, CONNECTIONS, SCANS = 2, 3.0, 32, 10_000
@@ -135,7 +135,7 @@ def main() -> None:
         stack.callback(program.close)
         token = register_and_log_in(program.url)
         for statement in (SEED, "VACUUM ANALYZE"):
-            postgres.execute(statement, url.rpartition("/")[2].partition("?")[0])
+            postgres.execute(statement, database_name(url))
         scans = get(program.url, token, "/api/scans?limit=100")["scans"]
         scan_requests = [build_request(f"GET /api/scans/{scan['scan_id']}", token) for scan in scans]
         port, process = int(program.url.rpartition(":")[2]), psutil.Process(program.process.pid)

@@ -28,11 +28,10 @@ hypothesis.settings.load_profile("tests")
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL for the whole run, with a migrated database `template`."""
+    """A PostgreSQL for the whole run."""
     server = Postgres()
     server.start()
-    server.execute("CREATE DATABASE template")
-    migrate(server.url("template"))
+    server.create_template()
     yield server
     server.remove()
 
@@ -48,14 +47,16 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh database; the test runs once on SQLite and once on PostgreSQL."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated database without rows; the test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         path = tmp_path / "riskscan.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        return f"{SQLITE}{path}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.create_database(template="template")
+        yield f"{SQLITE}{path}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.migrated_database() as url:
+            yield url
 
 
 @pytest.fixture

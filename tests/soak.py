@@ -27,7 +27,7 @@ from aiohttp import web
 
 from tests.support.ai import Ai
 from tests.support.application import SECRET
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, database_name
 from tests.support.program import ROOT, Program
 from tests.support.tcp_proxy import Proxy
 
@@ -404,7 +404,11 @@ def print_report(
     for line in results.violations[:20]:
         print("FAILED", line)
     if not passed:
-        print("".join(line for line in program.lines if " riskscan.errors: " not in line)[-10_000:])
+        print(
+            "".join(line for line in program.log.splitlines(True) if " riskscan.errors: " not in line)[
+                -10_000:
+            ]
+        )
     return passed
 
 
@@ -434,7 +438,7 @@ async def run_soak(postgres: Postgres, folder: Path, results: Results) -> bool:
         )
         stack.callback(program.close)
         users = await run_users(program, postgres, proxy, results)
-        rows = postgres.execute(STORED_SCANS_SQL, url.rpartition("/")[2].partition("?")[0])
+        rows = postgres.execute(STORED_SCANS_SQL, database_name(url))
         faults = await count_data_faults(users, rows, results)
         for user in users:
             user.disconnect()

@@ -21,7 +21,7 @@ from riskscan.settings import SQLITE, Settings
 from tests.support.ai import Ai
 from tests.support.application import OFF, SECRET, MakeSettings, serve
 from tests.support.client import Person, Reply, assert_error, form, registered_person, wait_until_recovered
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, database_name
 from tests.support.tcp_proxy import (
     CutConnection,
     Proxy,
@@ -56,8 +56,9 @@ class TestDatabaseFaults:
             yield proxy
 
     @pytest.fixture
-    def direct_url(self, postgres: Postgres) -> str:
-        return postgres.create_database(template="template")
+    def direct_url(self, postgres: Postgres) -> Iterator[str]:
+        with postgres.migrated_database() as url:
+            yield url
 
     @pytest.fixture
     def database_url(self, direct_url: str, postgres: Postgres, link: Proxy) -> str:
@@ -117,7 +118,7 @@ class TestDatabaseFaults:
     ) -> None:
         async with serve(make_settings(database_pool_size=1)) as server, registered_person(server) as ana:
             await ana.scan(text=TEXT)  # prepares the statement: the next response is that of the insert
-            name = direct_url.rpartition("/")[2].partition("?")[0]
+            name = database_name(direct_url)
             inserted: list[int] = []
 
             async def lost(chunk: bytes) -> bytes:

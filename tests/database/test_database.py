@@ -29,7 +29,7 @@ from riskscan.settings import SQLITE, Settings
 from tests.support.ai import Ai
 from tests.support.application import SECRET, MakeSettings, make_scan, serve
 from tests.support.client import PASSWORD, Person, assert_error, form, registered_person, wait_until_recovered
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, database_name
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_migrations_ignore_the_lock_of_a_killed_process(
             connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, '2026-01-01', 1)")
         connection.close()
     else:
-        name = database_url.rpartition("/")[2].partition("?")[0]
+        name = database_name(database_url)
         postgres.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)", name)
     began = time.monotonic()
     assert migrate(database_url) == 0

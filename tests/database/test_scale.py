@@ -55,7 +55,7 @@ from riskscan.handlers.exports import SCANS_PER_QUERY
 from riskscan.schemas import Filter
 from riskscan.settings import Settings, database_url
 from tests.support.application import SECRET, make_scan
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, database_name
 
 SETTINGS = Settings(
     database_url="postgresql://nobody@127.0.0.1:1/none",
@@ -132,10 +132,6 @@ def large(postgres: Postgres) -> Iterator[str]:
         postgres.execute(statement, name)
     yield url
     postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def database_name(url: str) -> str:
-    return url.rpartition("/")[2].partition("?")[0]
 
 
 def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

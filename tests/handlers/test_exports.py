@@ -34,7 +34,7 @@ from riskscan.settings import SQLITE, sqlite_path
 from tests.support.ai import RISKS, Ai
 from tests.support.application import MakeSettings, Server, serve
 from tests.support.client import PASSWORD, Person, Reply, assert_error, registered_person
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, database_name
 from tests.support.program import Program, Start
 
 # fixtures, used by name
@@ -531,7 +531,7 @@ def destroy_scans(database_url: str, request: pytest.FixtureRequest) -> None:
         connection.close()
     else:
         server: Postgres = request.getfixturevalue("postgres")
-        name = database_url.rpartition("/")[2].partition("?")[0]
+        name = database_name(database_url)
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

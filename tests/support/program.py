@@ -5,24 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from tests.support.process_log import ProcessLog
+
 ROOT = Path(__file__).parents[2]
-STARTS_WITHIN_SECONDS = 60
 
 
 class Program:
-    """A running `run.py`; a thread reads its log, so that it never blocks on a full pipe."""
+    """A started `run.py` with its log."""
 
     def __init__(self, data: Path, environ: dict[str, str], script: Path = ROOT / "run.py") -> None:
         inherited = {
@@ -36,29 +34,9 @@ class Program:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.lines: list[str] = []
-        self._grew = threading.Condition()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        self._output = ProcessLog(self.process)
+        self.wait_for = self._output.wait_for
         self.url = self.wait_for(r"RiskScan is on (http://\S+)")
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self._grew:
-                self.lines.append(line)
-                self._grew.notify_all()
-        with self._grew:
-            self._grew.notify_all()
-
-    def wait_for(self, pattern: str) -> str:
-        """Wait until the log matches; return the first group, or the whole match."""
-        deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-        with self._grew:
-            while not (match := re.search(pattern, "".join(self.lines))):
-                assert self._reader.is_alive() or self.process.poll() is None, "".join(self.lines)
-                assert self._grew.wait(deadline - time.monotonic()), "".join(self.lines)
-        return match[1] if match.groups() else match[0]
 
     @property
     def port(self) -> int:
@@ -66,7 +44,7 @@ class Program:
 
     @property
     def log(self) -> str:
-        return "".join(self.lines)
+        return self._output.text
 
     def children(self) -> list[psutil.Process]:
         children: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
@@ -89,7 +67,7 @@ class Program:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(STARTS_WITHIN_SECONDS)
+        return self.process.wait()
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -98,9 +76,7 @@ class Program:
                     child.kill()
             self.process.kill()
             self.process.wait()
-        self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._output.close()
 
 
 Start = Callable[..., Program]
@@ -113,10 +89,7 @@ def curl(*arguments: str | Path) -> Any:
 
 def run_curl(*arguments: str | Path) -> str:
     """Run curl and return its output."""
-    result = subprocess.run(
-        ["curl", "-sS", *arguments], capture_output=True, text=True, check=True, timeout=90
-    )
-    return result.stdout
+    return subprocess.run(["curl", "-sS", *arguments], capture_output=True, text=True, check=True).stdout
 
 
 def register_and_log_in(url: str) -> str:
@@ -147,6 +120,4 @@ def get(url: str, token: str, path: str) -> Any:
 
 def run_command(*arguments: str, typed: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "run.py"), *arguments]
-    return subprocess.run(
-        command, env=environ, input=typed, capture_output=True, text=True, timeout=60, check=False
-    )
+    return subprocess.run(command, env=environ, input=typed, capture_output=True, text=True, check=False)
