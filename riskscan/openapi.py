@@ -14,8 +14,9 @@ from aiohttp.typedefs import Handler
 
 from . import __version__
 from .export.columns import LAYOUTS
+from .export.text import FORMATS
 from .file_types import EXTENSIONS
-from .handlers import exports, scans
+from .handlers import scans
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .request.filters import MAX_FILTER_LENGTH
 from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Risk
@@ -100,7 +101,7 @@ QUERY: dict[str, dict[str, Any]] = {
     },
     "format": {
         "description": "File format",
-        "schema": {"type": "string", "enum": list(exports.MEDIA_TYPES), "default": "csv"},
+        "schema": {"type": "string", "enum": list(FORMATS), "default": "csv"},
     },
     "layout": {
         "description": "Columns: `register` adds some to fill in, "

@@ -15,6 +15,8 @@ import msgspec
 from markupsafe import Markup
 
 from .charts import Bar, assign_tones, build_overview, chart_bars, group_by_category
+from .export.columns import LAYOUTS
+from .export.text import FORMATS
 from .file_types import EXTENSIONS
 from .schemas import MAX_PASSWORD, MIN_PASSWORD
 from .settings import Settings
@@ -34,6 +36,9 @@ BAR = Markup("""
         <svg width="100%" height="8" aria-hidden="true" focusable="false"><rect class="track" width="100%"
           height="8" rx="4"/><rect class="bar" width="{percent}%" height="8" rx="4"/></svg>
       """)
+# of the export menu: label, format, layout
+EXPORT_CHOICES = [(file_format.label, name, "") for name, file_format in FORMATS.items()]
+EXPORT_CHOICES += [(layout.label, "xlsx", name) for name, layout in LAYOUTS.items() if name]
 LETTER = re.compile(r"[^\W\d_]")  # also matches numbers such as ①
 decode_categories = msgspec.json.Decoder(dict[str, int]).decode
 
@@ -64,6 +69,7 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         "retention": datetime.timedelta(days=settings.scan_retention_days),
         "password_length": f"{MIN_PASSWORD}–{MAX_PASSWORD}",
         "extensions": EXTENSIONS,
+        "export_choices": EXPORT_CHOICES,
     }
 
 

@@ -1,1 +1,1 @@
-"""Risks as files: the columns of a register, and its formats."""
+"""Exports: columns and layouts, and the file formats."""

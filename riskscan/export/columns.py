@@ -1,4 +1,4 @@
-"""The register of risks: a row for each risk of a scan, and the columns that a layout makes of it."""
+"""The rows and columns of an export: a row for each risk, and layouts of columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..schemas import RegisterRow, Scan
 
 Cell = str | datetime.datetime | None
-NAME_LENGTH = 200  # of a risk scenario in CISO Assistant
+MAX_SCENARIO_NAME = 200  # in CISO Assistant
 
 LIKELIHOODS = ("Rare", "Unlikely", "Possible", "Likely", "Almost certain")
 IMPACTS = ("Negligible", "Minor", "Moderate", "Major", "Severe")
@@ -19,29 +19,29 @@ TREATMENTS = ("open", "mitigate", "accept", "avoid", "transfer")
 
 
 class Column(NamedTuple):
-    """A column; `width` is in characters, `choices` are what a spreadsheet offers for a cell of it."""
+    """A column; `width` is in characters, `choices` and `dates_only` restrict its cells in a spreadsheet."""
 
     title: str
     value: Callable[[RegisterRow], Cell]
     width: int
     choices: tuple[str, ...] = ()
-    takes_date: bool = False
+    dates_only: bool = False
 
     @property
     def key(self) -> str:
-        """Return the name in JSON."""
+        """Return the name of the field in JSON."""
         return self.title.lower().replace(" ", "_")
 
 
 def scan_rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
-    """Yield a row for each risk of a scan; `origin` is the scheme and host of its page.
+    """Yield a row for each risk of a scan; `origin` is the scheme and host of the links.
 
-    A ref is the start of the scan's id and the risk's place in it. 60 bits of the id are random: among a
-    million scans two refs agree once in two million registers.
+    A reference is the start of the scan's ID and the risk's number in the scan. 60 bits of it are random: a
+    million scans have two equal references once in two million times.
     """
-    for place, risk in enumerate(scan.each_risk(), 1):
+    for number, risk in enumerate(scan.each_risk(), 1):
         yield RegisterRow(
-            ref=f"R-{scan.scan_id[:18]}-{place:02}",
+            ref=f"R-{scan.scan_id[:18]}-{number:02}",
             scan_date=scan.created_at,
             file=scan.filename,
             risk=risk.risk,
@@ -53,25 +53,25 @@ def scan_rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
 
 
 def field_column(name: str, width: int) -> Column:
-    """Return the column that shows a field of a row."""
+    """Return a column with a field of a row."""
     return Column(name.capitalize().replace("_", " "), attrgetter(name), width)
 
 
 def empty_column(
-    title: str, width: int, choices: tuple[str, ...] = (), *, takes_date: bool = False
+    title: str, width: int, choices: tuple[str, ...] = (), *, dates_only: bool = False
 ) -> Column:
-    """Return a column that people fill in."""
-    return Column(title, lambda _: None, width, choices, takes_date)
+    """Return a column for people to fill in."""
+    return Column(title, lambda _: None, width, choices, dates_only)
 
 
 def scenario_name(row: RegisterRow) -> str:
     name = " ".join(row.risk.split()) or row.ref
-    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
+    return name if len(name) <= MAX_SCENARIO_NAME else name[: MAX_SCENARIO_NAME - 1] + "…"
 
 
 def scenario_description(row: RegisterRow) -> str:
     parts = [
-        row.risk if len(row.risk) > NAME_LENGTH else "",
+        row.risk if len(row.risk) > MAX_SCENARIO_NAME else "",
         row.context,
         f"Category: {row.category}",
         f"File: {row.file}" if row.file else "",
@@ -90,29 +90,44 @@ COLUMNS = (
     field_column("source", 10),
     field_column("link", 40),
 )
+
+
+class Layout(NamedTuple):
+    """A choice of columns; `label` is its entry in the export menu, as an Excel file."""
+
+    label: str
+    columns: tuple[Column, ...]
+
+
 LAYOUTS = {
-    "": COLUMNS,
-    "register": (
-        *COLUMNS,
-        empty_column("Owner", 20),
-        empty_column("Likelihood", 15, LIKELIHOODS),
-        empty_column("Impact", 15, IMPACTS),
-        empty_column("Response", 15, RESPONSES),
-        empty_column("Due", 12, takes_date=True),
+    "": Layout("", COLUMNS),
+    "register": Layout(
+        "Risk register (Excel)",
+        (
+            *COLUMNS,
+            empty_column("Owner", 20),
+            empty_column("Likelihood", 15, LIKELIHOODS),
+            empty_column("Impact", 15, IMPACTS),
+            empty_column("Response", 15, RESPONSES),
+            empty_column("Due", 12, dates_only=True),
+        ),
     ),
     # intuitem/ciso-assistant-community, docs/guide/data-import-wizard.md, "Risk assessment"
-    "ciso-assistant": (
-        Column("ref_id", attrgetter("ref"), 25),
-        Column("name", scenario_name, 40),
-        Column("description", scenario_description, 70),
-        empty_column("inherent_impact", 16),
-        empty_column("inherent_proba", 16),
-        empty_column("existing_controls", 25),
-        empty_column("current_impact", 16),
-        empty_column("current_proba", 16),
-        empty_column("additional_controls", 25),
-        empty_column("residual_impact", 16),
-        empty_column("residual_proba", 16),
-        Column("treatment", lambda _: TREATMENTS[0], 12, TREATMENTS),
+    "ciso-assistant": Layout(
+        "CISO Assistant (Excel)",
+        (
+            Column("ref_id", attrgetter("ref"), 25),
+            Column("name", scenario_name, 40),
+            Column("description", scenario_description, 70),
+            empty_column("inherent_impact", 16),
+            empty_column("inherent_proba", 16),
+            empty_column("existing_controls", 25),
+            empty_column("current_impact", 16),
+            empty_column("current_proba", 16),
+            empty_column("additional_controls", 25),
+            empty_column("residual_impact", 16),
+            empty_column("residual_proba", 16),
+            Column("treatment", lambda _: TREATMENTS[0], 12, TREATMENTS),
+        ),
     ),
 }

@@ -1,4 +1,4 @@
-"""A table as text, a few rows at a time: CSV, Markdown and JSON."""
+"""The file formats of exports, and those that are text: CSV, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import csv
 import datetime
 import io
 import re
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from ..schemas import RegisterRow
 from .columns import Cell, Column
 
-# what a spreadsheet may take for a formula, blanks and invisible characters before it included
-# (OWASP, CSV Injection; the wide signs count in East Asian Excel)
+# a text that a spreadsheet may read as a formula, spaces and invisible characters before it included
+# (OWASP, CSV Injection; East Asian Excel also reads the full-width signs)
 BLANK = r"[\s\x00-\x1f\x7f-\xa0\xad\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]"
 FORMULA = re.compile(rf"{BLANK}*[=+\-@\t\r\n＝＋－＠]")
-# a word joiner, which nobody sees, keeps a text from becoming a mention, a reference or a link
+# an invisible word joiner, so that a text does not become a mention, a reference or a link
 JOINER = "\u2060"
 WWW = re.compile(r"www(?=\.)", re.IGNORECASE)
-# every sign that GitHub or Jira reads as markup within a line
+# every character that GitHub or Jira reads as inline markup
 MARKDOWN_ESCAPES = str.maketrans(
-    {sign: f"\\{sign}" for sign in "\\`*_{}[]<>|~$&^"} | {sign: sign + JOINER for sign in "@#"}
+    {character: f"\\{character}" for character in "\\`*_{}[]<>|~$&^"}
+    | {character: character + JOINER for character in "@#"}
 )
 
 encoder = msgspec.json.Encoder()
 
 
 class Table(Protocol):
-    """A format whose text is made in pieces: the head, any number of times some rows, the tail."""
+    """A file in a text format, written in pieces: the head, rows in any number of batches, the tail."""
 
     def __init__(self, columns: Sequence[Column]) -> None: ...
 
@@ -48,36 +49,34 @@ def cell_text(cell: Cell) -> str:
 
 
 class Csv:
-    """RFC 4180, after the byte order mark by which Excel knows UTF-8."""
+    """RFC 4180, after a byte order mark by which Excel recognises UTF-8."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
 
     def head(self) -> str:
-        return "\ufeff" + self._written([[column.title for column in self._columns]])
+        return "\ufeff" + self._format([[column.title for column in self._columns]])
 
     def lines(self, rows: Sequence[RegisterRow]) -> str:
-        return self._written(
-            [[escape_formula(column.value(row)) for column in self._columns] for row in rows]
-        )
+        return self._format([[escape_formula(column.value(row)) for column in self._columns] for row in rows])
 
     def tail(self) -> str:
         return ""
 
-    def _written(self, cells: list[list[str]]) -> str:
-        text = io.StringIO(newline="")
-        csv.writer(text, "excel").writerows(cells)
-        return text.getvalue()
+    def _format(self, cells: list[list[str]]) -> str:
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, "excel").writerows(cells)
+        return buffer.getvalue()
 
 
 def escape_formula(cell: Cell) -> str:
-    """Return what a spreadsheet shows as text: an apostrophe comes before what it may take for a formula."""
+    """Return the text of a cell, after an apostrophe if a spreadsheet may read it as a formula."""
     text = cell_text(cell)
     return f"'{text}" if FORMULA.match(text) else text
 
 
 class Markdown:
-    """A table of GitHub Flavored Markdown (section 4.10), which Jira's editor takes too."""
+    """A table in GitHub Flavored Markdown (section 4.10), which Jira's editor also reads."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
@@ -94,7 +93,7 @@ class Markdown:
 
     def _cell(self, column: Column, row: RegisterRow) -> str:
         value = column.value(row)
-        # our own address is the one link of a row
+        # the link to the scan's page is the only one
         return row.link if value == row.link else escape_markdown(cell_text(value))
 
 
@@ -103,13 +102,13 @@ def markdown_row(cells: Sequence[str]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text in one line, as Markdown that shows it and does nothing else."""
-    marked = " ".join(text.split()).translate(MARKDOWN_ESCAPES).replace("://", f":{JOINER}//")
-    return WWW.sub(rf"\g<0>{JOINER}", marked)
+    """Return a text as one line of Markdown without any markup."""
+    escaped = " ".join(text.split()).translate(MARKDOWN_ESCAPES).replace("://", f":{JOINER}//")
+    return WWW.sub(rf"\g<0>{JOINER}", escaped)
 
 
 class Json:
-    """A list of objects whose names are the columns'."""
+    """A list of objects with a field for each column."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
@@ -119,12 +118,28 @@ class Json:
         return "["
 
     def lines(self, rows: Sequence[RegisterRow]) -> str:
-        found = []
+        items = []
         for row in rows:
             item = {column.key: column.value(row) for column in self._columns}
-            found.append(self._separator + encoder.encode(item).decode())
+            items.append(self._separator + encoder.encode(item).decode())
             self._separator = ",\n"
-        return "".join(found)
+        return "".join(items)
 
     def tail(self) -> str:
         return "\n]\n"
+
+
+class FileFormat(NamedTuple):
+    """A file format; `label` is its entry in the export menu, `table` is None for a workbook (xlsx.py)."""
+
+    media_type: str
+    label: str
+    table: Callable[[Sequence[Column]], Table] | None
+
+
+FORMATS = {
+    "csv": FileFormat("text/csv; charset=utf-8", "CSV", Csv),
+    "xlsx": FileFormat("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "Excel", None),
+    "md": FileFormat("text/markdown; charset=utf-8", "Markdown (GitHub, Jira)", Markdown),
+    "json": FileFormat("application/json", "JSON", Json),
+}

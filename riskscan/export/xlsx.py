@@ -1,4 +1,4 @@
-"""An Excel workbook, written row by row to a file: its memory does not grow with its rows."""
+"""An Excel workbook, written row by row to a file: memory does not grow with the number of rows."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from ..schemas import RegisterRow
 from .columns import Cell, Column
 from .text import FORMULA
 
-# what a sheet and a cell hold (Microsoft, Excel specifications and limits)
-SHEET_ROWS = 1_048_576
-CELL_UNITS = 32_767  # of UTF-16
+# Microsoft, Excel specifications and limits
+MAX_SHEET_ROWS = 1_048_576
+MAX_CELL_UNITS = 32_767  # of UTF-16
 TRUNCATED = " … [cut here: Excel holds no more in a cell]"
-FIRST_DAY = datetime.date(2000, 1, 1)  # that a due date may have
+MIN_DATE = datetime.date(2000, 1, 1)  # of a due date
 
 
 class Workbook:
-    """The risks in sheets with a frozen header and filters; a sheet that is full is followed by another.
+    """Sheets with a frozen header row and filters; after a full sheet comes another.
 
-    The calls block. `close` must be called, also where the file is not wanted any more.
+    The methods block. `close` must be called even if the file is discarded.
     """
 
-    def __init__(self, path: Path, columns: Sequence[Column], sheet_rows: int = SHEET_ROWS) -> None:
-        import xlsxwriter  # here, because only a workbook needs it and it is slow to load
+    def __init__(self, path: Path, columns: Sequence[Column], sheet_rows: int = MAX_SHEET_ROWS) -> None:
+        import xlsxwriter  # slow to import, and only needed here
 
         self._columns = columns
         self._sheet_rows = sheet_rows
-        # what has to wait on disk goes beside the file
+        # constant_memory: rows are written to a temporary file beside the workbook
         self._book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": str(path.parent)})
         style = {"text_wrap": True, "valign": "top"}
         self._text = self._book.add_format(style)
-        # text for ever, though it be edited: Excel's own apostrophe, which is no part of the value
+        # Excel's own apostrophe, which is not part of the value: the cell stays text when it is edited
         self._formula = self._book.add_format({**style, "quote_prefix": True})
         self._time = self._book.add_format({**style, "num_format": "yyyy-mm-dd hh:mm:ss"})
         self._date = self._book.add_format({**style, "num_format": "yyyy-mm-dd"})
@@ -50,7 +50,7 @@ class Workbook:
             self._next += 1
 
     def close(self) -> None:
-        """Put the file together."""
+        """Write the file."""
         self._finish_sheet()
         self._book.close()
 
@@ -60,8 +60,8 @@ class Workbook:
         self._sheet, self._next = sheet, 1
         sheet.freeze_panes(1, 0)
         for number, column in enumerate(self._columns):
-            form = self._date if column.takes_date else self._text
-            sheet.set_column(number, number, column.width, form)
+            cell_format = self._date if column.dates_only else self._text
+            sheet.set_column(number, number, column.width, cell_format)
             sheet.write_string(0, number, column.title, self._header)
 
     def _finish_sheet(self) -> None:
@@ -70,13 +70,13 @@ class Workbook:
         for number, column in enumerate(self._columns):
             if column.choices:
                 rule: dict[str, Any] = {"validate": "list", "source": list(column.choices)}
-            elif column.takes_date:
+            elif column.dates_only:
                 rule = {
                     "validate": "date",
                     "criteria": ">=",
-                    "value": FIRST_DAY,
+                    "value": MIN_DATE,
                     "error_title": "Due",
-                    "error_message": "This takes a date.",
+                    "error_message": "Must be a date.",
                 }
             else:
                 continue
@@ -84,17 +84,17 @@ class Workbook:
 
     def _write_cell(self, number: int, value: Cell) -> None:
         if isinstance(value, datetime.datetime):
-            # Excel knows no time zones: UTC, as everywhere
+            # Excel has no time zones; all times are UTC
             self._sheet.write_datetime(self._next, number, value.replace(tzinfo=None), self._time)
         elif value:
-            form = self._formula if FORMULA.match(value) else self._text
-            self._sheet.write_string(self._next, number, truncate_to_cell(value), form)
+            cell_format = self._formula if FORMULA.match(value) else self._text
+            self._sheet.write_string(self._next, number, truncate_to_cell(value), cell_format)
 
 
 def truncate_to_cell(text: str) -> str:
-    """Return a text as a cell takes it; where it is too long it is cut, and says so."""
+    """Return a text that fits into a cell; a longer one is cut and ends with a note."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if len(text) > CELL_UNITS // 2 and len(units := text.encode("utf-16-le")) > 2 * CELL_UNITS:
-        text = units[: 2 * (CELL_UNITS - len(TRUNCATED))].decode("utf-16-le", "ignore") + TRUNCATED
-    # XlsxWriter would take this for XML of its own
+    if len(text) > MAX_CELL_UNITS // 2 and len(units := text.encode("utf-16-le")) > 2 * MAX_CELL_UNITS:
+        text = units[: 2 * (MAX_CELL_UNITS - len(TRUNCATED))].decode("utf-16-le", "ignore") + TRUNCATED
+    # XlsxWriter would read this as its own XML for rich text
     return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text

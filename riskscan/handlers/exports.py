@@ -24,7 +24,7 @@ from ..database.scans import find_scan
 from ..database.users import find_account
 from ..errors import REQUEST_ID, ApiError, invalid_request, not_authenticated
 from ..export.columns import LAYOUTS, Column, scan_rows
-from ..export.text import Csv, Json, Markdown, Table
+from ..export.text import FORMATS, Table
 from ..export.xlsx import Workbook
 from ..request.filters import read_filter
 from ..request.forwarded import request_origin
@@ -36,14 +36,9 @@ T = TypeVar("T")
 Batches = AsyncIterator[list[RegisterRow]]
 Body = AsyncGenerator[bytes, None]
 
-TEXT_FORMATS: dict[str, Callable[[Sequence[Column]], Table]] = {"csv": Csv, "md": Markdown, "json": Json}
-MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "md": "text/markdown; charset=utf-8",
-    "json": "application/json",
-}
-FILE_MEDIA_TYPES = tuple(kind.partition(";")[0] for form, kind in MEDIA_TYPES.items() if form != "json")
+FILE_MEDIA_TYPES = tuple(
+    file_format.media_type.partition(";")[0] for name, file_format in FORMATS.items() if name != "json"
+)
 SCANS_PER_QUERY = 500  # that are named by one statement; they are read one by one
 ROWS_PER_BATCH = 200  # some 2 ms of work
 CHUNK = 64 * 1024
@@ -88,16 +83,13 @@ async def export_all(request: web.Request) -> web.StreamResponse:
 
 def parse_export_options(request: web.Request) -> ExportOptions:
     """Read the query values `format` (csv) and `layout` (none); raise 400 for one that is not known."""
-    form, layout = request.query.get("format", "csv"), request.query.get("layout", "")
-    if form not in MEDIA_TYPES:
-        raise invalid_request(
-            "There is no such format.", format=f"This takes one of: {', '.join(MEDIA_TYPES)}."
-        )
+    file_format, layout = request.query.get("format", "csv"), request.query.get("layout", "")
+    if file_format not in FORMATS:
+        raise invalid_request("Unknown format.", format=f"Must be one of: {', '.join(FORMATS)}.")
     if layout not in LAYOUTS:
-        raise invalid_request(
-            "There is no such layout.", layout=f"This takes one of: {', '.join(filter(None, LAYOUTS))}."
-        )
-    return ExportOptions(form, LAYOUTS[layout])
+        names = ", ".join(filter(None, LAYOUTS))
+        raise invalid_request("Unknown layout.", layout=f"Must be one of: {names}.")
+    return ExportOptions(file_format, LAYOUTS[layout].columns)
 
 
 async def just(found: Scan) -> AsyncIterator[Scan]:
@@ -189,10 +181,11 @@ async def send(request: web.Request, wanted: ExportOptions, found: Batches, name
     What is refused before the first byte is an answer like any other. Later, the connection is cut: a body
     without its end (RFC 9112, section 8) is not taken for the whole.
     """
-    if wanted.format == "xlsx":
+    table = FORMATS[wanted.format].table
+    if table is None:
         body = render_workbook(request, wanted.columns, found)
     else:
-        body = render_text(TEXT_FORMATS[wanted.format](wanted.columns), found)
+        body = render_text(table(wanted.columns), found)
     async with contextlib.aclosing(body):
         first = await anext(body)
         response = web.StreamResponse(headers=file_headers(wanted.format, f"riskscan-{name}"))
@@ -230,6 +223,6 @@ def file_headers(form: str, stem: str) -> dict[str, str]:
     name = f"{clean}.{form}"
     plain, whole = re.sub(r"[^\x20-\x7e]", "_", name), quote(name, safe="")
     return {
-        hdrs.CONTENT_TYPE: MEDIA_TYPES[form],
+        hdrs.CONTENT_TYPE: FORMATS[form].media_type,
         hdrs.CONTENT_DISPOSITION: f"attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}",
     }
