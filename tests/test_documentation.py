@@ -22,8 +22,8 @@ ASVS = (ROOT / "docs/security-asvs.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
-async def openapi(anyone: Person) -> Any:
-    reply = await anyone.get("/api/openapi.json")
+async def openapi(guest: Person) -> Any:
+    reply = await guest.get("/api/openapi.json")
     assert reply.status == 200
     return reply.json
 
@@ -106,17 +106,17 @@ def test_every_dependency_is_pinned() -> None:
     assert names - pinned == set()
 
 
-async def test_api_md_lists_every_operation(anyone: Person) -> None:
+async def test_api_md_lists_every_operation(guest: Person) -> None:
     operations = [
         f"{method.upper()} {path}"
-        for path, methods in (await openapi(anyone))["paths"].items()
+        for path, methods in (await openapi(guest))["paths"].items()
         for method in methods
     ]
     assert sorted(rows_of(API, "operation")) == sorted(operations)
 
 
-async def test_api_md_names_every_parameter_and_field(anyone: Person) -> None:
-    document = await openapi(anyone)
+async def test_api_md_names_every_parameter_and_field(guest: Person) -> None:
+    document = await openapi(guest)
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     names = {parameter["name"] for operation in operations for parameter in operation.get("parameters", ())}
     names |= {
@@ -126,8 +126,8 @@ async def test_api_md_names_every_parameter_and_field(anyone: Person) -> None:
     assert missing == set()
 
 
-async def test_api_md_names_every_file_type(anyone: Person) -> None:
-    body = (await openapi(anyone))["paths"]["/api/scan"]["post"]["requestBody"]
+async def test_api_md_names_every_file_type(guest: Person) -> None:
+    body = (await openapi(guest))["paths"]["/api/scan"]["post"]["requestBody"]
     file = body["content"]["multipart/form-data"]["schema"]["properties"]["file"]
     types = re.findall(r"\.\w+", file["description"])
     assert len(types) > 10
@@ -138,8 +138,8 @@ def test_api_md_states_the_length_of_a_password() -> None:
     assert f"`password` ({MIN_PASSWORD} to {MAX_PASSWORD} characters)" in API
 
 
-async def test_exports_md_lists_every_format_and_layout(anyone: Person) -> None:
-    parameters = (await openapi(anyone))["paths"]["/api/scans/export"]["get"]["parameters"]
+async def test_exports_md_lists_every_format_and_layout(guest: Person) -> None:
+    parameters = (await openapi(guest))["paths"]["/api/scans/export"]["get"]["parameters"]
     choices = {one["name"]: one["schema"].get("enum") for one in parameters}
     assert [cell.split("`")[0] for cell in rows_of(EXPORTS, "`format`")] == choices["format"]
     assert [cell.split(" (")[0] for cell in rows_of(EXPORTS, "`layout`")][1:] == choices["layout"][1:]
