@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import secrets
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import msgspec
 from aiohttp import web
-from multipart import content_disposition_quote
+from aiohttp.abc import AbstractStreamWriter
 
 from . import server_timing
-from .auth.authentication import USER_ID
 from .concurrency import AI_CALLS
-from .errors import REQUEST_ID, ApiError, unavailable
+from .errors import ApiError, unavailable
 from .metrics import METRICS
-from .request.uploads import Document
+from .request.uploads import SPOOL_BYTES, Document, Upload
 from .schemas import Findings, Risk
 from .settings import SETTINGS
 
@@ -53,16 +50,16 @@ def open_session() -> aiohttp.ClientSession:
     )
 
 
-async def scan(request: web.Request, document: Document) -> Findings:
-    """Send the document to the AI service and return what it found, fit to be stored.
+async def scan(app: web.Application, document: Document, user_id: str, request_id: str) -> Findings:
+    """Send the document to the AI service and return its findings.
 
-    Takes AI_SERVICE_TIMEOUT seconds at most, the wait for a turn included. Raises ApiError 503 `overloaded`
-    where none comes, 503 `ai_service_unavailable`, 502 `ai_service_invalid_response`, or `ai_service_error`
-    with the service's own status where that tells the client what to mend, else 502 (API.md, Statuses).
+    Takes at most AI_SERVICE_TIMEOUT seconds, the wait for a slot included. Raises ApiError 503 `overloaded`
+    if no slot is free in that time, 503 `ai_service_unavailable`, 502 `ai_service_invalid_response`, or
+    `ai_service_error` with the service's own status if the client can act on it, else 502.
     """
     begin, outcome = time.perf_counter(), "cancelled"
     try:
-        findings = await call(request, document)
+        findings = await call(app, document, user_id, request_id)
         outcome = "ok"
         return findings
     except ApiError as exc:
@@ -71,70 +68,70 @@ async def scan(request: web.Request, document: Document) -> Findings:
     finally:
         seconds = time.perf_counter() - begin
         server_timing.add("ai", seconds)
-        metrics = request.app[METRICS]
+        metrics = app[METRICS]
         if metrics is not None:
             metrics.count_ai_call(outcome, seconds)
 
 
-async def call(request: web.Request, document: Document) -> Findings:
-    app = request.app
-    settings, session, turns = app[SETTINGS], app[AI_SESSION], app[AI_CALLS]
-    boundary = secrets.token_hex(16)
-    head, tail = multipart_envelope(document, boundary)
-    size = len(head) + (document.upload.size if document.upload else 0) + len(tail)
-    headers = {
-        "Accept": "application/json",
-        "Content-Type": f"multipart/form-data; boundary={boundary}",
-        "Content-Length": str(size),
-        "X-Request-ID": request[REQUEST_ID],
-    }
-    url = f"{settings.ai_service_url}/scan"
+async def call(app: web.Application, document: Document, user_id: str, request_id: str) -> Findings:
+    settings = app[SETTINGS]
     deadline = asyncio.get_running_loop().time() + settings.ai_timeout_seconds
+    body = to_form(document)()
+    headers = {"Accept": "application/json", "Content-Type": body.content_type, "X-Request-ID": request_id}
+    in_memory = document.upload is None or document.upload.size <= SPOOL_BYTES
+    # in one write instead of one for each piece of the form: -0.1 of 1.1 ms of CPU per scan, 29 November
+    data = await body.as_bytes() if in_memory else body
     try:
         async with (
-            turns.slot(request[USER_ID], deadline),
+            app[AI_CALLS].slot(user_id, deadline),
             asyncio.timeout_at(deadline),
-            session.post(
-                url, data=body_stream(head, document, tail), headers=headers, allow_redirects=False
+            app[AI_SESSION].post(
+                f"{settings.ai_service_url}/scan", data=data, headers=headers, allow_redirects=False
             ) as response,
         ):
             if response.status >= 400:
                 raise to_api_error(response, await read_message(response))
             return read_findings(await read_body(response))
-    except (aiohttp.ClientConnectionError, OSError) as exc:  # TimeoutError is one
+    except (aiohttp.ClientConnectionError, OSError) as exc:  # TimeoutError is an OSError
         raise unavailable(
             "ai_service_unavailable", "The analysis service is not available right now.", retry_seconds=10
         ) from exc
-    except (InvalidResponse, aiohttp.ClientError) as exc:  # the latter: no HTTP at all
+    except (InvalidResponse, aiohttp.ClientError) as exc:  # the latter: not HTTP at all
         raise ApiError(
-            502, "ai_service_invalid_response", "The analysis service answered something unusable."
+            502, "ai_service_invalid_response", "The analysis service returned an invalid response."
         ) from exc
 
 
-def multipart_envelope(document: Document, boundary: str) -> tuple[bytes, bytes]:
-    """Return what goes before and after the bytes of the file (RFC 7578)."""
-    head, tail = "", f"--{boundary}--\r\n"
-    fields = {} if document.text is None else {"text": document.text}
+def to_form(document: Document) -> aiohttp.FormData:
+    """Return the document as multipart/form-data (RFC 7578), with its file name in UTF-8."""
+    form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
+    if document.text is not None:
+        form.add_field("text", document.text)
     if document.force_llm is not None:
-        fields["force_llm"] = "true" if document.force_llm else "false"
-    for name, value in fields.items():
-        head += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        form.add_field("force_llm", "true" if document.force_llm else "false")
     if document.upload:
-        filename = content_disposition_quote(document.upload.filename)
-        head += f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename={filename}\r\n'
-        head += f"Content-Type: {document.upload.content_type}\r\n\r\n"
-        tail = "\r\n" + tail
-    return head.encode(), tail.encode()
+        filename = document.upload.filename.replace('"', "%22")  # as browsers do (WHATWG HTML)
+        form.add_field("file", FilePayload(document.upload), filename=filename)
+    return form
 
 
-async def body_stream(head: bytes, document: Document, tail: bytes) -> AsyncIterator[bytes]:
-    if document.upload is None:
-        yield head + tail
-        return
-    yield head
-    while chunk := document.upload.content.read(CHUNK_BYTES):
-        yield chunk
-    yield tail
+class FilePayload(aiohttp.Payload):
+    """An uploaded file that is read on the event loop; aiohttp would use threads, 0.5 ms of CPU per MB."""
+
+    def __init__(self, upload: Upload) -> None:
+        super().__init__(upload.content, content_type=upload.content_type)
+        self._size = upload.size
+
+    async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        content: bytes = self._value.read()
+        return content
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        raise NotImplementedError
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        while chunk := self._value.read(CHUNK_BYTES):
+            await writer.write(chunk)
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:

@@ -27,9 +27,9 @@ from riskscan.ai_client import (
     MAX_MESSAGE,
     InvalidResponse,
     extract_message,
-    multipart_envelope,
     read_findings,
     read_message,
+    to_form,
 )
 from riskscan.database.scan_queries import CursorPosition
 from riskscan.errors import ApiError
@@ -91,8 +91,8 @@ class EncodedForm(NamedTuple):
         headers, payload = {"Content-Type": self.content_type}, ChunkedPayload([*filter(None, pieces)])
         request = make_mocked_request("POST", "/", headers, app=app, payload=payload)  # type: ignore[arg-type]
         async with read_document(request) as document:
-            multipart_envelope(document, "frontier")  # the document can be sent to the AI service
             upload = document.upload
+            to_form(document)()  # the document can be sent to the AI service
             return document.text, upload and (upload.filename, upload.content.read()), document.force_llm
 
 

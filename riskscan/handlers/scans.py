@@ -74,7 +74,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 async def analyse_and_save(request: web.Request, user_id: str, document: Document, scan_id: str) -> Scan:
     """Return what the AI service finds in a document, kept under the id."""
-    findings = await ai_client.scan(request, document)
+    findings = await ai_client.scan(request.app, document, user_id, request[REQUEST_ID])
     created_at = utc_now()
     scan = Scan(
         scan_id=scan_id,

@@ -20,10 +20,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ..errors import ApiError, invalid_request, payload_too_large, unavailable
 from ..settings import SETTINGS
 from .fields import optional_text, read_flag
-from .uploads import SIGNATURE_BYTES, Document, Upload, check_file_type, sanitize_filename
+from .uploads import SIGNATURE_BYTES, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
 FORM_VALUES = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
-SPOOL_BYTES = 64 * 1024  # of a file; the rest goes to a temporary file
 MAX_FORM_BYTES = 64 * 1024  # of a body that brings no document
 MULTIPART_OVERHEAD = 64 * 1024  # part headers and boundaries, beside what is counted
 MAX_PARTS = 100

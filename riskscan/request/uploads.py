@@ -12,6 +12,7 @@ from ..file_types import EXTENSIONS, NEVER_TEXT, SIGNATURES
 
 MAX_FILENAME = 255
 SIGNATURE_BYTES = 1024
+SPOOL_BYTES = 64 * 1024  # larger files go to a temporary file
 
 # and what turns the direction of text, and so could make one name look like another
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
