@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 from aiohttp import web
 
-from .database import DATABASE
+from .database import Executor
 from .database.idempotency_keys import find_key, finish_key, lock_key
 from .database.rows import Account, TokenSubject, UserDeleted, utc_now
 from .database.scans import find_scan
@@ -61,7 +61,7 @@ class IdempotentScan(NamedTuple):
 
 
 async def idempotent(
-    request: web.Request, account: Account, document: Document, make: CreateScan
+    request: web.Request, db: Executor, account: Account, document: Document, make: CreateScan
 ) -> IdempotentScan:
     """Return the scan that `make` makes under the id that it is given, or the one of this request's key.
 
@@ -73,9 +73,9 @@ async def idempotent(
         return IdempotentScan(await make(str(uuid.uuid4())), False)
     caller = TokenSubject(account.user.id, account.token_version)
     while True:
-        found = await create_with_key(request, caller, key, make) or await replay(request, caller, key)
+        found = await create_with_key(request, db, caller, key, make) or await replay(db, caller, key)
         # the key may have come free meanwhile
-        found = found or await create_with_key(request, caller, key, make)
+        found = found or await create_with_key(request, db, caller, key, make)
         if found:
             return found
         if is_api(request):
@@ -89,55 +89,54 @@ async def idempotent(
 
 
 async def create_with_key(
-    request: web.Request, caller: TokenSubject, key: Key, make: CreateScan
+    request: web.Request, db: Executor, caller: TokenSubject, key: Key, make: CreateScan
 ) -> IdempotentScan | None:
     """Make the scan where the key is free; return None where it is not."""
-    pool, seconds = request.app[DATABASE], request.app[SETTINGS].ai_timeout_seconds + LOCK_MARGIN_SECONDS
+    seconds = request.app[SETTINGS].ai_timeout_seconds + LOCK_MARGIN_SECONDS
     wanted, lease = str(uuid.uuid4()), utc_now() + datetime.timedelta(seconds=seconds)
     try:
-        scan_id = await lock_key(pool, caller.user_id, key.name, key.fingerprint, wanted, lease)
+        scan_id = await lock_key(db, caller.user_id, key.name, key.fingerprint, wanted, lease)
     except UserDeleted:
         raise not_authenticated("This account was deleted.") from None
     if scan_id is None:
         return None
     try:
         # who held the key before may have kept the scan, and have died before it could say so
-        kept = await find_scan(pool, caller, scan_id) if scan_id != wanted else None
+        kept = await find_scan(db, caller, scan_id) if scan_id != wanted else None
         scan = kept or await make(scan_id)
         if scan_id != wanted or utc_now() > lease:  # another may have been first
-            scan = await find_scan(pool, caller, scan_id) or scan
+            scan = await find_scan(db, caller, scan_id) or scan
     except BaseException:
-        await asyncio.shield(finish(request, caller, key, lease, kept=False, until=utc_now()))
+        await asyncio.shield(finish(db, caller, key, lease, kept=False, until=utc_now()))
         raise
-    await finish(request, caller, key, lease, kept=True, until=utc_now() + RETENTION)
+    await finish(db, caller, key, lease, kept=True, until=utc_now() + RETENTION)
     return IdempotentScan(scan, kept is not None)
 
 
-async def replay(request: web.Request, caller: TokenSubject, key: Key) -> IdempotentScan | None:
+async def replay(db: Executor, caller: TokenSubject, key: Key) -> IdempotentScan | None:
     """Return the scan of a key that is held; None where there is none yet, or none any more.
 
     Raises 422 `idempotency_key_reused` where the key is held for another input.
     """
-    pool = request.app[DATABASE]
-    held = await find_key(pool, caller.user_id, key.name)
+    held = await find_key(db, caller.user_id, key.name)
     if held is None:
         return None
     if held.fingerprint != key.fingerprint:
         raise ApiError(
             422, "idempotency_key_reused", "This Idempotency-Key was used for something else. Take a new one."
         )
-    scan = await find_scan(pool, caller, held.scan_id)
+    scan = await find_scan(db, caller, held.scan_id)
     if scan:
         return IdempotentScan(scan, True)
-    if await find_account(pool, caller) is None:
+    if await find_account(db, caller) is None:
         raise not_authenticated()
     if held.completed:  # and deleted since: the key is free for another
-        await finish(request, caller, key, held.locked_until, kept=True, until=utc_now())
+        await finish(db, caller, key, held.locked_until, kept=True, until=utc_now())
     return None
 
 
 async def finish(
-    request: web.Request,
+    db: Executor,
     caller: TokenSubject,
     key: Key,
     lease: datetime.datetime,
@@ -146,7 +145,7 @@ async def finish(
     until: datetime.datetime,
 ) -> None:
     with contextlib.suppress(ApiError):  # the database is away; the claim ends by itself
-        await finish_key(request.app[DATABASE], caller.user_id, key.name, lease, kept=kept, until=until)
+        await finish_key(db, caller.user_id, key.name, lease, kept=kept, until=until)
 
 
 async def read_key(request: web.Request, document: Document) -> Key | None:

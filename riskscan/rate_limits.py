@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from .database import DATABASE, Database
+from .database import DATABASE, Executor
 from .database.attempts import decrement_attempts, increment_attempts
 from .database.rows import utc_now
 from .errors import ApiError
@@ -62,7 +62,7 @@ def bucket(rate: Rate, kind: str, *by: str, share: int = 1) -> Bucket:
     return Bucket(kind, f"{kind} {digest}", Rate(rate.attempts * share, rate.seconds))
 
 
-async def hit(request: web.Request, *buckets: Bucket, db: Database | None = None) -> None:
+async def hit(request: web.Request, *buckets: Bucket, db: Executor | None = None) -> None:
     """Count an attempt in each bucket. Raises 429 `rate_limited` if one of them is full."""
     usages = []
     for each in buckets:
@@ -75,7 +75,7 @@ async def hit(request: web.Request, *buckets: Bucket, db: Database | None = None
             raise rate_limited(usages[-1].seconds)
 
 
-async def refund(request: web.Request, *buckets: Bucket, db: Database | None = None) -> None:
+async def refund(request: web.Request, *buckets: Bucket, db: Executor | None = None) -> None:
     """Take back an attempt that succeeded."""
     usages = []
     for each in buckets:

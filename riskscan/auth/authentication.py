@@ -14,7 +14,7 @@ import re
 import aiohttp_session
 from aiohttp import web
 
-from ..database import DATABASE, Database
+from ..database import DATABASE, Executor
 from ..database.api_tokens import find_account_by_api_token, record_api_token_use
 from ..database.rows import Account, TokenSubject, utc_now
 from ..database.users import find_account
@@ -32,7 +32,7 @@ TOUCH_INTERVAL = datetime.timedelta(minutes=1)
 
 
 async def authenticate(
-    request: web.Request, scope: Scope | None = None, db: Database | None = None
+    request: web.Request, scope: Scope | None = None, db: Executor | None = None
 ) -> Account:
     """Return the account of the request's Bearer token or, without one, of its session cookie.
 
@@ -84,7 +84,7 @@ async def current_account_or_none(request: web.Request) -> Account | None:
         return None
 
 
-async def _authenticate_api_token(db: Database, token: str, scope: Scope | None) -> Account | None:
+async def _authenticate_api_token(db: Executor, token: str, scope: Scope | None) -> Account | None:
     if not API_TOKEN.fullmatch(token):
         return None
     record = await find_account_by_api_token(db, token_digest(token))

@@ -6,7 +6,7 @@ import datetime
 from typing import NamedTuple
 
 from ..schemas import ApiToken
-from . import Database
+from . import Executor
 from .rows import ACCOUNT_COLUMNS, Account, to_account, to_utc, utc_now
 
 
@@ -29,7 +29,7 @@ RETURNING id
 """
 
 
-async def insert_api_token(db: Database, account: Account, token: ApiToken, digest: str, most: int) -> bool:
+async def insert_api_token(db: Executor, account: Account, token: ApiToken, digest: str, most: int) -> bool:
     """Keep an API token, unless the user has `most` already; return whether it is kept."""
     values = {
         "id": token.id,
@@ -52,7 +52,7 @@ WHERE user_id = :user_id ORDER BY api_tokens.created_at DESC, api_tokens.id DESC
 """
 
 
-async def list_api_tokens(db: Database, user_id: str) -> list[ApiToken]:
+async def list_api_tokens(db: Executor, user_id: str) -> list[ApiToken]:
     """Return the user's API tokens, newest first; those that a new password has ended are gone."""
     return [
         ApiToken(
@@ -74,7 +74,7 @@ WHERE digest = :digest AND (expires_at IS NULL OR expires_at > :now)
 """
 
 
-async def find_account_by_api_token(db: Database, digest: str) -> ApiTokenRecord | None:
+async def find_account_by_api_token(db: Executor, digest: str) -> ApiTokenRecord | None:
     """Return whose API token has this digest, unless it has ended or was revoked."""
     row = await db.fetch_one(FIND_ACCOUNT_BY_API_TOKEN, {"digest": digest, "now": utc_now()})
     if row is None:
@@ -86,13 +86,13 @@ async def find_account_by_api_token(db: Database, digest: str) -> ApiTokenRecord
 RECORD_API_TOKEN_USE = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"
 
 
-async def record_api_token_use(db: Database, token_id: str) -> None:
+async def record_api_token_use(db: Executor, token_id: str) -> None:
     await db.fetch_all(RECORD_API_TOKEN_USE, {"id": token_id, "now": utc_now()})
 
 
 DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id RETURNING id"
 
 
-async def delete_api_token(db: Database, user_id: str, token_id: str) -> bool:
+async def delete_api_token(db: Executor, user_id: str, token_id: str) -> bool:
     """Delete one of the user's own API tokens; return whether there was one."""
     return await db.fetch_one(DELETE_API_TOKEN, {"id": token_id, "user_id": user_id}) is not None

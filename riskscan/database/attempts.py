@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from . import Database
+from . import Executor
 from .rows import to_utc, utc_now
 
 # a window that has ended starts again
@@ -17,7 +17,7 @@ RETURNING tries, expires_at
 """
 
 
-async def increment_attempts(db: Database, name: str, seconds: int) -> tuple[int, datetime.datetime]:
+async def increment_attempts(db: Executor, name: str, seconds: int) -> tuple[int, datetime.datetime]:
     """Count one more try under this name; return how many there were in this window, and when it ends."""
     moment = utc_now()
     values = {"name": name, "now": moment, "expires_at": moment + datetime.timedelta(seconds=seconds)}
@@ -31,7 +31,7 @@ UPDATE attempts SET tries = tries - 1 WHERE name = :name AND tries > 0 RETURNING
 """
 
 
-async def decrement_attempts(db: Database, name: str) -> tuple[int, datetime.datetime] | None:
+async def decrement_attempts(db: Executor, name: str) -> tuple[int, datetime.datetime] | None:
     """Count one try less under this name; return how many there are now, and when the window ends."""
     row = await db.fetch_one(DECREMENT_ATTEMPTS, {"name": name})
     return (row["tries"], to_utc(row["expires_at"])) if row else None
@@ -45,7 +45,7 @@ DELETE_EXPIRED = (
 )
 
 
-async def delete_expired(db: Database) -> None:
+async def delete_expired(db: Executor) -> None:
     """Drop the sessions, counters and keys whose time is over."""
     moment = utc_now()
     for statement in DELETE_EXPIRED:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import NamedTuple
 
-from . import Database, ForeignKeyViolation
+from . import Executor
+from .drivers import ForeignKeyViolation
 from .rows import UserDeleted, to_utc, utc_now
 
 
@@ -34,7 +35,7 @@ RETURNING claim
 
 
 async def lock_key(
-    db: Database, user_id: str, key: str, fingerprint: str, claim: str, until: datetime.datetime
+    db: Executor, user_id: str, key: str, fingerprint: str, claim: str, until: datetime.datetime
 ) -> str | None:
     """Hold the user's key for an input; return the id that its scan is to have, None where the key is held.
 
@@ -53,7 +54,7 @@ SELECT fingerprint, claim, kept, held_until FROM idempotency_keys WHERE user_id 
 """
 
 
-async def find_key(db: Database, user_id: str, key: str) -> IdempotencyRecord | None:
+async def find_key(db: Executor, user_id: str, key: str) -> IdempotencyRecord | None:
     row = await db.fetch_one(FIND_KEY, {"user_id": user_id, "key": key})
     if row is None:
         return None
@@ -69,7 +70,7 @@ WHERE user_id = :user_id AND key = :key AND held_until = :lease
 
 
 async def finish_key(
-    db: Database,
+    db: Executor,
     user_id: str,
     key: str,
     lease: datetime.datetime,

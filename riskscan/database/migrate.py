@@ -16,7 +16,8 @@ import asyncpg
 
 from ..errors import ApiError
 from ..settings import is_sqlite, sqlite_path
-from . import Database, is_sqlite_error
+from . import Database
+from .drivers import is_sqlite_error
 
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 ADVISORY_LOCK = 7_475_752_701  # any number, the same in every process

@@ -10,7 +10,7 @@ import msgspec
 
 from ..schemas import ALL_SCANS, CategoryRisks, Filter, MonthRisks, ScanSummary, Stats
 from ..search_terms import category_term
-from . import Database
+from . import Executor
 from .rows import TokenSubject, to_utc
 
 
@@ -45,7 +45,7 @@ MANY = 20_000  # scans of a user; fewer are sooner read through than the index o
 HAS_MANY = "SELECT scan_count > :many AS many FROM users WHERE id = :user_id"
 
 
-async def has_many(db: Database, caller: TokenSubject, chosen: Filter) -> bool:
+async def has_many(db: Executor, caller: TokenSubject, chosen: Filter) -> bool:
     """Tell whether words are to be looked for by their index."""
     if db.sqlite or not chosen.words:
         return False
@@ -53,7 +53,7 @@ async def has_many(db: Database, caller: TokenSubject, chosen: Filter) -> bool:
     return bool(row and row["many"])
 
 
-def condition_of(db: Database, chosen: Filter, many: bool) -> tuple[str, dict[str, Any]]:
+def condition_of(db: Executor, chosen: Filter, many: bool) -> tuple[str, dict[str, Any]]:
     """Return the condition on `scans` that a filter is, TRUE where nothing is chosen, and its values.
 
     `many` looks for words by their index.
@@ -109,7 +109,7 @@ CHOSEN_PAGE = f"WITH matches AS MATERIALIZED (SELECT id, created_at {OWN} AND {{
 
 
 async def list_scans(
-    db: Database,
+    db: Executor,
     caller: TokenSubject,
     limit: int,
     offset: int = 0,
@@ -163,7 +163,7 @@ STATS_POSTGRESQL = {
 }
 
 
-async def compute_stats(db: Database, caller: TokenSubject, chosen: Filter = ALL_SCANS) -> Stats:
+async def compute_stats(db: Executor, caller: TokenSubject, chosen: Filter = ALL_SCANS) -> Stats:
     """Return what the scans that meet `chosen` come to: nothing, too, where the caller is gone.
 
     Of a category that is chosen the risks of that category alone are counted.

@@ -11,7 +11,8 @@ import msgspec
 
 from ..schemas import Risk, Scan
 from ..search_terms import index_terms
-from . import Database, ForeignKeyViolation, Row, UniqueViolation
+from . import Executor, Row
+from .drivers import ForeignKeyViolation, UniqueViolation
 from .rows import TokenSubject, UserDeleted, to_utc
 
 
@@ -43,7 +44,7 @@ RETURNING ({PREVIOUS_SCAN.format(columns="id", like="filename = :filename")}) AS
 
 
 async def insert_scan(
-    db: Database, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
+    db: Executor, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
 ) -> dict[str, str]:
     """Keep a scan and its risks; return what earlier ones are like it, `same bytes` or `same name`, by id.
 
@@ -79,7 +80,7 @@ WHERE scans.id = :id AND user_id = :user_id
 """
 
 
-async def find_scan(db: Database, caller: TokenSubject, scan_id: str) -> Scan | None:
+async def find_scan(db: Executor, caller: TokenSubject, scan_id: str) -> Scan | None:
     """Return one of the caller's own scans; None where there is none, or where the caller is gone."""
     row = await db.fetch_one(FIND_SCAN, {"id": scan_id, **caller._asdict()})
     return to_scan(row) if row else None
@@ -112,7 +113,7 @@ SELECT 0 AS same_bytes, by_name.* FROM ({
 """
 
 
-async def find_previous_scans(db: Database, user_id: str, scan: Scan) -> list[PreviousScan]:
+async def find_previous_scans(db: Executor, user_id: str, scan: Scan) -> list[PreviousScan]:
     """Return the user's last scan before this one of the same bytes, and that of the same file name."""
     values = {
         "id": scan.scan_id,
@@ -132,7 +133,7 @@ async def find_previous_scans(db: Database, user_id: str, scan: Scan) -> list[Pr
 DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"
 
 
-async def delete_scan(db: Database, user_id: str, scan_id: str) -> bool:
+async def delete_scan(db: Executor, user_id: str, scan_id: str) -> bool:
     """Delete one of the user's own scans; return whether there was one."""
     return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
 
@@ -146,6 +147,6 @@ RETURNING id
 """
 
 
-async def delete_scans_before(db: Database, before: datetime.datetime) -> int:
+async def delete_scans_before(db: Executor, before: datetime.datetime) -> int:
     """Delete some of the scans that are older than this; return how many, 0 when there are none left."""
     return len(await db.fetch_all(DELETE_SCANS_BEFORE, {"before": before}))

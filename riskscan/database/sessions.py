@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 
-from . import Database, ForeignKeyViolation
+from . import Executor
+from .drivers import ForeignKeyViolation
 from .rows import ACCOUNT_COLUMNS, Account, UserDeleted, to_account, to_utc, utc_now
 
 INSERT_SESSION = """
@@ -14,7 +15,7 @@ VALUES (:id, :user_id, :token_version, :expires_at)
 
 
 async def insert_session(
-    db: Database, session_id: str, user_id: str, token_version: int, expires_at: datetime.datetime
+    db: Executor, session_id: str, user_id: str, token_version: int, expires_at: datetime.datetime
 ) -> None:
     """Keep a session; raise UserGone where the account was deleted."""
     values = {"id": session_id, "user_id": user_id, "token_version": token_version, "expires_at": expires_at}
@@ -31,7 +32,7 @@ WHERE sessions.id = :id AND expires_at > :now
 """
 
 
-async def find_account_by_session(db: Database, session_id: str) -> tuple[Account, datetime.datetime] | None:
+async def find_account_by_session(db: Executor, session_id: str) -> tuple[Account, datetime.datetime] | None:
     """Return whose session it is and when it ends, unless it has ended or was revoked."""
     row = await db.fetch_one(FIND_ACCOUNT_BY_SESSION, {"id": session_id, "now": utc_now()})
     return (to_account(row), to_utc(row["expires_at"])) if row else None
@@ -40,12 +41,12 @@ async def find_account_by_session(db: Database, session_id: str) -> tuple[Accoun
 EXTEND_SESSION = "UPDATE sessions SET expires_at = :expires_at WHERE id = :id"
 
 
-async def extend_session(db: Database, session_id: str, expires_at: datetime.datetime) -> None:
+async def extend_session(db: Executor, session_id: str, expires_at: datetime.datetime) -> None:
     await db.fetch_all(EXTEND_SESSION, {"id": session_id, "expires_at": expires_at})
 
 
 DELETE_SESSION = "DELETE FROM sessions WHERE id = :id"
 
 
-async def delete_session(db: Database, session_id: str) -> None:
+async def delete_session(db: Executor, session_id: str) -> None:
     await db.fetch_all(DELETE_SESSION, {"id": session_id})

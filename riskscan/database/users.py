@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from . import Database, UniqueViolation
+from . import Executor
+from .drivers import UniqueViolation
 from .rows import ACCOUNT_COLUMNS, Account, TokenSubject, to_account, utc_now
 
 
@@ -19,7 +20,7 @@ RETURNING {ACCOUNT_COLUMNS}
 """
 
 
-async def insert_user(db: Database, email: str, password_hash: str) -> Account:
+async def insert_user(db: Executor, email: str, password_hash: str) -> Account:
     """Make an account; raise EmailTaken where the address has one."""
     values = {"id": str(uuid.uuid4()), "email": email, "password_hash": password_hash, "now": utc_now()}
     try:
@@ -31,7 +32,7 @@ async def insert_user(db: Database, email: str, password_hash: str) -> Account:
 FIND_ACCOUNT_BY_EMAIL = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE email = :email"
 
 
-async def find_account_by_email(db: Database, email: str) -> Account | None:
+async def find_account_by_email(db: Executor, email: str) -> Account | None:
     row = await db.fetch_one(FIND_ACCOUNT_BY_EMAIL, {"email": email})
     return to_account(row) if row else None
 
@@ -39,7 +40,7 @@ async def find_account_by_email(db: Database, email: str) -> Account | None:
 FIND_ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE id = :user_id AND token_version = :token_version"
 
 
-async def find_account(db: Database, caller: TokenSubject) -> Account | None:
+async def find_account(db: Executor, caller: TokenSubject) -> Account | None:
     """Return the account that a token speaks for, unless it is gone or has revoked the token."""
     row = await db.fetch_one(FIND_ACCOUNT, caller._asdict())
     return to_account(row) if row else None
@@ -54,7 +55,7 @@ RETURNING {ACCOUNT_COLUMNS}
 
 
 async def update_password(
-    db: Database, account: Account, password_hash: str, *, keep_api_tokens: bool = False
+    db: Executor, account: Account, password_hash: str, *, keep_api_tokens: bool = False
 ) -> Account | None:
     """Set the password and revoke every token and session; None where another request was first."""
     values = {
@@ -71,6 +72,6 @@ async def update_password(
 DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
 
-async def delete_user(db: Database, caller: TokenSubject) -> bool:
+async def delete_user(db: Executor, caller: TokenSubject) -> bool:
     """Delete the account with its scans and sessions; return whether there was one."""
     return await db.fetch_one(DELETE_USER, caller._asdict()) is not None

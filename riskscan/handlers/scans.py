@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 from .. import ai_client
 from ..auth.authentication import USER_ID, authenticate, authenticate_lazily
 from ..concurrency import SCANS_IN_FLIGHT
-from ..database import DATABASE, low_priority
+from ..database import DATABASE, Executor
 from ..database.rows import UserDeleted, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
 from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan
@@ -51,28 +51,30 @@ async def scan_page(request: web.Request) -> web.StreamResponse:
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a scan of a file or a text."""
-    with low_priority():
-        account = await authenticate(request, "scan")
-        app, user_id = request.app, account.user.id
-        tries = bucket(app[SETTINGS].scan_limit, "scan", user_id)
-        await hit(request, tries)
-        with app[SCANS_IN_FLIGHT].slot(user_id):
-            async with read_document(request) as document:
-                make = functools.partial(analyse_and_save, request, user_id, document)
-                scan, replayed = await idempotent(request, account, document, make)
-        answer = respond(request, scan, location=f"/scans/{scan.scan_id}")
-        if replayed:
-            await refund(request, tries)
-            earlier = await find_previous_scans(app[DATABASE], user_id, scan)
-            request[PREVIOUS_SCANS] = {one.scan_id: one.match for one in earlier}
-            answer.headers[REPLAYED] = "true"
-        for earlier_id, like in request.get(PREVIOUS_SCANS, {}).items():  # RFC 5829, section 3
-            link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
-            answer.headers.add(hdrs.LINK, link)
-        return answer
+    db = request.app[DATABASE].low_priority
+    account = await authenticate(request, "scan", db)
+    app, user_id = request.app, account.user.id
+    tries = bucket(app[SETTINGS].scan_limit, "scan", user_id)
+    await hit(request, tries, db=db)
+    with app[SCANS_IN_FLIGHT].slot(user_id):
+        async with read_document(request) as document:
+            make = functools.partial(analyse_and_save, request, db, user_id, document)
+            scan, replayed = await idempotent(request, db, account, document, make)
+    answer = respond(request, scan, location=f"/scans/{scan.scan_id}")
+    if replayed:
+        await refund(request, tries, db=db)
+        earlier = await find_previous_scans(db, user_id, scan)
+        request[PREVIOUS_SCANS] = {one.scan_id: one.match for one in earlier}
+        answer.headers[REPLAYED] = "true"
+    for earlier_id, like in request.get(PREVIOUS_SCANS, {}).items():  # RFC 5829, section 3
+        link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
+        answer.headers.add(hdrs.LINK, link)
+    return answer
 
 
-async def analyse_and_save(request: web.Request, user_id: str, document: Document, scan_id: str) -> Scan:
+async def analyse_and_save(
+    request: web.Request, db: Executor, user_id: str, document: Document, scan_id: str
+) -> Scan:
     """Return what the AI service finds in a document, kept under the id."""
     findings = await ai_client.scan(request.app, document, user_id, request[REQUEST_ID])
     created_at = utc_now()
@@ -85,12 +87,12 @@ async def analyse_and_save(request: web.Request, user_id: str, document: Documen
         created_at=created_at,
         timestamp=created_at,
     )
-    request[PREVIOUS_SCANS] = await save_scan(request, user_id, scan, findings.data, document.digest)
+    request[PREVIOUS_SCANS] = await save_scan(request, db, user_id, scan, findings.data, document.digest)
     return scan
 
 
 async def save_scan(
-    request: web.Request, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str
+    request: web.Request, db: Executor, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str
 ) -> dict[str, str]:
     """Keep a scan that was paid for, though the database be away for a few seconds; return what is like it.
 
@@ -99,7 +101,7 @@ async def save_scan(
     deadline = time.monotonic() + SAVE_RETRY_SECONDS
     while True:
         try:
-            return await insert_scan(request.app[DATABASE], user_id, scan, risks, digest)
+            return await insert_scan(db, user_id, scan, risks, digest)
         except UserDeleted:
             raise not_authenticated("This account was deleted.") from None
         except ApiError:

@@ -13,11 +13,13 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 
-from riskscan.database import DATABASE, Database, low_priority, ping, to_positional_binds
+from riskscan.database import DATABASE, Database, ping
 from riskscan.database.attempts import delete_expired, increment_attempts
+from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import is_current, migrate
 from riskscan.database.rows import TokenSubject, UserDeleted, utc_now
 from riskscan.database.scan_queries import CursorPosition, list_scans
@@ -124,8 +126,7 @@ async def test_cancelled_statements_leak_no_connection(pool: Database) -> None:
 @pytest.mark.parametrize("share", [True, False])
 async def test_low_priority_statements_use_at_most_half_of_the_pool(pool: Database, share: bool) -> None:
     async def count(name: str) -> None:
-        with low_priority() if share else contextlib.nullcontext():
-            await increment_attempts(pool, name, 60)
+        await increment_attempts(pool.low_priority if share else pool, name, 60)
 
     tasks, most = [asyncio.create_task(count(f"name {number}")) for number in range(60)], 0
     for task in tasks[7::11]:  # cancels statements that wait and statements that run
@@ -135,8 +136,7 @@ async def test_low_priority_statements_use_at_most_half_of_the_pool(pool: Databa
         most = max(most, pool.in_use)
         await asyncio.sleep(0)
     assert most == (1 if share else 3)
-    with low_priority():
-        assert (await increment_attempts(pool, "after", 60))[0] == 1
+    assert (await increment_attempts(pool.low_priority, "after", 60))[0] == 1
     assert pool.in_use == 0
 
 
@@ -179,6 +179,34 @@ async def test_invalid_sql_is_not_reported_as_an_outage(pool: Database) -> None:
 async def test_unavailability_sqlstates_are_reported_as_an_outage(pool: Database, state: str) -> None:
     with pytest.raises(ApiError, match="cannot be reached"):
         await pool.fetch_all(f"DO 'BEGIN RAISE SQLSTATE ''{state}''; END'", {})
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+async def test_rolled_back_statement_is_attempted_three_times(pool: Database, state: str) -> None:
+    await pool.fetch_all("CREATE SEQUENCE attempt")  # which no rollback resets
+    statement = f"DO 'BEGIN PERFORM nextval(''attempt''); RAISE SQLSTATE ''{state}''; END'"
+    with pytest.raises(asyncpg.PostgresError):
+        await pool.fetch_all(statement)
+    assert [row[0] for row in await pool.fetch_all("SELECT last_value FROM attempt")] == [3]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_deadlocked_statement_is_attempted_again(pool: Database) -> None:
+    await pool.fetch_all("CREATE SEQUENCE attempt")
+    statement = """
+    DO 'BEGIN IF nextval(''attempt'') < 3 THEN RAISE SQLSTATE ''40P01''; END IF; END'
+    """
+    assert await pool.fetch_all(statement) == []
+    assert [row[0] for row in await pool.fetch_all("SELECT last_value FROM attempt")] == [3]
+
+
+async def test_methods_that_are_not_overridden_are_refused(pool: Database) -> None:
+    with pytest.raises(NotImplementedError):
+        await pool.execute("SELECT 1")
+    with pytest.raises(NotImplementedError):
+        async with pool.transaction():
+            pass
 
 
 def test_named_binds_become_positional() -> None:

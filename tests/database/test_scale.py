@@ -17,7 +17,6 @@ import psycopg
 import pytest
 
 from riskscan.database import (
-    STATEMENT_SECONDS,
     Database,
     api_tokens,
     attempts,
@@ -25,10 +24,10 @@ from riskscan.database import (
     scan_queries,
     scans,
     sessions,
-    to_positional_binds,
     users,
 )
 from riskscan.database.attempts import DELETE_EXPIRED
+from riskscan.database.drivers import STATEMENT_SECONDS, to_positional_binds
 from riskscan.database.migrate import migrate
 from riskscan.database.rows import TokenSubject, UserDeleted
 from riskscan.database.scan_queries import (
