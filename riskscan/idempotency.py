@@ -1,8 +1,8 @@
-"""Idempotency-Key: a scan that is sent twice is made once (draft-ietf-httpapi-idempotency-key-header).
+"""Idempotency-Key: a repeated request returns the first scan (draft-ietf-httpapi-idempotency-key-header).
 
-A key is its user's, and the database decides who holds it. Whoever claims a free one is told the id that the
-scan is to have; whoever takes over from a process that has died is told the same one, so that the primary key
-of scans lets no second one in. A claim ends by itself when it must be over, and a key a day after its scan.
+Keys are per user and live in the database. A request locks its key and gets the ID that the new scan will
+have. A lock expires, in case its process dies; the request that then takes it over gets the same ID, so that
+the primary key of scans lets only one of them in. A key expires a day after its scan was saved.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import datetime
 import hashlib
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -21,11 +21,10 @@ from aiohttp import web
 
 from .database import Executor
 from .database.idempotency_keys import find_key, finish_key, lock_key
-from .database.rows import Account, TokenSubject, UserDeleted, utc_now
-from .database.scans import find_scan
+from .database.rows import TokenSubject, UserDeleted, utc_now
+from .database.scans import find_previous_scans, find_scan
 from .database.users import find_account
 from .errors import ApiError, invalid_request, not_authenticated
-from .request.body import FORM_VALUES
 from .request.uploads import Document
 from .responses import is_api
 from .schemas import Scan
@@ -34,146 +33,178 @@ from .settings import SETTINGS
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 MAX_KEY_LENGTH = 255
-TEXT = re.compile(r"[\x20-\x7e]+")
-STRING = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # RFC 8941, section 3.3.3
+PRINTABLE = re.compile(r"[\x20-\x7e]+")
+QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # a String of RFC 8941, section 3.3.3
 RETENTION = datetime.timedelta(hours=24)
-LOCK_MARGIN_SECONDS = (
-    30  # beside the time that the AI service may take: to keep the scan, though in several tries
-)
+LOCK_MARGIN_SECONDS = 30  # on top of the AI service's timeout: to save the scan, with retries
 RETRY_SECONDS = 2
 POLL_SECONDS = 0.5
 
-CreateScan = Callable[[str], Awaitable[Scan]]
-
 
 class Key(NamedTuple):
-    """A key, and the SHA-256 of what was sent under it."""
+    """A key, the SHA-256 of the input it was sent with, and whether to wait for a request in progress."""
 
     name: str
     fingerprint: str
+    wait: bool
 
 
-class IdempotentScan(NamedTuple):
-    """A scan, and whether an earlier request has made it."""
+class ScanResult(NamedTuple):
+    """A scan, and the IDs of similar earlier ones with `same bytes` or `same name`."""
 
     scan: Scan
-    replayed: bool
+    previous: Mapping[str, str]
+    replayed: bool = False  # from an earlier request with the same key
 
 
-async def idempotent(
-    request: web.Request, db: Executor, account: Account, document: Document, make: CreateScan
-) -> IdempotentScan:
-    """Return the scan that `make` makes under the id that it is given, or the one of this request's key.
+class Lock(NamedTuple):
+    """A key locked for this request; `scan_id` is another request's if it was taken over."""
 
-    Raises 400 for a bad key, 422 `idempotency_key_reused` where it came with another input before, and
-    409 `idempotency_in_progress` where the scan is still being made; a page waits for it instead.
+    scan_id: str
+    expires_at: datetime.datetime
+    taken_over: bool
+
+
+class Reservation(NamedTuple):
+    """The ID for a new scan, or the result of an earlier request."""
+
+    scan_id: str
+    result: ScanResult | None = None
+
+
+@contextlib.asynccontextmanager
+async def reserve_scan(
+    request: web.Request, db: Executor, subject: TokenSubject, document: Document
+) -> AsyncIterator[Reservation]:
+    """Reserve the ID of a new scan, or return the key's result; an exception in the block releases the key.
+
+    Raises 400 `invalid_request` for a malformed key, 422 `idempotency_key_reused` if it was used with another
+    input, and 409 `idempotency_in_progress` while its first request is running; a page waits instead.
     """
-    key = await read_key(request, document)
+    key = read_key(request, document)
     if key is None:
-        return IdempotentScan(await make(str(uuid.uuid4())), False)
-    caller = TokenSubject(account.user.id, account.token_version)
+        yield Reservation(str(uuid.uuid4()))
+        return
+    lock_seconds = request.app[SETTINGS].ai_timeout_seconds + LOCK_MARGIN_SECONDS
+    lock = await lock_or_replay(db, subject, key, lock_seconds)
+    if isinstance(lock, ScanResult):
+        yield Reservation(lock.scan.scan_id, lock)
+        return
+    try:
+        # the request that held the key before may have died between saving its scan and finishing the key
+        result = await find_result(db, subject, lock.scan_id) if lock.taken_over else None
+        yield Reservation(lock.scan_id, result)
+    except BaseException:
+        await asyncio.shield(finish(db, subject, key, lock.expires_at, kept=False, until=utc_now()))
+        raise
+    await finish(db, subject, key, lock.expires_at, kept=True, until=utc_now() + RETENTION)
+
+
+async def lock_or_replay(
+    db: Executor, subject: TokenSubject, key: Key, lock_seconds: float
+) -> Lock | ScanResult:
     while True:
-        found = await create_with_key(request, db, caller, key, make) or await replay(db, caller, key)
-        # the key may have come free meanwhile
-        found = found or await create_with_key(request, db, caller, key, make)
-        if found:
-            return found
-        if is_api(request):
+        result = (
+            await try_lock(db, subject, key, lock_seconds)
+            or await replay(db, subject, key)
+            or await try_lock(db, subject, key, lock_seconds)  # it may have been released meanwhile
+        )
+        if result:
+            return result
+        if not key.wait:
             raise ApiError(
                 409,
                 "idempotency_in_progress",
-                "A scan with this Idempotency-Key is still being made.",
+                "A scan with this Idempotency-Key is still running.",
                 headers={"Retry-After": str(RETRY_SECONDS)},
             )
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def create_with_key(
-    request: web.Request, db: Executor, caller: TokenSubject, key: Key, make: CreateScan
-) -> IdempotentScan | None:
-    """Make the scan where the key is free; return None where it is not."""
-    seconds = request.app[SETTINGS].ai_timeout_seconds + LOCK_MARGIN_SECONDS
-    wanted, lease = str(uuid.uuid4()), utc_now() + datetime.timedelta(seconds=seconds)
+async def try_lock(db: Executor, subject: TokenSubject, key: Key, seconds: float) -> Lock | None:
+    """Lock a key that is free, or whose lock has expired; return None if it is in use."""
+    new_id, expires_at = str(uuid.uuid4()), utc_now() + datetime.timedelta(seconds=seconds)
     try:
-        scan_id = await lock_key(db, caller.user_id, key.name, key.fingerprint, wanted, lease)
+        scan_id = await lock_key(db, subject.user_id, key.name, key.fingerprint, new_id, expires_at)
     except UserDeleted:
         raise not_authenticated("This account was deleted.") from None
-    if scan_id is None:
-        return None
-    try:
-        # who held the key before may have kept the scan, and have died before it could say so
-        kept = await find_scan(db, caller, scan_id) if scan_id != wanted else None
-        scan = kept or await make(scan_id)
-        if scan_id != wanted or utc_now() > lease:  # another may have been first
-            scan = await find_scan(db, caller, scan_id) or scan
-    except BaseException:
-        await asyncio.shield(finish(db, caller, key, lease, kept=False, until=utc_now()))
-        raise
-    await finish(db, caller, key, lease, kept=True, until=utc_now() + RETENTION)
-    return IdempotentScan(scan, kept is not None)
+    return Lock(scan_id, expires_at, taken_over=scan_id != new_id) if scan_id else None
 
 
-async def replay(db: Executor, caller: TokenSubject, key: Key) -> IdempotentScan | None:
-    """Return the scan of a key that is held; None where there is none yet, or none any more.
+async def replay(db: Executor, subject: TokenSubject, key: Key) -> ScanResult | None:
+    """Return the result of a key in use, None if there is none yet or its scan was deleted.
 
-    Raises 422 `idempotency_key_reused` where the key is held for another input.
+    Raises 422 `idempotency_key_reused` if the key was used with another input.
     """
-    held = await find_key(db, caller.user_id, key.name)
-    if held is None:
+    record = await find_key(db, subject.user_id, key.name)
+    if record is None:
         return None
-    if held.fingerprint != key.fingerprint:
+    if record.fingerprint != key.fingerprint:
         raise ApiError(
-            422, "idempotency_key_reused", "This Idempotency-Key was used for something else. Take a new one."
+            422,
+            "idempotency_key_reused",
+            "This Idempotency-Key was already used with a different request; use a new key.",
         )
-    scan = await find_scan(db, caller, held.scan_id)
-    if scan:
-        return IdempotentScan(scan, True)
-    if await find_account(db, caller) is None:
+    result = await find_result(db, subject, record.scan_id)
+    if result:
+        return result
+    if await find_account(db, subject) is None:
         raise not_authenticated()
-    if held.completed:  # and deleted since: the key is free for another
-        await finish(db, caller, key, held.locked_until, kept=True, until=utc_now())
+    if record.completed:  # but the scan was deleted since, which frees the key
+        await finish(db, subject, key, record.locked_until, kept=True, until=utc_now())
     return None
+
+
+async def find_result(db: Executor, subject: TokenSubject, scan_id: str) -> ScanResult | None:
+    scan = await find_scan(db, subject, scan_id)
+    if scan is None:
+        return None
+    previous = await find_previous_scans(db, subject.user_id, scan)
+    return ScanResult(scan, {each.scan_id: each.match for each in previous}, replayed=True)
 
 
 async def finish(
     db: Executor,
-    caller: TokenSubject,
+    subject: TokenSubject,
     key: Key,
-    lease: datetime.datetime,
+    lock_expires_at: datetime.datetime,
     *,
     kept: bool,
     until: datetime.datetime,
 ) -> None:
-    with contextlib.suppress(ApiError):  # the database is away; the claim ends by itself
-        await finish_key(db, caller.user_id, key.name, lease, kept=kept, until=until)
+    with contextlib.suppress(ApiError):  # the database is unavailable; the lock will expire
+        await finish_key(db, subject.user_id, key.name, lock_expires_at, kept=kept, until=until)
 
 
-async def read_key(request: web.Request, document: Document) -> Key | None:
-    """Return the key of a request, by its header or by the page's form; None where it has none."""
-    sent = request.headers.getall(HEADER, ())
-    field = "" if is_api(request) else request.get(FORM_VALUES, {}).get("idempotency_key", "")
-    if sent:
-        return Key(parse_key_header(sent), await fingerprint_document(document))
-    if not field:
-        return None
-    # who goes back to the form and changes it means another scan
-    print_of = await fingerprint_document(document)
-    return Key(hashlib.sha256(f"{field} {print_of}".encode()).hexdigest(), print_of)
+def read_key(request: web.Request, document: Document) -> Key | None:
+    """Return the key of the request's header or, on a page, of its form; None without one.
+
+    Raises 400 `invalid_request` if the header is malformed.
+    """
+    headers, is_page = request.headers.getall(HEADER, ()), not is_api(request)
+    if headers:
+        return Key(parse_key_header(headers), fingerprint_document(document), wait=is_page)
+    if is_page and document.form_key:
+        # a user who goes back to the form and edits it means a new scan
+        fingerprint = fingerprint_document(document)
+        name = hashlib.sha256(f"{document.form_key} {fingerprint}".encode()).hexdigest()
+        return Key(name, fingerprint, wait=True)
+    return None
 
 
-def parse_key_header(sent: Sequence[str]) -> str:
-    """Return the key in the header: in quotation marks as the draft has it, or bare as many clients do."""
-    value = sent[0].strip() if len(sent) == 1 else ""
-    quoted = STRING.fullmatch(value)
+def parse_key_header(headers: Sequence[str]) -> str:
+    """Return the key in the header: in quotation marks as in the draft, or bare as many clients send it."""
+    value = headers[0].strip() if len(headers) == 1 else ""
+    quoted = QUOTED.fullmatch(value)
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value
-    if not TEXT.fullmatch(key) or len(key) > MAX_KEY_LENGTH or (value.startswith('"') and not quoted):
-        wrong = f"This takes 1 to {MAX_KEY_LENGTH} printable ASCII characters, once."
-        raise invalid_request("The Idempotency-Key cannot be used.", **{HEADER: wrong})
+    if not PRINTABLE.fullmatch(key) or len(key) > MAX_KEY_LENGTH or (value.startswith('"') and not quoted):
+        message = f"Must be 1 to {MAX_KEY_LENGTH} printable ASCII characters, given once."
+        raise invalid_request("Invalid Idempotency-Key.", **{HEADER: message})
     return key
 
 
-async def fingerprint_document(document: Document) -> str:
-    """Return the SHA-256 of all that was sent."""
+def fingerprint_document(document: Document) -> str:
+    """Return the SHA-256 of the whole input."""
     name = document.upload.filename if document.upload else None
-    sent = (document.digest, name, document.text, document.force_llm)
-    return hashlib.sha256(msgspec.json.encode(sent)).hexdigest()
+    values = (document.digest, name, document.text, document.force_llm)
+    return hashlib.sha256(msgspec.json.encode(values)).hexdigest()

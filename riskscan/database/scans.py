@@ -45,10 +45,10 @@ RETURNING ({PREVIOUS_SCAN.format(columns="id", like="filename = :filename")}) AS
 
 async def insert_scan(
     db: Executor, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
-) -> dict[str, str]:
-    """Keep a scan and its risks; return what earlier ones are like it, `same bytes` or `same name`, by id.
+) -> dict[str, str] | None:
+    """Save a scan; return the IDs of similar earlier ones, with `same bytes` or `same name`.
 
-    Raises UserGone where the account was deleted while the AI service worked.
+    Returns None if there is a scan with this ID already. Raises UserDeleted if the account was deleted.
     """
     values = {
         "id": scan.scan_id,
@@ -64,8 +64,8 @@ async def insert_scan(
     }
     try:
         row = await db.fetch_one(INSERT_SCAN, values)
-    except UniqueViolation:  # kept by an earlier try whose answer was lost
-        return {}
+    except UniqueViolation:
+        return None
     except ForeignKeyViolation:
         raise UserDeleted from None
     assert row is not None  # RETURNING answers a row for an insert

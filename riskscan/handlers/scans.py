@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import functools
 import logging
 import re
 import time
@@ -17,18 +16,18 @@ from .. import ai_client
 from ..auth.authentication import USER_ID, authenticate, authenticate_lazily
 from ..concurrency import SCANS_IN_FLIGHT
 from ..database import DATABASE, Executor
-from ..database.rows import UserDeleted, utc_now
+from ..database.rows import TokenSubject, UserDeleted, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
 from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan
 from ..errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
-from ..idempotency import REPLAYED, idempotent
+from ..idempotency import REPLAYED, ScanResult, reserve_scan
 from ..rate_limits import bucket, hit, refund
 from ..request.body import read_document
 from ..request.fields import CANONICAL_UUID, read_integer
 from ..request.filters import read_filter, read_filter_values
 from ..request.uploads import Document
 from ..responses import is_api, json_encoder, render_page, respond
-from ..schemas import Filter, Message, Risk, Scan, ScanList
+from ..schemas import Filter, Findings, Message, Risk, Scan, ScanList
 from ..settings import SETTINGS
 
 MAX_OFFSET = 10**9
@@ -36,7 +35,6 @@ EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetim
 # all that it takes is in the pattern, which the OpenAPI document quotes: microseconds until 2286, an id, and
 # the digest of the filter where there is one
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
-PREVIOUS_SCANS = web.RequestKey("EARLIER", dict[str, str])  # the scans that the new one is like, by id
 SAVE_RETRY_SECONDS = 8
 RETRY_SECONDS = 0.5
 
@@ -51,64 +49,71 @@ async def scan_page(request: web.Request) -> web.StreamResponse:
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a scan of a file or a text."""
-    db = request.app[DATABASE].low_priority
+    app, db = request.app, request.app[DATABASE].low_priority
     account = await authenticate(request, "scan", db)
-    app, user_id = request.app, account.user.id
-    tries = bucket(app[SETTINGS].scan_limit, "scan", user_id)
-    await hit(request, tries, db=db)
-    with app[SCANS_IN_FLIGHT].slot(user_id):
-        async with read_document(request) as document:
-            make = functools.partial(analyse_and_save, request, db, user_id, document)
-            scan, replayed = await idempotent(request, db, account, document, make)
-    answer = respond(request, scan, location=f"/scans/{scan.scan_id}")
-    if replayed:
-        await refund(request, tries, db=db)
-        earlier = await find_previous_scans(db, user_id, scan)
-        request[PREVIOUS_SCANS] = {one.scan_id: one.match for one in earlier}
-        answer.headers[REPLAYED] = "true"
-    for earlier_id, like in request.get(PREVIOUS_SCANS, {}).items():  # RFC 5829, section 3
-        link = f'</api/scans/{earlier_id}>; rel="predecessor-version"; title="{like}"'
-        answer.headers.add(hdrs.LINK, link)
-    return answer
+    subject = TokenSubject(account.user.id, account.token_version)
+    limit = bucket(app[SETTINGS].scan_limit, "scan", subject.user_id)
+    await hit(request, limit, db=db)
+    with app[SCANS_IN_FLIGHT].slot(subject.user_id):
+        async with (
+            read_document(request) as document,
+            reserve_scan(request, db, subject, document) as reservation,
+        ):
+            result = reservation.result
+            if result is None:
+                findings = await ai_client.scan(app, document, subject.user_id, request[REQUEST_ID])
+                scan = make_scan(reservation.scan_id, document, findings)
+                result = await save_scan(db, subject, scan, findings.data, document.digest)
+    if result.replayed:
+        await refund(request, limit, db=db)
+    return respond_with_links(request, result)
 
 
-async def analyse_and_save(
-    request: web.Request, db: Executor, user_id: str, document: Document, scan_id: str
-) -> Scan:
-    """Return what the AI service finds in a document, kept under the id."""
-    findings = await ai_client.scan(request.app, document, user_id, request[REQUEST_ID])
-    created_at = utc_now()
-    scan = Scan(
+def make_scan(scan_id: str, document: Document, findings: Findings) -> Scan:
+    now = utc_now()
+    return Scan(
         scan_id=scan_id,
         filename=document.upload.filename if document.upload else None,
         data=msgspec.Raw(json_encoder.encode(findings.data)),
         source=findings.source,
         risk_count=len(findings.data),
-        created_at=created_at,
-        timestamp=created_at,
+        created_at=now,
+        timestamp=now,
     )
-    request[PREVIOUS_SCANS] = await save_scan(request, db, user_id, scan, findings.data, document.digest)
-    return scan
 
 
 async def save_scan(
-    request: web.Request, db: Executor, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str
-) -> dict[str, str]:
-    """Keep a scan that was paid for, though the database be away for a few seconds; return what is like it.
+    db: Executor, subject: TokenSubject, scan: Scan, risks: Sequence[Risk], digest: str
+) -> ScanResult:
+    """Save a scan, retrying for 8 s while the database is unavailable.
 
-    Raises 401 where the account was deleted meanwhile, 503 `database_unavailable` where it stays away.
+    Raises 401 if the account was deleted meanwhile, 503 `database_unavailable`.
     """
     deadline = time.monotonic() + SAVE_RETRY_SECONDS
     while True:
         try:
-            return await insert_scan(db, user_id, scan, risks, digest)
+            previous = await insert_scan(db, subject.user_id, scan, risks, digest)
+            if previous is None:  # by an attempt whose response was lost, or a retry with the same key
+                return ScanResult(await find_scan(db, subject, scan.scan_id) or scan, {})
+            return ScanResult(scan, previous)
         except UserDeleted:
             raise not_authenticated("This account was deleted.") from None
         except ApiError:
             if time.monotonic() >= deadline:
-                log.error("scan %s is lost: the database stays away [%s]", scan.scan_id, request[REQUEST_ID])
+                log.error("scan %s was not saved: the database stayed unavailable", scan.scan_id)
                 raise
         await asyncio.sleep(RETRY_SECONDS)
+
+
+def respond_with_links(request: web.Request, result: ScanResult) -> web.StreamResponse:
+    """Respond with a scan and a link to each similar earlier one (RFC 5829, section 3)."""
+    response = respond(request, result.scan, location=f"/scans/{result.scan.scan_id}")
+    if result.replayed:
+        response.headers[REPLAYED] = "true"
+    for scan_id, match in result.previous.items():
+        link = f'</api/scans/{scan_id}>; rel="predecessor-version"; title="{match}"'
+        response.headers.add(hdrs.LINK, link)
+    return response
 
 
 async def index(request: web.Request) -> web.StreamResponse:

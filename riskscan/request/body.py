@@ -113,7 +113,10 @@ def to_document(form: Form) -> Document:
     upload = form.upload if form.upload and form.upload.size else None
     if not text.strip() and upload is None:
         raise invalid_request("Send a file or a text to scan.", text="There is nothing to scan.")
-    return Document(text if text.strip() else None, upload, force_llm)
+    form_key = form.fields.get("idempotency_key")
+    return Document(
+        text if text.strip() else None, upload, force_llm, form_key if isinstance(form_key, str) else ""
+    )
 
 
 async def read_form_values_for_redisplay(request: web.Request) -> None:

@@ -30,11 +30,15 @@ class Upload(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What is to be scanned: a text, a file or both; `force_llm` is None where it was not sent."""
+    """A text, a file or both to scan; `force_llm` is None if it was not sent.
+
+    `form_key` is the Idempotency-Key in the form of the Scan page.
+    """
 
     text: str | None
     upload: Upload | None
     force_llm: bool | None
+    form_key: str = ""
 
     @property
     def digest(self) -> str:
