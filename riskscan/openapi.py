@@ -42,7 +42,7 @@ class Operation(NamedTuple):
     files: tuple[str, ...] = ()  # media types of the response, beside JSON
     response_headers: tuple[str, ...] = ()  # names in RESPONSE_HEADERS
     links: tuple[Handler, ...] = ()  # operations that take the `scan_id` of the response
-    errors: tuple[int, ...] = ()  # beside 500 and 503, which all have
+    errors: tuple[int, ...] = ()  # beside 401, 415, 500 and 503, which follow from the rest
     other_answers: Mapping[int, Any] = {}  # by status, in the place of an Error
 
     @property
@@ -254,7 +254,9 @@ def describe_responses(operation: Operation) -> dict[str, Any]:
     success["content"].update({media_type: {} for media_type in operation.files})
     if operation.links:
         success["links"] = {handler.__name__: describe_link(handler) for handler in operation.links}
-    statuses = {*operation.errors, 500, 503} | (set() if operation.public else {401})
+    statuses = {*operation.errors, 500, 503}
+    statuses |= set() if operation.public else {401}
+    statuses |= {415} if operation.bodies else set()
     answers: dict[int, Any] = {**dict.fromkeys(sorted(statuses), Error), **operation.other_answers}
     errors = {str(status): describe_response(status, answer) for status, answer in answers.items()}
     return {str(operation.status): success, **errors}
