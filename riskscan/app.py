@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp_jinja2
 import aiohttp_session
 import jinja2
 from aiohttp import web
 
-from . import ai_client, metrics, openapi, template_filters
+from . import PACKAGE, ai_client, metrics, openapi, template_filters
 from .auth.passwords import PASSWORDS, Passwords
 from .auth.sessions import DatabaseSessionStorage
 from .concurrency import (
@@ -40,7 +39,6 @@ from .middleware.security_headers import set_headers
 from .routes import OPERATIONS, make_routes
 from .settings import SETTINGS, Settings
 
-PACKAGE = Path(__file__).parent
 MAINTENANCE_SECONDS = 600
 BACKOFF_SECONDS = (0.5, 1, 1.5)
 

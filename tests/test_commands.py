@@ -45,7 +45,7 @@ async def test_reset_password_revokes_all_sessions_and_tokens(
 ) -> None:
     token = (await create_token(alice))["token"]
     status, out, err = await command("reset-password", " Alice@Example.com", typed="quite another\nmore\n")
-    assert (status, out) == (0, "The password is set. Every session and token of the account has ended.\n")
+    assert (status, out) == (0, "Password set. All sessions and tokens of the account are revoked.\n")
     assert "quite another" not in out + err
     for headers in ({}, bearer(token)):
         assert_error(await alice.get("/api/auth/me", headers=headers), 401, "not_authenticated")

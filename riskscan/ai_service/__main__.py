@@ -72,7 +72,8 @@ def main() -> int:
     if options.stop_with_stdin:
         exit_with_stdin()
     try:
-        load_dotenv(".env")
+        if options.fd is None:  # else the parent process passes its own .env on in the environment
+            load_dotenv(".env")
         settings = Settings.from_env(os.environ)
         sock = open_socket(options)
     except (SettingsError, OSError, OverflowError) as error:

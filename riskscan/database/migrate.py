@@ -14,12 +14,12 @@ from typing import Any
 
 import asyncpg
 
+from .. import PACKAGE
 from ..errors import ApiError
 from ..settings import is_sqlite, sqlite_path
 from . import Database
 from .drivers import is_sqlite_error
 
-FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 ADVISORY_LOCK = 7_475_752_701  # any number, the same in every process
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 APPLIED = "SELECT migration_id FROM _yoyo_migration"
@@ -31,6 +31,12 @@ log = logging.getLogger("riskscan.migrate")
 
 class DatabaseUnavailable(Exception):
     """The database can't be reached, or has no room; its text says why."""
+
+
+def migrations_folder() -> Path:
+    """Return the folder of the migrations: in the installed package, or at the top level of a checkout."""
+    installed = PACKAGE / "migrations"
+    return installed if installed.is_dir() else PACKAGE.parent / "migrations"
 
 
 def migrate(database_url: str) -> int:
@@ -46,7 +52,7 @@ def migrate(database_url: str) -> int:
     try:
         with locked(database_url), open_backend(database_url) as backend:
             backend.break_lock()  # a killed process leaves its row; ours is the lock that counts
-            missing = backend.to_apply(yoyo.read_migrations(str(FOLDER)))
+            missing = backend.to_apply(yoyo.read_migrations(str(migrations_folder())))
             backend.apply_migrations(missing)
     except Exception as exc:
         if is_connection_error(exc):
@@ -65,7 +71,7 @@ async def is_current(pool: Database) -> bool:
     except (ApiError, asyncpg.UndefinedTableError, sqlite3.OperationalError):
         return False
     applied = {row["migration_id"] for row in rows}
-    wanted = {file.stem for file in FOLDER.iterdir() if file.suffix in (".py", ".sql")}
+    wanted = {file.stem for file in migrations_folder().iterdir() if file.suffix in (".py", ".sql")}
     return applied >= wanted and all(row["journal_mode"] == "wal" for row in mode)
 
 

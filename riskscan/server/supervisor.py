@@ -13,10 +13,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from .. import PACKAGE
 from ..metrics import mark_process_dead, shared_by_workers
 from ..settings import Settings
 from .runner import BACKLOG, CANNOT_START, run_worker
@@ -137,8 +137,11 @@ class Supervisor:
                 log.error("%s (process %d) ended with status %d; starting another", name, child.pid, status)
 
 
-def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit status. Raises OSError if HOST:PORT can't be bound."""
+def run(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status. Raises OSError if HOST:PORT can't be bound.
+
+    `environ` is the environment of the embedded AI service, which reads its own settings from it.
+    """
     raise_descriptor_limit()
     listening = listen(settings.host, settings.port)
     starters: dict[str, Callable[[], Process]] = {}
@@ -146,7 +149,7 @@ def run(settings: Settings) -> int:
     parent_alive_r, parent_alive_w = os.pipe()  # the write end closes with this process, however it ends
     embedded: EmbeddedAi | None = None
     if not settings.ai_service_url:
-        embedded = EmbeddedAi()
+        embedded = EmbeddedAi(environ)
         settings = dataclasses.replace(settings, ai_service_url=embedded.url)
         starters[EMBEDDED_AI] = embedded.start
 
@@ -183,7 +186,8 @@ class EmbeddedAi:
     The supervisor holds the socket: the port stays the same, and calls wait while the process is restarted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -193,7 +197,8 @@ class EmbeddedAi:
         descriptor = self._socket.fileno()
         self._process = subprocess.Popen(  # noqa: S603  # our own module
             [sys.executable, "-m", "riskscan.ai_service", "--fd", str(descriptor), "--stop-with-stdin"],
-            cwd=Path(__file__).parents[2],
+            cwd=PACKAGE.parent,  # from where it finds riskscan, installed or not
+            env=self._environ,
             pass_fds=[descriptor],
             stdin=subprocess.PIPE,  # closes when the supervisor ends, however it ends, and stops the service
             process_group=0,  # Ctrl-C signals the whole group, and the workers still need the service

@@ -300,6 +300,18 @@ def test_check_shows_the_settings_with_secrets_masked(tmp_path: Path) -> None:
     assert SECRET not in completed.stdout + completed.stderr
 
 
+def test_data_is_stored_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = run_command("check").stdout.splitlines()
+    assert f"DATA_DIR={tmp_path / 'data'}" in shown
+    assert f"DATABASE_URL=sqlite:///{tmp_path / 'data' / 'riskscan.db'}" in shown
+
+
+def test_ai_service_has_the_settings_of_the_env_file(start: Start, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LLM_BASE_URL=nonsense\n")
+    start().wait_for("LLM_BASE_URL takes an http:// or https:// address")
+
+
 def test_migrate_command_is_idempotent(tmp_path: Path) -> None:
     first, second = (
         run_command("migrate", DATA_DIR=str(tmp_path)),

@@ -19,7 +19,7 @@ from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import run
+from riskscan.__main__ import main
 
 
 class LoopMonitor:
@@ -96,4 +96,4 @@ class MonitoredSite(web.SockSite):
 
 if __name__ == "__main__":
     web.SockSite = MonitoredSite  # type: ignore[misc]
-    sys.exit(run.main())
+    sys.exit(main())

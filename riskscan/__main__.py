@@ -1,0 +1,102 @@
+"""The command line: `riskscan`, and `python run.py` in a checkout."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+from pathlib import Path
+
+from . import __version__, logs
+from .settings import Settings, SettingsError, environment
+
+COMMANDS = {
+    "serve": "run the server until SIGTERM (default)",
+    "migrate": "apply the database migrations",
+    "check": "print the settings in force, with secrets masked",
+    "reset-password": "set the password of an account, prompted for or read from standard input",
+    "purge": "delete the scans older than SCAN_RETENTION_DAYS",
+}
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="RiskScan finds the risks in project documents.")
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.set_defaults(command="serve")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary.capitalize())
+        command.set_defaults(command=name)
+        if name == "reset-password":
+            command.add_argument("email", metavar="EMAIL", help="the email address of the account")
+    return parser.parse_args()
+
+
+def main(default_data_dir: Path | None = None) -> int:
+    """Run the command line; return the exit status: 1 for a failure, 2 for a setting that cannot be used.
+
+    Without DATA_DIR the data is stored in `default_data_dir`, or else in the platform's user data folder.
+    """
+    arguments = parse_arguments()
+    os.umask(0o077)  # the database holds what only its owner should read
+    try:
+        environ = environment(Path())
+        data_dir = Path(environ.get("DATA_DIR") or default_data_dir or user_data_dir()).absolute()
+        settings = Settings.from_env(environ, data_dir)
+    except SettingsError as exc:
+        print(f"riskscan: {exc}", file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level, settings.log_format)
+    if arguments.command == "check":
+        for name, value in [*settings.as_table(), ("DATA_DIR", data_dir)]:
+            print(f"{name}={value}")
+        return 0
+    if arguments.command != "serve":
+        return administer(settings, arguments)
+    gc.disable()  # until the workers serve: a tenth of the time to start, as loading modules makes no garbage
+    from .server import supervisor
+
+    try:
+        return supervisor.run(settings, environ)
+    except OSError as exc:
+        print(f"riskscan: cannot listen on HOST={settings.host} PORT={settings.port}: {exc}", file=sys.stderr)
+        return 1
+
+
+def user_data_dir() -> Path:
+    """Return the platform's folder for an application's data, such as ~/.local/share/riskscan."""
+    import platformdirs
+
+    return platformdirs.user_data_path("riskscan", appauthor=False)
+
+
+def administer(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Run a command that changes the database; return the exit status."""
+    from . import commands
+    from .database.migrate import DatabaseUnavailable, migrate
+
+    try:
+        if arguments.command == "migrate":
+            print(f"{migrate(settings.database_url)} migrations applied")
+        elif arguments.command == "purge":
+            print(f"{asyncio.run(commands.purge(settings))} scans deleted")
+        else:
+            password = commands.read_password()
+            asyncio.run(commands.reset_password(settings, arguments.email, password))
+            print("Password set. All sessions and tokens of the account are revoked.")
+    except DatabaseUnavailable as exc:
+        print(f"riskscan: the database cannot be reached: {exc}", file=sys.stderr)
+        return 1
+    except commands.CommandError as exc:
+        print(f"riskscan: {exc}", file=sys.stderr)
+        return 1
+    except SettingsError as exc:
+        print(f"riskscan: {exc}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
