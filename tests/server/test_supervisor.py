@@ -309,7 +309,7 @@ def test_data_is_stored_in_the_working_folder(tmp_path: Path, monkeypatch: pytes
 
 def test_ai_service_has_the_settings_of_the_env_file(start: Start, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LLM_BASE_URL=nonsense\n")
-    start().wait_for("LLM_BASE_URL takes an http:// or https:// address")
+    start().wait_for("LLM_BASE_URL must be an http:// or https:// URL")
 
 
 def test_migrate_command_is_idempotent(tmp_path: Path) -> None:
