@@ -1,7 +1,7 @@
 # RiskScan with its embedded AI service; compose.yaml runs two of them.
 FROM python:3.11-slim-bookworm
 
-# what the embedded AI service reads pictures with
+# the embedded AI service reads images with it
 RUN apt-get update \
     && apt-get install -y --no-install-recommends tesseract-ocr tesseract-ocr-khm \
     && rm -rf /var/lib/apt/lists/*
@@ -11,12 +11,8 @@ RUN useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin
 
 WORKDIR /app
 # the dependencies first: this layer stays while the code changes
-COPY pyproject.toml constraints.txt README.md ./
-COPY riskscan/__init__.py riskscan/
-COPY riskscan/ai_service/__init__.py riskscan/ai_service/
-COPY riskscan/ai_service/model/__init__.py riskscan/ai_service/model/
-COPY riskscan/ai_service/reading/__init__.py riskscan/ai_service/reading/
-RUN pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt --editable .
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.txt
 
 COPY run.py ./
 COPY migrations migrations

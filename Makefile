@@ -1,48 +1,58 @@
-# make run and make test do everything on a fresh machine; the rest is for developing.
+# make run and make test install what is missing and need nothing else; the other targets are for developers.
 PYTHON ?= python3
-VENV := .venv
+# a virtual environment for each Python: PYTHON=python3.13 uses .venv-python3.13
+VENV := .venv$(addprefix -,$(filter-out python3,$(notdir $(PYTHON))))
 BIN := $(VENV)/bin
-DATA ?= ../shared/analyser
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--annotation-style line --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help run install format lint types test evaluate bench soak check clean
+.PHONY: help run install test evaluate bench soak format lint types check lock audit clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-run: $(VENV)/ready  ## install what is missing, migrate, and serve on http://127.0.0.1:8000
+run: $(VENV)/ready  ## install, migrate and serve on http://127.0.0.1:8000
 	@$(BIN)/python run.py
 
-install: $(VENV)/ready-dev  ## make the virtual environment with what tests and checks need
+install: $(VENV)/ready-dev  ## create the virtual environment with all that tests and checks need
 
-test: $(VENV)/ready-dev  ## provide what the tests need, and run all of them
+test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them on another Python
 	@tests/provide
 	$(BIN)/python -m pytest
 
 evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts: make evaluate DATA=folder
-	$(BIN)/python training/evaluate.py $(DATA)
+	$(BIN)/python training/evaluate.py $(or $(DATA),$(error Name the folder of labelled texts: make evaluate DATA=folder))
 
-bench: $(VENV)/ready-dev  ## measure what this machine can take, for planning: make bench WORKERS=2
+bench: $(VENV)/ready-dev  ## measure the capacity of this machine: make bench WORKERS=2
 	@$(BIN)/python -W ignore -m tests.bench
 
-soak: $(VENV)/ready-dev  ## use it hard while everything around it fails: make soak MINUTES=10
+soak: $(VENV)/ready-dev  ## run under load while the database and the AI service fail: make soak MINUTES=10
 	CASES=20000 $(BIN)/python -m pytest -s tests/test_schema.py
 	@$(BIN)/python -W ignore -m tests.soak
 
-format: $(VENV)/ready-dev  ## write the code in the house's form
+format: $(VENV)/ready-dev  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lint: $(VENV)/ready-dev  ## look for mistakes and other forms
+lint: $(VENV)/ready-dev  ## lint, and check the formatting
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
 types: $(VENV)/ready-dev  ## check the types
 	$(BIN)/mypy
 
-check: lint types test  ## all of the above
+check: lint types test  ## lint, check the types and run all tests
 
-clean:  ## remove the virtual environment and what tools have left; data/ stays
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+lock: $(VENV)/ready-dev  ## lock the dependencies of pyproject.toml; make lock UPGRADE=--upgrade takes the newest
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --output-file requirements-dev.txt --group dev --constraint requirements.txt
+
+audit: $(VENV)/ready-dev  ## look up known vulnerabilities of the locked dependencies
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement requirements-dev.txt
+
+clean:  ## remove the virtual environments and the files of tools; data/ stays
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -50,11 +60,13 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -m venv $(VENV) || { \
 		rm -rf $(VENV); echo 'Python has no venv here: apt-get install python3-venv' >&2; exit 1; }
 
-$(VENV)/ready: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+$(VENV)/ready: requirements.txt | $(VENV)/bin/pip
+	$(PIP_INSTALL) --require-hashes --requirement requirements.txt
 	@$(BIN)/python -m compileall -q run.py riskscan migrations
 	@touch $@
 
-$(VENV)/ready-dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+# the editable install is for scripts in tests/ and training/; the program itself runs from the checkout as it is
+$(VENV)/ready-dev: pyproject.toml requirements-dev.txt | $(VENV)/bin/pip
+	$(PIP_INSTALL) --require-hashes --requirement requirements-dev.txt
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/ready

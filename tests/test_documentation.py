@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from riskscan.errors import ERRORS_BY_STATUS
 from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD
@@ -98,12 +100,18 @@ def test_each_asvs_requirement_has_one_row() -> None:
 
 
 def test_every_dependency_is_pinned() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    pins = re.findall(r"^([\w.-]+)==[\w.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-    pinned = {re.sub(r"[-_.]+", "-", name).lower() for name in pins}
-    names = {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", one)[0]).lower() for one in wanted}  # type: ignore[index]
-    assert names - pinned == set()
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    runtime, tests = pyproject["project"]["dependencies"], pyproject["dependency-groups"]["dev"]
+    for file, wanted in (("requirements.txt", runtime), ("requirements-dev.txt", [*runtime, *tests])):
+        lock = (ROOT / file).read_text()
+        entries = re.findall(r"^([\w.-]+)==([\w.]+)[^\n]*\\\n    --hash=sha256:", lock, re.MULTILINE)
+        assert len(entries) == len(re.findall(r"^[^\s#]", lock, re.MULTILINE))  # nothing has no hash
+        pinned = {canonicalize_name(name): version for name, version in entries}
+        for requirement in map(Requirement, wanted):
+            version = pinned.get(canonicalize_name(requirement.name), "nothing")
+            assert requirement.specifier.contains(version), (
+                f"{requirement}: {version} in {file}; run make lock"
+            )
 
 
 async def test_api_md_lists_every_operation(guest: Person) -> None:
