@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -19,11 +20,12 @@ from .request.filters import FILTER_FIELDS
 from .request.forwarded import request_origin
 from .schemas import Error
 
-# a form that is refused comes back as its own page
+SCAN_PATH = "/scan"
+# the page that shows a form again with its error
 FORM_TEMPLATES = {
     "/login": "login.html",
     "/register": "register.html",
-    "/scan": "upload.html",
+    SCAN_PATH: "upload.html",
     "/scans": "scans.html",
     "/scans/overview": "scans.html",
     "/account/password": "account.html",
@@ -35,13 +37,6 @@ LOGIN_PATHS = ("/api/auth/login", "/login")
 
 log = logging.getLogger("riskscan.errors")
 json_encoder = msgspec.json.Encoder()
-
-
-class EmptyDefaultDict(dict[str, str]):
-    """What was typed, or what is wrong with it, by field; a field that is not here reads as an empty text."""
-
-    def __missing__(self, name: str) -> str:
-        return ""
 
 
 def is_api(request: web.BaseRequest) -> bool:
@@ -58,15 +53,15 @@ def respond(
     location: str = "",
     page_only: Mapping[str, Any] | None = None,
 ) -> web.Response:
-    """Answer JSON under /api; elsewhere render `template` or go to `location` (303).
+    """Respond with JSON under /api; elsewhere with a page, or a redirect (303) where there is no `template`.
 
-    `page_only` is for a template alone: what the contract's shape has no place for.
+    `page_only` is what the template needs beside `data`.
     """
     if is_api(request):
         return json_response(data, status)
-    if location:
-        return redirect(location)
-    return render_page(request, template, {"data": data, **(page_only or {})})
+    if template:
+        return render_page(request, template, {"data": data, **(page_only or {})})
+    return redirect(location)
 
 
 def redirect(location: str) -> web.Response:
@@ -94,8 +89,8 @@ def render_page(
     defaults = {
         "user": account.user if account else None,
         "error": None,
-        "typed": EmptyDefaultDict(request.get(FORM_VALUES, {})),
-        "wrong": EmptyDefaultDict(error.fields if error else {}),
+        "typed": collections.defaultdict(str, request.get(FORM_VALUES, {})),
+        "wrong": collections.defaultdict(str, error.fields if error else {}),
         "path": request.path,
         "query": request.query,
         "next": read_next_path(request),

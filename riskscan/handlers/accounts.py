@@ -17,7 +17,7 @@ from ..database.rows import Account, TokenSubject, utc_now
 from ..database.users import EmailTaken, delete_user, find_account_by_email, insert_user, update_password
 from ..errors import ApiError, invalid_request, not_authenticated
 from ..rate_limits import bucket, hit, refund
-from ..request.body import FORM_VALUES, read_fields
+from ..request.body import read_fields
 from ..request.fields import (
     normalize_email,
     optional_text,
@@ -81,7 +81,9 @@ async def login(request: web.Request) -> web.StreamResponse:
             headers={"WWW-Authenticate": "Bearer"},
         )
     await refund(request, *limits)
-    return await respond_with_token(request, account)
+    # the log-in page carries a text whose session expired before it was scanned
+    template = "upload.html" if fields.get("text") else ""
+    return await respond_with_token(request, account, template=template)
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
@@ -167,10 +169,10 @@ async def check_password(request: web.Request, account: Account, password: str, 
 
 
 async def respond_with_token(
-    request: web.Request, account: Account, *, status: int = 200, location: str = ""
+    request: web.Request, account: Account, *, status: int = 200, location: str = "", template: str = ""
 ) -> web.StreamResponse:
+    """Start a session and respond with an access token; a page goes to `location` or `next`, or to Scan."""
     await start_session(request, account)
     token = issue_access_token(request.app[SETTINGS], account)
-    if request.get(FORM_VALUES, {}).get("text"):  # its session had ended; the log-in page has carried it here
-        return respond(request, token, status=status, template="upload.html")
-    return respond(request, token, status=status, location=location or read_next_path(request) or "/scan")
+    location = location or read_next_path(request) or "/scan"
+    return respond(request, token, status=status, template=template, location=location)

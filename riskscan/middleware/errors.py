@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..errors import REQUEST_ID, ApiError, error_from_status, internal_error
-from ..request.body import FORM_VALUES, read_form_values_for_redisplay
-from ..responses import FORM_TEMPLATES, log, respond_error
+from ..request.body import MAX_FORM_BYTES, read_fields
+from ..responses import SCAN_PATH, log, respond_error
 
 
 @web.middleware
@@ -18,12 +20,10 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except ApiError as exc:
         if exc.status >= 500:
             log.warning("%s: %s [%s]", exc.code, cause_name(exc), request[REQUEST_ID])
-        if (
-            exc.status in (401, 429, 503)
-            and FORM_TEMPLATES.get(request.path) == "upload.html"
-            and FORM_VALUES not in request
-        ):
-            await read_form_values_for_redisplay(request)
+        if exc.status in (401, 429, 503) and request.path == SCAN_PATH:
+            # refused before the form was read; its text is shown again, or carried through the log-in
+            with contextlib.suppress(ApiError):
+                await read_fields(request, MAX_FORM_BYTES // 2)  # leaves room for the fields of the log-in
         return respond_error(request, exc)
     except web.HTTPException as exc:
         if exc.status < 400:

@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from typing import IO, Any, NamedTuple
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import multipart
 from aiohttp import web
@@ -21,11 +21,10 @@ from ..settings import SETTINGS
 from .fields import optional_text, read_flag
 from .uploads import SIGNATURE_BYTES, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
-FORM_VALUES = web.RequestKey("TYPED", dict)  # what was typed into the form of this request, never a password
+FORM_VALUES = web.RequestKey("FORM_VALUES", dict)  # for the page that shows the form again, without passwords
 MAX_FORM_BYTES = 64 * 1024  # of a body that brings no document
 MULTIPART_OVERHEAD = 64 * 1024  # part headers and boundaries, beside what is counted
 MAX_PARTS = 100
-EXTENDED_NAME = re.compile(r"filename\*=utf-8'[^']*'([^;]+)", re.IGNORECASE)  # RFC 8187
 # not all that Python knows: some take minutes for a megabyte
 CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
@@ -45,7 +44,8 @@ class Part:
 
     def __init__(self, segment: multipart.MultipartSegment) -> None:
         self.name = segment.name or ""
-        self.filename = part_filename(segment) if self.name == "file" else None
+        # empty for a file input without a file
+        self.filename = (segment.filename or None) if self.name == "file" else None
         self.content_type = media_type(segment)
         self.charset = segment.charset or "utf-8"
         self.content = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115  # closed by read_multipart
@@ -77,12 +77,9 @@ class Part:
         self.content.seek(0)
 
 
-async def read_fields(request: web.Request) -> Mapping[str, Any]:
-    """Read a body that brings no document; return its fields.
-
-    Raises 400 `invalid_request`, 408 `request_timeout`, 413 `payload_too_large` over 64 KB.
-    """
-    return (await read_form(request, MAX_FORM_BYTES)).fields
+async def read_fields(request: web.Request, max_bytes: int = MAX_FORM_BYTES) -> Mapping[str, Any]:
+    """Return the fields of a body without a document. Raises as `read_form` does."""
+    return (await read_form(request, max_bytes)).fields
 
 
 @contextlib.asynccontextmanager
@@ -114,15 +111,6 @@ def to_document(form: Form) -> Document:
     return Document(
         text if text.strip() else None, upload, force_llm, form_key if isinstance(form_key, str) else ""
     )
-
-
-async def read_form_values_for_redisplay(request: web.Request) -> None:
-    """Read a form that was refused unread, so that its text is not lost; a large one is."""
-    with contextlib.suppress(ApiError):
-        # half, so that the log-in form can bring it back beside its own fields
-        form = await read_form(request, MAX_FORM_BYTES // 2)
-        if form.upload:
-            form.upload.content.close()
 
 
 async def read_form(request: web.Request, max_bytes: int) -> Form:
@@ -274,15 +262,6 @@ async def read_parts(
                 raise payload_too_large(max_bytes)
             part.write(event)
     parser.close()
-
-
-def part_filename(segment: multipart.MultipartSegment) -> str | None:
-    """Return the file name of a part, None for a field and for a file input that was left empty."""
-    if segment.filename is None:  # RFC 7578 forbids filename*, and some clients send it all the same
-        extended = EXTENDED_NAME.search(segment.header("Content-Disposition", ""))
-        if extended:
-            return unquote(extended[1], errors="replace")
-    return segment.filename or None
 
 
 def media_type(segment: multipart.MultipartSegment) -> str:

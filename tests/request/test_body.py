@@ -172,7 +172,7 @@ async def test_a_multipart_body_without_a_boundary_is_refused(alice: Person) -> 
         (FILE % b"he said %22hi%22.txt", 'he said "hi".txt'),
         (FILE % b"C:\\dir\\plan.txt", "plan.txt"),
         (b"Content-Disposition: form-data; name=file; filename=plain.txt", "plain.txt"),
-        (b"Content-Disposition: form-data; name=file; filename*=UTF-8''%E1%9E%95.txt", "ផ.txt"),
+        (b"Content-Disposition: form-data; name=file; filename*=UTF-8''%E1%9E%95.txt", None),
         (FILE % b"\xff\xfe.txt", None),
     ],
 )
