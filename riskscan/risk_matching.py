@@ -28,7 +28,7 @@ from .schemas import Risk
 from .text import HAS_UNSPACED, UNSPACED, normalize
 
 WORDS_PER_ADDED_WORD = 5
-ANCHOR_WORDS = 3  # at one end are equal in both; half of the fewest words to which one can be added
+ANCHOR_WORDS = 3  # an addition in one place leaves the first or the last three of five words unchanged
 MAX_COMPARISONS = 1_000_000  # in step 3, which is skipped if there would be more
 ZERO_WIDTH_SPACE = "\u200b"
 CONTRACTIONS = (

@@ -45,7 +45,7 @@ def split_unspaced(word: str) -> Iterator[str]:
 
 @functools.lru_cache(1024)  # there are few categories, and every scan has some of them
 def category_term(category: str) -> str:
-    """Return the term of a category; its leading `=` tells it from the words of a text."""
+    """Return the term of a category; its leading `=` distinguishes it from words."""
     return "=" + LEXEME_SEPARATORS.sub("_", normalize(category).strip())[: MAX_TERM_LENGTH - 1]
 
 

@@ -31,9 +31,9 @@ INVISIBLE = re.compile(
 
 
 def normalize(text: str) -> str:
-    """Return a text in NFKC, case-folded, without invisible characters, and with one i for Turkish's four.
+    """Return a text in NFKC, case-folded, without invisible characters, the four Turkish i as one.
 
-    The search terms of stored scans are made of this: another result for the same text makes them stale.
+    The search terms of stored scans depend on it: if it changes, they must be computed again.
     """
     if text.isascii():
         return text.lower()

@@ -36,8 +36,8 @@ class Column(NamedTuple):
 def scan_rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
     """Yield a row for each risk of a scan; `origin` is the scheme and host of the links.
 
-    A reference is the start of the scan's ID and the number of the risk. 60 bits of it are random: two of a
-    million scans share a reference with a probability of one in two million.
+    A reference is the start of the scan's ID and the number of the risk. 60 bits of it are random, so the
+    probability that two of a million scans share a reference is one in two million.
     """
     for number, risk in enumerate(scan.each_risk(), 1):
         yield RegisterRow(
