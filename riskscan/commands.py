@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from .auth.passwords import Passwords
 from .database import Database
 from .database.migrate import migrate
-from .database.rows import utc_now
+from .database.rows import TokenRevoked, utc_now
 from .database.scans import delete_scans_before
 from .database.users import find_account_by_email, update_password
 from .errors import ApiError
@@ -56,8 +56,10 @@ async def reset_password(settings: Settings, email: str, password: str) -> None:
             )
         finally:
             passwords.close()
-        if await update_password(db, account, password_hash) is None:
-            raise CommandError("the password was changed at the same time; try again")
+        try:
+            await update_password(db, account, password_hash)
+        except TokenRevoked:
+            raise CommandError("the password was changed at the same time; try again") from None
 
 
 def read_password() -> str:

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from ..database import DATABASE, Executor
 from ..database.api_tokens import find_account_by_api_token, record_api_token_use
-from ..database.rows import Account, TokenSubject, utc_now
+from ..database.rows import Account, TokenRevoked, TokenSubject, utc_now
 from ..database.users import find_account
 from ..errors import ApiError, not_authenticated
 from ..schemas import Scope
@@ -78,6 +78,8 @@ async def current_account_or_none(request: web.Request) -> Account | None:
     """Return the account that is logged in, for pages that are shown to everybody."""
     try:
         return await authenticate(request)
+    except TokenRevoked:
+        return None
     except ApiError as exc:
         if exc.status not in (401, 403):
             raise

@@ -10,9 +10,9 @@ import aiohttp_session
 from aiohttp import web
 
 from ..database import DATABASE
-from ..database.rows import Account, UserDeleted, utc_now
+from ..database.rows import Account, utc_now
 from ..database.sessions import delete_session, extend_session, find_account_by_session, insert_session
-from ..errors import ApiError, not_authenticated
+from ..errors import ApiError
 from ..request.forwarded import is_https
 from ..settings import SETTINGS
 from .authentication import ACCOUNT, SESSION_ID, TOUCH_INTERVAL, USER_ID, token_digest
@@ -73,16 +73,13 @@ class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
             response.del_cookie(name, secure=secure, httponly=True, samesite="Lax")
             return
         session_id = secrets.token_urlsafe(32)
-        try:
-            await insert_session(
-                request.app[DATABASE],
-                token_digest(session_id),
-                session["user_id"],
-                session["token_version"],
-                session_expiry(request),
-            )
-        except UserDeleted:
-            raise not_authenticated("This account was deleted.") from None
+        await insert_session(
+            request.app[DATABASE],
+            token_digest(session_id),
+            session["user_id"],
+            session["token_version"],
+            session_expiry(request),
+        )
         response.set_cookie(name, session_id, secure=secure, httponly=True, samesite="Lax")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from . import Executor
 from .drivers import ForeignKeyViolation
-from .rows import UserDeleted, to_utc, utc_now
+from .rows import TokenRevoked, to_utc, utc_now
 
 
 class IdempotencyRecord(NamedTuple):
@@ -39,13 +39,13 @@ async def lock_key(
 ) -> str | None:
     """Hold the user's key for an input; return the id that its scan is to have, None where the key is held.
 
-    Raises UserGone where the account was deleted.
+    Raises TokenRevoked if the account was deleted.
     """
     values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "claim": claim}
     try:
         row = await db.fetch_one(LOCK_KEY, {**values, "held_until": until, "now": utc_now()})
     except ForeignKeyViolation:
-        raise UserDeleted from None
+        raise TokenRevoked from None
     return str(row["claim"]) if row else None
 
 

@@ -11,8 +11,8 @@ from ..schemas import User
 from . import Row
 
 
-class UserDeleted(Exception):
-    """The account was deleted meanwhile."""
+class TokenRevoked(Exception):
+    """The account was deleted, or its password changed since the token or session was issued: 401."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class TokenSubject(NamedTuple):
-    """Who asks, as a token says it; a statement that takes a Caller checks that the token still counts."""
+    """What a token claims; statements that take one verify it, and raise TokenRevoked."""
 
     user_id: str
     token_version: int

@@ -11,7 +11,7 @@ import msgspec
 from ..schemas import ALL_SCANS, CategoryRisks, Filter, MonthRisks, ScanSummary, Stats
 from ..search_terms import category_term
 from . import Executor
-from .rows import TokenSubject, to_utc
+from .rows import TokenRevoked, TokenSubject, to_utc
 
 
 class ScanPage(NamedTuple):
@@ -73,9 +73,9 @@ def condition_of(db: Executor, chosen: Filter, many: bool) -> tuple[str, dict[st
     if chosen.source:
         conditions["source = :source"] = "source", chosen.source
     if chosen.since:
-        conditions["created_at >= :since"] = "since", chosen.since
+        conditions["scans.created_at >= :since"] = "since", chosen.since
     if chosen.until:
-        conditions["created_at < :until"] = "until", chosen.until
+        conditions["scans.created_at < :until"] = "until", chosen.until
     return " AND ".join(conditions) or "TRUE", dict(conditions.values())
 
 
@@ -115,8 +115,8 @@ async def list_scans(
     offset: int = 0,
     after: CursorPosition | None = None,
     chosen: Filter = ALL_SCANS,
-) -> ScanPage | None:
-    """Return how many scans the caller has, and some of them, newest first; None where the caller is gone.
+) -> ScanPage:
+    """Return how many scans the user has, and some of them, newest first. Raises TokenRevoked.
 
     They start past `offset` scans, or `after` a position. Only those count that meet `chosen`.
     """
@@ -133,7 +133,7 @@ async def list_scans(
         sql = CHOSEN_PAGE.format(chosen=condition, **start)
     rows = await db.fetch_all(sql, values, custom_plan=bool(chosen))
     if not rows:
-        return None
+        raise TokenRevoked
     total = rows[0]["scan_count"]
     if rows[0]["id"] is None:
         return ScanPage(total, [], [])
@@ -146,32 +146,36 @@ async def list_scans(
     return ScanPage(total, scans, [row["categories"] for row in rows])
 
 
-# the rows without a category are of the scans themselves
+# the rows without a category are of the scans themselves; without scans there is one, with a number of 0
 STATS = """
 WITH matches AS MATERIALIZED (
-    SELECT {month} AS month, created_at, categories FROM scans WHERE user_id = :user_id AND {chosen}
-    AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND token_version = :token_version)
+    SELECT {month} AS month, scans.created_at, categories FROM users
+    LEFT JOIN scans ON user_id = :user_id AND {chosen}
+    WHERE users.id = :user_id AND token_version = :token_version
 )
-SELECT month, NULL AS category, count(*) AS number, max(created_at) AS newest FROM matches GROUP BY month
+SELECT month, NULL AS category, count(created_at) AS number, max(created_at) AS newest
+FROM matches GROUP BY month
 UNION ALL
 SELECT month, key, sum(CAST(value AS integer)), NULL FROM matches, {categories} GROUP BY month, key
 """
-STATS_SQLITE = {"month": "substr(created_at, 1, 7)", "categories": "json_each(categories)"}
+STATS_SQLITE = {"month": "substr(scans.created_at, 1, 7)", "categories": "json_each(categories)"}
 STATS_POSTGRESQL = {
-    "month": "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM')",
+    "month": "to_char(scans.created_at AT TIME ZONE 'UTC', 'YYYY-MM')",
     "categories": "json_each_text(CAST(categories AS json))",
 }
 
 
 async def compute_stats(db: Executor, caller: TokenSubject, chosen: Filter = ALL_SCANS) -> Stats:
-    """Return what the scans that meet `chosen` come to: nothing, too, where the caller is gone.
+    """Return statistics over the scans that match the filter. Raises TokenRevoked.
 
     Of a category that is chosen the risks of that category alone are counted.
     """
     condition, values = condition_of(db, chosen, await has_many(db, caller, chosen))
     sql = STATS.format(chosen=condition, **(STATS_SQLITE if db.sqlite else STATS_POSTGRESQL))
     rows = await db.fetch_all(sql, {**values, **caller._asdict()}, custom_plan=bool(chosen))
-    scans = [row for row in rows if row["category"] is None]
+    if not rows:
+        raise TokenRevoked
+    scans = [row for row in rows if row["category"] is None and row["number"]]
     months: dict[str, dict[str, int]] = {month: {} for month in sorted(row["month"] for row in scans)}
     for row in sorted((row for row in rows if row["category"] is not None), key=lambda row: row["category"]):
         if chosen.category in ("", category_term(row["category"])):

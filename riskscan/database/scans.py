@@ -13,7 +13,7 @@ from ..schemas import Risk, Scan
 from ..search_terms import index_terms
 from . import Executor, Row
 from .drivers import ForeignKeyViolation, UniqueViolation
-from .rows import TokenSubject, UserDeleted, to_utc
+from .rows import TokenRevoked, TokenSubject, to_utc
 
 
 class PreviousScan(NamedTuple):
@@ -48,7 +48,7 @@ async def insert_scan(
 ) -> dict[str, str] | None:
     """Save a scan; return the IDs of similar earlier ones, with `same bytes` or `same name`.
 
-    Returns None if there is a scan with this ID already. Raises UserDeleted if the account was deleted.
+    Returns None if there is a scan with this ID already. Raises TokenRevoked if the account was deleted.
     """
     values = {
         "id": scan.scan_id,
@@ -67,23 +67,25 @@ async def insert_scan(
     except UniqueViolation:
         return None
     except ForeignKeyViolation:
-        raise UserDeleted from None
+        raise TokenRevoked from None
     assert row is not None  # RETURNING answers a row for an insert
     likes = ("same name", row["same_name"]), ("same bytes", row["same_bytes"])
     return {str(earlier_id): like for like, earlier_id in likes if earlier_id is not None}
 
 
 FIND_SCAN = """
-SELECT scans.id, filename, data, source, risk_count, scans.created_at FROM scans
-JOIN users ON users.id = scans.user_id AND token_version = :token_version
-WHERE scans.id = :id AND user_id = :user_id
+SELECT scans.id, filename, data, source, risk_count, scans.created_at FROM users
+LEFT JOIN scans ON scans.id = :id AND user_id = :user_id
+WHERE users.id = :user_id AND token_version = :token_version
 """
 
 
-async def find_scan(db: Executor, caller: TokenSubject, scan_id: str) -> Scan | None:
-    """Return one of the caller's own scans; None where there is none, or where the caller is gone."""
-    row = await db.fetch_one(FIND_SCAN, {"id": scan_id, **caller._asdict()})
-    return to_scan(row) if row else None
+async def find_scan(db: Executor, subject: TokenSubject, scan_id: str) -> Scan | None:
+    """Return a scan of the user, None if there is none with this ID. Raises TokenRevoked."""
+    row = await db.fetch_one(FIND_SCAN, {"id": scan_id, **subject._asdict()})
+    if row is None:
+        raise TokenRevoked
+    return to_scan(row) if row["id"] else None
 
 
 def to_scan(row: Row) -> Scan:

@@ -6,7 +6,7 @@ import datetime
 
 from . import Executor
 from .drivers import ForeignKeyViolation
-from .rows import ACCOUNT_COLUMNS, Account, UserDeleted, to_account, to_utc, utc_now
+from .rows import ACCOUNT_COLUMNS, Account, TokenRevoked, to_account, to_utc, utc_now
 
 INSERT_SESSION = """
 INSERT INTO sessions (id, user_id, token_version, expires_at)
@@ -17,12 +17,12 @@ VALUES (:id, :user_id, :token_version, :expires_at)
 async def insert_session(
     db: Executor, session_id: str, user_id: str, token_version: int, expires_at: datetime.datetime
 ) -> None:
-    """Keep a session; raise UserGone where the account was deleted."""
+    """Keep a session; raise TokenRevoked if the account was deleted."""
     values = {"id": session_id, "user_id": user_id, "token_version": token_version, "expires_at": expires_at}
     try:
         await db.fetch_all(INSERT_SESSION, values)
     except ForeignKeyViolation:
-        raise UserDeleted from None
+        raise TokenRevoked from None
 
 
 FIND_ACCOUNT_BY_SESSION = f"""

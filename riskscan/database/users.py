@@ -6,7 +6,7 @@ import uuid
 
 from . import Executor
 from .drivers import UniqueViolation
-from .rows import ACCOUNT_COLUMNS, Account, TokenSubject, to_account, utc_now
+from .rows import ACCOUNT_COLUMNS, Account, TokenRevoked, TokenSubject, to_account, utc_now
 
 
 class EmailTaken(Exception):
@@ -40,10 +40,12 @@ async def find_account_by_email(db: Executor, email: str) -> Account | None:
 FIND_ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE id = :user_id AND token_version = :token_version"
 
 
-async def find_account(db: Executor, caller: TokenSubject) -> Account | None:
-    """Return the account that a token speaks for, unless it is gone or has revoked the token."""
-    row = await db.fetch_one(FIND_ACCOUNT, caller._asdict())
-    return to_account(row) if row else None
+async def find_account(db: Executor, subject: TokenSubject) -> Account:
+    """Return the account of a token. Raises TokenRevoked."""
+    row = await db.fetch_one(FIND_ACCOUNT, subject._asdict())
+    if row is None:
+        raise TokenRevoked
+    return to_account(row)
 
 
 UPDATE_PASSWORD = f"""
@@ -56,8 +58,11 @@ RETURNING {ACCOUNT_COLUMNS}
 
 async def update_password(
     db: Executor, account: Account, password_hash: str, *, keep_api_tokens: bool = False
-) -> Account | None:
-    """Set the password and revoke every token and session; None where another request was first."""
+) -> Account:
+    """Set the password, which revokes all access tokens and sessions, and API tokens unless they are kept.
+
+    Raises TokenRevoked if another request was first.
+    """
     values = {
         "api_tokens_end": 0 if keep_api_tokens else 1,
         "id": account.user.id,
@@ -66,12 +71,15 @@ async def update_password(
         "now": utc_now(),
     }
     row = await db.fetch_one(UPDATE_PASSWORD, values)
-    return to_account(row) if row else None
+    if row is None:
+        raise TokenRevoked
+    return to_account(row)
 
 
 DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
 
-async def delete_user(db: Executor, caller: TokenSubject) -> bool:
-    """Delete the account with its scans and sessions; return whether there was one."""
-    return await db.fetch_one(DELETE_USER, caller._asdict()) is not None
+async def delete_user(db: Executor, subject: TokenSubject) -> None:
+    """Delete the account with its scans, sessions and tokens. Raises TokenRevoked."""
+    if not await db.fetch_all(DELETE_USER, subject._asdict()):
+        raise TokenRevoked

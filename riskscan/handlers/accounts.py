@@ -15,7 +15,7 @@ from ..database import DATABASE
 from ..database.api_tokens import list_api_tokens
 from ..database.rows import Account, TokenSubject, utc_now
 from ..database.users import EmailTaken, delete_user, find_account_by_email, insert_user, update_password
-from ..errors import ApiError, invalid_request, not_authenticated
+from ..errors import ApiError, invalid_request
 from ..rate_limits import bucket, hit, refund
 from ..request.body import read_fields
 from ..request.fields import (
@@ -107,8 +107,6 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     await check_password(request, account, current, "current_password")
     password_hash = await request.app[PASSWORDS].hash(password, client_address(request))
     changed = await update_password(request.app[DATABASE], account, password_hash, keep_api_tokens=keep)
-    if changed is None:  # revoked by another request meanwhile
-        raise not_authenticated()
     return await respond_with_token(
         request, changed, location=f"/account?done={'kept' if keep else 'password'}"
     )
@@ -119,8 +117,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     account = await authenticate(request)
     fields = await read_fields(request)
     await check_password(request, account, required_text(fields, "password"), "password")
-    if not await delete_user(request.app[DATABASE], TokenSubject(account.user.id, account.token_version)):
-        raise not_authenticated()
+    await delete_user(request.app[DATABASE], TokenSubject(account.user.id, account.token_version))
     await end_session(request)
     return respond(request, Message("Account deleted"), location="/register?done=account")
 

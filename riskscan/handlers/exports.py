@@ -18,11 +18,10 @@ from aiohttp import hdrs, web
 from ..auth.authentication import USER_ID, authenticate_lazily
 from ..concurrency import FairSemaphore
 from ..database import DATABASE
-from ..database.rows import TokenSubject, utc_now
+from ..database.rows import TokenRevoked, TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, list_scans
 from ..database.scans import find_scan
-from ..database.users import find_account
-from ..errors import REQUEST_ID, ApiError, invalid_request, not_authenticated
+from ..errors import REQUEST_ID, ApiError, invalid_request
 from ..export.columns import LAYOUTS, Column, scan_rows
 from ..export.text import FORMATS, Table
 from ..export.xlsx import Workbook
@@ -99,21 +98,17 @@ async def just(found: Scan) -> AsyncIterator[Scan]:
 async def stream_scans(request: web.Request, caller: TokenSubject, chosen: Filter) -> AsyncIterator[Scan]:
     """Yield the caller's scans one by one; between two of them nothing of the database is held.
 
-    Raises 401 where the caller is gone or the token is revoked, meanwhile too; an API token that is
-    deleted meanwhile is refused from the next export on.
+    Raises TokenRevoked, meanwhile too; an API token that is deleted meanwhile is refused from the next
+    export on.
     """
     pool = request.app[DATABASE]
     after: CursorPosition | None = None
     while True:
         found = await list_scans(pool, caller, SCANS_PER_QUERY, after=after, chosen=chosen)
-        if found is None:
-            raise not_authenticated()
         for summary in found.scans:
             whole = await find_scan(pool, caller, summary.scan_id)
             if whole:
                 yield whole
-            elif await find_account(pool, caller) is None:
-                raise not_authenticated()
         if len(found.scans) < SCANS_PER_QUERY:
             return
         after = CursorPosition(found.scans[-1].created_at, found.scans[-1].scan_id)
@@ -208,8 +203,14 @@ async def write_chunk(response: web.StreamResponse, chunk: bytes) -> None:
 
 def abort_connection(request: web.Request, exc: Exception) -> None:
     """Cut the connection in the middle of an answer, and log why, unless the client has left."""
-    if isinstance(exc, ApiError | TimeoutError):
-        why = exc.code if isinstance(exc, ApiError) else "the client takes nothing"
+    why = ""
+    if isinstance(exc, ApiError):
+        why = exc.code
+    elif isinstance(exc, TokenRevoked):
+        why = "not_authenticated"
+    elif isinstance(exc, TimeoutError):
+        why = "the client takes nothing"
+    if why:
         log.warning("an export was cut short: %s [%s]", why, request[REQUEST_ID])
     elif not isinstance(exc, ConnectionError):
         log.error("an export was cut short [%s]", request[REQUEST_ID], exc_info=exc)

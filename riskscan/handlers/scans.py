@@ -16,10 +16,10 @@ from .. import ai_client
 from ..auth.authentication import USER_ID, authenticate, authenticate_lazily
 from ..concurrency import SCANS_IN_FLIGHT
 from ..database import DATABASE, Executor
-from ..database.rows import TokenSubject, UserDeleted, utc_now
+from ..database.rows import TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
 from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan
-from ..errors import REQUEST_ID, ApiError, invalid_request, not_authenticated, not_found
+from ..errors import REQUEST_ID, ApiError, invalid_request, not_found
 from ..idempotency import REPLAYED, ScanResult, reserve_scan
 from ..rate_limits import bucket, hit, refund
 from ..request.body import read_document
@@ -87,7 +87,7 @@ async def save_scan(
 ) -> ScanResult:
     """Save a scan, retrying for 8 s while the database is unavailable.
 
-    Raises 401 if the account was deleted meanwhile, 503 `database_unavailable`.
+    Raises TokenRevoked if the account was deleted meanwhile, 503 `database_unavailable`.
     """
     deadline = time.monotonic() + SAVE_RETRY_SECONDS
     while True:
@@ -96,8 +96,6 @@ async def save_scan(
             if previous is None:  # by an attempt whose response was lost, or a retry with the same key
                 return ScanResult(await find_scan(db, subject, scan.scan_id) or scan, {})
             return ScanResult(scan, previous)
-        except UserDeleted:
-            raise not_authenticated("This account was deleted.") from None
         except ApiError:
             if time.monotonic() >= deadline:
                 log.error("scan %s was not saved: the database stayed unavailable", scan.scan_id)
@@ -129,8 +127,6 @@ async def index(request: web.Request) -> web.StreamResponse:
         )
     # one more than asked for tells whether there are more
     found = await list_scans(request.app[DATABASE], caller, limit + 1, offset, after, chosen)
-    if found is None:
-        raise not_authenticated()
     scans, cursor = found.scans[:limit], None
     if len(found.scans) > limit:
         cursor = write_cursor(CursorPosition(scans[-1].created_at, scans[-1].scan_id), chosen)
@@ -147,8 +143,6 @@ async def stats(request: web.Request) -> web.StreamResponse:
     found = await compute_stats(
         request.app[DATABASE], await authenticate_lazily(request), read_filter(request)
     )
-    if not found.scans:
-        await authenticate(request, "read")  # a token that is revoked is told from no scan
     return respond(
         request, found, template="overview.html", page_only={"chosen": read_filter_values(request)}
     )
@@ -176,7 +170,6 @@ async def find_own_scan(request: web.Request, wanted: str = "") -> Scan:
     wanted = wanted or request.match_info["scan_id"]
     scan = await find_scan(request.app[DATABASE], await authenticate_lazily(request), wanted)
     if scan is None:
-        await authenticate(request, "read")  # a token that is revoked is told from a scan that is not there
         raise scan_not_found()
     return scan
 

@@ -7,7 +7,8 @@ import contextlib
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ..errors import REQUEST_ID, ApiError, error_from_status, internal_error
+from ..database.rows import TokenRevoked
+from ..errors import REQUEST_ID, ApiError, error_from_status, internal_error, not_authenticated
 from ..request.body import MAX_FORM_BYTES, read_fields
 from ..responses import SCAN_PATH, log, respond_error
 
@@ -17,14 +18,15 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     """Make an answer of everything that a handler raises."""
     try:
         return await handler(request)
-    except ApiError as exc:
-        if exc.status >= 500:
-            log.warning("%s: %s [%s]", exc.code, cause_name(exc), request[REQUEST_ID])
-        if exc.status in (401, 429, 503) and request.path == SCAN_PATH:
+    except (ApiError, TokenRevoked) as exc:
+        error = exc if isinstance(exc, ApiError) else not_authenticated()
+        if error.status >= 500:
+            log.warning("%s: %s [%s]", error.code, cause_name(error), request[REQUEST_ID])
+        if error.status in (401, 429, 503) and request.path == SCAN_PATH:
             # refused before the form was read; its text is shown again, or carried through the log-in
             with contextlib.suppress(ApiError):
                 await read_fields(request, MAX_FORM_BYTES // 2)  # leaves room for the fields of the log-in
-        return respond_error(request, exc)
+        return respond_error(request, error)
     except web.HTTPException as exc:
         if exc.status < 400:
             raise

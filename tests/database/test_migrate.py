@@ -52,10 +52,8 @@ async def test_migration_indexes_and_counts_existing_scans(database_url: str) ->
         assert found.scans == SCANS
         assert found.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
         listed = await list_scans(pool, TokenSubject(owner, 0), 2, chosen=Filter(words=("strasse", "1200")))
-        assert listed is not None
         assert (listed.total, listed.scans[0].filename) == (1, "plan 1200.txt")
         by_category = await list_scans(pool, TokenSubject(owner, 0), 2, chosen=Filter(category="=zeit"))
-        assert by_category is not None
         assert by_category.total == SCANS
     finally:
         await pool.disconnect()
