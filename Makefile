@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--annotation-style line --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help run install test evaluate bench soak format lint types check lock audit clean
+.PHONY: help run install test test-fast evaluate bench soak format lint types check lock audit clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -20,6 +20,9 @@ install: $(VENV)/ready-dev  ## create the virtual environment with all that test
 test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them on another Python
 	@tests/provide
 	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/ready-dev  ## run the tests that take a minute: SQLite, no browser, no processes
+	$(BIN)/python -m pytest -n auto -m 'not slow and not postgresql'
 
 evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts: make evaluate DATA=folder
 	$(BIN)/python training/evaluate.py $(or $(DATA),$(error Name the folder of labelled texts: make evaluate DATA=folder))

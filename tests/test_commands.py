@@ -18,6 +18,8 @@ from tests.support.application import SECRET, MakeSettings, Server, make_scan, s
 from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token, registered_person
 from tests.support.program import ROOT, run_command
 
+pytestmark = pytest.mark.slow
+
 
 class Command:
     """Runs `run.py` on the test's database."""

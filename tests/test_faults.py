@@ -32,6 +32,8 @@ from tests.support.tcp_proxy import (
     hold,
 )
 
+pytestmark = pytest.mark.slow
+
 TEXT = "The budget is tight."
 
 

@@ -45,6 +45,8 @@ from riskscan.settings import SETTINGS, Settings, SettingsError
 from tests.support.ai import FINDINGS, RISKS, Ai
 from tests.support.application import SECRET
 
+pytestmark = pytest.mark.slow
+
 ANY = st.text(st.characters(codec=None))  # includes NUL and lone surrogates
 VALID = st.text(st.characters(codec="utf-8"))
 JSON = st.recursive(

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TEXT = "The delivery may be late. Tea was served."
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:

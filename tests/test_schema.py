@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.application import Server
 
+pytestmark = pytest.mark.slow
+
 SUPPORT = Path(__file__).parent / "support"
 CASES = int(os.environ.get("CASES", "2000"))  # in total; half of them with a token
 EXAMPLES = CASES // 28  # per operation; operations without input have only one

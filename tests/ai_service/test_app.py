@@ -27,6 +27,8 @@ from tests.ai_service.service import (
     scan_sample,
 )
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

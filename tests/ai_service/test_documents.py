@@ -24,6 +24,8 @@ from tests.ai_service.service import (
     scan_sample,
 )
 
+pytestmark = pytest.mark.slow
+
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
 
 

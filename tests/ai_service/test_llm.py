@@ -13,6 +13,8 @@ from aiohttp.test_utils import TestServer
 
 from tests.ai_service.service import Service, assert_refused, contexts, run_service, scan
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-very-secret"
 TEXT = "The bridge is closed. The contractor may go bankrupt.\n\nTea was served."
 Reply = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]

@@ -56,6 +56,8 @@ from riskscan.settings import Settings, database_url
 from tests.support.application import SECRET, make_scan
 from tests.support.postgres import Postgres, database_name
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(
     database_url="postgresql://nobody@127.0.0.1:1/none",
     jwt_secret=SECRET,

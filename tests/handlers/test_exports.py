@@ -323,6 +323,7 @@ def list_files(folder: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 async def test_client_disconnect_removes_temporary_files(
     alice: Person, ai: Ai, server: Server, temporary_folder: Path
 ) -> None:
@@ -335,6 +336,7 @@ async def test_client_disconnect_removes_temporary_files(
     assert list_files(temporary_folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["making", "sending"])
 async def test_server_shutdown_removes_temporary_files(
     make_settings: MakeSettings, ai: Ai, temporary_folder: Path, phase: str
@@ -357,6 +359,7 @@ async def test_server_shutdown_removes_temporary_files(
     assert list_files(temporary_folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("scans", "risks", "most"), [(200, 500, 16), (1, 50_000, 48)])
 async def test_large_export_needs_little_memory(

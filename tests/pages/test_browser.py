@@ -22,6 +22,8 @@ from tests.support.browser import (
 )
 from tests.support.client import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 expect.set_options(timeout=15_000)
 # for tests that do not depend on the database
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -28,6 +28,8 @@ from tests.support.program import (
     scan_command,
 )
 
+pytestmark = pytest.mark.slow
+
 TEXT = "Project has tight budget and aggressive deadline"
 
 
