@@ -408,4 +408,4 @@ class TestPage:
             assert reply.status == 303
         assert len(ai.calls) == 1
         bad = await ana.post("/scan", data=form(text="tight budget"), headers={"Idempotency-Key": '"'})
-        assert (bad.status, b"Idempotency-Key cannot be used" in bad.body) == (400, True)
+        assert (bad.status, b"Invalid Idempotency-Key" in bad.body) == (400, True)

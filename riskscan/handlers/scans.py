@@ -98,7 +98,7 @@ async def save_scan(
             return ScanResult(scan, previous)
         except ApiError:
             if time.monotonic() >= deadline:
-                log.error("scan %s was not saved: the database stayed unavailable", scan.scan_id)
+                log.error("scan %s is lost: the database stayed unavailable", scan.scan_id)
                 raise
         await asyncio.sleep(RETRY_SECONDS)
 
