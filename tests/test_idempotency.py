@@ -147,9 +147,9 @@ async def second_server(make_settings: MakeSettings, server: Server) -> AsyncIte
 
 
 async def test_fifty_concurrent_requests_on_two_servers_create_one_scan(
-    alice: Person, other: Server, ai: Ai
+    alice: Person, second_server: Server, ai: Ai
 ) -> None:
-    there = Person(other)
+    there = Person(second_server)
     there.session.headers.update(alice.session.headers)
     try:
         replies = await asyncio.gather(*(send_scan(person) for person in (alice, there) for _ in range(25)))
