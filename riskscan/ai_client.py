@@ -1,4 +1,4 @@
-"""The call to the AI service, and what each of its failures becomes."""
+"""The call to the AI service, and the error that each of its failures becomes."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from .request.uploads import SPOOL_BYTES, Document, Upload
 from .schemas import Findings, Risk
 from .settings import SETTINGS
 
-AI_SESSION = web.AppKey("AI", aiohttp.ClientSession)
+AI_SESSION = web.AppKey("AI_SESSION", aiohttp.ClientSession)
 CONNECT_SECONDS = 10
-# a POST on a connection that the service is just closing is lost; servers keep idle ones for 2 s or more
+# a POST on a connection that the service is closing is lost; servers keep idle ones for 2 s or more
 KEEPALIVE_SECONDS = 1.0
 MAX_RESPONSE_BYTES = 10 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 MAX_MESSAGE = 500
 CHUNK_BYTES = 128 * 1024
-# refusals that are about this very document, which the client can mend
+# about the document itself, so that the client can act on them
 RELAYED_STATUSES = frozenset((400, 413, 415, 422, 429))
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # what PostgreSQL or UTF-8 cannot keep
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL or UTF-8 cannot store them
 FINDINGS_DECODER = msgspec.json.Decoder(Findings)
 BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 class InvalidResponse(Exception):
-    """The AI service answered something else than what was agreed."""
+    """The response of the AI service breaks its contract."""
 
 
 def open_session() -> aiohttp.ClientSession:
-    """Return the session that serves all calls of one application."""
+    """Return the session for all calls of one application."""
     return aiohttp.ClientSession(
-        # limit=0: the default would queue the 101st call without a word
+        # no limit: the default would silently queue the 101st call
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
@@ -135,7 +135,7 @@ class FilePayload(aiohttp.Payload):
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body of a 200; raise NotTheContract for any other status and for more than 10 MB."""
+    """Return the body of a 200. Raises InvalidResponse for another status or more than 10 MB."""
     if response.status != 200:
         raise InvalidResponse(f"status {response.status}")
     return await read_limited(response, MAX_RESPONSE_BYTES)
@@ -154,24 +154,25 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def read_findings(body: bytes) -> Findings:
-    """Check an answer against the contract; raise NotTheContract where it is something else.
+    """Return the findings in a response body. Raises InvalidResponse if it breaks the contract.
 
     NUL and lone surrogates become U+FFFD; fields beyond the three are dropped.
     """
     try:
         text = body.decode()
-        if "\\u" not in text:  # an escape alone can bring what is to be mended
+        if "\\u" not in text:  # only escapes can hold NUL or lone surrogates
             return FINDINGS_DECODER.decode(text)
-        # not msgspec's own decoder: it refuses lone surrogates
-        answer = json.loads(text, parse_constant=reject_constant, parse_int=float)  # of any number of digits
-        findings = msgspec.convert(answer, Findings)
+        # msgspec's own decoder refuses lone surrogates
+        # int() refuses numbers of thousands of digits
+        decoded = json.loads(text, parse_constant=reject_constant, parse_int=float)
+        findings = msgspec.convert(decoded, Findings)
     except (ValueError, RecursionError) as exc:  # msgspec's are ValueErrors
         raise InvalidResponse(str(exc)) from exc
     return Findings([sanitize(risk) for risk in findings.data], findings.source)
 
 
 def reject_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def sanitize(risk: Risk) -> Risk:
@@ -183,7 +184,7 @@ def sanitize(risk: Risk) -> Risk:
 
 
 def to_api_error(response: aiohttp.ClientResponse, message: str) -> ApiError:
-    """Return what a 4xx or 5xx of the AI service becomes."""
+    """Return the error for a 4xx or 5xx of the AI service."""
     status = response.status if response.status in RELAYED_STATUSES or response.status == 503 else 502
     retry_after = response.headers.get("Retry-After", "")
     headers = {}
@@ -196,7 +197,7 @@ def to_api_error(response: aiohttp.ClientResponse, message: str) -> ApiError:
 
 
 async def read_message(response: aiohttp.ClientResponse) -> str:
-    """Return what an error answer says to people, empty where it says nothing of use."""
+    """Return the message in an error response, empty if it has none."""
     try:
         body = (await read_limited(response, MAX_ERROR_BYTES)).decode()
     except (InvalidResponse, UnicodeDecodeError):
@@ -209,13 +210,13 @@ async def read_message(response: aiohttp.ClientResponse) -> str:
     return clean if len(clean) <= MAX_MESSAGE else clean[: MAX_MESSAGE - 1] + "…"
 
 
-def extract_message(answer: Any) -> str:
+def extract_message(body: Any) -> str:
     """Return the message of the usual shapes: `detail` (a text or FastAPI's list), `error`, `message`."""
-    if isinstance(answer, str):
-        return answer
-    if isinstance(answer, list):
-        return " ".join(filter(None, map(extract_message, answer)))
-    if isinstance(answer, dict):
-        candidates = (extract_message(answer.get(name)) for name in ("detail", "msg", "message", "error"))
+    if isinstance(body, str):
+        return body
+    if isinstance(body, list):
+        return " ".join(filter(None, map(extract_message, body)))
+    if isinstance(body, dict):
+        candidates = (extract_message(body.get(name)) for name in ("detail", "msg", "message", "error"))
         return next(filter(None, candidates), "")
     return ""

@@ -1,4 +1,4 @@
-"""How much is done at once: scans, calls to the AI service, password hashes; nobody gets all of it."""
+"""Per-process limits on concurrent work, with a share for each user, and the count of active requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .errors import unavailable
 
 
 class ConcurrencyLimit:
-    """What this process is at or has waiting: a bounded number, of which one user gets half."""
+    """At most so many at once; one user gets at most half."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -21,7 +21,7 @@ class ConcurrencyLimit:
 
     @contextlib.contextmanager
     def slot(self, user_id: str) -> Iterator[None]:
-        """Hold a place. Raises 503 `overloaded` where there is none."""
+        """Hold a slot. Raises 503 `overloaded` if none is free."""
         if self.active >= self._most or self._by_user[user_id] >= half(self._most):
             raise overloaded()
         self._by_user[user_id] += 1
@@ -36,23 +36,20 @@ class ConcurrencyLimit:
 
 
 class FairSemaphore:
-    """Turns at something, a bounded number at once, of which one user gets `share`.
+    """A semaphore of which one user holds at most `share` slots.
 
-    A turn that comes free goes to the user with the fewest under way, and who has waited longest.
+    A released slot goes to the waiting user who holds the fewest; of several, to the one that waited longest.
     """
 
     def __init__(self, most: int, share: int) -> None:
         self._free = most
         self._share = share
         self._held: collections.Counter[str] = collections.Counter()
-        self._waiting: dict[asyncio.Future[None], str] = {}  # whose turn it will be
+        self._waiting: dict[asyncio.Future[None], str] = {}  # the user of each waiter
 
     @contextlib.asynccontextmanager
     async def slot(self, user_id: str, deadline: float) -> AsyncIterator[None]:
-        """Wait for a turn and hold it. Raises 503 `overloaded` where it does not come before the deadline.
-
-        The deadline is a time of the event loop's clock.
-        """
+        """Wait for a slot and hold it. Raises 503 `overloaded` at the deadline (a time of the loop)."""
         if self._free and self._held[user_id] < self._share:
             self._acquire(user_id)
         else:
@@ -71,13 +68,13 @@ class FairSemaphore:
         return len(self._waiting)
 
     async def _wait(self, user_id: str, deadline: float) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[turn] = user_id
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[waiter] = user_id
         try:
             async with asyncio.timeout_at(deadline):
-                await turn
+                await waiter
         except (TimeoutError, asyncio.CancelledError) as exc:
-            if self._waiting.pop(turn, None) is None:  # it came at the same moment
+            if self._waiting.pop(waiter, None) is None:  # it got its slot at the same moment
                 self._release(user_id)
             if isinstance(exc, TimeoutError):
                 raise overloaded() from None
@@ -90,15 +87,15 @@ class FairSemaphore:
     def _release(self, user_id: str) -> None:
         self._free += 1
         decrement(self._held, user_id)
-        may_go = [
-            turn
-            for turn, user in self._waiting.items()
-            if self._held[user] < self._share and not turn.cancelled()
+        eligible = [
+            waiter
+            for waiter, user in self._waiting.items()
+            if self._held[user] < self._share and not waiter.cancelled()
         ]
-        if may_go:
-            turn = min(may_go, key=lambda turn: self._held[self._waiting[turn]])
-            self._acquire(self._waiting.pop(turn))
-            turn.set_result(None)
+        if eligible:
+            waiter = min(eligible, key=lambda waiter: self._held[self._waiting[waiter]])
+            self._acquire(self._waiting.pop(waiter))
+            waiter.set_result(None)
 
 
 def half(most: int) -> int:
@@ -112,15 +109,15 @@ def decrement(counter: collections.Counter[str], name: str) -> None:
 
 
 def overloaded() -> Exception:
-    return unavailable("overloaded", "Too much is under way. Try again soon.", retry_seconds=10)
+    return unavailable("overloaded", "The server is busy. Try again shortly.", retry_seconds=10)
 
 
-SCANS_IN_FLIGHT = web.AppKey("IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included
-AI_CALLS = web.AppKey("TURNS", FairSemaphore)  # at calling the AI service
+SCANS_IN_FLIGHT = web.AppKey("SCANS_IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included
+AI_CALLS = web.AppKey("AI_CALLS", FairSemaphore)
 
 
 class ActiveRequests:
-    """A context manager around each request; once it drains, new ones are refused."""
+    """A context manager around each request; once it drains, new requests are refused."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -147,4 +144,4 @@ class ActiveRequests:
             await self._quiet.wait()
 
 
-ACTIVE_REQUESTS = web.AppKey("TRAFFIC", ActiveRequests)
+ACTIVE_REQUESTS = web.AppKey("ACTIVE_REQUESTS", ActiveRequests)

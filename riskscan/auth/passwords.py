@@ -1,4 +1,4 @@
-"""Password hashes: bcrypt, off the event loop, a bounded number at a time."""
+"""Password hashes: bcrypt in a few threads, so that it does not block the event loop."""
 
 from __future__ import annotations
 
@@ -25,41 +25,38 @@ WAIT_SECONDS = 60
 
 
 def lower_thread_priority() -> None:
-    # a log-in takes 0.4 s of CPU time; requests that take none go first
+    # a log-in takes 0.4 s of CPU time; let quick requests go first
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def prehash(password: str) -> bytes:
-    # bcrypt reads 72 bytes; a digest lets every character count
+    # bcrypt reads 72 bytes only; in a digest every character counts
     return base64.b64encode(hmac.digest(b"riskscan-password", password.encode(), hashlib.sha384))
 
 
 class Passwords:
-    """bcrypt at one cost, in threads of its own."""
+    """bcrypt at one cost, with its own threads."""
 
     def __init__(self, cost: int) -> None:
         self._cost = cost
-        # a hash that no password has: an unknown address takes as long as a wrong password
+        # no password has this hash; with it an unknown address takes as long as a wrong password
         self._dummy_hash = f"$2b${cost:02}$".encode() + b"." * 53
         self._threads = ThreadPoolExecutor(THREADS, "bcrypt", initializer=lower_thread_priority)
         self._queue = ConcurrencyLimit(MAX_WAITING)
         self._slots = FairSemaphore(THREADS, share=THREADS)
 
     async def hash(self, password: str, client: str) -> str:
-        """Return the hash to keep. Raises 503 `overloaded` where too many wait, in all or of this client."""
+        """Return a bcrypt hash. Raises 503 `overloaded` if too many wait, in total or of this client."""
         return await self._run(
             client, lambda: bcrypt.hashpw(prehash(password), bcrypt.gensalt(self._cost)).decode()
         )
 
-    async def verify(self, password: str, kept_hash: str | None, client: str) -> bool:
-        """Tell whether this is the password; takes as long for None as for a hash.
-
-        Raises 503 `overloaded` where too many wait, in all or of this client.
-        """
-        kept = kept_hash.encode() if kept_hash is not None else self._dummy_hash
-        right = await self._run(client, lambda: bcrypt.checkpw(prehash(password), kept))
-        return right and kept_hash is not None
+    async def verify(self, password: str, password_hash: str | None, client: str) -> bool:
+        """Tell whether the hash is of this password; None takes as long as a hash. Raises as `hash` does."""
+        encoded = password_hash.encode() if password_hash is not None else self._dummy_hash
+        matches = await self._run(client, lambda: bcrypt.checkpw(prehash(password), encoded))
+        return matches and password_hash is not None
 
     async def _run(self, client: str, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ COOKIE = "riskscan_session"
 
 
 async def start_session(request: web.Request, account: Account) -> None:
-    """Give the browser a new session for the account; the one that it had ends."""
+    """Start a new session for the account, and end the one that the browser had."""
     await end_session(request)
     session = await aiohttp_session.new_session(request)
     session["user_id"] = account.user.id
@@ -30,7 +30,7 @@ async def start_session(request: web.Request, account: Account) -> None:
 
 
 async def end_session(request: web.Request) -> None:
-    """End the browser's session, here as well as there."""
+    """End the session on the server and delete the cookie."""
     session = await aiohttp_session.get_session(request)
     if not session.new:
         await delete_session(request.app[DATABASE], token_digest(str(session.identity)))
@@ -41,12 +41,12 @@ async def end_session(request: web.Request) -> None:
 
 
 def cookie_name(request: web.Request) -> str:
-    """Return the name of the session cookie: behind HTTPS one that no neighbouring host can set."""
+    """Return the name of the session cookie; with HTTPS one that other hosts of the domain can't set."""
     return f"__Host-{COOKIE}" if is_https(request) else COOKIE
 
 
 class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
-    """Sessions that live in the database: the cookie holds a random id and nothing else."""
+    """Sessions in the database; the cookie holds only a random ID."""
 
     def __init__(self) -> None:
         super().__init__(cookie_name=COOKIE, samesite="Lax", httponly=True)

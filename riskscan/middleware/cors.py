@@ -19,7 +19,7 @@ Hook = Callable[[web.Request, web.StreamResponse], Awaitable[object]]
 
 
 def configure(app: web.Application) -> None:
-    """Allow the origins on every route under /api, and on the errors that no route answers."""
+    """Allow the origins on every route under /api, and on errors outside of all routes."""
     options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
         allow_credentials=True,
         expose_headers="*",
@@ -34,7 +34,7 @@ def configure(app: web.Application) -> None:
             for route in resource:
                 if route.method != hdrs.METH_OPTIONS:
                     cors.add(route)
-    # aiohttp-cors looks its options up for every answer, whether or not another origin has asked
+    # aiohttp-cors looks up its options for every response; ours calls it only if another origin asks
     app.on_response_prepare.append(functools.partial(set_headers, app.on_response_prepare.pop()))
 
 
@@ -43,13 +43,13 @@ def is_preflight(request: web.BaseRequest) -> bool:
 
 
 def is_preflight_for_unknown_path(request: web.Request) -> bool:
-    """Tell whether an allowed origin asks about an unknown path; the page is to read the 404 that follows."""
+    """Tell whether an allowed origin asks for an unknown path, whose 404 the page should be able to read."""
     unknown = request.match_info.http_exception is not None
     return unknown and is_preflight(request) and is_api(request) and allowed_origin(request) != ""
 
 
-async def set_headers(by_library: Hook, request: web.Request, response: web.StreamResponse) -> None:
-    """Set the headers of CORS; aiohttp-cors leaves out `Vary`, and all of it where no route has matched."""
+async def set_headers(library_hook: Hook, request: web.Request, response: web.StreamResponse) -> None:
+    """Set the CORS headers; aiohttp-cors omits `Vary`, and sets none at all where no route matches."""
     if not is_api(request):
         return
     headers = response.headers
@@ -57,7 +57,7 @@ async def set_headers(by_library: Hook, request: web.Request, response: web.Stre
     origin = allowed_origin(request)
     if not origin:
         return
-    await by_library(request, response)
+    await library_hook(request, response)
     if hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in headers:
         return
     headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
@@ -73,14 +73,14 @@ async def set_headers(by_library: Hook, request: web.Request, response: web.Stre
 
 
 def allowed_origin(request: web.Request) -> str:
-    """Return the request's origin where it is one that is allowed."""
+    """Return the origin of the request if it is allowed, else an empty text."""
     origin = request.headers.get(hdrs.ORIGIN, "")
     return origin if origin in request.app[SETTINGS].cors_origins else ""
 
 
 @web.middleware
 async def preflight_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer OPTIONS requests that are no preflight of a known path, which is aiohttp-cors' part."""
+    """Respond to OPTIONS requests, except preflights of known paths, which aiohttp-cors handles."""
     if request.method == hdrs.METH_OPTIONS:
         if is_preflight_for_unknown_path(request):
             return web.Response()
@@ -90,7 +90,7 @@ async def preflight_middleware(request: web.Request, handler: Handler) -> web.St
 
 
 def respond_options(request: web.Request) -> web.Response:
-    """Answer which methods a path takes (RFC 9110, section 9.3.7)."""
+    """Respond with the methods that a path allows (RFC 9110, section 9.3.7)."""
     resource = request.match_info.route.resource
     if resource is None:
         raise error_from_status(404)

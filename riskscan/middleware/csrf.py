@@ -1,4 +1,4 @@
-"""Refuse unsafe requests that another site makes a browser send."""
+"""Protection against cross-site request forgery."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ async def csrf_middleware(request: web.Request, handler: Handler) -> web.StreamR
 def require_same_origin(request: web.Request) -> None:
     """Raise 403 `cross_origin_request` for an unsafe request that another site's page sends.
 
-    Judged as Go's http.CrossOriginProtection does: by Sec-Fetch-Site, then by Origin against Host. A program
-    sends neither; a request with a Bearer token was not sent by a browser on its own account.
+    As in Go's http.CrossOriginProtection, Sec-Fetch-Site decides, then Origin against Host. Programs send
+    neither; and no browser adds a Bearer token by itself.
     """
     if request.method in SAFE_METHODS or bearer_token(request):
         return
@@ -34,4 +34,4 @@ def require_same_origin(request: web.Request) -> None:
     else:
         own = not origin or origin.partition("://")[2].lower() == request.host.lower()
     if not own and origin.lower() not in request.app[SETTINGS].cors_origins:
-        raise ApiError(403, "cross_origin_request", "This request comes from another site.")
+        raise ApiError(403, "cross_origin_request", "This request was sent by another site.")

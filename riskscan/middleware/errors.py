@@ -15,7 +15,7 @@ from ..responses import SCAN_PATH, log, respond_error
 
 @web.middleware
 async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Make an answer of everything that a handler raises."""
+    """Turn what a handler raises into an error response."""
     try:
         return await handler(request)
     except (ApiError, TokenRevoked) as exc:
@@ -38,6 +38,6 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 
 def cause_name(exc: BaseException) -> str:
-    """Return the type of what lies behind a refusal; its text may quote what a user sent."""
+    """Return the type of the cause; its text may quote what a user sent."""
     cause = exc.__cause__
     return type(cause).__name__ if cause else "refused"

@@ -1,4 +1,4 @@
-"""The headers of every answer: its request id, who may store it, and what a browser may do with it."""
+"""Request IDs and the access log."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ access_log = logging.getLogger("riskscan.access")
 
 @web.middleware
 async def request_id_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Name the request; log it and count it when it is answered."""
-    given = request.headers.get(X_REQUEST_ID, "")
-    init_request(request, given if VALID_REQUEST_ID.fullmatch(given) else new_request_id())
+    """Give the request its ID; log and count it when it is done."""
+    client_id = request.headers.get(X_REQUEST_ID, "")
+    init_request(request, client_id if VALID_REQUEST_ID.fullmatch(client_id) else new_request_id())
     begin = time.perf_counter()
-    status = 499  # nobody was left to answer
+    status = 499  # the client left
     try:
         response = await handler(request)
         status = response.status
@@ -49,7 +49,7 @@ def init_request(request: web.Request, request_id: str) -> None:
 
 
 class RequestEvent(Event, frozen=True):
-    """One request; its route, and not its path or query, which may hold what only the user should know."""
+    """A completed request, with its route instead of its path and query, which may be confidential."""
 
     method: str
     route: str

@@ -31,7 +31,7 @@ HSTS = "max-age=31536000"
 
 
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Set what every answer carries (`on_response_prepare`)."""
+    """Set the headers of every response (`on_response_prepare`)."""
     headers = response.headers
     headers[X_REQUEST_ID] = request[REQUEST_ID]
     # /api/docs is a page too
@@ -50,8 +50,8 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 
 def cache_control(request: web.Request, response: web.StreamResponse) -> str:
-    """Return who may keep an answer: nobody, but for files of static/."""
+    """Return the Cache-Control of a response: only static files may be stored."""
     if not request.path.startswith("/static/") or response.status >= 400:
         return "no-store"
-    # the version in an address changes with the content (pages.asset)
+    # the version in the URL changes with the content (template_filters.asset_url)
     return "public, max-age=31536000, immutable" if "v" in request.query else "no-cache"

@@ -1,4 +1,4 @@
-"""What a reverse proxy says of the client, believed only from TRUSTED_PROXIES."""
+"""The client as reverse proxies report it; only those in TRUSTED_PROXIES are trusted."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def is_trusted(request: web.Request, address: str) -> bool:
 
 
 def client_address(request: web.Request) -> str:
-    """Return the address of the client: the last in X-Forwarded-For that is none of our own proxies.
+    """Return the address of the client: the last one in X-Forwarded-For that is not a trusted proxy.
 
-    Of IPv6 it is the network of 64 bits, for one customer has all of its addresses.
+    For IPv6 it is the /64 network, all of whose addresses belong to one customer.
     """
     address = request.remote or ""
     hops = [hop.strip() for hop in ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, [])).split(",")]
@@ -37,12 +37,12 @@ def client_address(request: web.Request) -> str:
 
 
 def request_origin(request: web.Request) -> str:
-    """Return the scheme and host that the client knows this server by, as `https://riskscan.example.com`."""
+    """Return the scheme and host in the client's URL, such as `https://riskscan.example.com`."""
     return f"{'https' if is_https(request) else 'http'}://{request.host}"
 
 
 def is_https(request: web.Request) -> bool:
-    """Tell whether the client speaks HTTPS, to us or to our proxy."""
+    """Tell whether the client uses HTTPS, to us or to our proxy."""
     if request.secure:
         return True
     forwarded = request.headers.get(hdrs.X_FORWARDED_PROTO)

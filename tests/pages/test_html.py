@@ -173,7 +173,7 @@ async def test_only_the_host_prefixed_session_cookie_is_accepted_behind_https(gu
 async def test_cross_site_form_post_is_refused(ana: Person, path: str, headers: dict[str, str]) -> None:
     reply = await ana.post(path, data={"email": "eve@example.com", "password": PASSWORD}, headers=headers)
     assert reply.status == 403
-    assert "This request comes from another site." in text_of(reply)
+    assert "This request was sent by another site." in text_of(reply)
     assert "Set-Cookie" not in reply.headers
     assert (await ana.get("/scan")).status == 200
 
