@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ..text import HAS_UNSPACED, WORD, normalize
 from .khmer import KHMER
 from .model.features import Features, extract_features, mentions_trouble
 from .model.linear import load_model
@@ -97,11 +98,12 @@ def _is_duplicate(
 
 
 def extract_terms(text: str) -> frozenset[str]:
-    """Return the words of a text, or for Khmer, which has no spaces, its runs of four characters."""
-    if KHMER.search(text):
-        bare = re.sub(r"[\s\u200b]", "", text)
+    """Return the words of a text, or for scripts written without spaces its runs of four characters."""
+    normalized = normalize(text)
+    if HAS_UNSPACED.search(normalized):
+        bare = re.sub(r"\s", "", normalized)
         return frozenset(bare[i : i + 4] for i in range(max(1, len(bare) - 3)))
-    return frozenset(re.findall(r"\w+", text.lower()))
+    return frozenset(WORD.findall(normalized))
 
 
 def verify_finding(position: int, name: str, category: str, context: str) -> Finding:
