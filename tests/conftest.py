@@ -14,7 +14,7 @@ import pytest
 from riskscan.database.migrate import migrate
 from riskscan.settings import SQLITE, Settings
 from tests.support.ai import Ai
-from tests.support.application import OFF, SECRET, MakeSettings, Server, serve
+from tests.support.application import SECRET, MakeSettings, Server, make_test_settings, serve
 from tests.support.client import Person
 from tests.support.postgres import Postgres
 from tests.support.program import Program, Start
@@ -78,21 +78,21 @@ async def ai() -> AsyncIterator[Ai]:
     await stop()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "settings(**changes): settings of the server, for a test or a class")
+
+
 @pytest.fixture
-def make_settings(database_url: str, ai: Ai) -> MakeSettings:
-    """Make settings for the test's database and AI service, with cheap bcrypt and no rate limits."""
+def make_settings(request: pytest.FixtureRequest, database_url: str, ai: Ai) -> MakeSettings:
+    """Make settings for the test's database and AI service, with the changes of its `settings` markers."""
+    marked: dict[str, Any] = {}
+    for marker in request.node.iter_markers("settings"):  # the test's own come first
+        marked = {**marker.kwargs, **marked}
 
     def make(**changes: Any) -> Settings:
-        values: dict[str, Any] = {
-            "database_url": database_url,
-            "jwt_secret": SECRET,
-            "ai_service_url": ai.url,
-            "bcrypt_cost": 4,
-            "login_limit": OFF,
-            "register_limit": OFF,
-            "scan_limit": OFF,
-        }
-        return Settings(**{**values, **changes})
+        return make_test_settings(
+            **{"database_url": database_url, "ai_service_url": ai.url, **marked, **changes}
+        )
 
     return make
 

@@ -30,11 +30,8 @@ async def test_metrics_are_disabled_without_a_token(guest: Person) -> None:
     assert_error(await guest.get("/metrics"), 404, "not_found")
 
 
+@pytest.mark.settings(metrics_token=TOKEN)
 class TestMetrics:
-    @pytest.fixture
-    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
-        return lambda: make_settings(metrics_token=TOKEN)
-
     @pytest.mark.parametrize("token", ["", "wrong", "a-token-of-the-test", "\xe1"])
     async def test_metrics_require_the_metrics_token(self, guest: Person, alice: Person, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

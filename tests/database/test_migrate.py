@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 import uuid
 
-from riskscan.database import Database
 from riskscan.database.migrate import migrate
 from riskscan.database.rows import TokenSubject, utc_now
 from riskscan.database.scan_queries import compute_stats, list_scans
 from riskscan.database.users import insert_user
 from riskscan.schemas import CategoryRisks, Filter
-from riskscan.settings import Settings
-from tests.support.application import SECRET
+from tests.support.application import make_test_settings
+from tests.support.database import connected_database
 
 SCANS = 1203  # more than two batches
 OLD = """
@@ -30,13 +29,8 @@ DELETE FROM _yoyo_migration WHERE migration_id = '0004.find-scans'
 
 
 async def test_migration_indexes_and_counts_existing_scans(database_url: str) -> None:
-    pool = Database(
-        Settings(database_url=database_url, jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1")
-    )
-    await pool.connect()
-    pool.ready = True
-    try:
-        owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
+    async with connected_database(make_test_settings(database_url)) as db:
+        owner = (await insert_user(db, "ana@example.com", "hash")).user.id
         for number in range(SCANS):
             values = {
                 "id": str(uuid.uuid4()),
@@ -45,15 +39,13 @@ async def test_migration_indexes_and_counts_existing_scans(database_url: str) ->
                 "data": DATA,
                 "created_at": utc_now() - datetime.timedelta(days=number // 700),
             }
-            await pool.fetch_all(OLD, values)
-        await pool.fetch_all(UNDO, {})
+            await db.fetch_all(OLD, values)
+        await db.fetch_all(UNDO, {})
         assert migrate(database_url) == 1
-        found = await compute_stats(pool, TokenSubject(owner, 0))
+        found = await compute_stats(db, TokenSubject(owner, 0))
         assert found.scans == SCANS
         assert found.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
-        listed = await list_scans(pool, TokenSubject(owner, 0), 2, chosen=Filter(words=("strasse", "1200")))
+        listed = await list_scans(db, TokenSubject(owner, 0), 2, chosen=Filter(words=("strasse", "1200")))
         assert (listed.total, listed.scans[0].filename) == (1, "plan 1200.txt")
-        by_category = await list_scans(pool, TokenSubject(owner, 0), 2, chosen=Filter(category="=zeit"))
+        by_category = await list_scans(db, TokenSubject(owner, 0), 2, chosen=Filter(category="=zeit"))
         assert by_category.total == SCANS
-    finally:
-        await pool.disconnect()

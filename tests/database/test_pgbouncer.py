@@ -14,9 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from riskscan.settings import Settings
 from tests.support.ai import Ai
-from tests.support.application import OFF, SECRET, serve
+from tests.support.application import SECRET, make_test_settings, serve
 from tests.support.client import Person
 from tests.support.postgres import Postgres, free_port
 
@@ -62,16 +61,7 @@ def database_url(postgres: Postgres, tmp_path: Path) -> Iterator[str]:
 
 
 async def test_many_requests_succeed_over_few_connections(database_url: str, ai: Ai) -> None:
-    settings = Settings(
-        database_url=database_url,
-        database_pool_size=20,
-        database_statement_cache=0,
-        jwt_secret=SECRET,
-        ai_service_url=ai.url,
-        bcrypt_cost=4,
-        login_limit=OFF,
-        register_limit=OFF,
-    )
+    settings = make_test_settings(database_url, ai.url, database_pool_size=20, database_statement_cache=0)
     async with serve(settings) as one, serve(settings) as two:
         people = [Person((one, two)[number % 2]) for number in range(10)]
         try:
@@ -106,10 +96,12 @@ def test_concurrent_migrations_run_one_after_another(database_url: str, postgres
         subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(CONNECTIONS + 2)
     ]
-    said = [process.communicate(timeout=60)[0] for process in started]
-    assert [process.returncode for process in started] == [0] * len(started), said
+    outputs = [process.communicate()[0] for process in started]
+    assert [process.returncode for process in started] == [0] * len(started), outputs
     migrations = len([*(ROOT / "migrations").glob("0*.*")])
-    applied = [line for text in said for line in text.splitlines() if line.endswith("migrations applied")]
+    applied = [
+        line for output in outputs for line in output.splitlines() if line.endswith("migrations applied")
+    ]
     assert sorted(applied) == sorted(
         [f"{migrations} migrations applied", *["0 migrations applied"] * (len(started) - 1)]
     )

@@ -286,11 +286,8 @@ async def test_identity_is_accepted_as_content_encoding(alice: Person, ai: Ai) -
     assert ai.calls[0].parts["text"].body == b"tight budget"
 
 
+@pytest.mark.settings(max_upload_bytes=MB)
 class TestBodyLimits:
-    @pytest.fixture
-    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
-        return lambda: make_settings(max_upload_bytes=MB, body_timeout_seconds=0.5)
-
     async def test_file_of_the_maximum_size_is_accepted(self, alice: Person, ai: Ai) -> None:
         await alice.scan(file=("big.txt", b"x" * MB))
         assert len(ai.calls[0].parts["file"].body) == MB
@@ -342,6 +339,7 @@ class TestBodyLimits:
         reply = await guest.post("/api/auth/login", json={"email": "a@b.cd", "password": "x" * 200_000})
         assert_error(reply, 413, "payload_too_large")
 
+    @pytest.mark.settings(body_timeout_seconds=0.5)
     async def test_slow_body_is_refused(self, alice: Person, server: Server) -> None:
         sent = request_head(
             alice, Content_Type=MULTIPART["Content-Type"], Content_Length="5000"

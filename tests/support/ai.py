@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -86,7 +86,7 @@ class Ai:
         self.probes += 1
         return web.json_response({"service": "test"})
 
-    async def serve(self) -> Callable[[], Awaitable[None]]:
+    async def serve(self) -> Callable[[], Coroutine[Any, Any, None]]:
         """Start on a free port; return a function that stops the server."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/scan", self.scan)

@@ -20,10 +20,25 @@ from riskscan.settings import Rate, Settings
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 SAMPLES = Path(__file__).parents[1] / "samples"
 OFF = Rate(0, 1)
+NOWHERE = "http://127.0.0.1:1"  # a port where nothing listens
 
 
 class MakeSettings(Protocol):
     def __call__(self, **changes: Any) -> Settings: ...
+
+
+def make_test_settings(database_url: str, ai_service_url: str = NOWHERE, **changes: Any) -> Settings:
+    """Return settings with cheap bcrypt and no rate limits."""
+    values: dict[str, Any] = {
+        "database_url": database_url,
+        "jwt_secret": SECRET,
+        "ai_service_url": ai_service_url,
+        "bcrypt_cost": 4,
+        "login_limit": OFF,
+        "register_limit": OFF,
+        "scan_limit": OFF,
+    }
+    return Settings(**{**values, **changes})
 
 
 class Server(NamedTuple):
