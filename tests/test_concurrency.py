@@ -10,20 +10,20 @@ import pytest
 from riskscan.concurrency import FairSemaphore, half
 from riskscan.errors import ApiError
 
-FAR = 10.0
+FAR_DEADLINE_SECONDS = 10.0
 
 
 class Calls:
     """Calls that hold a slot until they are ended; `running` lists them in order of start."""
 
     def __init__(self, most: int) -> None:
-        self.turns = FairSemaphore(most, half(most))
+        self.semaphore = FairSemaphore(most, half(most))
         self.running: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, user: str, name: str) -> None:
-        """Request a slot, and let the event loop settle."""
+        """Request a slot, and wait until the call runs or waits."""
         self.ends[name] = asyncio.Event()
         self.tasks[name] = asyncio.create_task(self._call(user, name))
         await self.settle()
@@ -40,14 +40,22 @@ class Calls:
         await self.settle()
 
     async def settle(self) -> None:
-        for _ in range(5):
+        """Wait until the calls that were ended or cancelled are gone, and each other one runs or waits."""
+        while not self._is_settled():  # noqa: ASYNC110  # no event for the states of a semaphore
             await asyncio.sleep(0)
 
+    def _is_settled(self) -> bool:
+        tasks = {name: task for name, task in self.tasks.items() if not task.done()}
+        leaving = [name for name, task in tasks.items() if self.ends[name].is_set() or task.cancelling()]
+        return not leaving and len(self.running) + self.semaphore.waiting == len(tasks)
+
     async def _call(self, user: str, name: str) -> None:
-        async with self.turns.slot(user, asyncio.get_running_loop().time() + FAR):
+        async with self.semaphore.slot(user, asyncio.get_running_loop().time() + FAR_DEADLINE_SECONDS):
             self.running.append(name)
-            await self.ends[name].wait()
-            self.running.remove(name)
+            try:
+                await self.ends[name].wait()
+            finally:
+                self.running.remove(name)
 
 
 async def test_free_slot_goes_to_the_user_with_the_fewest_calls() -> None:
@@ -55,14 +63,14 @@ async def test_free_slot_goes_to_the_user_with_the_fewest_calls() -> None:
     for name in ("a1", "a2", "a3", "b1", "b2", "c1", "b3"):
         await calls.start(name[0], name)
     assert calls.running == ["a1", "a2", "b1", "b2"]  # a3 exceeds half of the slots, c1 finds none free
-    assert (calls.turns.active, calls.turns.waiting) == (4, 3)
+    assert (calls.semaphore.active, calls.semaphore.waiting) == (4, 3)
     await calls.end("a1")
     assert calls.running == ["a2", "b1", "b2", "c1"]  # although a3 came before c1
     await calls.end("b1")
     assert calls.running == ["a2", "b2", "c1", "a3"]  # a3 came before b3
     for name in ("a2", "b2", "c1", "a3", "b3"):
         await calls.end(name)
-    assert (calls.turns.active, calls.turns.waiting) == (0, 0)
+    assert (calls.semaphore.active, calls.semaphore.waiting) == (0, 0)
 
 
 async def test_single_user_gets_at_most_half_of_the_slots() -> None:
@@ -85,7 +93,7 @@ async def test_cancelled_waiter_leaves_the_queue() -> None:
     await calls.end("a1")
     assert calls.running == ["c1"]
     await calls.cancel("c1")
-    assert (calls.turns.active, calls.turns.waiting) == (0, 0)
+    assert (calls.semaphore.active, calls.semaphore.waiting) == (0, 0)
 
 
 @pytest.mark.parametrize("rounds", [0, 1])
@@ -105,7 +113,7 @@ async def test_slot_not_free_by_the_deadline_is_a_503() -> None:
     calls = Calls(1)
     await calls.start("a", "a1")
     with pytest.raises(ApiError) as refused:
-        async with calls.turns.slot("b", asyncio.get_running_loop().time() + 0.01):
+        async with calls.semaphore.slot("b", asyncio.get_running_loop().time() + 0.01):
             pass
     assert (refused.value.status, refused.value.code) == (503, "overloaded")
-    assert calls.turns.waiting == 0
+    assert calls.semaphore.waiting == 0

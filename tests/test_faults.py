@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
+import functools
 import os
 import pwd
 import resource
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +17,11 @@ import pytest
 
 from riskscan.database.migrate import DatabaseUnavailable, migrate
 from riskscan.handlers import scans
-from riskscan.settings import SQLITE, Settings
+from riskscan.settings import SQLITE
 from tests.support.ai import Ai
-from tests.support.application import OFF, SECRET, MakeSettings, serve
+from tests.support.application import MakeSettings, make_test_settings, serve
 from tests.support.client import Person, Reply, assert_error, form, registered_person, wait_until_recovered
+from tests.support.database import short_timeouts
 from tests.support.postgres import Postgres, database_name
 from tests.support.tcp_proxy import (
     CutConnection,
@@ -75,10 +77,10 @@ class TestDatabaseFaults:
             ("up", lambda: cut_after(30, reset=False)),
             ("down", lambda: hold),
             ("up", lambda: hold),
-            ("down", lambda: delay(3)),
+            ("down", lambda: delay(1)),
         ],
-        ids=["RST", "FIN", "RST in an answer", "RST at a question", "FIN in a question",
-             "no answers", "no questions", "late answers"],
+        ids=["RST", "FIN", "RST mid-response", "RST on request", "FIN mid-request",
+             "responses held", "requests held", "late responses"],
     )  # fmt: skip
     async def test_broken_connection_is_an_error_and_recovers(
         self, make_settings: MakeSettings, link: Proxy, direction: str, make: Callable[[], Transform]
@@ -87,15 +89,14 @@ class TestDatabaseFaults:
             scan = await ana.scan(text=TEXT)
             path = f"/api/scans/{scan['scan_id']}"
             setattr(link, direction, make())
-            asked = [ana.get("/api/auth/me"), ana.get("/api/scans"), ana.get(path)] * 10
-            asked.append(ana.post("/api/scan", data=form(text=TEXT)))
-            began = time.monotonic()
-            replies = await asyncio.gather(*asked)
-            assert time.monotonic() - began < 6
+            requests = [ana.get("/api/auth/me"), ana.get("/api/scans"), ana.get(path)] * 10
+            requests.append(ana.post("/api/scan", data=form(text=TEXT)))
+            with short_timeouts():
+                replies = await asyncio.gather(*requests)
             for reply in replies:
                 assert_error(reply, 503, "database_unavailable")
             await link.heal()
-            await wait_until_recovered(2, ana)
+            await wait_until_recovered(ana)
             assert await count_scans(ana) == 1
             assert (await ana.get(path)).json == scan
 
@@ -106,7 +107,7 @@ class TestDatabaseFaults:
             await link.refuse()
             assert_error(await ana.get("/api/auth/me"), 503, "database_unavailable")
             await link.heal()
-            await wait_until_recovered(2, ana)
+            await wait_until_recovered(ana)
 
     async def test_slow_connection_succeeds(self, make_settings: MakeSettings, link: Proxy) -> None:
         async with serve(make_settings()) as server, registered_person(server) as ana:
@@ -197,6 +198,9 @@ class TestDatabaseFaults:
         assert await asyncio.to_thread(migrate, url) == 0
 
 
+SHORT_TIMEOUT = pytest.mark.settings(ai_timeout_seconds=1)
+
+
 class TestAiServiceFaults:
     @pytest.fixture
     async def link(self, ai: Ai) -> AsyncIterator[Proxy]:
@@ -206,11 +210,7 @@ class TestAiServiceFaults:
 
     @pytest.fixture
     def make_settings(self, make_settings: MakeSettings, link: Proxy) -> MakeSettings:
-        def make(**changes: object) -> Settings:
-            address = f"http://127.0.0.1:{link.port}"
-            return make_settings(**{"ai_service_url": address, "ai_timeout_seconds": 1, **changes})
-
-        return make
+        return functools.partial(make_settings, ai_service_url=f"http://127.0.0.1:{link.port}")
 
     async def scan_large_document(self, person: Person) -> Reply:
         """Scan a document that is larger than the socket buffers."""
@@ -220,24 +220,21 @@ class TestAiServiceFaults:
     @pytest.mark.parametrize(
         ("direction", "make", "status"),
         [
-            ("down", lambda: cut_after(), 503),
-            ("down", lambda: cut_after(reset=False), 503),
-            ("down", lambda: cut_after(30), 503),
-            ("down", lambda: cut_after(200, reset=False), 502),
-            ("down", lambda: cut_after(200), 502),
-            ("up", lambda: cut_after(), 503),
-            ("up", lambda: cut_after(100_000), 503),
-            ("up", lambda: cut_after(100_000, reset=False), 503),
-            ("down", lambda: hold, 503),
-            ("up", lambda: hold, 503),
-            ("down", lambda: delay(2), 503),
-            ("down", lambda: flip_byte(0), 502),
-            ("down", lambda: flip_byte(9, 0x20), 502),
+            pytest.param("down", lambda: cut_after(), 503, id="RST"),
+            pytest.param("down", lambda: cut_after(reset=False), 503, id="FIN"),
+            pytest.param("down", lambda: cut_after(30), 503, id="RST in the head"),
+            pytest.param("down", lambda: cut_after(200, reset=False), 502, id="FIN in the body"),
+            pytest.param("down", lambda: cut_after(200), 502, id="RST in the body"),
+            pytest.param("up", lambda: cut_after(), 503, id="RST on request"),
+            pytest.param("up", lambda: cut_after(100_000), 503, id="RST mid-upload"),
+            pytest.param("up", lambda: cut_after(100_000, reset=False), 503, id="FIN mid-upload"),
+            pytest.param("down", lambda: hold, 503, id="response held", marks=SHORT_TIMEOUT),
+            pytest.param("up", lambda: hold, 503, id="request held", marks=SHORT_TIMEOUT),
+            pytest.param("down", lambda: delay(2), 503, id="late response", marks=SHORT_TIMEOUT),
+            pytest.param("down", lambda: flip_byte(0), 502, id="not HTTP"),
+            pytest.param("down", lambda: flip_byte(9, 0x20), 502, id="no status"),
         ],
-        ids=["RST", "FIN", "RST in the head", "FIN in the body", "RST in the body", "RST at the call",
-             "RST in the upload", "FIN in the upload", "no answer", "no call", "a late answer",
-             "no HTTP", "no status"],
-    )  # fmt: skip
+    )
     async def test_broken_connection_is_an_error_and_recovers(
         self, alice: Person, link: Proxy, direction: str, make: Callable[[], Transform], status: int
     ) -> None:
@@ -247,7 +244,8 @@ class TestAiServiceFaults:
         assert_error(reply, status, code)
         assert await count_scans(alice) == 0
         await link.heal()
-        assert (await self.scan_large_document(alice)).status == 200
+        while (reply := await self.scan_large_document(alice)).status != 200:
+            assert_error(reply, 503, "ai_service_unavailable")  # the short timeout of a busy machine
         assert await count_scans(alice) == 1
 
     async def test_refused_connection_is_a_503_and_recovers(self, alice: Person, link: Proxy) -> None:
@@ -261,19 +259,23 @@ class TestAiServiceFaults:
         link.up = link.down = delay(0.02)
         assert (await alice.scan(text=TEXT))["risk_count"] == 2
 
+    @SHORT_TIMEOUT
     async def test_corrupted_responses_never_cause_a_500(self, alice: Person, link: Proxy) -> None:
-        kept = 0
-        for place in range(0, 420, 7):
+        whole = await alice.scan(text=TEXT)
+        statuses = collections.Counter({200: 1})
+        for offset in range(0, 420, 7):
             await link.heal()
-            link.down = flip_byte(place, 0x80 if place % 2 else 0x11)
+            link.down = flip_byte(offset, 0x80 if offset % 2 else 0x11)
             reply = await alice.post("/api/scan", data=form(text=TEXT))
+            statuses[reply.status] += 1
             if reply.status == 200:
-                kept += 1
+                assert reply.json.keys() == whole.keys()
+                assert reply.json["risk_count"] == len(reply.json["data"]) == whole["risk_count"]
             else:
                 assert reply.json["error"].startswith("ai_service_"), reply.body
-                assert reply.status in (502, 503)
+        assert statuses.keys() - {503} == {200, 502}
         await link.heal()
-        assert await count_scans(alice) == kept
+        assert await count_scans(alice) == statuses[200]
 
 
 @contextlib.contextmanager
@@ -355,14 +357,7 @@ async def test_full_disk_of_postgresql_is_a_503_and_recovers(
     }
     postgres.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
     postgres.execute("CREATE DATABASE full_disk TEMPLATE template TABLESPACE small")
-    settings = Settings(
-        database_url=postgres.url("full_disk"),
-        jwt_secret=SECRET,
-        ai_service_url=ai.url,
-        bcrypt_cost=4,
-        login_limit=OFF,
-        register_limit=OFF,
-    )
+    settings = make_test_settings(postgres.url("full_disk"), ai.url)
     async with serve(settings) as server, registered_person(server) as ana:
         made = [await ana.scan(text=TEXT)]
         ballast = small_disk / "ballast"

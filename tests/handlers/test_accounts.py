@@ -13,7 +13,7 @@ import pytest
 from riskscan.database import DATABASE
 from riskscan.settings import Rate
 from tests.support.application import MakeSettings, Server, serve
-from tests.support.client import PASSWORD, Person, assert_error, registered_person
+from tests.support.client import PASSWORD, Person, assert_error, bearer, registered_person
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
 
@@ -155,16 +155,27 @@ async def test_other_grant_types_are_refused(guest: Person, alice: Person) -> No
 
 async def test_email_in_a_local_domain_is_accepted(guest: Person) -> None:
     await guest.register("ana@corp.local")
+    assert (await guest.get("/api/auth/me")).json["email"] == "ana@corp.local"
 
 
-async def test_login_racing_account_deletion_is_200_or_401(guest: Person, alice: Person) -> None:
+async def test_login_racing_account_deletion_is_200_or_401(
+    guest: Person, alice: Person, server: Server
+) -> None:
     login = {"email": alice.email, "password": PASSWORD}
     gone, *replies = await asyncio.gather(
         alice.delete("/api/auth/me", json={"password": PASSWORD}),
         *(guest.post("/api/auth/login", json=login) for _ in range(10)),
     )
     assert gone.status == 200
-    assert {reply.status for reply in replies} <= {200, 401}
+    for reply in replies:
+        if reply.status == 200:
+            issued = bearer(reply.json["access_token"])
+            assert_error(await guest.get("/api/auth/me", headers=issued), 401, "not_authenticated")
+        else:
+            assert reply.json["error"] in ("invalid_credentials", "not_authenticated")
+            assert_error(reply, 401, reply.json["error"])
+    assert_error(await guest.post("/api/auth/login", json=login), 401, "invalid_credentials")
+    assert await server.app[DATABASE].fetch_all("SELECT id FROM sessions", {}) == []
 
 
 async def test_parallel_account_deletions_succeed_once(alice: Person) -> None:
@@ -174,7 +185,7 @@ async def test_parallel_account_deletions_succeed_once(alice: Person) -> None:
     assert sorted(reply.status for reply in replies) == [200, 401, 401]
 
 
-async def test_account_deletion_succeeds_during_scan_writes(alice: Person) -> None:
+async def test_account_deletion_succeeds_during_scan_writes(alice: Person, server: Server) -> None:
     scans = await asyncio.gather(*(alice.scan(text=f"scan {number}") for number in range(24)))
     replies = await asyncio.gather(
         *(alice.delete(f"/api/scans/{scan['scan_id']}") for scan in scans),
@@ -183,6 +194,8 @@ async def test_account_deletion_succeeds_during_scan_writes(alice: Person) -> No
     )
     assert replies[-1].status == 200
     assert {reply.status for reply in replies} <= {200, 401, 404}
+    for table in ("users", "scans"):
+        assert await server.app[DATABASE].fetch_all(f"SELECT id FROM {table}", {}) == []
 
 
 @pytest.mark.parametrize("body", [{}, {"username": "alice@example.com"}, {"password": PASSWORD}])
@@ -218,7 +231,9 @@ async def test_login_replaces_the_existing_session(guest: Person, alice: Person)
 
 
 async def test_logout_without_a_session_succeeds(guest: Person) -> None:
-    assert (await guest.post("/api/auth/logout")).status == 200
+    reply = await guest.post("/api/auth/logout")
+    assert (reply.status, reply.json) == (200, {"message": "Logged out"})
+    assert all(cookie.value == "" for cookie in reply.cookies.values())
 
 
 async def test_password_change_revokes_all_tokens_and_sessions(guest: Person, alice: Person) -> None:
@@ -265,11 +280,8 @@ async def test_account_deletion_requires_the_password(alice: Person, body: dict[
     assert (await alice.get("/api/auth/me")).status == 200
 
 
+@pytest.mark.settings(login_limit=Rate(3, 60), register_limit=Rate(4, 60))
 class TestRateLimits:
-    @pytest.fixture
-    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
-        return lambda: make_settings(login_limit=Rate(3, 60), register_limit=Rate(4, 60))
-
     async def attempt_wrong_password(self, person: Person, email: str, address: str = "") -> int:
         headers = {"X-Forwarded-For": address} if address else {}
         body = {"email": email, "password": "wrong horse"}

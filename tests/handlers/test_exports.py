@@ -8,7 +8,6 @@ import re
 import secrets
 import sqlite3
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -348,9 +347,8 @@ async def test_server_shutdown_removes_temporary_files(
         asked = asyncio.ensure_future(request_export(ana, "format=xlsx").__aenter__())
         if phase == "sending":
             await (await asked).content.readexactly(1000)
-        async with asyncio.timeout(30):
-            while not list_files(temporary_folder):
-                await ana.get("/api/health/live")
+        while not list_files(temporary_folder):
+            await ana.get("/api/health/live")
     for answer in await asyncio.gather(asked, return_exceptions=True):
         if isinstance(answer, aiohttp.ClientResponse):
             answer.close()
@@ -380,16 +378,15 @@ async def test_large_export_needs_little_memory(
             for kind in FORMATS:  # warm up: modules loaded on first use must not count as growth
                 assert len(await export_rows(bob, "/api/scans/export", kind)) == 1
         worker = program.worker()
-        growth, slowest = {}, {}
+        growth = {}
         for kind in FORMATS:
             before = worker.memory_info().rss
             reset_peak_memory(worker.pid)
             work = asyncio.create_task(measure_size(ana, kind))
-            slowest[kind] = await slowest_response(ana, work)
+            assert await count_responses(ana, work) > 10, kind  # a blocked event loop answers one or two
             assert await work > 100 * risks * scans or kind == "xlsx"
             growth[kind] = (peak_memory(worker.pid) - before) / 2**20
     assert max(growth.values()) < most, growth
-    assert max(slowest.values()) < 2, slowest  # seconds, on a busy machine
 
 
 def server_of(program: Program) -> Server:
@@ -405,15 +402,13 @@ async def measure_size(person: Person, kind: str) -> int:
     return size
 
 
-async def slowest_response(person: Person, work: asyncio.Task[int]) -> float:
-    """Send requests until the work is done; return the longest response time in seconds."""
-    slowest = 0.0
+async def count_responses(person: Person, work: asyncio.Task[int]) -> int:
+    """Send one request after the other until the work is done; return how many were answered."""
+    count = 0
     while not work.done():
-        began = time.monotonic()
         assert (await person.get("/api/health/live")).status == 200
-        slowest = max(slowest, time.monotonic() - began)
-        await asyncio.sleep(0.05)  # so that these requests do not become the load
-    return slowest
+        count += 1
+    return count
 
 
 def reset_peak_memory(pid: int) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from riskscan.concurrency import AI_CALLS
 from riskscan.settings import Rate
 from tests.support.ai import FINDINGS, RISKS, Ai
+from tests.support.application import Server
 from tests.support.client import PASSWORD, Person, assert_error, form
 
 
@@ -199,9 +202,11 @@ async def test_scan_is_stored_after_its_client_disconnects(alice: Person, ai: Ai
     asked.cancel()
     await asyncio.wait([asked])
     go.set()
-    async with asyncio.timeout(10):
-        while (await alice.get("/api/scans")).json["total"] != 1:
-            pass
+    while not (listed := (await alice.get("/api/scans")).json["scans"]):
+        pass
+    stored = (await alice.get(f"/api/scans/{listed[0]['scan_id']}")).json
+    assert (stored["data"], stored["source"], stored["risk_count"]) == (RISKS, "model", 2)
+    assert len(ai.calls) == 1
 
 
 async def test_account_deleted_during_a_scan_is_a_401(alice: Person, ai: Ai) -> None:
@@ -213,11 +218,8 @@ async def test_account_deleted_during_a_scan_is_a_401(alice: Person, ai: Ai) -> 
     assert_error(await asked, 401, "not_authenticated")
 
 
+@pytest.mark.settings(max_scans_in_flight=4)
 class TestOverload:
-    @pytest.fixture
-    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
-        return lambda: make_settings(max_scans_in_flight=4)
-
     async def test_too_many_scans_in_flight_are_refused(self, alice: Person, bob: Person, ai: Ai) -> None:
         go = ai.hold_responses()
         asked = []
@@ -233,11 +235,8 @@ class TestOverload:
         assert (await alice.scan(text="tight budget"))["source"] == FINDINGS["source"]
 
 
+@pytest.mark.settings(scan_limit=Rate(2, 3600))
 class TestScanLimit:
-    @pytest.fixture
-    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
-        return lambda: make_settings(scan_limit=Rate(2, 3600))
-
     async def test_the_scans_of_one_user_are_limited(self, alice: Person, bob: Person, ai: Ai) -> None:
         for _ in range(2):
             await alice.scan(text="tight budget")
@@ -257,11 +256,8 @@ class TestScanLimit:
         assert b"a late supplier" in reply.body
 
 
+@pytest.mark.settings(ai_max_concurrency=8, workers=2)  # 4 for this process
 class TestAiConcurrency:
-    @pytest.fixture
-    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
-        return lambda: make_settings(ai_max_concurrency=8, workers=2)  # 4 for this process
-
     async def test_calls_to_the_ai_service_are_bounded(self, alice: Person, bob: Person, ai: Ai) -> None:
         at_once, four, numbers = 0, asyncio.Barrier(4), []
 
@@ -280,26 +276,28 @@ class TestAiConcurrency:
         assert numbers == [4] * 40
 
 
+@pytest.mark.settings(ai_max_concurrency=4, ai_timeout_seconds=2.0)
 class TestAiTimeout:
-    @pytest.fixture
-    def make_settings(self, make_settings):  # type: ignore[no-untyped-def]
-        return lambda: make_settings(ai_max_concurrency=4, ai_timeout_seconds=2.0)
-
     async def test_waiting_for_a_slot_counts_towards_the_timeout(
-        self, alice: Person, bob: Person, ai: Ai
+        self, alice: Person, bob: Person, ai: Ai, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def slow(request: web.Request) -> web.StreamResponse:
-            await asyncio.sleep(1.2)
-            return await ai.return_findings(request)
-
-        ai.handler = slow
-        replies = await asyncio.gather(
-            *[alice.post("/api/scan", data=form(text="tight budget")) for _ in range(3)]
-        )
-        # the third gets its slot after 1.2 s, with 0.8 s left
-        assert sorted(reply.status for reply in replies) == [200, 200, 503]
-        late = next(reply for reply in replies if reply.status == 503)
-        assert_error(late, 503, "ai_service_unavailable")
-        assert (await alice.get("/api/scans")).json["total"] == 2
+        loop = asyncio.get_running_loop()
+        now, elapsed = loop.time(), 0.0
+        monkeypatch.setattr(loop, "time", lambda: now + elapsed)
+        first_calls = ai.hold_responses()
+        scans = [asyncio.create_task(alice.post("/api/scan", data=form(text="x"))) for _ in range(3)]
+        while (len(ai.calls), server.app[AI_CALLS].waiting) != (2, 1):
+            await bob.get("/api/health/live")
+        ai.hold_responses()
+        ai.arrived.clear()
+        elapsed = 1.2
+        first_calls.set()
+        for scan in itertools.islice(asyncio.as_completed(scans), 2):
+            assert (await scan).status == 200
+        await ai.arrived.wait()  # the third has its slot, with 0.8 s left
+        elapsed = 2.1
+        (late,) = [scan for scan in scans if not scan.done()]
+        assert_error(await late, 503, "ai_service_unavailable")
         ai.handler = ai.return_findings
+        assert (await alice.get("/api/scans")).json["total"] == 2
         await bob.scan(text="tight budget")
