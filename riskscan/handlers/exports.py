@@ -104,7 +104,7 @@ async def stream_scans(request: web.Request, caller: TokenSubject, chosen: Filte
     pool = request.app[DATABASE]
     after: CursorPosition | None = None
     while True:
-        found = await list_scans(pool, caller, SCANS_PER_QUERY, after=after, chosen=chosen)
+        found = await list_scans(pool, caller, SCANS_PER_QUERY, after=after, scan_filter=chosen)
         for summary in found.scans:
             whole = await find_scan(pool, caller, summary.scan_id)
             if whole:

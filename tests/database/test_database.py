@@ -87,7 +87,7 @@ STATEMENTS_OF_A_SUBJECT: list[Callable[[Database, TokenSubject], Awaitable[objec
     lambda db, subject: list_scans(db, subject, 5),
     lambda db, subject: list_scans(db, subject, 5, offset=5),
     lambda db, subject: list_scans(db, subject, 5, after=CursorPosition(utc_now(), str(uuid.uuid4()))),
-    lambda db, subject: list_scans(db, subject, 5, chosen=Filter(source="llm")),
+    lambda db, subject: list_scans(db, subject, 5, scan_filter=Filter(source="llm")),
     lambda db, subject: compute_stats(db, subject, Filter(source="llm")),
     lambda db, subject: find_scan(db, subject, str(uuid.uuid4())),
 ]

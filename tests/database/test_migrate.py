@@ -45,7 +45,9 @@ async def test_migration_indexes_and_counts_existing_scans(database_url: str) ->
         found = await compute_stats(db, TokenSubject(owner, 0))
         assert found.scans == SCANS
         assert found.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
-        listed = await list_scans(db, TokenSubject(owner, 0), 2, chosen=Filter(words=("strasse", "1200")))
+        listed = await list_scans(
+            db, TokenSubject(owner, 0), 2, scan_filter=Filter(words=("strasse", "1200"))
+        )
         assert (listed.total, listed.scans[0].filename) == (1, "plan 1200.txt")
-        by_category = await list_scans(db, TokenSubject(owner, 0), 2, chosen=Filter(category="=zeit"))
+        by_category = await list_scans(db, TokenSubject(owner, 0), 2, scan_filter=Filter(category="=zeit"))
         assert by_category.total == SCANS
