@@ -1,12 +1,11 @@
--- Split scans into 16 parts by user, where one table has grown too large to look after (PostgreSQL 14 or newer).
--- It copies the table and holds off writers meanwhile: stop RiskScan, then
+-- Split scans into 16 parts by user, when one table has become too large to maintain (PostgreSQL 14 or newer).
+-- It copies the table, and blocks writes meanwhile: stop RiskScan, then run
 --   psql --single-transaction --set ON_ERROR_STOP=1 --file deploy/partition.sql "$DATABASE_URL"
 
 ALTER TABLE scans RENAME TO scans_before;
 ALTER TABLE scans_before RENAME CONSTRAINT scans_pkey TO scans_before_pkey;
 ALTER INDEX scans_user_id_created_at RENAME TO scans_before_user_id_created_at;
 ALTER INDEX scans_created_at RENAME TO scans_before_created_at;
-ALTER INDEX scans_words RENAME TO scans_before_words;
 
 CREATE TABLE scans (LIKE scans_before INCLUDING CONSTRAINTS) PARTITION BY HASH (user_id);
 
@@ -17,14 +16,13 @@ END LOOP; END $$;
 INSERT INTO scans SELECT * FROM scans_before;
 DROP TABLE scans_before;
 
--- a key of a partitioned table has to hold what it is split by
+-- the primary key of a partitioned table must include the partition key
 ALTER TABLE scans ADD PRIMARY KEY (user_id, id);
 ALTER TABLE scans ADD FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
 CREATE INDEX scans_user_id_created_at ON scans (user_id, created_at DESC, id DESC);
 CREATE INDEX scans_created_at ON scans (created_at DESC) WHERE risk_count >= 0;
 CREATE INDEX scans_user_id_digest ON scans (user_id, digest, created_at DESC, id DESC) WHERE digest IS NOT NULL;
 CREATE INDEX scans_user_id_filename ON scans (user_id, filename, created_at DESC, id DESC) WHERE filename IS NOT NULL;
-CREATE INDEX scans_words ON scans USING gin (words);
 
 CREATE TRIGGER scans_inserted AFTER INSERT ON scans
     REFERENCING NEW TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('1');
