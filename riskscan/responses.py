@@ -1,4 +1,4 @@
-"""What goes out: the only file that knows that an answer has two faces, JSON and a page."""
+"""Build responses: JSON under /api, HTML elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .request.forwarded import request_origin
 from .schemas import Error
 
 SCAN_PATH = "/scan"
-# the page that shows a form again with its error
+# the page that shows the form of a POST again, with its error
 FORM_TEMPLATES = {
     "/login": "login.html",
     "/register": "register.html",
@@ -40,7 +40,7 @@ json_encoder = msgspec.json.Encoder()
 
 
 def is_api(request: web.BaseRequest) -> bool:
-    """Tell which face an answer has; the path decides, so that an unknown one knows its face too."""
+    """Return whether the response is JSON; by the path, so that unknown paths have an answer too."""
     return request.path.startswith("/api/") or request.path in ("/api", "/metrics")
 
 
@@ -83,14 +83,14 @@ def render_page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Render a page; it can say who is signed in, what was typed and what is wrong with it."""
+    """Render a page; its template also knows the user, the form's values and the errors of fields."""
     account = request.get(ACCOUNT)
     error = context.get("error")
     defaults = {
         "user": account.user if account else None,
         "error": None,
-        "typed": collections.defaultdict(str, request.get(FORM_VALUES, {})),
-        "wrong": collections.defaultdict(str, error.fields if error else {}),
+        "form_values": collections.defaultdict(str, request.get(FORM_VALUES, {})),
+        "field_errors": collections.defaultdict(str, error.fields if error else {}),
         "path": request.path,
         "query": request.query,
         "next": read_next_path(request),
@@ -102,22 +102,22 @@ def render_page(
 
 
 def respond_error(request: web.Request, error: ApiError) -> web.Response:
-    """Answer a refusal: JSON under /api; else the log-in page, the form again, or the error page."""
+    """Respond with JSON under /api; elsewhere with the log-in page, the form again, or the error page."""
     if is_api(request):
-        login = request.path in LOGIN_PATHS
-        body = Error(error.code, error.detail, error.fields, error.detail if login else None)
-        answer = json_response(body, error.status, error.headers)
-        # the rest of the body is not waited for; another process takes the next request
+        description = error.detail if request.path in LOGIN_PATHS else None  # for OAuth2 clients
+        body = Error(error.code, error.detail, error.fields, description)
+        response = json_response(body, error.status, error.headers)
+        # instead of waiting for the rest of the body, or for requests that another process has to handle
         if error.status in (408, 413) or error.code == "shutting_down":
-            answer.force_close()
-        return answer
+            response.force_close()
+        return response
     if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
         if request.get(FORM_VALUES, {}).get("text"):
             return render_page(request, "login.html", {"next": request.path}, error.status, error.headers)
-        target = request.raw_path if request.method in ("GET", "HEAD") else "/scan"
+        target = request.raw_path if request.method in ("GET", "HEAD") else SCAN_PATH
         return redirect(f"/login?next={quote(target, safe='')}")
-    form = request.method == "POST" or not error.fields.keys().isdisjoint(FILTER_FIELDS)
-    template = FORM_TEMPLATES.get(request.path, "error.html") if form else "error.html"
-    if template not in PUBLIC_TEMPLATES and ACCOUNT not in request:  # refused before it was known who asks
+    is_form = request.method == "POST" or not error.fields.keys().isdisjoint(FILTER_FIELDS)
+    template = FORM_TEMPLATES.get(request.path, "error.html") if is_form else "error.html"
+    if template not in PUBLIC_TEMPLATES and ACCOUNT not in request:  # refused before authentication
         template = "error.html"
     return render_page(request, template, {"error": error}, error.status, error.headers)

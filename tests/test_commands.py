@@ -59,9 +59,9 @@ async def test_reset_password_revokes_all_sessions_and_tokens(
     ("email", "typed", "said"),
     [
         ("nobody@example.com", "quite another", "no account with the email nobody@example.com"),
-        ("nobody", "quite another", "email: This is not an e-mail address."),
+        ("nobody", "quite another", "email: Enter a valid email address."),
         ("alice@example.com", "short", "password: A password has 6 to 128 characters."),
-        ("alice@example.com", "", "password: This is required."),
+        ("alice@example.com", "", "password: This field is required."),
     ],
 )
 async def test_reset_password_reports_an_error_in_one_line(

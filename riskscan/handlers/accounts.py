@@ -16,7 +16,7 @@ from ..database.api_tokens import list_api_tokens
 from ..database.rows import Account, TokenSubject, utc_now
 from ..database.users import EmailTaken, delete_user, find_account_by_email, insert_user, update_password
 from ..errors import ApiError, invalid_request
-from ..rate_limits import bucket, hit, refund
+from ..rate_limits import Bucket, bucket, hit, refund
 from ..request.body import read_fields
 from ..request.fields import (
     normalize_email,
@@ -31,7 +31,7 @@ from ..responses import redirect, render_page, respond
 from ..schemas import Message
 from ..settings import SETTINGS
 
-SHARED_LIMIT_FACTOR = 10  # people behind one address, addresses that one account is tried from
+SHARED_LIMIT_FACTOR = 10  # for the people behind one address, or the addresses used with one account
 
 
 async def register(request: web.Request) -> web.StreamResponse:
@@ -39,18 +39,16 @@ async def register(request: web.Request) -> web.StreamResponse:
     fields = await read_fields(request)
     email = normalize_email(required_text(fields, "email"))
     password = read_new_password(fields, "password")
-    rate = request.app[SETTINGS].register_limit
+    rate, address = request.app[SETTINGS].register_limit, client_address(request)
     await hit(
-        request,
-        bucket(rate, "register by account", email),
-        bucket(rate, "register by address", client_address(request)),
+        request, bucket(rate, "register by account", email), bucket(rate, "register by address", address)
     )
-    password_hash = await request.app[PASSWORDS].hash(password, client_address(request))
+    password_hash = await request.app[PASSWORDS].hash(password, address)
     try:
         account = await insert_user(request.app[DATABASE], email, password_hash)
     except EmailTaken:
-        taken = "There is an account with this address already."
-        raise ApiError(409, "email_taken", taken, fields={"email": taken}) from None
+        detail = "An account with this email already exists."
+        raise ApiError(409, "email_taken", detail, fields={"email": f"{detail} Log in instead?"}) from None
     return await respond_with_token(request, account, status=201)
 
 
@@ -58,28 +56,18 @@ async def login(request: web.Request) -> web.StreamResponse:
     """Log in with email and password (OAuth2 password grant, RFC 6749, section 4.3)."""
     fields = await read_fields(request)
     if optional_text(fields, "grant_type") not in ("", "password"):
-        raise invalid_request("Only the password grant is known.", grant_type="This takes password.")
-    email = read_login_email(fields)
-    password = required_text(fields, "password")
-    rate, address = request.app[SETTINGS].login_limit, client_address(request)
-    limits = (
-        bucket(rate, "login", email, address),
-        # wider, so that a flood from one address does not lock the owner out elsewhere
-        bucket(rate, "login by account", email, share=SHARED_LIMIT_FACTOR),
-        bucket(rate, "login by address", address, share=SHARED_LIMIT_FACTOR),
-    )
+        raise invalid_request(
+            'Unsupported grant_type; only "password" is supported.', grant_type="Must be password."
+        )
+    email, password = read_login_email(fields), required_text(fields, "password")
+    limits = login_buckets(request, email)
     await hit(request, *limits)
     account = await find_account_by_email(request.app[DATABASE], email)
-    kept = account.password_hash if account else None
-    if not await request.app[PASSWORDS].verify(password, kept, address):
-        account = None
-    if account is None:
-        raise ApiError(
-            401,
-            "invalid_credentials",
-            "The e-mail address or the password is wrong.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+    password_hash = account.password_hash if account else None
+    verified = await request.app[PASSWORDS].verify(password, password_hash, client_address(request))
+    if account is None or not verified:
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise ApiError(401, "invalid_credentials", "Wrong email or password.", headers=headers)
     await refund(request, *limits)
     # the log-in page carries a text whose session expired before it was scanned
     template = "upload.html" if fields.get("text") else ""
@@ -102,14 +90,16 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     """Change the password (revokes all earlier sessions and tokens)."""
     account = await authenticate(request)
     fields = await read_fields(request)
-    current, password = required_text(fields, "current_password"), read_new_password(fields, "new_password")
-    keep = read_flag(fields, "keep_api_tokens") or False
-    await check_password(request, account, current, "current_password")
-    password_hash = await request.app[PASSWORDS].hash(password, client_address(request))
-    changed = await update_password(request.app[DATABASE], account, password_hash, keep_api_tokens=keep)
-    return await respond_with_token(
-        request, changed, location=f"/account?done={'kept' if keep else 'password'}"
+    current_password = required_text(fields, "current_password")
+    new_password = read_new_password(fields, "new_password")
+    keep_tokens = read_flag(fields, "keep_api_tokens") or False
+    await check_password(request, account, current_password, "current_password")
+    password_hash = await request.app[PASSWORDS].hash(new_password, client_address(request))
+    account = await update_password(
+        request.app[DATABASE], account, password_hash, keep_api_tokens=keep_tokens
     )
+    location = f"/account?done={'kept' if keep_tokens else 'password'}"
+    return await respond_with_token(request, account, location=location)
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -123,17 +113,17 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 
 async def home(request: web.Request) -> web.StreamResponse:
-    """Lead to the page that scans, or to the one that signs in."""
+    """Redirect to the Scan page or, without a session, to the log-in page."""
     return redirect("/scan" if await current_account_or_none(request) else "/login")
 
 
 async def register_page(request: web.Request) -> web.StreamResponse:
-    """Show the page that registers an account."""
+    """Show the page to register an account."""
     return render_page(request, "register.html", {})
 
 
 async def login_page(request: web.Request) -> web.StreamResponse:
-    """Show the page that signs in; who is signed in goes on."""
+    """Show the log-in page, or redirect if already logged in."""
     if await current_account_or_none(request):
         return redirect(read_next_path(request) or "/scan")
     return render_page(request, "login.html", {})
@@ -147,22 +137,32 @@ async def account_page(request: web.Request) -> web.StreamResponse:
 
 
 def read_login_email(fields: Mapping[str, Any]) -> str:
-    """Return the address to look up; what is no address is as it was given, and finds nobody."""
-    given = optional_text(fields, "username") or required_text(fields, "email")
+    """Return the email to look up; an invalid address is returned as it is, and matches no account."""
+    email = optional_text(fields, "username") or required_text(fields, "email")
     try:
-        return normalize_email(given)
+        return normalize_email(email)
     except ApiError:
-        return given.replace("\0", "\ufffd")  # which PostgreSQL could not look up
+        return email.replace("\0", "\ufffd")  # PostgreSQL refuses NUL
+
+
+def login_buckets(request: web.Request, email: str) -> tuple[Bucket, ...]:
+    rate, address = request.app[SETTINGS].login_limit, client_address(request)
+    return (
+        bucket(rate, "login", email, address),
+        # wider, so that a flood from one address does not lock out the owner elsewhere
+        bucket(rate, "login by account", email, share=SHARED_LIMIT_FACTOR),
+        bucket(rate, "login by address", address, share=SHARED_LIMIT_FACTOR),
+    )
 
 
 async def check_password(request: web.Request, account: Account, password: str, field: str) -> None:
-    """Raise 400 `invalid_request` unless this is the account's password; tries are counted."""
-    tries = bucket(request.app[SETTINGS].login_limit, "password", account.user.id)
-    await hit(request, tries)
+    """Raise 400 `invalid_request` unless this is the account's password, 429 after too many attempts."""
+    limit = bucket(request.app[SETTINGS].login_limit, "password", account.user.id)
+    await hit(request, limit)
     if not await request.app[PASSWORDS].verify(password, account.password_hash, client_address(request)):
-        wrong = "This is not your password."
-        raise ApiError(400, "invalid_request", wrong, fields={field: wrong})
-    await refund(request, tries)
+        detail = "Current password is wrong."
+        raise invalid_request(detail, **{field: detail})
+    await refund(request, limit)
 
 
 async def respond_with_token(

@@ -1,4 +1,4 @@
-"""Handlers of scans: new, create, index, stats, show, delete."""
+"""Handlers of scans: scan_page, create, index, stats, show, delete."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ from ..settings import SETTINGS
 
 MAX_OFFSET = 10**9
 EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetime.timedelta(microseconds=1)
-# all that it takes is in the pattern, which the OpenAPI document quotes: microseconds until 2286, an id, and
-# the digest of the filter where there is one
+# microseconds until the year 2286, a scan ID and, with a filter, its digest; the OpenAPI document quotes this
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
 SAVE_RETRY_SECONDS = 8
 RETRY_SECONDS = 0.5
@@ -42,7 +41,7 @@ log = logging.getLogger("riskscan.scans")
 
 
 async def scan_page(request: web.Request) -> web.StreamResponse:
-    """Show the page that takes a text or a file."""
+    """Show the Scan page."""
     await authenticate(request)
     return render_page(request, "upload.html", {})
 
@@ -116,45 +115,44 @@ def respond_with_links(request: web.Request, result: ScanResult) -> web.StreamRe
 
 async def index(request: web.Request) -> web.StreamResponse:
     """List scans, newest first."""
-    caller = await authenticate_lazily(request)
+    subject = await authenticate_lazily(request)
     limit = read_integer(request, "limit", 20, 1, 100)
     offset = read_integer(request, "offset", 0, 0, MAX_OFFSET)
-    chosen = read_filter(request)
-    after = read_cursor(request, chosen)
-    if after and offset:
-        raise invalid_request(
-            "Give a cursor or an offset, not both.", cursor="This cannot go with an offset."
-        )
-    # one more than asked for tells whether there are more
-    found = await list_scans(request.app[DATABASE], caller, limit + 1, offset, after, chosen)
-    scans, cursor = found.scans[:limit], None
-    if len(found.scans) > limit:
-        cursor = write_cursor(CursorPosition(scans[-1].created_at, scans[-1].scan_id), chosen)
-    data = ScanList(scans, found.total, limit, offset, cursor)
-    if is_api(request):
-        return respond(request, data)
-    rows = zip(scans, found.categories, strict=False)
-    page_only = {"rows": rows, "chosen": read_filter_values(request)}
-    return respond(request, data, template="scans.html", page_only=page_only)
+    scan_filter = read_filter(request)
+    cursor = read_cursor(request, scan_filter)
+    if cursor and offset:
+        raise invalid_request("Use either cursor or offset.", cursor="Cannot be used with offset.")
+    # one more than the limit, to know whether there is a next page
+    page = await list_scans(request.app[DATABASE], subject, limit + 1, offset, cursor, scan_filter)
+    scans, next_cursor = page.scans[:limit], None
+    if len(page.scans) > limit:
+        next_cursor = write_cursor(CursorPosition(scans[-1].created_at, scans[-1].scan_id), scan_filter)
+    return respond(
+        request,
+        ScanList(scans, page.total, limit, offset, next_cursor),
+        template="scans.html",
+        page_only={
+            "rows": zip(scans, page.categories, strict=False),
+            "filter_values": read_filter_values(request),
+        },
+    )
 
 
 async def stats(request: web.Request) -> web.StreamResponse:
     """Get statistics over the scans that match the filters."""
-    found = await compute_stats(
-        request.app[DATABASE], await authenticate_lazily(request), read_filter(request)
-    )
-    return respond(
-        request, found, template="overview.html", page_only={"chosen": read_filter_values(request)}
-    )
+    subject = await authenticate_lazily(request)
+    data = await compute_stats(request.app[DATABASE], subject, read_filter(request))
+    page_only = {"filter_values": read_filter_values(request)}
+    return respond(request, data, template="overview.html", page_only=page_only)
 
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Get a scan."""
     scan = await find_own_scan(request)
-    if is_api(request):
+    if is_api(request):  # which does not pay for the query of the page
         return respond(request, scan)
-    earlier = await find_previous_scans(request.app[DATABASE], request[USER_ID], scan)
-    return respond(request, scan, template="scan.html", page_only={"earlier": earlier})
+    previous = await find_previous_scans(request.app[DATABASE], request[USER_ID], scan)
+    return respond(request, scan, template="scan.html", page_only={"previous_scans": previous})
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -165,34 +163,35 @@ async def delete(request: web.Request) -> web.StreamResponse:
     return respond(request, Message("Scan deleted"), location="/scans?done=scan")
 
 
-async def find_own_scan(request: web.Request, wanted: str = "") -> Scan:
-    """Return the user's own scan of this id, or that the path names; raise 404 where there is none."""
-    wanted = wanted or request.match_info["scan_id"]
-    scan = await find_scan(request.app[DATABASE], await authenticate_lazily(request), wanted)
+async def find_own_scan(request: web.Request, scan_id: str = "") -> Scan:
+    """Return the user's scan with this ID, by default the one in the path. Raises 401 and 404."""
+    subject = await authenticate_lazily(request)
+    scan = await find_scan(request.app[DATABASE], subject, scan_id or request.match_info["scan_id"])
     if scan is None:
         raise scan_not_found()
     return scan
 
 
-def scan_not_found() -> Exception:
-    return not_found("There is no such scan.")
+def scan_not_found() -> ApiError:
+    return not_found("Scan not found. It may have been deleted, or belong to another account.")
 
 
-def write_cursor(position: CursorPosition, chosen: Filter) -> str:
-    digest = f"-{chosen.digest}" if chosen else ""
+def write_cursor(position: CursorPosition, scan_filter: Filter) -> str:
+    digest = f"-{scan_filter.digest}" if scan_filter else ""
     return f"{(position.created_at - EPOCH) // MICROSECOND}-{position.scan_id}{digest}"
 
 
-def read_cursor(request: web.Request, chosen: Filter) -> CursorPosition | None:
-    """Return the place that a cursor names; raise 400 where it names none, or one with another filter."""
-    value = request.query.get("cursor")
-    if value is None:
+def read_cursor(request: web.Request, scan_filter: Filter) -> CursorPosition | None:
+    """Return the position of the cursor, None without one.
+
+    Raises 400 `invalid_request` if it is malformed, or was created with another filter.
+    """
+    cursor = request.query.get("cursor")
+    if cursor is None:
         return None
-    match = CURSOR.fullmatch(value)
+    match = CURSOR.fullmatch(cursor)
     if match is None:
-        raise invalid_request("This cursor is not one of ours.", cursor="This is no cursor of a list.")
-    if (match[3] or "") != chosen.digest:
-        raise invalid_request(
-            "This cursor goes with another filter.", cursor="This is of a list with another filter."
-        )
+        raise invalid_request("Invalid cursor.", cursor="Must be the next_cursor of a list.")
+    if (match[3] or "") != scan_filter.digest:
+        raise invalid_request("Invalid cursor.", cursor="The cursor was created with different filters.")
     return CursorPosition(EPOCH + int(match[1]) * MICROSECOND, match[2])

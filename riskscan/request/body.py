@@ -1,4 +1,4 @@
-"""What comes in: JSON, url-encoded and multipart bodies alike; query values; checks of single fields."""
+"""Request bodies: JSON, URL-encoded forms and multipart forms, read alike."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .fields import optional_text, read_flag
 from .uploads import SIGNATURE_BYTES, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
 FORM_VALUES = web.RequestKey("FORM_VALUES", dict)  # for the page that shows the form again, without passwords
-MAX_FORM_BYTES = 64 * 1024  # of a body that brings no document
-MULTIPART_OVERHEAD = 64 * 1024  # part headers and boundaries, beside what is counted
+MAX_FORM_BYTES = 64 * 1024  # for a body without a document
+MULTIPART_OVERHEAD = 64 * 1024  # for boundaries and part headers, on top of the limit
 MAX_PARTS = 100
-# not all that Python knows: some take minutes for a megabyte
+# not every codec of Python: some take minutes for a megabyte
 CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
 )
@@ -33,18 +33,18 @@ MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
 
 class Form(NamedTuple):
-    """The fields of a body by name, and the file that came with them."""
+    """The fields of a body by name, and the uploaded file."""
 
     fields: Mapping[str, Any]
     upload: Upload | None = None
 
 
 class Part:
-    """A part of a multipart body while it arrives; `filename` is None for a field."""
+    """A part of a multipart body as it arrives; `filename` is None unless it is an uploaded file."""
 
     def __init__(self, segment: multipart.MultipartSegment) -> None:
         self.name = segment.name or ""
-        # empty for a file input without a file
+        # browsers send an empty filename for an empty file input
         self.filename = (segment.filename or None) if self.name == "file" else None
         self.content_type = media_type(segment)
         self.charset = segment.charset or "utf-8"
@@ -56,7 +56,7 @@ class Part:
     def write(self, data: bytes) -> None:
         self.size += len(data)
         if self.size > SPOOL_BYTES:
-            self.content.rollover()  # before it is written, not after: once is enough
+            self.content.rollover()  # before the write, which would roll over after it and copy this too
         self.content.write(data)
         if self.filename is not None:
             self.sha256.update(data)
@@ -64,14 +64,14 @@ class Part:
             self.check()
 
     def check(self) -> None:
-        """Raise 400 `unsupported_file_type` where this is no file that can be scanned."""
+        """Raise 400 `unsupported_file_type` unless the file can be scanned."""
         self.content.seek(0)
         check_file_type(sanitize_filename(self.filename or ""), self.content.read(SIGNATURE_BYTES))
         self.content.seek(self.size)
         self.checked = True
 
     def rewind(self) -> None:
-        """Go back to the start."""
+        """Prepare the complete content for reading. Raises as `check` does."""
         if not self.checked and self.size:
             self.check()
         self.content.seek(0)
@@ -84,11 +84,9 @@ async def read_fields(request: web.Request, max_bytes: int = MAX_FORM_BYTES) -> 
 
 @contextlib.asynccontextmanager
 async def read_document(request: web.Request) -> AsyncIterator[Document]:
-    """Read what is to be scanned, a file, a text or both, and keep it until the end of the block.
+    """Read the document to scan, a file, a text or both; its file is closed at the end of the block.
 
-    Raises 400 `invalid_request` or `unsupported_file_type`, 408 `request_timeout`,
-    413 `payload_too_large` as soon as the body is over MAX_UPLOAD_MB, and 503 `overloaded` where the disk
-    of temporary files is full.
+    Raises 400 `unsupported_file_type`, and as `read_form` does; 413 as soon as it is over MAX_UPLOAD_MB.
     """
     form = await read_form(request, request.app[SETTINGS].max_upload_bytes)
     try:
@@ -99,14 +97,14 @@ async def read_document(request: web.Request) -> AsyncIterator[Document]:
 
 
 def to_document(form: Form) -> Document:
-    """Return what a form brings to be scanned; raise 400 where that is nothing."""
+    """Return the document in a form. Raises 400 `invalid_request` if there is none."""
     text = optional_text(form.fields, "text")
     force_llm = read_flag(form.fields, "force_llm")
     if form.fields.get("file") not in (None, ""):
-        raise invalid_request("Send the file as a file.", file="Send this as a file, with a name.")
+        raise invalid_request("Invalid value for file.", file="Must be an uploaded file with a filename.")
     upload = form.upload if form.upload and form.upload.size else None
     if not text.strip() and upload is None:
-        raise invalid_request("Send a file or a text to scan.", text="There is nothing to scan.")
+        raise invalid_request("Provide a file or text to scan.", text="Paste some text or add a file first.")
     form_key = form.fields.get("idempotency_key")
     return Document(
         text if text.strip() else None, upload, force_llm, form_key if isinstance(form_key, str) else ""
@@ -120,7 +118,7 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
     `unsupported_media_type`, and 503 `overloaded` if the disk of temporary files is full.
     """
     if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise ApiError(415, "unsupported_media_type", "Send the request body without a Content-Encoding.")
+        raise ApiError(415, "unsupported_media_type", "Compressed request bodies are not supported.")
     if (request.content_length or 0) > max_bytes + MULTIPART_OVERHEAD:
         raise payload_too_large(max_bytes)
     try:
@@ -131,10 +129,10 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
     except TimeoutError:
         raise ApiError(408, "request_timeout", "The request took too long to arrive.") from None
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as exc:
-        raise invalid_request("The request was cut short or its encoding is broken.") from exc
-    except OSError as exc:  # of the temporary file that the upload goes to
+        raise invalid_request("The request body is incomplete or badly encoded.") from exc
+    except OSError as exc:  # the disk of the temporary file is full
         raise unavailable(
-            "overloaded", "There is no room for this upload right now.", retry_seconds=10
+            "overloaded", "The server is busy. Try again in 10 seconds.", retry_seconds=10
         ) from exc
     if not body:
         return Form({})
@@ -144,11 +142,11 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
         fields = read_urlencoded(body)
         store_form_values(request, fields)
         return Form(fields)
-    raise invalid_request("Send multipart/form-data, a url-encoded form or JSON.")
+    raise invalid_request("Unsupported content type; use multipart/form-data, a URL-encoded form or JSON.")
 
 
 def store_form_values(request: web.Request, fields: Mapping[str, Any]) -> None:
-    """Keep what was typed for the page that shows the form again; never a password."""
+    """Store the text fields for the page that shows the form again, but no passwords."""
     request[FORM_VALUES] = {
         name: value for name, value in fields.items() if isinstance(value, str) and "password" not in name
     }
@@ -165,7 +163,7 @@ async def read_chunks(request: web.Request, max_bytes: int) -> AsyncIterator[byt
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """Return a JSON object; NaN and Infinity are no JSON (RFC 8259, section 6)."""
+    """Return a JSON object; NaN and Infinity are not JSON (RFC 8259, section 6)."""
     try:
         value = json.loads(body.decode(), parse_constant=reject_constant)
     except (ValueError, RecursionError):
@@ -189,14 +187,14 @@ def read_urlencoded(body: bytes) -> dict[str, Any]:
             strict_parsing=False,
         )
     except ValueError:
-        raise invalid_request("The form is not valid UTF-8, or has too many fields.") from None
+        raise invalid_request("The form is not valid UTF-8 or has too many fields.") from None
     return group_by_name(pairs)
 
 
 def group_by_name(pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return fields by name; what was sent twice is a list, which is refused where it is read.
+    """Return the fields by name; a repeated one is a list, which is refused if the field is read.
 
-    Fields that nobody reads may come as they like (RFC 6749, section 3.2).
+    Unknown fields may be repeated (RFC 6749, section 3.2).
     """
     fields: dict[str, Any] = {}
     for name, value in pairs:
@@ -229,10 +227,10 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
         form = Form(group_by_name(texts), upload)
     except BaseException as exc:
         for content in opened:
-            with contextlib.suppress(OSError):  # what is not written yet may have no room
+            with contextlib.suppress(OSError):  # close() writes the buffer, and the disk may be full
                 content.close()
         if isinstance(exc, multipart.MultipartError):
-            raise invalid_request("The multipart body is broken, or a name in it is not UTF-8.") from None
+            raise invalid_request("The multipart body is malformed, or a name in it is not UTF-8.") from None
         raise
     for content in opened:
         if upload is None or content is not upload.content:
@@ -243,7 +241,7 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
 async def read_parts(
     request: web.Request, boundary: str, max_bytes: int, opened: list[IO[bytes]]
 ) -> AsyncIterator[Part]:
-    """Yield each part when it is complete. What is opened for their content is put in `opened`."""
+    """Yield each part when it is complete, and add the file that holds its content to `opened`."""
     parser = multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
     part: Part | None = None
     size = 0
@@ -253,7 +251,7 @@ async def read_parts(
                 part = Part(event)
                 opened.append(part.content)
                 continue
-            assert part is not None  # the parser sends no bytes and no end before a start
+            assert part is not None  # the parser starts with a segment
             if event is None:
                 yield part
                 continue
@@ -265,8 +263,8 @@ async def read_parts(
 
 
 def media_type(segment: multipart.MultipartSegment) -> str:
-    sent: str = segment.header("Content-Type", "")
-    return sent if MEDIA_TYPE.fullmatch(sent) else "application/octet-stream"
+    value: str = segment.header("Content-Type", "")
+    return value if MEDIA_TYPE.fullmatch(value) else "application/octet-stream"
 
 
 def decode_text(part: Part) -> str:
@@ -277,5 +275,5 @@ def decode_text(part: Part) -> str:
     except (UnicodeDecodeError, LookupError):
         name = printable_name(part.name)
         raise invalid_request(
-            "A text of this form cannot be read.", **{name: "This is not valid text."}
+            f"Invalid value for {name}.", **{name: "Must be text in its stated encoding."}
         ) from None

@@ -1,4 +1,4 @@
-"""Single fields of a form, a JSON body or a query: text, flag, number, email, password, id."""
+"""Single fields of a form, a JSON body or a query: text, flag, email, password, time, number, path, ID."""
 
 from __future__ import annotations
 
@@ -23,55 +23,53 @@ INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)  # int() of thousands of digits i
 
 
 def optional_text(fields: Mapping[str, Any], name: str) -> str:
-    """Return a text field, empty where it was not sent; raise 400 where it is no Unicode text."""
+    """Return a text field, empty if it was not sent. Raises 400 unless it is one string of valid Unicode."""
     value = fields.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise invalid_request("A field is not a text.", **{name: "This must be a text, sent once."})
+        raise invalid_request(f"Invalid value for {name}.", **{name: "Must be a string, given once."})
     try:
         value.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which JSON can bring
-        raise invalid_request(
-            "A field is not valid Unicode.", **{name: "This is not valid Unicode."}
-        ) from None
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can contain
+        raise invalid_request(f"Invalid value for {name}.", **{name: "Must be valid Unicode."}) from None
     return value
 
 
 def required_text(fields: Mapping[str, Any], name: str) -> str:
-    """Return a text field; raise 400 where there is nothing in it."""
+    """Return a text field. Raises 400 if it is missing or empty."""
     value = optional_text(fields, name)
     if not value:
-        raise invalid_request("Something is missing.", **{name: "This is required."})
+        raise invalid_request("Fill in all required fields.", **{name: "This field is required."})
     return value
 
 
 def read_flag(fields: Mapping[str, Any], name: str) -> bool | None:
-    """Return a yes-or-no field, None where it was not sent or is empty."""
+    """Return a flag, None if it was not sent or is empty."""
     value = fields.get(name)
     if value is None or value == "":
         return None
-    known = FLAGS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
-    if known is None:
-        raise invalid_request(f"{name} is not understood.", **{name: "This takes true or false."})
-    return known
+    flag = FLAGS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+    if flag is None:
+        raise invalid_request(f"Invalid value for {name}.", **{name: "Must be true or false."})
+    return flag
 
 
 def normalize_email(value: str) -> str:
-    """Return an address in the form that is kept and compared: trimmed, in lower case.
+    """Return an address as it is stored and compared: trimmed, in lower case.
 
-    Raises 400 `invalid_request` where the syntax is wrong (RFC 5322 and RFC 6531; no DNS look-up).
+    Raises 400 `invalid_request` if the syntax is wrong (RFC 5322 and RFC 6531; no DNS look-up).
     """
-    # here, because it is slow to load and most requests bring no address
+    # imported here, because it loads slowly and most requests have no email
     from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
-    SPECIAL_USE_DOMAIN_NAMES.clear()  # an address may be of a company's own network: only its syntax counts
+    SPECIAL_USE_DOMAIN_NAMES.clear()  # accept names of private networks, such as corp.local
     try:
         address = validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         address = None
     if address is None or "." not in address.domain or "\x00" in value:
-        raise invalid_request("This is not an e-mail address.", email="This is not an e-mail address.")
+        raise invalid_request("Invalid email address.", email="Enter a valid email address.")
     return unicodedata.normalize("NFC", address.normalized.lower())
 
 
@@ -114,13 +112,14 @@ def read_time(
 
 
 def read_integer(request: web.Request, name: str, default: int, low: int, high: int) -> int:
-    """Return a query value as a whole number within bounds."""
+    """Return a whole number from the query. Raises 400 unless it is from `low` to `high`."""
     value = request.query.get(name)
     if value is None:
         return default
     if not INTEGER.fullmatch(value) or not low <= int(value) <= high:
         raise invalid_request(
-            f"{name} is out of range.", **{name: f"This takes a whole number from {low} to {high}."}
+            f"{name} must be between {low} and {high}.",
+            **{name: f"Must be a whole number between {low} and {high}."},
         )
     return int(value)
 
@@ -135,5 +134,5 @@ def read_next_path(request: web.Request) -> str:
 
 
 def is_uuid(value: str) -> bool:
-    """Tell whether a text is a UUID in canonical form (RFC 9562, section 4)."""
+    """Return whether this is a UUID in canonical form (RFC 9562, section 4)."""
     return CANONICAL_UUID.fullmatch(value) is not None

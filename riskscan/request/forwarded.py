@@ -11,10 +11,10 @@ from ..settings import SETTINGS
 
 def is_trusted(request: web.Request, address: str) -> bool:
     try:
-        known = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(known in network for network in request.app[SETTINGS].trusted_proxies)
+    return any(ip in network for network in request.app[SETTINGS].trusted_proxies)
 
 
 def client_address(request: web.Request) -> str:
@@ -30,10 +30,10 @@ def client_address(request: web.Request) -> str:
         except ValueError:
             break
     try:
-        known = ipaddress.IPv6Address(address)
+        ip = ipaddress.IPv6Address(address)
     except ValueError:
         return address
-    return str(known.ipv4_mapped or ipaddress.IPv6Network((int(known), 64), strict=False))
+    return str(ip.ipv4_mapped or ipaddress.IPv6Network((int(ip), 64), strict=False))
 
 
 def request_origin(request: web.Request) -> str:

@@ -1,4 +1,4 @@
-"""Documents: which files may be scanned, by name and by content, and the name that is kept."""
+"""Uploaded documents: checks of their type, by name and content, and sanitizing of file names."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
 from ..errors import ApiError
-from ..file_types import EXTENSIONS, NEVER_TEXT, SIGNATURES
+from ..file_types import FILE_TYPES, NEVER_TEXT, SIGNATURES
 
 MAX_FILENAME = 255
 SIGNATURE_BYTES = 1024
 SPOOL_BYTES = 64 * 1024  # larger files go to a temporary file
 
-# and what turns the direction of text, and so could make one name look like another
+# including those that change the direction of text, with which one name could pass for another
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
+# for people, who need not read the extensions of all images
+SUPPORTED = ", ".join(
+    extension[1:].upper() for kind in FILE_TYPES if kind.reader != "image" for extension in kind.extensions
+)
 
 
 class Upload(NamedTuple):
-    """A file that was sent: its kept name, its media type, and its bytes, with their number and SHA-256."""
+    """An uploaded file: its sanitized name, its media type, its content with the size and SHA-256."""
 
     filename: str
     content_type: str
@@ -42,7 +46,7 @@ class Document(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 of what was sent, in hex: of the file's bytes, of a text alone in UTF-8."""
+        """The SHA-256 in hex of the file or, without one, of the text in UTF-8."""
         return self.upload.digest if self.upload else hashlib.sha256((self.text or "").encode()).hexdigest()
 
 
@@ -51,10 +55,7 @@ def unsupported_file_type(detail: str) -> ApiError:
 
 
 def sanitize_filename(name: str) -> str:
-    """Return the last part of a client's path, without control characters, at most 255 characters.
-
-    Where the name is longer, the stem is cut and the extension stays.
-    """
+    """Return the last part of a path, without control characters, with at most 255 characters."""
     last = re.split(r"[/\\]", SURROGATE.sub("\ufffd", name))[-1]
     clean = CONTROL_CHARACTERS.sub("", last).strip()
     if len(clean) > MAX_FILENAME:
@@ -64,27 +65,26 @@ def sanitize_filename(name: str) -> str:
 
 
 def extension_of(name: str) -> str:
-    """Return the extension in lower case, where it is one that can be scanned; else an empty text."""
-    # a name that is all extension (".txt") still says what it is
+    """Return the extension in lower case, empty if such files can't be scanned."""
+    # the underscore makes ".txt" a name with an extension
     suffix = PurePosixPath("_" + name.lower()).suffix
     return suffix if suffix in SIGNATURES else ""
 
 
 def check_file_type(name: str, head: bytes) -> None:
-    """Raise 400 `unsupported_file_type` unless the name is of a type that can be scanned and `head` fits it.
+    """Raise 400 `unsupported_file_type` unless the extension is supported and the content fits it.
 
-    `head` is the first 1,024 bytes of the file, or all of them.
+    `head` is the first 1,024 bytes of the file, or all of it.
     """
     extension = extension_of(name)
     if not extension:
-        known = " ".join(EXTENSIONS)
-        raise unsupported_file_type(f"Files of this type cannot be scanned. Send one of: {known}.")
-    marks = SIGNATURES[extension]
+        raise unsupported_file_type(f"This file type isn't supported. Use {SUPPORTED} or an image.")
+    signatures = SIGNATURES[extension]
     if extension == ".pdf":
-        fits = marks[0] in head  # readers take a PDF whose header comes within the first 1,024 bytes
-    elif marks:
-        fits = head.startswith(marks)
+        valid = signatures[0] in head  # as PDF readers do, which accept other bytes before the header
+    elif signatures:
+        valid = head.startswith(signatures)
     else:
-        fits = not head.startswith(NEVER_TEXT)
-    if not fits:
-        raise unsupported_file_type(f"The content of this file is not what its name says ({extension}).")
+        valid = not head.startswith(NEVER_TEXT)
+    if not valid:
+        raise unsupported_file_type(f"This isn't a valid {extension[1:].upper()} file.")

@@ -143,7 +143,7 @@ async def test_wrong_password_and_unknown_email_get_the_same_error(
     guest: Person, alice: Person, email: str
 ) -> None:
     reply = await guest.post("/api/auth/login", data={"username": email, "password": "wrong password"})
-    assert assert_error(reply, 401, "invalid_credentials") == "The e-mail address or the password is wrong."
+    assert assert_error(reply, 401, "invalid_credentials") == "Wrong email or password."
     assert reply.json["error_description"] == reply.json["detail"]
 
 

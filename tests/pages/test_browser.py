@@ -119,9 +119,9 @@ async def test_user_journey_without_javascript(browser: Browser, server: Server,
         page = await register(visitor)
         await page.get_by_role("button", name="Find risks").click()
         await expect(page.get_by_label("Paste text")).to_be_focused()
-        await expect(page.get_by_text("There is nothing to scan.")).to_be_visible()
+        await expect(page.get_by_text("Paste some text or add a file first.")).to_be_visible()
         await expect(page.get_by_label("Paste text")).to_have_accessible_description(
-            "There is nothing to scan."
+            "Paste some text or add a file first."
         )
         await page.get_by_label("Or choose a file").set_input_files(sample_file("film.mp4"))
         await page.get_by_label("Paste text").fill("Kept all the same")

@@ -113,7 +113,7 @@ async def test_login_page_redirects_a_logged_in_user(ana: Person) -> None:
 
 async def test_registration_error_is_shown_at_its_field(guest: Person) -> None:
     bad = await guest.post("/register", data={"email": "<b>ana@", "password": PASSWORD})
-    assert 'value="&lt;b&gt;ana@"' in assert_field_error(bad, 400, "email", "not an e-mail address")
+    assert 'value="&lt;b&gt;ana@"' in assert_field_error(bad, 400, "email", "valid email address")
     short = await guest.post("/register", data={"email": "ana@example.com", "password": "short"})
     page = assert_field_error(short, 400, "password", "6 to 128 characters")
     assert 'value="ana@example.com"' in page
@@ -131,7 +131,7 @@ async def test_failed_login_shows_the_error_and_keeps_the_email(ana: Person) -> 
     page = text_of(reply)
     assert reply.status == 401
     assert 'role="alert"' in page
-    assert "The e-mail address or the password is wrong." in page
+    assert "Wrong email or password." in page
     assert 'value="ana@example.com"' in page
     assert "wrong one" not in page
     assert re.search(r'id="password"[^>]*aria-describedby="alert"[^>]*autofocus', page)
@@ -197,11 +197,11 @@ async def test_form_without_javascript_scans_a_text_or_a_file(
 
 async def test_failed_scan_shows_the_error_and_keeps_the_form_values(ana: Person, ai: Ai) -> None:
     empty = await ana.post("/scan", data=form(text="  ", file=("", b"")))
-    assert_field_error(empty, 400, "text", "nothing to scan")
+    assert_field_error(empty, 400, "text", "Paste some text")
     video = await ana.post(
         "/scan", data=form(text="\n <b>tight</b> budget", force_llm="true", file=("a.mp4", b"x"))
     )
-    page = assert_field_error(video, 400, "file", "cannot be scanned")
+    page = assert_field_error(video, 400, "file", "Use PDF, DOCX, TXT, MD, CSV or an image.")
     assert ">\n\n &lt;b&gt;tight&lt;/b&gt; budget</textarea>" in page
     assert re.search(r'name="force_llm"[^>]*checked', page)
     ai.respond_with(500, {"detail": "The <i>model</i> fell over."})
@@ -384,7 +384,7 @@ async def test_only_the_owner_can_open_and_delete_a_scan(ana: Person, people: Ca
     await sign_up(bob, "bob@example.com")
     for reply in (await bob.get(location), await bob.post(f"{location}/delete")):
         assert reply.status == 404
-        assert "There is no such scan." in text_of(reply)
+        assert "Scan not found." in text_of(reply)
     reply = await ana.post(f"{location}/delete")
     assert (reply.status, reply.headers["Location"]) == (303, "/scans?done=scan")
     assert "Scan deleted." in text_of(await ana.get("/scans?done=scan"))
@@ -399,7 +399,7 @@ async def test_account_page_changes_the_password(ana: Person, people: Callable[[
     wrong = await ana.post(
         "/account/password", data={"current_password": "not it", "new_password": "another one"}
     )
-    assert_field_error(wrong, 400, "current_password", "not your password")
+    assert_field_error(wrong, 400, "current_password", "Current password is wrong")
     short = await ana.post("/account/password", data={"current_password": PASSWORD, "new_password": "x"})
     assert_field_error(short, 400, "new_password", "6 to 128")
     reply = await ana.post(
@@ -419,7 +419,9 @@ async def test_forms_state_the_length_of_a_password(guest: Person) -> None:
 
 async def test_account_page_deletes_the_account(ana: Person) -> None:
     wrong = await ana.post("/account/delete", data={"password": "not it"})
-    assert '<details class="danger" open>' in assert_field_error(wrong, 400, "password", "not your password")
+    assert '<details class="danger" open>' in assert_field_error(
+        wrong, 400, "password", "Current password is wrong"
+    )
     reply = await ana.post("/account/delete", data={"password": PASSWORD})
     assert (reply.status, reply.headers["Location"]) == (303, "/register?done=account")
     assert "have been deleted" in text_of(await ana.get("/register?done=account"))
@@ -438,7 +440,7 @@ async def test_error_pages_show_a_message_and_the_request_id(
         (await ana.get("/nowhere"), 404, "This address does not exist."),
         (await ana.get("/logout"), 405, "Method not allowed"),
         (await ana.get("/static/"), 404, ""),
-        (await ana.get("/scans?limit=0"), 400, "limit is out of range."),
+        (await ana.get("/scans?limit=0"), 400, "limit must be between 1 and 100."),
         (await ana.post("/account/password", data={"x": "y" * 70_000}), 413, "too large"),
         (await ana.get(location), 500, "Something went wrong on our side."),
     ]
