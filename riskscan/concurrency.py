@@ -9,20 +9,20 @@ from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import web
 
-from .errors import unavailable
+from .errors import ApiError, unavailable
 
 
 class ConcurrencyLimit:
-    """At most so many at once; one user gets at most half."""
+    """A number of slots in this process, of which one user gets at most half."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._by_user: collections.Counter[str] = collections.Counter()
 
     @contextlib.contextmanager
     def slot(self, user_id: str) -> Iterator[None]:
         """Hold a slot. Raises 503 `overloaded` if none is free."""
-        if self.active >= self._most or self._by_user[user_id] >= half(self._most):
+        if self.active >= self._limit or self._by_user[user_id] >= half(self._limit):
             raise overloaded()
         self._by_user[user_id] += 1
         try:
@@ -41,8 +41,8 @@ class FairSemaphore:
     A released slot goes to the waiting user who holds the fewest; of several, to the one that waited longest.
     """
 
-    def __init__(self, most: int, share: int) -> None:
-        self._free = most
+    def __init__(self, limit: int, share: int) -> None:
+        self._free = limit
         self._share = share
         self._held: collections.Counter[str] = collections.Counter()
         self._waiting: dict[asyncio.Future[None], str] = {}  # the user of each waiter
@@ -98,8 +98,8 @@ class FairSemaphore:
             waiter.set_result(None)
 
 
-def half(most: int) -> int:
-    return max(1, most // 2)
+def half(limit: int) -> int:
+    return max(1, limit // 2)
 
 
 def decrement(counter: collections.Counter[str], name: str) -> None:
@@ -108,7 +108,7 @@ def decrement(counter: collections.Counter[str], name: str) -> None:
         del counter[name]
 
 
-def overloaded() -> Exception:
+def overloaded() -> ApiError:
     return unavailable("overloaded", "The server is busy. Try again shortly.", retry_seconds=10)
 
 
@@ -122,26 +122,26 @@ class ActiveRequests:
     def __init__(self) -> None:
         self.requests = 0
         self._draining = False
-        self._quiet = asyncio.Event()
+        self._drained = asyncio.Event()
 
     def __enter__(self) -> None:
-        """Count a request in. Raises 503 `shutting_down` while this process ends."""
+        """Count a request. Raises 503 `shutting_down` once draining has started."""
         if self._draining:
             raise unavailable(
-                "shutting_down", "The service is restarting. Try again in a moment.", retry_seconds=2
+                "shutting_down", "The server is restarting. Try again in a moment.", retry_seconds=2
             )
         self.requests += 1
 
     def __exit__(self, *_: object) -> None:
         self.requests -= 1
         if self._draining and not self.requests:
-            self._quiet.set()
+            self._drained.set()
 
     async def drain(self) -> None:
-        """Refuse new requests from now on; return when the last one under way is answered."""
+        """Refuse new requests; return when those in progress have finished."""
         self._draining = True
         if self.requests:
-            await self._quiet.wait()
+            await self._drained.wait()
 
 
 ACTIVE_REQUESTS = web.AppKey("ACTIVE_REQUESTS", ActiveRequests)

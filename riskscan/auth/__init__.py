@@ -1,1 +1,1 @@
-"""Who sends a request: passwords, access tokens, sessions and API tokens."""
+"""Authentication: passwords, access tokens, sessions and API tokens."""

@@ -1,1 +1,1 @@
-"""What runs around every handler."""
+"""Middlewares and response hooks, which run around every handler."""

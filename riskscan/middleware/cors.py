@@ -28,14 +28,16 @@ def configure(app: web.Application) -> None:
         max_age=PREFLIGHT_SECONDS,
     )
     cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(app[SETTINGS].cors_origins, options))
+    # setup() has just added its hook, which looks up its options for every response; ours calls it only if
+    # another origin asks
+    library_hook = app.on_response_prepare.pop()
+    app.on_response_prepare.append(functools.partial(set_headers, library_hook))
     for resource in {route.resource for route in app.router.routes()}:
         if resource is not None and resource.canonical.startswith("/api/"):
             cors.add(resource)
             for route in resource:
                 if route.method != hdrs.METH_OPTIONS:
                     cors.add(route)
-    # aiohttp-cors looks up its options for every response; ours calls it only if another origin asks
-    app.on_response_prepare.append(functools.partial(set_headers, app.on_response_prepare.pop()))
 
 
 def is_preflight(request: web.BaseRequest) -> bool:
@@ -65,9 +67,9 @@ async def set_headers(library_hook: Hook, request: web.Request, response: web.St
     if is_preflight(request):
         headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = request.headers[hdrs.ACCESS_CONTROL_REQUEST_METHOD]
         headers[hdrs.ACCESS_CONTROL_MAX_AGE] = str(PREFLIGHT_SECONDS)
-        asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
-        if asked:
-            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = asked
+        requested = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
+        if requested:
+            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = requested
     else:
         headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = ",".join(headers.keys())
 

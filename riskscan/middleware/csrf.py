@@ -30,8 +30,8 @@ def require_same_origin(request: web.Request) -> None:
     origin = request.headers.get("Origin", "")
     site = request.headers.get("Sec-Fetch-Site")
     if site:
-        own = site in ("same-origin", "none")
+        same_origin = site in ("same-origin", "none")
     else:
-        own = not origin or origin.partition("://")[2].lower() == request.host.lower()
-    if not own and origin.lower() not in request.app[SETTINGS].cors_origins:
+        same_origin = not origin or origin.partition("://")[2].lower() == request.host.lower()
+    if not same_origin and origin.lower() not in request.app[SETTINGS].cors_origins:
         raise ApiError(403, "cross_origin_request", "This request was sent by another site.")

@@ -23,9 +23,9 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         if error.status >= 500:
             log.warning("%s: %s [%s]", error.code, cause_name(error), request[REQUEST_ID])
         if error.status in (401, 429, 503) and request.path == SCAN_PATH:
-            # refused before the form was read; its text is shown again, or carried through the log-in
+            # refused before the form was read, whose text is shown again or carried through the log-in
             with contextlib.suppress(ApiError):
-                await read_fields(request, MAX_FORM_BYTES // 2)  # leaves room for the fields of the log-in
+                await read_fields(request, MAX_FORM_BYTES // 2)  # to leave room for the log-in's own fields
         return respond_error(request, error)
     except web.HTTPException as exc:
         if exc.status < 400:

@@ -1,4 +1,4 @@
-"""Request IDs and the access log."""
+"""Request IDs, the access log and the request metrics."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ class RequestEvent(Event, frozen=True):
 
 
 def record_request(request: web.Request, status: int, seconds: float) -> None:
+    """Write a request to the access log, and count it."""
     app, resource = request.app, request.match_info.route.resource
     route = resource.canonical if resource else NO_ROUTE
     if access_log.isEnabledFor(logging.INFO):

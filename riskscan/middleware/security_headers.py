@@ -34,9 +34,9 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Set the headers of every response (`on_response_prepare`)."""
     headers = response.headers
     headers[X_REQUEST_ID] = request[REQUEST_ID]
-    # /api/docs is a page too
-    page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
-    headers.update(PAGE_HEADERS if page else API_HEADERS)
+    # /api/docs is a page as well
+    is_page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
+    headers.update(PAGE_HEADERS if is_page else API_HEADERS)
     if hdrs.CACHE_CONTROL not in headers:
         headers[hdrs.CACHE_CONTROL] = cache_control(request, response)
     if timings := SERVER_TIMING.get(None):  # W3C Server Timing, in milliseconds

@@ -131,9 +131,7 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as exc:
         raise invalid_request("The request body is incomplete or badly encoded.") from exc
     except OSError as exc:  # the disk of the temporary file is full
-        raise unavailable(
-            "overloaded", "The server is busy. Try again in 10 seconds.", retry_seconds=10
-        ) from exc
+        raise unavailable("overloaded", "The server is busy. Try again shortly.", retry_seconds=10) from exc
     if not body:
         return Form({})
     if request.content_type == "application/json" or request.content_type.endswith("+json"):
