@@ -1,4 +1,4 @@
--- Both databases read this. PostgreSQL has these types; SQLite takes the names and keeps text.
+-- For both databases. PostgreSQL has these types; SQLite accepts their names and stores text.
 
 CREATE TABLE IF NOT EXISTS users (
     id uuid PRIMARY KEY,
@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS users (
 
 CREATE UNIQUE INDEX IF NOT EXISTS users_email ON users (email);
 
--- categories: the distinct ones of data as a JSON list, so that a list of scans need not read the findings
+-- categories: the distinct categories in data as a JSON list, so that listing scans need not read the findings
 CREATE TABLE IF NOT EXISTS scans (
     id uuid PRIMARY KEY,
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -24,9 +24,9 @@ CREATE TABLE IF NOT EXISTS scans (
     created_at timestamptz NOT NULL
 );
 
--- one user's newest scans, a page at a time; it serves scans.user_id alone as well
+-- for a page of a user's scans; also the index of the foreign key user_id
 CREATE INDEX IF NOT EXISTS scans_user_id_created_at ON scans (user_id, created_at DESC, id DESC);
 
--- The condition holds for every row, and keeps PostgreSQL from reading one user's list by this index: it
--- would, for a user who has a good part of all scans, and pass by all that others have scanned since.
+-- The condition always holds. It stops PostgreSQL from using this index for the list of a user with a large part
+-- of all scans, where it would read all newer scans of other users.
 CREATE INDEX IF NOT EXISTS scans_created_at ON scans (created_at DESC) WHERE risk_count >= 0;

@@ -1,4 +1,4 @@
-"""Keep users.scan_count, the total of a list, in step with the scans."""
+"""Maintain users.scan_count, the total of a list, by triggers on scans."""
 
 from yoyo import step
 
@@ -13,7 +13,7 @@ BEGIN
 END;
 """
 
-# by statement, not by row: a bulk change touches each user once
+# per statement, so that a bulk change updates each user once
 POSTGRESQL = """
 CREATE OR REPLACE FUNCTION count_scans() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

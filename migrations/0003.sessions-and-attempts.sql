@@ -1,4 +1,4 @@
--- The sessions of the built-in pages; id is the SHA-256 of what the cookie holds.
+-- Sessions of browsers; id is the SHA-256 of the session ID in the cookie.
 CREATE TABLE IF NOT EXISTS sessions (
     id text PRIMARY KEY,
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -10,7 +10,7 @@ CREATE INDEX IF NOT EXISTS sessions_user_id ON sessions (user_id);
 
 CREATE INDEX IF NOT EXISTS sessions_expires_at ON sessions (expires_at);
 
--- How often something was tried in the window that ends at expires_at; name says what and by whom.
+-- Attempts in the window that ends at expires_at; name has the kind of limit and the digest of account or address.
 CREATE TABLE IF NOT EXISTS attempts (
     name text PRIMARY KEY,
     tries integer NOT NULL,

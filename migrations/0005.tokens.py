@@ -1,7 +1,7 @@
 """API tokens; digest is the SHA-256 of the token, scopes are separated by spaces.
 
-A token counts while its version is its user's api_token_version, so that one statement sets a password and
-ends all tokens, or none.
+A token is valid while its version equals its user's api_token_version, so that one statement sets a password
+and revokes all tokens, or none.
 """
 
 from yoyo import step

@@ -1,5 +1,5 @@
--- What a user has sent under an Idempotency-Key. claim is the id of the scan that comes of it, which is kept or
--- still being made; a key whose held_until has passed is free. No reference to scans: they may be partitioned.
+-- Idempotency-Keys of users. claim is the ID of the scan, which is stored (kept) or still running; a key is free
+-- once held_until has passed. There is no foreign key to scans, because they may be partitioned.
 CREATE TABLE IF NOT EXISTS idempotency_keys (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     key text NOT NULL,

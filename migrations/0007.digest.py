@@ -1,6 +1,6 @@
-"""Keep the SHA-256 of what was scanned, and find a user's earlier scans of the same bytes or file name.
+"""Store the SHA-256 of the input, and find a user's previous scans of the same bytes or file name.
 
-`scans.digest` is hex: of the file's bytes, of a text alone in UTF-8. Scans that were there before have none.
+`scans.digest` is hexadecimal: of the file's bytes, or of a text in UTF-8. Scans from before have none.
 """
 
 from yoyo import step

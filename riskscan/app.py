@@ -25,8 +25,10 @@ from .concurrency import (
     half,
 )
 from .database import DATABASE, Database
-from .database.attempts import delete_expired
+from .database.attempts import delete_expired_attempts
+from .database.idempotency_keys import delete_expired_keys
 from .database.migrate import DatabaseUnavailable, is_current, migrate
+from .database.sessions import delete_expired_sessions
 from .errors import ApiError
 from .handlers import exports, health
 from .handlers.api_docs import OPENAPI_JSON
@@ -127,7 +129,9 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
             log.exception("migration failed; retrying")
     while not stopping.is_set():
         try:
-            await delete_expired(db)
+            await delete_expired_sessions(db)
+            await delete_expired_attempts(db)
+            await delete_expired_keys(db)
         except ApiError as exc:
             log.warning("could not delete expired sessions and counters: %s", exc.detail)
         except Exception:

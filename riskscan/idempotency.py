@@ -167,7 +167,7 @@ async def finish(
     until: datetime.datetime,
 ) -> None:
     with contextlib.suppress(ApiError):  # the database is unavailable; the lock will expire
-        await finish_key(db, subject.user_id, key.name, lock_expires_at, kept=kept, until=until)
+        await finish_key(db, subject.user_id, key.name, lock_expires_at, completed=kept, until=until)
 
 
 def read_key(request: web.Request, document: Document) -> Key | None:

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from riskscan.database import DATABASE
-from riskscan.database.attempts import delete_expired
+from riskscan.database.idempotency_keys import delete_expired_keys
 from riskscan.database.rows import to_utc, utc_now
 from riskscan.idempotency import MAX_KEY_LENGTH
 from tests.support.ai import RISKS, Ai
@@ -283,11 +283,11 @@ async def test_key_expires_after_a_day(alice: Person, server: Server, ai: Ai) ->
     assert (await send_scan(alice, text="another input")).json["scan_id"] != first["scan_id"]
     assert (len(ai.calls), await count_scans(alice)) == (2, 2)
     pool = server.app[DATABASE]
-    await delete_expired(pool)
+    await delete_expired_keys(pool)
     assert len(await stored_keys(server)) == 1
     long_ago = utc_now() - datetime.timedelta(days=1, seconds=1)
     await pool.fetch_all("UPDATE idempotency_keys SET held_until = :then", {"then": long_ago})
-    await delete_expired(pool)
+    await delete_expired_keys(pool)
     assert await stored_keys(server) == []
 
 

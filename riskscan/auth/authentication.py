@@ -65,8 +65,7 @@ async def authenticate_lazily(request: web.Request, scope: Scope = "read") -> To
     """
     token = bearer_token(request)
     if token is None or token.startswith(API_TOKEN_PREFIX):
-        account = await authenticate(request, scope)
-        return TokenSubject(account.user.id, account.token_version)
+        return (await authenticate(request, scope)).subject
     subject = read_access_token(request, token)
     if subject is None:
         raise not_authenticated()

@@ -11,7 +11,7 @@ from .rows import ACCOUNT_COLUMNS, Account, to_account, to_utc, utc_now
 
 
 class ApiTokenRecord(NamedTuple):
-    """Whose an API token is, what it may do, and when it was used before."""
+    """An API token with its account, scopes and last use."""
 
     account: Account
     token_id: str
@@ -22,15 +22,15 @@ class ApiTokenRecord(NamedTuple):
 INSERT_API_TOKEN = """
 INSERT INTO api_tokens (id, user_id, digest, name, scopes, version, created_at, expires_at)
 SELECT :id, users.id, :digest, :name, :scopes, api_token_version, :created_at, :expires_at FROM users
-WHERE users.id = :user_id AND token_version = :token_version AND :most > (
+WHERE users.id = :user_id AND token_version = :token_version AND :limit > (
     SELECT count(*) FROM api_tokens WHERE user_id = :user_id AND version = api_token_version
 )
 RETURNING id
 """
 
 
-async def insert_api_token(db: Executor, account: Account, token: ApiToken, digest: str, most: int) -> bool:
-    """Keep an API token, unless the user has `most` already; return whether it is kept."""
+async def insert_api_token(db: Executor, account: Account, token: ApiToken, digest: str, limit: int) -> bool:
+    """Store an API token; return False if the user has `limit` tokens already."""
     values = {
         "id": token.id,
         "user_id": account.user.id,
@@ -40,7 +40,7 @@ async def insert_api_token(db: Executor, account: Account, token: ApiToken, dige
         "scopes": " ".join(token.scopes),
         "created_at": token.created_at,
         "expires_at": token.expires_at,
-        "most": most,
+        "limit": limit,
     }
     return await db.fetch_one(INSERT_API_TOKEN, values) is not None
 
@@ -53,7 +53,7 @@ WHERE user_id = :user_id ORDER BY api_tokens.created_at DESC, api_tokens.id DESC
 
 
 async def list_api_tokens(db: Executor, user_id: str) -> list[ApiToken]:
-    """Return the user's API tokens, newest first; those that a new password has ended are gone."""
+    """Return the user's API tokens, newest first, without those that a password change revoked."""
     return [
         ApiToken(
             id=str(row["id"]),
@@ -75,12 +75,12 @@ WHERE digest = :digest AND (expires_at IS NULL OR expires_at > :now)
 
 
 async def find_account_by_api_token(db: Executor, digest: str) -> ApiTokenRecord | None:
-    """Return whose API token has this digest, unless it has ended or was revoked."""
+    """Return the API token with this digest; None if it has expired or was revoked."""
     row = await db.fetch_one(FIND_ACCOUNT_BY_API_TOKEN, {"digest": digest, "now": utc_now()})
     if row is None:
         return None
-    used = to_utc(row["last_used_at"]) if row["last_used_at"] else None
-    return ApiTokenRecord(to_account(row), str(row["token_id"]), row["scopes"].split(), used)
+    last_used_at = to_utc(row["last_used_at"]) if row["last_used_at"] else None
+    return ApiTokenRecord(to_account(row), str(row["token_id"]), row["scopes"].split(), last_used_at)
 
 
 RECORD_API_TOKEN_USE = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"
@@ -94,5 +94,5 @@ DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id
 
 
 async def delete_api_token(db: Executor, user_id: str, token_id: str) -> bool:
-    """Delete one of the user's own API tokens; return whether there was one."""
+    """Delete an API token of the user; return whether there was one."""
     return await db.fetch_one(DELETE_API_TOKEN, {"id": token_id, "user_id": user_id}) is not None

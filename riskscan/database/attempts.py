@@ -1,4 +1,4 @@
-"""Attempts counted in windows: log-ins, registrations, scans."""
+"""The table `attempts`: log-ins, registrations and scans, counted in fixed windows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime
 from . import Executor
 from .rows import to_utc, utc_now
 
-# a window that has ended starts again
+# a window that has expired starts again
 INCREMENT_ATTEMPTS = """
 INSERT INTO attempts (name, tries, expires_at) VALUES (:name, 1, :expires_at)
 ON CONFLICT (name) DO UPDATE SET
@@ -18,11 +18,11 @@ RETURNING tries, expires_at
 
 
 async def increment_attempts(db: Executor, name: str, seconds: int) -> tuple[int, datetime.datetime]:
-    """Count one more try under this name; return how many there were in this window, and when it ends."""
-    moment = utc_now()
-    values = {"name": name, "now": moment, "expires_at": moment + datetime.timedelta(seconds=seconds)}
+    """Count an attempt; return how many there are in the window, and when it expires."""
+    now = utc_now()
+    values = {"name": name, "now": now, "expires_at": now + datetime.timedelta(seconds=seconds)}
     row = await db.fetch_one(INCREMENT_ATTEMPTS, values)
-    assert row is not None  # RETURNING answers a row for an insert and for an update
+    assert row is not None  # RETURNING returns a row for an INSERT and for an UPDATE
     return row["tries"], to_utc(row["expires_at"])
 
 
@@ -32,21 +32,13 @@ UPDATE attempts SET tries = tries - 1 WHERE name = :name AND tries > 0 RETURNING
 
 
 async def decrement_attempts(db: Executor, name: str) -> tuple[int, datetime.datetime] | None:
-    """Count one try less under this name; return how many there are now, and when the window ends."""
+    """Take an attempt back; return how many are left and when the window expires, None if there are none."""
     row = await db.fetch_one(DECREMENT_ATTEMPTS, {"name": name})
     return (row["tries"], to_utc(row["expires_at"])) if row else None
 
 
-DELETE_EXPIRED = (
-    "DELETE FROM sessions WHERE expires_at <= :now",
-    "DELETE FROM attempts WHERE expires_at <= :now",
-    # not at once: whoever is late with a scan must not meet a key that has forgotten its id
-    "DELETE FROM idempotency_keys WHERE held_until <= :yesterday",
-)
+DELETE_EXPIRED_ATTEMPTS = "DELETE FROM attempts WHERE expires_at <= :now"
 
 
-async def delete_expired(db: Executor) -> None:
-    """Drop the sessions, counters and keys whose time is over."""
-    moment = utc_now()
-    for statement in DELETE_EXPIRED:
-        await db.fetch_all(statement, {"now": moment, "yesterday": moment - datetime.timedelta(days=1)})
+async def delete_expired_attempts(db: Executor) -> None:
+    await db.fetch_all(DELETE_EXPIRED_ATTEMPTS, {"now": utc_now()})

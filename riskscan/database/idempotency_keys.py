@@ -11,7 +11,7 @@ from .rows import TokenRevoked, to_utc, utc_now
 
 
 class IdempotencyRecord(NamedTuple):
-    """An Idempotency-Key in use: for which input, the id of its scan, if that is kept, and until when."""
+    """An Idempotency-Key in use: the digest of its input, its scan, and whether that is stored."""
 
     fingerprint: str
     scan_id: str
@@ -19,7 +19,7 @@ class IdempotencyRecord(NamedTuple):
     locked_until: datetime.datetime
 
 
-# the same input gets the same id until its scan is kept
+# the same input gets the same scan ID until the scan is stored
 LOCK_KEY = """
 INSERT INTO idempotency_keys (user_id, key, fingerprint, claim, kept, held_until)
 VALUES (:user_id, :key, :fingerprint, :claim, FALSE, :held_until)
@@ -35,13 +35,13 @@ RETURNING claim
 
 
 async def lock_key(
-    db: Executor, user_id: str, key: str, fingerprint: str, claim: str, until: datetime.datetime
+    db: Executor, user_id: str, key: str, fingerprint: str, scan_id: str, until: datetime.datetime
 ) -> str | None:
-    """Hold the user's key for an input; return the id that its scan is to have, None where the key is held.
+    """Lock a key; return the ID for its scan, which an expired lock may have set; None if it is in use.
 
     Raises TokenRevoked if the account was deleted.
     """
-    values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "claim": claim}
+    values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "claim": scan_id}
     try:
         row = await db.fetch_one(LOCK_KEY, {**values, "held_until": until, "now": utc_now()})
     except ForeignKeyViolation:
@@ -64,8 +64,8 @@ async def find_key(db: Executor, user_id: str, key: str) -> IdempotencyRecord | 
 
 
 FINISH_KEY = """
-UPDATE idempotency_keys SET kept = :kept, held_until = :until
-WHERE user_id = :user_id AND key = :key AND held_until = :lease
+UPDATE idempotency_keys SET kept = :completed, held_until = :until
+WHERE user_id = :user_id AND key = :key AND held_until = :locked_until
 """
 
 
@@ -73,11 +73,19 @@ async def finish_key(
     db: Executor,
     user_id: str,
     key: str,
-    lease: datetime.datetime,
+    locked_until: datetime.datetime,
     *,
-    kept: bool,
+    completed: bool,
     until: datetime.datetime,
 ) -> None:
-    """Say what came of a key that was held until `lease`; one that another has taken over stays theirs."""
-    values = {"user_id": user_id, "key": key, "lease": lease, "kept": kept, "until": until}
-    await db.fetch_all(FINISH_KEY, values)
+    """Store whether the scan is completed and until when the key is in use, unless another took the lock."""
+    values = {"user_id": user_id, "key": key, "locked_until": locked_until, "completed": completed}
+    await db.fetch_all(FINISH_KEY, {**values, "until": until})
+
+
+DELETE_EXPIRED_KEYS = "DELETE FROM idempotency_keys WHERE held_until <= :yesterday"
+
+
+async def delete_expired_keys(db: Executor) -> None:
+    """Delete the keys that expired a day ago: a slow request may still finish under its scan ID."""
+    await db.fetch_all(DELETE_EXPIRED_KEYS, {"yesterday": utc_now() - datetime.timedelta(days=1)})

@@ -1,4 +1,4 @@
-"""Bring a database's tables up to date with `migrations/` (yoyo)."""
+"""Apply the migrations in `migrations/` with yoyo."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ..settings import is_sqlite, sqlite_path
 from . import Database
 from .drivers import is_sqlite_error
 
-ADVISORY_LOCK = 7_475_752_701  # any number, the same in every process
+ADVISORY_LOCK = 7_475_752_701  # an arbitrary number
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 APPLIED = "SELECT migration_id FROM _yoyo_migration"
 CONNECT_SECONDS = 5
-TRY_AGAIN_SECONDS = 0.1
+RETRY_SECONDS = 0.1
 
 log = logging.getLogger("riskscan.migrate")
 
 
 class DatabaseUnavailable(Exception):
-    """The database can't be reached, or has no room; its text says why."""
+    """The database can't be reached, is read-only or its disk is full; the message says which."""
 
 
 def migrations_folder() -> Path:
@@ -40,53 +40,53 @@ def migrations_folder() -> Path:
 
 
 def migrate(database_url: str) -> int:
-    """Apply the migrations that are missing; return how many there were. Blocks.
+    """Apply the pending migrations; return how many there were. Blocks.
 
-    Safe when several processes start at once, and after a process was killed while it migrated.
-    Raises DatabaseAway where the database can't be reached, or goes away meanwhile.
+    Safe if several processes start at once, and after a process was killed during a migration.
+    Raises DatabaseUnavailable.
     """
-    import yoyo  # here, because few starts need it and it is slow to load
+    import yoyo  # here, because it is slow to load and few starts need it
 
-    # yoyo asks for the user's name, and a container may have none for its uid
+    # yoyo looks up the user's name, which a container's uid may not have
     os.environ.setdefault("LOGNAME", "riskscan")
     try:
-        with locked(database_url), open_backend(database_url) as backend:
-            backend.break_lock()  # a killed process leaves its row; ours is the lock that counts
-            missing = backend.to_apply(yoyo.read_migrations(str(migrations_folder())))
-            backend.apply_migrations(missing)
+        with migration_lock(database_url), open_backend(database_url) as backend:
+            backend.break_lock()  # yoyo's own, whose row a killed process leaves behind
+            pending = backend.to_apply(yoyo.read_migrations(str(migrations_folder())))
+            backend.apply_migrations(pending)
     except Exception as exc:
-        if is_connection_error(exc):
+        if is_temporary(exc):
             raise DatabaseUnavailable(str(exc).partition("\n")[0]) from exc
         raise
-    for migration in missing:
+    for migration in pending:
         log.info("applied migration %s", migration.id)
-    return len(missing)
+    return len(pending)
 
 
-async def is_current(pool: Database) -> bool:
-    """Tell whether there is nothing to do for `migrate`, without yoyo, which is slow to load."""
+async def is_current(db: Database) -> bool:
+    """Tell whether no migration is pending, without yoyo, which is slow to load."""
     try:
-        rows = await pool.fetch_all(APPLIED, {}, before_migration=True)
-        mode = await pool.fetch_all("PRAGMA journal_mode", {}, before_migration=True) if pool.sqlite else []
+        rows = await db.fetch_all(APPLIED, before_migration=True)
+        modes = await db.fetch_all("PRAGMA journal_mode", before_migration=True) if db.sqlite else []
     except (ApiError, asyncpg.UndefinedTableError, sqlite3.OperationalError):
         return False
     applied = {row["migration_id"] for row in rows}
-    wanted = {file.stem for file in migrations_folder().iterdir() if file.suffix in (".py", ".sql")}
-    return applied >= wanted and all(row["journal_mode"] == "wal" for row in mode)
+    required = {file.stem for file in migrations_folder().iterdir() if file.suffix in (".py", ".sql")}
+    return applied >= required and all(row["journal_mode"] == "wal" for row in modes)
 
 
-def is_connection_error(exc: Exception) -> bool:
-    """Tell whether a try can succeed later; a wrong migration or a file that is no database cannot."""
+def is_temporary(exc: Exception) -> bool:
+    """Tell whether a retry can succeed, unlike with a wrong migration or a file that is no database."""
     if isinstance(exc, sqlite3.Error):
         return is_sqlite_error(exc, ("BUSY", "LOCKED", "IOERR", "FULL"))
     import psycopg
 
-    # the latter: a replica, which may take over
+    # a replica is read-only until it is promoted
     return isinstance(exc, psycopg.OperationalError | psycopg.errors.ReadOnlySqlTransaction)
 
 
 def open_backend(database_url: str) -> Any:
-    """Return yoyo's connection to the database."""
+    """Return yoyo's backend for the database."""
     import yoyo
 
     if is_sqlite(database_url):
@@ -95,7 +95,7 @@ def open_backend(database_url: str) -> Any:
     from yoyo.connections import default_migration_table, parse_uri
 
     uri = parse_uri(database_url)
-    # for psycopg.connect(); behind pgbouncer a statement is not prepared on the connection that runs it next
+    # for psycopg.connect(); prepared statements do not work behind pgbouncer
     uri.args.update(connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
     backend = PostgresqlPsycopgBackend(uri, default_migration_table)
     backend.init_database()
@@ -103,22 +103,24 @@ def open_backend(database_url: str) -> Any:
 
 
 @contextlib.contextmanager
-def locked(database_url: str) -> Iterator[None]:
-    """Hold the one lock of all processes that migrate this database; it goes with its process."""
+def migration_lock(database_url: str) -> Iterator[None]:
+    """Lock the migrations of this database against other processes; a killed process releases its lock."""
     if is_sqlite(database_url):
         path = sqlite_path(database_url)
         with open(f"{path}.lock", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             with contextlib.closing(sqlite3.connect(path)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")  # kept in the file
+                connection.execute("PRAGMA journal_mode = WAL")  # stored in the file
             yield
     else:
         import psycopg
 
-        with psycopg.connect(database_url, connect_timeout=CONNECT_SECONDS, prepare_threshold=None) as holder:
-            # it lasts as long as the transaction: behind pgbouncer a session's would stay for ever,
-            # and whoever waits inside of a transaction keeps a connection that the migration may need
-            while holder.execute(TRY_LOCK, (ADVISORY_LOCK,)).fetchone() != (True,):
-                holder.rollback()
-                time.sleep(TRY_AGAIN_SECONDS)
+        with psycopg.connect(
+            database_url, connect_timeout=CONNECT_SECONDS, prepare_threshold=None
+        ) as connection:
+            # a transaction's lock, because behind pgbouncer a session's would never be released; waiting in a
+            # transaction would hold a connection that the migration may need
+            while connection.execute(TRY_LOCK, (ADVISORY_LOCK,)).fetchone() != (True,):
+                connection.rollback()
+                time.sleep(RETRY_SECONDS)
             yield

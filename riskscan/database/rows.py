@@ -1,4 +1,4 @@
-"""Rows that several tables share: an account, and how a stored time is read."""
+"""What several tables share: accounts, token subjects and times."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ class TokenRevoked(Exception):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A user with what only the server knows of them."""
+    """A user with the columns that no response shows."""
 
     user: User
     password_hash: str
     token_version: int
 
+    @property
+    def subject(self) -> TokenSubject:
+        return TokenSubject(self.user.id, self.token_version)
+
 
 class TokenSubject(NamedTuple):
-    """What a token claims; statements that take one verify it, and raise TokenRevoked."""
+    """What a token claims; a statement that takes one verifies it, and raises TokenRevoked."""
 
     user_id: str
     token_version: int
@@ -35,9 +39,9 @@ def utc_now() -> datetime.datetime:
 
 
 def to_utc(value: Any) -> datetime.datetime:
-    """Return a stored time, aware and in UTC; SQLite answers text."""
-    time: datetime.datetime = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
-    return time if time.tzinfo is datetime.UTC else time.astimezone(datetime.UTC)
+    """Return a stored time, aware and in UTC; SQLite returns text."""
+    moment: datetime.datetime = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo is datetime.UTC else moment.astimezone(datetime.UTC)
 
 
 def to_account(row: Row) -> Account:

@@ -17,7 +17,7 @@ from .rows import TokenRevoked, TokenSubject, to_utc
 
 
 class PreviousScan(NamedTuple):
-    """An earlier scan of the same bytes, or only of the same file name."""
+    """The latest earlier scan of the same bytes or of the same file name."""
 
     scan_id: str
     created_at: datetime.datetime
@@ -28,25 +28,25 @@ class PreviousScan(NamedTuple):
         return "same bytes" if self.same_bytes else "same name"
 
 
-# the user's last scan before this one that is like it
-PREVIOUS_SCAN = """
-SELECT {columns} FROM scans AS earlier
-WHERE user_id = :user_id AND {like} AND (created_at, id) < (:created_at, :id)
-ORDER BY created_at DESC, id DESC LIMIT 1
-"""
-
-INSERT_SCAN = f"""
+INSERT_SCAN = """
 INSERT INTO scans (id, user_id, filename, data, digest, risk_count, categories, words, source, created_at)
 VALUES (:id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :created_at)
-RETURNING ({PREVIOUS_SCAN.format(columns="id", like="filename = :filename")}) AS same_name,
-    ({PREVIOUS_SCAN.format(columns="id", like="digest = :digest")}) AS same_bytes
+RETURNING (
+    SELECT id FROM scans AS previous
+    WHERE user_id = :user_id AND filename = :filename AND (created_at, id) < (:created_at, :id)
+    ORDER BY created_at DESC, id DESC LIMIT 1
+) AS same_name, (
+    SELECT id FROM scans AS previous
+    WHERE user_id = :user_id AND digest = :digest AND (created_at, id) < (:created_at, :id)
+    ORDER BY created_at DESC, id DESC LIMIT 1
+) AS same_bytes
 """
 
 
 async def insert_scan(
     db: Executor, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
 ) -> dict[str, str] | None:
-    """Save a scan; return the IDs of similar earlier ones, with `same bytes` or `same name`.
+    """Store a scan; return the IDs of previous ones, with `same bytes` or `same name`.
 
     Returns None if there is a scan with this ID already. Raises TokenRevoked if the account was deleted.
     """
@@ -68,9 +68,9 @@ async def insert_scan(
         return None
     except ForeignKeyViolation:
         raise TokenRevoked from None
-    assert row is not None  # RETURNING answers a row for an insert
-    likes = ("same name", row["same_name"]), ("same bytes", row["same_bytes"])
-    return {str(earlier_id): like for like, earlier_id in likes if earlier_id is not None}
+    assert row is not None  # RETURNING returns a row for an INSERT
+    matches = (row["same_name"], "same name"), (row["same_bytes"], "same bytes")
+    return {str(scan_id): match for scan_id, match in matches if scan_id is not None}
 
 
 FIND_SCAN = """
@@ -101,22 +101,24 @@ def to_scan(row: Row) -> Scan:
     )
 
 
-FIND_PREVIOUS_SCANS = f"""
-SELECT 1 AS same_bytes, by_digest.* FROM ({
-    PREVIOUS_SCAN.format(
-        columns="id, created_at",
-        like="digest = (SELECT digest FROM scans WHERE id = :id AND user_id = :user_id)",
-    )
-}) AS by_digest
+FIND_PREVIOUS_SCANS = """
+SELECT 1 AS same_bytes, by_digest.* FROM (
+    SELECT id, created_at FROM scans AS previous
+    WHERE user_id = :user_id AND (created_at, id) < (:created_at, :id)
+        AND digest = (SELECT digest FROM scans WHERE id = :id AND user_id = :user_id)
+    ORDER BY created_at DESC, id DESC LIMIT 1
+) AS by_digest
 UNION ALL
-SELECT 0 AS same_bytes, by_name.* FROM ({
-    PREVIOUS_SCAN.format(columns="id, created_at", like="filename = :filename")
-}) AS by_name
+SELECT 0 AS same_bytes, by_name.* FROM (
+    SELECT id, created_at FROM scans AS previous
+    WHERE user_id = :user_id AND (created_at, id) < (:created_at, :id) AND filename = :filename
+    ORDER BY created_at DESC, id DESC LIMIT 1
+) AS by_name
 """
 
 
 async def find_previous_scans(db: Executor, user_id: str, scan: Scan) -> list[PreviousScan]:
-    """Return the user's last scan before this one of the same bytes, and that of the same file name."""
+    """Return the user's latest scan before this one of the same bytes, and that of the same file name."""
     values = {
         "id": scan.scan_id,
         "user_id": user_id,
@@ -124,23 +126,22 @@ async def find_previous_scans(db: Executor, user_id: str, scan: Scan) -> list[Pr
         "created_at": scan.created_at,
     }
     rows = await db.fetch_all(FIND_PREVIOUS_SCANS, values)
-    found: dict[str, PreviousScan] = {}
-    for row in sorted(rows, key=lambda row: row["same_bytes"]):  # which counts for more
-        found[str(row["id"])] = PreviousScan(
-            str(row["id"]), to_utc(row["created_at"]), bool(row["same_bytes"])
-        )
-    return list(found.values())
+    previous: dict[str, PreviousScan] = {}
+    for row in sorted(rows, key=lambda row: row["same_bytes"]):  # same bytes override the same name
+        scan_id = str(row["id"])
+        previous[scan_id] = PreviousScan(scan_id, to_utc(row["created_at"]), bool(row["same_bytes"]))
+    return list(previous.values())
 
 
 DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"
 
 
 async def delete_scan(db: Executor, user_id: str, scan_id: str) -> bool:
-    """Delete one of the user's own scans; return whether there was one."""
+    """Delete a scan of the user; return whether there was one."""
     return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
 
 
-# the condition on risk_count, which always holds, is that of the index
+# the condition on risk_count always holds: it is that of the index scans_created_at
 DELETE_SCANS_BEFORE = """
 DELETE FROM scans WHERE (user_id, id) IN (
     SELECT user_id, id FROM scans WHERE created_at < :before AND risk_count >= 0 ORDER BY created_at LIMIT 500
@@ -150,5 +151,5 @@ RETURNING id
 
 
 async def delete_scans_before(db: Executor, before: datetime.datetime) -> int:
-    """Delete some of the scans that are older than this; return how many, 0 when there are none left."""
+    """Delete up to 500 scans created before; return how many, 0 if none are left."""
     return len(await db.fetch_all(DELETE_SCANS_BEFORE, {"before": before}))

@@ -1,4 +1,4 @@
-"""The table `sessions`: the log-ins of the built-in pages."""
+"""The table `sessions`: log-ins of browsers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALUES (:id, :user_id, :token_version, :expires_at)
 async def insert_session(
     db: Executor, session_id: str, user_id: str, token_version: int, expires_at: datetime.datetime
 ) -> None:
-    """Keep a session; raise TokenRevoked if the account was deleted."""
+    """Store a session. Raises TokenRevoked if the account was deleted."""
     values = {"id": session_id, "user_id": user_id, "token_version": token_version, "expires_at": expires_at}
     try:
         await db.fetch_all(INSERT_SESSION, values)
@@ -33,7 +33,7 @@ WHERE sessions.id = :id AND expires_at > :now
 
 
 async def find_account_by_session(db: Executor, session_id: str) -> tuple[Account, datetime.datetime] | None:
-    """Return whose session it is and when it ends, unless it has ended or was revoked."""
+    """Return the account of a session and when it expires; None if it has expired or was revoked."""
     row = await db.fetch_one(FIND_ACCOUNT_BY_SESSION, {"id": session_id, "now": utc_now()})
     return (to_account(row), to_utc(row["expires_at"])) if row else None
 
@@ -50,3 +50,10 @@ DELETE_SESSION = "DELETE FROM sessions WHERE id = :id"
 
 async def delete_session(db: Executor, session_id: str) -> None:
     await db.fetch_all(DELETE_SESSION, {"id": session_id})
+
+
+DELETE_EXPIRED_SESSIONS = "DELETE FROM sessions WHERE expires_at <= :now"
+
+
+async def delete_expired_sessions(db: Executor) -> None:
+    await db.fetch_all(DELETE_EXPIRED_SESSIONS, {"now": utc_now()})

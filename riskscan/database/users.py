@@ -10,7 +10,7 @@ from .rows import ACCOUNT_COLUMNS, Account, TokenRevoked, TokenSubject, to_accou
 
 
 class EmailTaken(Exception):
-    """There is an account with this address already."""
+    """There is an account with this email already."""
 
 
 INSERT_USER = f"""
@@ -21,7 +21,7 @@ RETURNING {ACCOUNT_COLUMNS}
 
 
 async def insert_user(db: Executor, email: str, password_hash: str) -> Account:
-    """Make an account; raise EmailTaken where the address has one."""
+    """Create an account. Raises EmailTaken."""
     values = {"id": str(uuid.uuid4()), "email": email, "password_hash": password_hash, "now": utc_now()}
     try:
         return to_account(await db.fetch_one(INSERT_USER, values))
@@ -50,7 +50,7 @@ async def find_account(db: Executor, subject: TokenSubject) -> Account:
 
 UPDATE_PASSWORD = f"""
 UPDATE users SET password_hash = :password_hash, token_version = token_version + 1,
-    api_token_version = api_token_version + :api_tokens_end, updated_at = :now
+    api_token_version = api_token_version + :revoke_api_tokens, updated_at = :now
 WHERE id = :id AND token_version = :token_version
 RETURNING {ACCOUNT_COLUMNS}
 """
@@ -59,12 +59,12 @@ RETURNING {ACCOUNT_COLUMNS}
 async def update_password(
     db: Executor, account: Account, password_hash: str, *, keep_api_tokens: bool = False
 ) -> Account:
-    """Set the password, which revokes all access tokens and sessions, and API tokens unless they are kept.
+    """Set the password, which revokes all access tokens and sessions, and API tokens unless kept.
 
     Raises TokenRevoked if another request was first.
     """
     values = {
-        "api_tokens_end": 0 if keep_api_tokens else 1,
+        "revoke_api_tokens": 0 if keep_api_tokens else 1,
         "id": account.user.id,
         "token_version": account.token_version,
         "password_hash": password_hash,

@@ -13,7 +13,7 @@ from ..auth.passwords import PASSWORDS
 from ..auth.sessions import end_session, start_session
 from ..database import DATABASE
 from ..database.api_tokens import list_api_tokens
-from ..database.rows import Account, TokenSubject, utc_now
+from ..database.rows import Account, utc_now
 from ..database.users import EmailTaken, delete_user, find_account_by_email, insert_user, update_password
 from ..errors import ApiError, invalid_request
 from ..rate_limits import Bucket, bucket, hit, refund
@@ -107,7 +107,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     account = await authenticate(request)
     fields = await read_fields(request)
     await check_password(request, account, required_text(fields, "password"), "password")
-    await delete_user(request.app[DATABASE], TokenSubject(account.user.id, account.token_version))
+    await delete_user(request.app[DATABASE], account.subject)
     await end_session(request)
     return respond(request, Message("Account deleted"), location="/register?done=account")
 

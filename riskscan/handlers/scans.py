@@ -50,7 +50,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Create a scan of a file or a text."""
     app, db = request.app, request.app[DATABASE].low_priority
     account = await authenticate(request, "scan", db)
-    subject = TokenSubject(account.user.id, account.token_version)
+    subject = account.subject
     limit = bucket(app[SETTINGS].scan_limit, "scan", subject.user_id)
     await hit(request, limit, db=db)
     with app[SCANS_IN_FLIGHT].slot(subject.user_id):

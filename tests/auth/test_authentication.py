@@ -13,9 +13,8 @@ import pytest
 
 from riskscan.auth.authentication import token_digest
 from riskscan.database import DATABASE
-from riskscan.database.attempts import delete_expired
 from riskscan.database.rows import utc_now
-from riskscan.database.sessions import extend_session, find_account_by_session
+from riskscan.database.sessions import delete_expired_sessions, extend_session, find_account_by_session
 from tests.support.application import SECRET, MakeSettings, Server, serve
 from tests.support.client import PASSWORD, Person, assert_error, bearer, form, registered_person
 
@@ -174,7 +173,7 @@ async def test_session_expires_when_idle_and_is_extended_by_use(
     await assert_expires_in_half_an_hour(since=before)
     await extend_session(pool, session_id, utc_now())
     assert_error(await guest.get("/api/auth/me"), 401, "not_authenticated")
-    await delete_expired(pool)
+    await delete_expired_sessions(pool)
     assert await pool.fetch_all("SELECT id FROM sessions WHERE id = :id", {"id": session_id}) == []
 
 

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from riskscan.database import DATABASE, Database, ping
-from riskscan.database.attempts import delete_expired, increment_attempts
+from riskscan.database.attempts import delete_expired_attempts, increment_attempts
 from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import is_current, migrate, open_backend
 from riskscan.database.rows import TokenRevoked, TokenSubject, utc_now
@@ -98,7 +98,7 @@ async def test_statements_verify_the_token_of_their_subject(
     pool: Database, run: Callable[[Database, TokenSubject], Awaitable[object]]
 ) -> None:
     account = await insert_user(pool, "ana@example.com", "hash")
-    subject = TokenSubject(account.user.id, account.token_version)
+    subject = account.subject
     await update_password(pool, account, "new hash")
     with pytest.raises(TokenRevoked):
         await run(pool, subject)
@@ -199,7 +199,7 @@ async def test_expired_attempt_window_restarts_and_is_deleted(pool: Database) ->
     seconds = (0, 0, 60, 60)  # a window of 0 seconds has already expired
     assert [(await increment_attempts(pool, "a", window))[0] for window in seconds] == [1, 1, 1, 2]
     await increment_attempts(pool, "b", 0)
-    await delete_expired(pool)
+    await delete_expired_attempts(pool)
     assert [row["name"] for row in await pool.fetch_all("SELECT name FROM attempts", {})] == ["a"]
 
 

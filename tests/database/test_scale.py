@@ -26,7 +26,6 @@ from riskscan.database import (
     sessions,
     users,
 )
-from riskscan.database.attempts import DELETE_EXPIRED
 from riskscan.database.drivers import STATEMENT_SECONDS, to_positional_binds
 from riskscan.database.migrate import migrate
 from riskscan.database.rows import TokenRevoked, TokenSubject
@@ -121,7 +120,7 @@ STATEMENTS = {
     if isinstance(value, str)
     and re.match(r"\s*(SELECT|UPDATE|DELETE|WITH) [^{]+$", value)
     and not name.endswith("_SQLITE")
-} | {f"EXPIRED[{number}]": statement for number, statement in enumerate(DELETE_EXPIRED)}
+}
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +284,7 @@ async def test_single_rows_are_found_by_their_key(large: str) -> None:
 
 @pytest.mark.parametrize("owner", [LARGE, MIDDLE])
 @pytest.mark.parametrize("filename", ["plan.pdf", "plan 1.pdf", "new.pdf", None])
-async def test_earlier_scans_are_found_by_index(large: str, owner: int, filename: str | None) -> None:
+async def test_previous_scans_are_found_by_index(large: str, owner: int, filename: str | None) -> None:
     values = {"user_id": await md5_uuid(large, str(owner)), "filename": filename, "created_at": NEWEST}
     known = {"id": await md5_uuid(large, "scan1" if owner == MIDDLE else "scan900001"), **values}
     plan = await explain(large, FIND_PREVIOUS_SCANS, **known)
@@ -311,16 +310,16 @@ def test_only_the_users_scans_are_read_on_sqlite(sqlite_template: Path, sql: str
     assert [line for line in lines if re.match(r"SCAN (users|scans)\b", line)] == []
 
 
-def test_earlier_scans_are_found_by_index_on_sqlite(sqlite_template: Path) -> None:
+def test_previous_scans_are_found_by_index_on_sqlite(sqlite_template: Path) -> None:
     connection = sqlite3.connect(sqlite_template)
     values = dict.fromkeys(("id", "user_id", "filename", "created_at"), "")
     found = connection.execute(f"EXPLAIN QUERY PLAN {FIND_PREVIOUS_SCANS}", values).fetchall()
     connection.close()
-    lines = [row[3].removeprefix("SEARCH earlier USING COVERING INDEX ") for row in found]
+    lines = [row[3].removeprefix("SEARCH previous USING COVERING INDEX ") for row in found]
     assert "scans_user_id_digest (user_id=? AND digest=? AND (created_at,id)<(?,?))" in lines
     assert "scans_user_id_filename (user_id=? AND filename=? AND (created_at,id)<(?,?))" in lines
     assert [
-        line for line in lines if line.startswith(("SCAN scans", "SCAN earlier", "USE TEMP B-TREE"))
+        line for line in lines if line.startswith(("SCAN scans", "SCAN previous", "USE TEMP B-TREE"))
     ] == []
 
 
