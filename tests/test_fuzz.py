@@ -130,7 +130,7 @@ def test_multipart_form_round_trips_in_any_chunks(
     text = form.text if form.text.strip() else None
     file = (sanitize_filename(form.file[0]), form.file[1]) if form.file and form.file[1] else None
     if text is None and file is None:
-        with pytest.raises(ApiError, match="Send a file or a text"):
+        with pytest.raises(ApiError, match="Provide a file or text to scan"):
             runner.run(form.read(cuts))
     else:
         assert runner.run(form.read(cuts)) == (text, file, FLAGS.get(form.force_llm))
