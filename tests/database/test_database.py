@@ -406,6 +406,7 @@ class TestOutages:
             )
             postgres.stop()
             postgres.start()
+            await wait_until_recovered(person, headers=credentials[0])
             assert (await person.post("/api/scan", data=form(text="x"), headers=credentials[0])).status == 200
             await person.session.close()
 

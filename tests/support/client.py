@@ -25,9 +25,9 @@ async def create_token(person: Person, **fields: Any) -> Any:
     return reply.json
 
 
-async def wait_until_recovered(person: Person) -> None:
+async def wait_until_recovered(person: Person, **options: Any) -> None:
     """Poll until the database is available again; until then every response must be a 503."""
-    while (reply := await person.get("/api/auth/me")).status != 200:
+    while (reply := await person.get("/api/auth/me", **options)).status != 200:
         assert_error(reply, 503, "database_unavailable")
 
 
