@@ -44,8 +44,8 @@ Scope = Literal["scan", "read"]  # permissions of an API token
 Time = Annotated[datetime.datetime, Meta(tz=True)]
 # not Meta(pattern=…): in a union with a list of literals, msgspec 0.22 frees its memory twice
 ScopeText = Annotated[str, Meta(extra_json_schema={"pattern": r"^\s*((scan|read)\s+)*(scan|read)?\s*$"})]
-# for the pattern of names
-CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+# inside a character class: control characters, with the bidirectional ones, which can disguise a name
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 SPACE = r" \u1680\u2000-\u200a\u202f\u205f\u3000\xa0"
 MIN_PASSWORD, MAX_PASSWORD = 6, 128  # characters
 MAX_TOKEN_NAME = 100

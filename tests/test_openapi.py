@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -63,6 +64,16 @@ async def test_responses_have_the_documented_fields(guest: Person, alice: Person
     assert set(listed["scans"][0]) == names("ScanSummary")
     assert set((await alice.get("/api/auth/me")).json) == names("User")
     assert set((await guest.get("/api/health")).json) == names("Health")
+
+
+async def test_token_name_pattern_refuses_what_the_handler_refuses(guest: Person, alice: Person) -> None:
+    schema = (await get_document(guest))["components"]["schemas"]["CreateApiToken"]["properties"]["name"]
+    for name, status in (
+        ("a b", 201), ("é\u200e", 201), (" ", 400), ("a\nb", 400), ("a\u2028b", 400), ("a\u202eb", 400),
+        ("\u2066a", 400),
+    ):  # fmt: skip
+        assert bool(re.search(schema["pattern"], name)) is (status == 201), ascii(name)
+        assert (await alice.post("/api/tokens", json={"name": name})).status == status, ascii(name)
 
 
 async def test_token_url_is_the_login_path(guest: Person) -> None:

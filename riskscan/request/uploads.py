@@ -9,15 +9,15 @@ from typing import IO, NamedTuple
 
 from ..errors import ApiError
 from ..file_types import FILE_TYPES, NEVER_TEXT, SIGNATURES
+from ..schemas import CONTROL
 
 MAX_FILENAME = 255
 SIGNATURE_BYTES = 1024
 SPOOL_BYTES = 64 * 1024  # larger files go to a temporary file
 
-# including those that change the direction of text, with which one name could pass for another
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+CONTROL_CHARACTERS = re.compile(f"[{CONTROL}]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
-# for people, who need not read the extensions of all images
+# shown to users; images are summed up as “an image”
 SUPPORTED = ", ".join(
     extension[1:].upper() for kind in FILE_TYPES if kind.reader != "image" for extension in kind.extensions
 )
