@@ -1,8 +1,8 @@
 """Idempotency-Key: a repeated request returns the first scan (draft-ietf-httpapi-idempotency-key-header).
 
 Keys are per user and live in the database. A request locks its key and gets the ID that the new scan will
-have. A lock expires, in case its process dies; the request that then takes it over gets the same ID, so that
-the primary key of scans lets only one of them in. A key expires a day after its scan was saved.
+have. A lock expires, in case its process dies; a request that takes over an expired lock gets the same ID, so
+that the primary key of `scans` allows only one insert. A key expires a day after its scan was saved.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ class ScanResult(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """A key locked for this request; `scan_id` is another request's if it was taken over."""
+    """A key locked for this request.
+
+    `taken_over` if another request with the same input held it before; `scan_id` is then that request's.
+    """
 
     scan_id: str
     expires_at: datetime.datetime
@@ -94,9 +97,9 @@ async def reserve_scan(
         result = await find_result(db, subject, lock.scan_id) if lock.taken_over else None
         yield Reservation(lock.scan_id, result)
     except BaseException:
-        await asyncio.shield(finish(db, subject, key, lock.expires_at, kept=False, until=utc_now()))
+        await asyncio.shield(finish(db, subject, key, lock.expires_at, completed=False, until=utc_now()))
         raise
-    await finish(db, subject, key, lock.expires_at, kept=True, until=utc_now() + RETENTION)
+    await finish(db, subject, key, lock.expires_at, completed=True, until=utc_now() + RETENTION)
 
 
 async def lock_or_replay(
@@ -128,7 +131,7 @@ async def try_lock(db: Executor, subject: TokenSubject, key: Key, seconds: float
 
 
 async def replay(db: Executor, subject: TokenSubject, key: Key) -> ScanResult | None:
-    """Return the result of a key in use, None if there is none yet or its scan was deleted.
+    """Return the result of a key in use, None if the scan is not saved yet or was deleted.
 
     Raises 422 `idempotency_key_reused` if the key was used with another input.
     """
@@ -145,7 +148,7 @@ async def replay(db: Executor, subject: TokenSubject, key: Key) -> ScanResult | 
     if result:
         return result
     if record.completed:  # but the scan was deleted since, which frees the key
-        await finish(db, subject, key, record.locked_until, kept=True, until=utc_now())
+        await finish(db, subject, key, record.locked_until, completed=True, until=utc_now())
     return None
 
 
@@ -163,11 +166,11 @@ async def finish(
     key: Key,
     lock_expires_at: datetime.datetime,
     *,
-    kept: bool,
+    completed: bool,
     until: datetime.datetime,
 ) -> None:
     with contextlib.suppress(ApiError):  # the database is unavailable; the lock will expire
-        await finish_key(db, subject.user_id, key.name, lock_expires_at, completed=kept, until=until)
+        await finish_key(db, subject.user_id, key.name, lock_expires_at, completed=completed, until=until)
 
 
 def read_key(request: web.Request, document: Document) -> Key | None:
@@ -179,7 +182,7 @@ def read_key(request: web.Request, document: Document) -> Key | None:
     if headers:
         return Key(parse_key_header(headers), fingerprint_document(document), wait=is_page)
     if is_page and document.form_key:
-        # a user who goes back to the form and edits it means a new scan
+        # editing and resubmitting the form is a new scan
         fingerprint = fingerprint_document(document)
         name = hashlib.sha256(f"{document.form_key} {fingerprint}".encode()).hexdigest()
         return Key(name, fingerprint, wait=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +20,7 @@ from .request.forwarded import request_origin
 from .schemas import Error
 
 SCAN_PATH = "/scan"
-# the page that shows the form of a POST again, with its error
+# the template that redisplays a form with its errors
 FORM_TEMPLATES = {
     "/login": "login.html",
     "/register": "register.html",
@@ -35,12 +34,11 @@ FORM_TEMPLATES = {
 PUBLIC_TEMPLATES = ("login.html", "register.html")
 LOGIN_PATHS = ("/api/auth/login", "/login")
 
-log = logging.getLogger("riskscan.errors")
 json_encoder = msgspec.json.Encoder()
 
 
 def is_api(request: web.BaseRequest) -> bool:
-    """Return whether the response is JSON; by the path, so that unknown paths have an answer too."""
+    """Return whether the response is JSON; decided by the path, so that it also holds for unknown paths."""
     return request.path.startswith("/api/") or request.path in ("/api", "/metrics")
 
 

@@ -10,11 +10,9 @@ Timings = dict[str, float]  # seconds by name
 SERVER_TIMING: ContextVar[Timings] = ContextVar("SERVER_TIMING")
 
 
-def start() -> Timings:
-    """Return the timings of a new request, to which this task and the tasks it starts will add."""
-    timings: Timings = {}
-    SERVER_TIMING.set(timings)
-    return timings
+def start() -> None:
+    """Start the timings of a new request, to which this task and the tasks it starts add."""
+    SERVER_TIMING.set({})
 
 
 def add(name: str, seconds: float) -> None:

@@ -50,7 +50,8 @@ async def live(request: web.Request) -> web.StreamResponse:
 async def check_database(request: web.Request) -> bool:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            return await ping(request.app[DATABASE])
+            await ping(request.app[DATABASE])
+            return True
     except (ApiError, TimeoutError):
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -10,7 +11,9 @@ from aiohttp.typedefs import Handler
 from ..database.rows import TokenRevoked
 from ..errors import REQUEST_ID, ApiError, error_from_status, internal_error, not_authenticated
 from ..request.body import MAX_FORM_BYTES, read_fields
-from ..responses import SCAN_PATH, log, respond_error
+from ..responses import SCAN_PATH, respond_error
+
+log = logging.getLogger("riskscan.errors")
 
 
 @web.middleware
@@ -23,7 +26,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         if error.status >= 500:
             log.warning("%s: %s [%s]", error.code, cause_name(error), request[REQUEST_ID])
         if error.status in (401, 429, 503) and request.path == SCAN_PATH:
-            # refused before the form was read, whose text is shown again or carried through the log-in
+            # the body is still unread: read it, to redisplay the text or carry it through the log-in
             with contextlib.suppress(ApiError):
                 await read_fields(request, MAX_FORM_BYTES // 2)  # to leave room for the log-in's own fields
         return respond_error(request, error)
@@ -38,6 +41,6 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 
 def cause_name(exc: BaseException) -> str:
-    """Return the type of the cause; its text may quote what a user sent."""
+    """Return the type of the cause; its message may quote user input."""
     cause = exc.__cause__
     return type(cause).__name__ if cause else "refused"

@@ -16,16 +16,17 @@ import multipart
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ..errors import ApiError, invalid_request, payload_too_large, unavailable
+from ..concurrency import overloaded
+from ..errors import ApiError, error_from_status, invalid_request, payload_too_large
 from ..settings import SETTINGS
 from .fields import optional_text, read_flag
 from .uploads import SIGNATURE_BYTES, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
-FORM_VALUES = web.RequestKey("FORM_VALUES", dict)  # for the page that shows the form again, without passwords
+FORM_VALUES = web.RequestKey("FORM_VALUES", dict)  # to redisplay the form, without passwords
 MAX_FORM_BYTES = 64 * 1024  # for a body without a document
 MULTIPART_OVERHEAD = 64 * 1024  # for boundaries and part headers, on top of the limit
 MAX_PARTS = 100
-# not every codec of Python: some take minutes for a megabyte
+# the allowed encodings; some of Python's codecs take minutes per megabyte
 CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
 )
@@ -97,7 +98,7 @@ async def read_document(request: web.Request) -> AsyncIterator[Document]:
 
 
 def to_document(form: Form) -> Document:
-    """Return the document in a form. Raises 400 `invalid_request` if there is none."""
+    """Return the document in a form. Raises 400 `invalid_request` without a file or text."""
     text = optional_text(form.fields, "text")
     force_llm = read_flag(form.fields, "force_llm")
     if form.fields.get("file") not in (None, ""):
@@ -127,11 +128,11 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
                 return await read_multipart(request, max_bytes)
             body = b"".join([chunk async for chunk in read_chunks(request, max_bytes)])
     except TimeoutError:
-        raise ApiError(408, "request_timeout", "The request took too long to arrive.") from None
+        raise error_from_status(408) from None
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as exc:
         raise invalid_request("The request body is incomplete or badly encoded.") from exc
     except OSError as exc:  # the disk of the temporary file is full
-        raise unavailable("overloaded", "The server is busy. Try again shortly.", retry_seconds=10) from exc
+        raise overloaded() from exc
     if not body:
         return Form({})
     if request.content_type == "application/json" or request.content_type.endswith("+json"):
@@ -144,7 +145,7 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
 
 
 def store_form_values(request: web.Request, fields: Mapping[str, Any]) -> None:
-    """Store the text fields for the page that shows the form again, but no passwords."""
+    """Store the text fields for redisplaying the form, but no passwords."""
     request[FORM_VALUES] = {
         name: value for name, value in fields.items() if isinstance(value, str) and "password" not in name
     }
