@@ -125,7 +125,7 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
         attempts += 1
         try:
             db.ready = await try_migrate(app)
-        except Exception:  # this process serves already, and the database may be repaired meanwhile
+        except Exception:  # keep serving: an operator may repair the database
             log.exception("migration failed; retrying")
     while not stopping.is_set():
         try:

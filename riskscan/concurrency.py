@@ -13,7 +13,7 @@ from .errors import ApiError, unavailable
 
 
 class ConcurrencyLimit:
-    """A number of slots in this process, of which one user gets at most half."""
+    """At most `limit` slots in this process, and at most half of them per user."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -36,7 +36,7 @@ class ConcurrencyLimit:
 
 
 class FairSemaphore:
-    """A semaphore of which one user holds at most `share` slots.
+    """A semaphore with at most `share` slots per user.
 
     A released slot goes to the waiting user who holds the fewest; of several, to the one that waited longest.
     """

@@ -24,7 +24,7 @@ ERRORS_BY_STATUS = {
 class ApiError(Exception):
     """An error response.
 
-    `code` is stable, `detail` a sentence for people, `fields` says what is wrong with a field by its name.
+    `code` is stable, `detail` a sentence for people; `fields` maps a field's name to its error.
     """
 
     def __init__(

@@ -56,7 +56,7 @@ USAGE = web.RequestKey("USAGE", Usage)
 
 
 def bucket(rate: Rate, kind: str, *by: str, share: int = 1) -> Bucket:
-    """Return the bucket of these accounts or addresses; `share` widens it for the people who share it."""
+    """Return the bucket of these accounts or addresses; `share` multiplies the limit of a shared one."""
     # a digest, so that the table holds no addresses, and the name is short whatever the input
     digest = hashlib.sha256("\0".join(by).encode()).hexdigest()
     return Bucket(kind, f"{kind} {digest}", Rate(rate.attempts * share, rate.seconds))
@@ -70,13 +70,13 @@ async def hit(request: web.Request, *buckets: Bucket, db: Executor | None = None
             continue
         counted = await increment_attempts(db or request.app[DATABASE], each.name, each.rate.seconds)
         usages.append(Usage(each, *counted))
-        request[USAGE] = tightest(usages)
+        request[USAGE] = most_restrictive(usages)
         if counted[0] > each.rate.attempts:
             raise rate_limited(usages[-1].seconds)
 
 
 async def refund(request: web.Request, *buckets: Bucket, db: Executor | None = None) -> None:
-    """Take back an attempt that succeeded."""
+    """Subtract a successful attempt from each bucket."""
     usages = []
     for each in buckets:
         if each.rate.attempts:
@@ -84,10 +84,10 @@ async def refund(request: web.Request, *buckets: Bucket, db: Executor | None = N
             if counted:
                 usages.append(Usage(each, *counted))
     if usages:
-        request[USAGE] = tightest(usages)
+        request[USAGE] = most_restrictive(usages)
 
 
-def tightest(usages: Sequence[Usage]) -> Usage:
+def most_restrictive(usages: Sequence[Usage]) -> Usage:
     return min(usages, key=lambda usage: usage.remaining)
 
 

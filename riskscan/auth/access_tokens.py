@@ -45,7 +45,7 @@ def issue_access_token(settings: Settings, account: Account) -> TokenResponse:
 
 @functools.lru_cache(4096)  # clients repeat their token, and checking it takes longer
 def decode_access_token(token: str, secret: str, algorithm: str) -> Claims | None:
-    """Return the claims of a token that we signed, else None. The caller checks when it expires."""
+    """Return the claims of a token signed with the secret, else None. The caller checks the expiry."""
     try:
         claims = jwt.decode(
             token,
@@ -62,9 +62,9 @@ def decode_access_token(token: str, secret: str, algorithm: str) -> Claims | Non
 
 
 def bearer_token(request: web.Request) -> str | None:
-    """Return what follows `Authorization: Bearer`, None for another scheme or no header.
+    """Return the token after `Authorization: Bearer`, None for another scheme or no header.
 
-    Several headers are read as one (RFC 9110, section 5.3), which makes no valid token.
+    Several headers are read as one (RFC 9110, section 5.3), which is never a valid token.
     """
     header = ", ".join(request.headers.getall(hdrs.AUTHORIZATION, ()))
     scheme, _, token = header.strip().replace("\t", " ").partition(" ")

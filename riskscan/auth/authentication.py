@@ -1,7 +1,7 @@
 """Authentication: the account behind an access token, an API token or a session cookie.
 
-Handlers call `authenticate`; statements that verify the token themselves take what `authenticate_lazily`
-returns; pages that greet whoever is there call `current_account_or_none`.
+Handlers call `authenticate`. `authenticate_lazily` skips the lookup if the handler's statement verifies the
+token; `current_account_or_none` is for pages that guests see too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..schemas import Scope
 from .access_tokens import bearer_token, read_access_token
 
 ACCOUNT = web.RequestKey("ACCOUNT", Account)
-USER_ID = web.RequestKey("USER_ID", str)  # for the access log
+USER_ID = web.RequestKey("USER_ID", str)  # of the user that `authenticate` or `authenticate_lazily` returned
 SESSION_ID = re.compile(r"[0-9A-Za-z_-]{43}", re.ASCII)  # secrets.token_urlsafe(32)
 API_TOKEN_PREFIX = "rsk_"  # noqa: S105  # not a secret: every API token starts with it
 API_TOKEN = re.compile(API_TOKEN_PREFIX + SESSION_ID.pattern, re.ASCII)
@@ -36,7 +36,7 @@ async def authenticate(
 ) -> Account:
     """Return the account of the request's Bearer token or, without one, of its session cookie.
 
-    `scope` is the one that an API token needs; without it, API tokens are refused.
+    `scope` is the scope an API token must have; None refuses API tokens.
     Raises 401 `not_authenticated` if the token or session is missing, malformed, expired or revoked,
     403 `forbidden` for an API token that may not do this.
     """
@@ -60,8 +60,8 @@ async def authenticate(
 async def authenticate_lazily(request: web.Request, scope: Scope = "read") -> TokenSubject:
     """Return the user and token version that an access token claims; the statement has to verify them.
 
-    It is only there for speed: it saves the statement that verifies the account, 0.18 of 0.70 ms of CPU
-    per read (PostgreSQL, 29 November). Raises as `authenticate` does, except for revoked access tokens.
+    For speed only: it saves the statement that verifies the account, 0.18 of 0.70 ms of CPU per read
+    (PostgreSQL, 29 November). Raises as `authenticate` does, except for revoked access tokens.
     """
     token = bearer_token(request)
     if token is None or token.startswith(API_TOKEN_PREFIX):

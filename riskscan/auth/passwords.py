@@ -53,7 +53,10 @@ class Passwords:
         )
 
     async def verify(self, password: str, password_hash: str | None, client: str) -> bool:
-        """Tell whether the hash is of this password; None takes as long as a hash. Raises as `hash` does."""
+        """Return whether the password matches; without a hash it takes as long and returns False.
+
+        Raises as `hash` does.
+        """
         encoded = password_hash.encode() if password_hash is not None else self._dummy_hash
         matches = await self._run(client, lambda: bcrypt.checkpw(prehash(password), encoded))
         return matches and password_hash is not None

@@ -21,7 +21,7 @@ COOKIE = "riskscan_session"
 
 
 async def start_session(request: web.Request, account: Account) -> None:
-    """Start a new session for the account, and end the one that the browser had."""
+    """Start a new session for the account, and end the browser's previous session."""
     await end_session(request)
     session = await aiohttp_session.new_session(request)
     session["user_id"] = account.user.id
@@ -41,7 +41,7 @@ async def end_session(request: web.Request) -> None:
 
 
 def cookie_name(request: web.Request) -> str:
-    """Return the name of the session cookie; with HTTPS one that other hosts of the domain can't set."""
+    """Return the cookie's name: `__Host-…` under HTTPS, so that other hosts of the domain can't set it."""
     return f"__Host-{COOKIE}" if is_https(request) else COOKIE
 
 

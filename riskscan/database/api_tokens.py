@@ -30,7 +30,10 @@ RETURNING id
 
 
 async def insert_api_token(db: Executor, account: Account, token: ApiToken, digest: str, limit: int) -> bool:
-    """Store an API token; return False if the user has `limit` tokens already."""
+    """Store an API token; return False if the user has `limit` tokens already.
+
+    Also False if the account was deleted or its password changed meanwhile.
+    """
     values = {
         "id": token.id,
         "user_id": account.user.id,
@@ -94,5 +97,5 @@ DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id
 
 
 async def delete_api_token(db: Executor, user_id: str, token_id: str) -> bool:
-    """Delete an API token of the user; return whether there was one."""
+    """Delete an API token of the user; return whether it existed."""
     return await db.fetch_one(DELETE_API_TOKEN, {"id": token_id, "user_id": user_id}) is not None

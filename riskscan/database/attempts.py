@@ -18,7 +18,7 @@ RETURNING tries, expires_at
 
 
 async def increment_attempts(db: Executor, name: str, seconds: int) -> tuple[int, datetime.datetime]:
-    """Count an attempt; return how many there are in the window, and when it expires."""
+    """Count an attempt; return the number of attempts in the window and its end."""
     now = utc_now()
     values = {"name": name, "now": now, "expires_at": now + datetime.timedelta(seconds=seconds)}
     row = await db.fetch_one(INCREMENT_ATTEMPTS, values)
@@ -32,7 +32,7 @@ UPDATE attempts SET tries = tries - 1 WHERE name = :name AND tries > 0 RETURNING
 
 
 async def decrement_attempts(db: Executor, name: str) -> tuple[int, datetime.datetime] | None:
-    """Take an attempt back; return how many are left and when the window expires, None if there are none."""
+    """Subtract an attempt; return the number left and the end of the window, None if there were none."""
     row = await db.fetch_one(DECREMENT_ATTEMPTS, {"name": name})
     return (row["tries"], to_utc(row["expires_at"])) if row else None
 

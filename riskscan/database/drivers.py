@@ -1,4 +1,4 @@
-"""What differs between asyncpg and sqlite3: connection options, bound values and exceptions."""
+"""Differences between asyncpg and sqlite3: connection options, bound values and exceptions."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def to_sqlite_timestamp(moment: datetime.datetime) -> str:
 
 
 def translate_error(exc: Exception) -> Exception | None:
-    """Return the exception to raise for one of a driver, None for a bug such as a wrong statement."""
+    """Translate a driver's exception; None for a bug, such as invalid SQL."""
     if is_connection_error(exc):
         return database_unavailable()
     if isinstance(exc, asyncpg.UniqueViolationError) or is_sqlite_error(exc, SQLITE_UNIQUE):
@@ -95,7 +95,7 @@ def translate_error(exc: Exception) -> Exception | None:
 
 
 def is_connection_error(exc: BaseException) -> bool:
-    """Tell whether the database can't be reached or can't work at present."""
+    """Return whether the database is unreachable or temporarily unable to work."""
     if isinstance(exc, asyncpg.PostgresError):
         return (exc.sqlstate or "").startswith(CONNECTION_SQLSTATES)
     if isinstance(exc, asyncpg.InterfaceError):
@@ -108,16 +108,16 @@ def is_connection_error(exc: BaseException) -> bool:
 
 
 def is_sqlite_error(exc: BaseException, names: tuple[str, ...]) -> bool:
-    """Tell whether SQLite's name of the error, without SQLITE_, starts with one of `names`."""
+    """Return whether the SQLite error name, without SQLITE_, starts with one of `names`."""
     return getattr(exc, "sqlite_errorname", "").removeprefix("SQLITE_").startswith(names)
 
 
 def is_open(connection: Connection) -> bool:
-    """Tell whether a connection to PostgreSQL is open; asyncpg's pool takes a lost one back."""
+    """Return whether a PostgreSQL connection is open."""
     raw: Any = connection.raw_connection
     try:
         return not raw.is_closed()
-    except asyncpg.InterfaceError:
+    except asyncpg.InterfaceError:  # asyncpg's pool has reclaimed a lost connection
         return False
 
 

@@ -40,7 +40,7 @@ def migrations_folder() -> Path:
 
 
 def migrate(database_url: str) -> int:
-    """Apply the pending migrations; return how many there were. Blocks.
+    """Apply the pending migrations and return their number. Blocking.
 
     Safe if several processes start at once, and after a process was killed during a migration.
     Raises DatabaseUnavailable.
@@ -64,7 +64,7 @@ def migrate(database_url: str) -> int:
 
 
 async def is_current(db: Database) -> bool:
-    """Tell whether no migration is pending, without yoyo, which is slow to load."""
+    """Return whether the schema is current, without importing yoyo, which is slow."""
     try:
         rows = await db.fetch_all(APPLIED, before_migration=True)
         modes = await db.fetch_all("PRAGMA journal_mode", before_migration=True) if db.sqlite else []
@@ -76,7 +76,7 @@ async def is_current(db: Database) -> bool:
 
 
 def is_temporary(exc: Exception) -> bool:
-    """Tell whether a retry can succeed, unlike with a wrong migration or a file that is no database."""
+    """Return whether a retry may succeed; not with an invalid migration or database file."""
     if isinstance(exc, sqlite3.Error):
         return is_sqlite_error(exc, ("BUSY", "LOCKED", "IOERR", "FULL"))
     import psycopg

@@ -1,4 +1,4 @@
-"""What several tables share: accounts, token subjects and times."""
+"""Types and conversions shared by several tables: accounts, token subjects, times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class TokenSubject(NamedTuple):
-    """What a token claims; a statement that takes one verifies it, and raises TokenRevoked."""
+    """The user and token version that a token claims; statements verify it and raise TokenRevoked."""
 
     user_id: str
     token_version: int

@@ -1,7 +1,7 @@
 """Lists and statistics of a user's scans.
 
-Every statement stands in full, to be pasted into psql or sqlite3. A filter's parameter that is NULL filters
-nothing: `fetch_all` has PostgreSQL plan a filtered statement for its values, which folds the condition away.
+Statements are complete and can be pasted into psql or sqlite3. A NULL parameter disables its condition, which
+PostgreSQL then removes, because it plans a filtered statement for its values (`custom_plan`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ LEFT JOIN (
 WHERE users.id = :user_id AND token_version = :token_version
 ORDER BY page.created_at DESC, page.id DESC
 """
-# what the offset skips is read from the index alone
+# the inner query skips rows in an index-only scan
 LIST_SCANS_AT_OFFSET = """
 SELECT scan_count, page.* FROM users
 LEFT JOIN (
@@ -206,7 +206,7 @@ async def compute_stats(db: Executor, subject: TokenSubject, scan_filter: Filter
 
 
 def filter_values(db: Executor, scan_filter: Filter) -> dict[str, Any]:
-    """Return the values of a filter's parameters; None filters nothing."""
+    """Return the values of a filter's parameters; None disables a condition."""
     words: str | None = None
     category = scan_filter.category or None
     if scan_filter.words and db.sqlite:

@@ -48,7 +48,7 @@ async def insert_scan(
 ) -> dict[str, str] | None:
     """Store a scan; return the IDs of previous ones, with `same bytes` or `same name`.
 
-    Returns None if there is a scan with this ID already. Raises TokenRevoked if the account was deleted.
+    Returns None if a scan with this ID already exists. Raises TokenRevoked if the account was deleted.
     """
     values = {
         "id": scan.scan_id,
@@ -81,7 +81,7 @@ WHERE users.id = :user_id AND token_version = :token_version
 
 
 async def find_scan(db: Executor, subject: TokenSubject, scan_id: str) -> Scan | None:
-    """Return a scan of the user, None if there is none with this ID. Raises TokenRevoked."""
+    """Return a scan of the user, None if it does not exist. Raises TokenRevoked."""
     row = await db.fetch_one(FIND_SCAN, {"id": scan_id, **subject._asdict()})
     if row is None:
         raise TokenRevoked
@@ -137,7 +137,7 @@ DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING
 
 
 async def delete_scan(db: Executor, user_id: str, scan_id: str) -> bool:
-    """Delete a scan of the user; return whether there was one."""
+    """Delete a scan of the user; return whether it existed."""
     return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
 
 
@@ -151,5 +151,5 @@ RETURNING id
 
 
 async def delete_scans_before(db: Executor, before: datetime.datetime) -> int:
-    """Delete up to 500 scans created before; return how many, 0 if none are left."""
+    """Delete up to 500 scans created before a time; return the number deleted."""
     return len(await db.fetch_all(DELETE_SCANS_BEFORE, {"before": before}))

@@ -10,7 +10,7 @@ from .rows import ACCOUNT_COLUMNS, Account, TokenRevoked, TokenSubject, to_accou
 
 
 class EmailTaken(Exception):
-    """There is an account with this email already."""
+    """An account with this email already exists."""
 
 
 INSERT_USER = f"""

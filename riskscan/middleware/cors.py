@@ -28,8 +28,8 @@ def configure(app: web.Application) -> None:
         max_age=PREFLIGHT_SECONDS,
     )
     cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(app[SETTINGS].cors_origins, options))
-    # setup() has just added its hook, which looks up its options for every response; ours calls it only if
-    # another origin asks
+    # wrap the hook that setup() has just appended (so this directly follows it): the hook is slow, and only
+    # needed for an allowed origin
     library_hook = app.on_response_prepare.pop()
     app.on_response_prepare.append(functools.partial(set_headers, library_hook))
     for resource in {route.resource for route in app.router.routes()}:
@@ -45,7 +45,10 @@ def is_preflight(request: web.BaseRequest) -> bool:
 
 
 def is_preflight_for_unknown_path(request: web.Request) -> bool:
-    """Tell whether an allowed origin asks for an unknown path, whose 404 the page should be able to read."""
+    """Return whether this is a preflight by an allowed origin for an unknown path.
+
+    It succeeds, so that the page can read the 404 of the request that follows.
+    """
     unknown = request.match_info.http_exception is not None
     return unknown and is_preflight(request) and is_api(request) and allowed_origin(request) != ""
 

@@ -30,7 +30,7 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
     client_id = request.headers.get(X_REQUEST_ID, "")
     init_request(request, client_id if VALID_REQUEST_ID.fullmatch(client_id) else new_request_id())
     begin = time.perf_counter()
-    status = 499  # the client left
+    status = 499  # the client closed the connection (nginx's 499)
     try:
         response = await handler(request)
         status = response.status

@@ -16,7 +16,7 @@ MAX_FILTER_LENGTH = 200  # characters of q, and of a category
 
 
 def read_filter(request: web.Request) -> Filter:
-    """Return the filter of q, category, source, from and to; an empty value filters nothing.
+    """Return the filter of q, category, source, from and to; an empty value sets no condition.
 
     Raises 400 `invalid_request` with the field for an invalid value.
     """
@@ -44,7 +44,7 @@ def read_filter_values(request: web.Request) -> dict[str, str]:
 
 
 def read_search_terms(request: web.Request) -> tuple[str, ...]:
-    """Return the terms of q, without those that are a prefix of another one and so match whenever it does."""
+    """Return the terms of q; a term that is a prefix of another is redundant and dropped."""
     text = read_query_text(request, "q")
     terms = tokenize(text)
     if text and not terms:

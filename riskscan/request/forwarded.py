@@ -42,7 +42,7 @@ def request_origin(request: web.Request) -> str:
 
 
 def is_https(request: web.Request) -> bool:
-    """Tell whether the client uses HTTPS, to us or to our proxy."""
+    """Return whether the client uses HTTPS, to RiskScan or to a trusted proxy."""
     if request.secure:
         return True
     forwarded = request.headers.get(hdrs.X_FORWARDED_PROTO)
