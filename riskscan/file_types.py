@@ -13,29 +13,23 @@ class FileType(NamedTuple):
 
     name: str
     extensions: tuple[str, ...]
-    media_type: str
     signatures: tuple[bytes, ...]
     reader: str
 
 
-PDF = FileType("PDF", (".pdf",), "application/pdf", (b"%PDF-",), "pdf")
-WORD = FileType(
-    "Word",
-    (".docx",),
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    (b"PK\x03\x04",),
-    "word",
-)
-PNG = FileType("PNG", (".png",), "image/png", (b"\x89PNG\r\n\x1a\n",), "image")
-JPEG = FileType("JPEG", (".jpg", ".jpeg"), "image/jpeg", (b"\xff\xd8\xff",), "image")
-BMP = FileType("BMP", (".bmp",), "image/bmp", (b"BM",), "image")
-TIFF = FileType("TIFF", (".tif", ".tiff"), "image/tiff", (b"II*\x00", b"MM\x00*"), "image")
-TEXT = FileType("Text", (".txt",), "text/plain", (), "text")
-MARKDOWN = FileType("Markdown", (".md",), "text/markdown", (), "text")
-CSV = FileType("CSV", (".csv",), "text/csv", (), "csv")
+PDF = FileType("PDF", (".pdf",), (b"%PDF-",), "pdf")
+WORD = FileType("Word", (".docx",), (b"PK\x03\x04",), "word")
+PNG = FileType("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), "image")
+JPEG = FileType("JPEG", (".jpg", ".jpeg"), (b"\xff\xd8\xff",), "image")
+BMP = FileType("BMP", (".bmp",), (b"BM",), "image")
+TIFF = FileType("TIFF", (".tif", ".tiff"), (b"II*\x00", b"MM\x00*"), "image")
+TEXT = FileType("text", (".txt",), (), "text")
+MARKDOWN = FileType("Markdown", (".md",), (), "text")
+CSV = FileType("CSV", (".csv",), (), "csv")
 
 FILE_TYPES = (PDF, WORD, PNG, JPEG, BMP, TIFF, TEXT, MARKDOWN, CSV)
 SIGNATURES = {extension: known.signatures for known in FILE_TYPES for extension in known.extensions}
 EXTENSIONS = tuple(SIGNATURES)
+TYPES_BESIDE_IMAGES = tuple(known for known in FILE_TYPES if known.reader != "image")
 # a text may begin with BM, but with none of the others
 NEVER_TEXT = tuple(signature for known in FILE_TYPES if known is not BMP for signature in known.signatures)

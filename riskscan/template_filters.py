@@ -17,7 +17,8 @@ from markupsafe import Markup
 from .charts import Bar, assign_tones, build_overview, chart_bars, group_by_category
 from .export.columns import LAYOUTS
 from .export.text import FORMATS
-from .file_types import EXTENSIONS
+from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
+from .request.uploads import UNSUPPORTED
 from .schemas import MAX_PASSWORD, MIN_PASSWORD
 from .settings import Settings
 
@@ -36,6 +37,8 @@ BAR = Markup("""
         <svg width="100%" height="8" aria-hidden="true" focusable="false"><rect class="track" width="100%"
           height="8" rx="4"/><rect class="bar" width="{percent}%" height="8" rx="4"/></svg>
       """)
+# on the Scan page, where images are summed up as one
+FILE_TYPE_NAMES = f"{', '.join(known.name for known in TYPES_BESIDE_IMAGES)} or images"
 # of the export menu: label, format, layout
 EXPORT_CHOICES = [(file_format.label, name, "") for name, file_format in FORMATS.items()]
 EXPORT_CHOICES += [(layout.label, "xlsx", name) for name, layout in LAYOUTS.items() if name]
@@ -69,6 +72,8 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         "retention": datetime.timedelta(days=settings.scan_retention_days),
         "password_length": f"{MIN_PASSWORD}–{MAX_PASSWORD}",
         "extensions": EXTENSIONS,
+        "file_type_names": FILE_TYPE_NAMES,
+        "unsupported": UNSUPPORTED,
         "export_choices": EXPORT_CHOICES,
     }
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
 from ..errors import ApiError
-from ..file_types import FILE_TYPES, NEVER_TEXT, SIGNATURES
+from ..file_types import NEVER_TEXT, SIGNATURES, TYPES_BESIDE_IMAGES
 from ..schemas import CONTROL
 
 MAX_FILENAME = 255
@@ -18,9 +18,8 @@ SPOOL_BYTES = 64 * 1024  # larger files go to a temporary file
 CONTROL_CHARACTERS = re.compile(f"[{CONTROL}]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 # shown to users; images are summed up as “an image”
-SUPPORTED = ", ".join(
-    extension[1:].upper() for kind in FILE_TYPES if kind.reader != "image" for extension in kind.extensions
-)
+SUPPORTED = ", ".join(extension[1:].upper() for kind in TYPES_BESIDE_IMAGES for extension in kind.extensions)
+UNSUPPORTED = f"This file type isn't supported. Use {SUPPORTED} or an image."
 
 
 class Upload(NamedTuple):
@@ -78,7 +77,7 @@ def check_file_type(name: str, head: bytes) -> None:
     """
     extension = extension_of(name)
     if not extension:
-        raise unsupported_file_type(f"This file type isn't supported. Use {SUPPORTED} or an image.")
+        raise unsupported_file_type(UNSUPPORTED)
     signatures = SIGNATURES[extension]
     if extension == ".pdf":
         valid = signatures[0] in head  # as PDF readers do, which accept other bytes before the header

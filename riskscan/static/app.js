@@ -103,12 +103,12 @@ function setUpScanForm(form) {
 
   // the same checks and messages as on the server, before anything is uploaded
   function validate(source) {
-    const {maxBytes, maxMb, types} = form.dataset;
+    const {maxBytes, maxMb, types, unsupported} = form.dataset;
     const isText = typeof source === "string";
     if ((source.size ?? new Blob([source]).size) > Number(maxBytes)) return `This ${isText ? "text" : "file"} is too large. The limit is ${maxMb} MB.`;
     if (source.size === 0) return "This file is empty.";
     const supported = isText || types.split(" ").some((type) => source.name.toLowerCase().endsWith(type));
-    return supported ? "" : "This file type isn't supported. Use PDF, DOCX, TXT, MD, CSV or an image.";
+    return supported ? "" : unsupported;
   }
 
   async function uploadQueued() {

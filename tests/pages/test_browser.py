@@ -348,7 +348,7 @@ async def test_text_resent_after_a_reload_creates_one_scan(visitor: Visitor, ai:
     release = ai.hold_responses()
     page = await register(visitor)
     await page.get_by_label("Paste text").fill("My text")
-    for status in ("Analysing…", "still being made"):
+    for status in ("Analysing…", "still running"):
         await page.reload()
         await page.get_by_role("button", name="Find risks").click()
         await expect(queue_rows(page)).to_contain_text(status)
@@ -356,7 +356,7 @@ async def test_text_resent_after_a_reload_creates_one_scan(visitor: Visitor, ai:
     ai.handler = ai.return_findings
     for _ in range(100):
         await page.get_by_role("button", name="Find risks").click()
-        await expect(queue_rows(page)).to_contain_text(re.compile("still being made|2 risks found"))
+        await expect(queue_rows(page)).to_contain_text(re.compile("still running|2 risks found"))
         if await queue_rows(page).get_by_text("2 risks found").count():
             break
     assert len(ai.calls) == 1

@@ -24,7 +24,7 @@ from riskscan.charts import (
     chart_bars,
     group_by_category,
 )
-from riskscan.file_types import EXTENSIONS
+from riskscan.file_types import EXTENSIONS, FILE_TYPES
 from riskscan.handlers import scans
 from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Risk, Stats
 from riskscan.template_filters import asset_url, detect_language
@@ -36,11 +36,6 @@ STATIC = Path(riskscan.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
 FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
 FORMS += ["/account/tokens", "/account/tokens/x/delete"]
-# file types as the scan page names them
-FILE_TYPE_NAMES = {
-    ".pdf": "PDF", ".docx": "Word", ".txt": "text", ".md": "Markdown", ".csv": "CSV",
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"), "images"),
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -258,9 +253,18 @@ async def test_scan_page_states_the_file_types_and_the_size_limit(ana: Person) -
     page = text_of(await ana.get("/scan"))
     assert f'accept="{",".join(EXTENSIONS)}"' in page
     hint = page.partition('id="file-hint">')[2].partition("</p>")[0]
-    assert all(FILE_TYPE_NAMES[extension] in hint for extension in EXTENSIONS)
+    names = {"images" if file_type.reader == "image" else file_type.name for file_type in FILE_TYPES}
+    assert set(re.split(", | or | · ", hint)) >= names
     assert "up to 10&nbsp;MB" in hint
     assert "You can leave this page" in page
+
+
+async def test_scan_page_and_server_refuse_a_file_type_with_the_same_message(ana: Person) -> None:
+    message = text_of(await ana.get("/scan")).partition('data-unsupported="')[2].partition('"')[0]
+    extensions = [ext for known in FILE_TYPES if known.reader != "image" for ext in known.extensions]
+    assert all(extension[1:].upper() in message for extension in extensions)
+    refused = await ana.post("/scan", data=form(file=("film.mp4", b"x")))
+    assert_field_error(refused, 400, "file", message)
 
 
 @pytest.mark.parametrize(
