@@ -8,6 +8,7 @@ import hmac
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
@@ -16,6 +17,9 @@ from .concurrency import ACTIVE_REQUESTS, AI_CALLS, SCANS_IN_FLIGHT
 from .database import DATABASE
 from .errors import not_authenticated
 from .settings import SETTINGS
+
+if TYPE_CHECKING:  # imported late: the import decides whether processes share their metrics
+    from prometheus_client import CollectorRegistry
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads this variable when it is imported
 SAMPLE_SECONDS = 1.0
@@ -44,7 +48,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # imported here, because the import decides whether processes share their metrics
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+        from prometheus_client import CollectorRegistry, Counter, Histogram
         from prometheus_client.multiprocess import MultiProcessCollector
 
         own = self._exposed = CollectorRegistry()
@@ -73,24 +77,29 @@ class Metrics:
             buckets=BUCKETS_SECONDS,
             registry=own,
         )
+        self._add_gauges(own)
+
+    def _add_gauges(self, registry: CollectorRegistry) -> None:
+        from prometheus_client import Gauge
+
         self._in_progress = Gauge(
             "riskscan_under_way",
             "Requests, scans and AI calls in progress, and AI calls waiting for a slot.",
             ("what",),
             multiprocess_mode="livesum",
-            registry=own,
+            registry=registry,
         )
         self._connections = Gauge(
             "riskscan_database_connections",
             "Database connections in use, and their limit.",
             ("what",),
             multiprocess_mode="livesum",
-            registry=own,
+            registry=registry,
         )
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a completed request."""
-        method = method if method in hdrs.METH_ALL else "OTHER"  # a client can invent any number
+        method = method if method in hdrs.METH_ALL else "OTHER"  # clients can invent any number of methods
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
 
