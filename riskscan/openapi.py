@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 import msgspec
 from aiohttp.typedefs import Handler
@@ -19,7 +19,7 @@ from .file_types import EXTENSIONS
 from .handlers import scans
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .request.filters import MAX_FILTER_LENGTH
-from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Risk
+from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Risk, Source
 
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 LOGIN_PATH = "/api/auth/login"
@@ -27,13 +27,13 @@ REF_TEMPLATE = "#/components/schemas/{name}"
 
 
 class Operation(NamedTuple):
-    """An operation: its routes, its handler, and what the document says of it."""
+    """An operation: its routes, its handler, and how the document describes it."""
 
     method: str
     path: str
     handler: Handler  # the first line of its docstring is the summary
     page: str = ""  # the path of its page, if it has one
-    public: bool = False  # all others can answer 401
+    public: bool = False  # all others may return 401
     bodies: Mapping[str, Any] = {}  # the type of the request body by media type, or UPLOAD
     query: tuple[str, ...] = ()  # names in QUERY
     headers: tuple[str, ...] = ()  # names in HEADERS
@@ -41,7 +41,7 @@ class Operation(NamedTuple):
     status: int = 200
     files: tuple[str, ...] = ()  # media types of the response, beside JSON
     response_headers: tuple[str, ...] = ()  # names in RESPONSE_HEADERS
-    links: tuple[Handler, ...] = ()  # operations that take the `scan_id` of the response
+    links: tuple[Handler, ...] = ()  # operations whose `scan_id` is that of the response
     errors: tuple[int, ...] = ()  # beside 401, 415, 500 and 503, which follow from the rest
     other_answers: Mapping[int, Any] = {}  # by status, in the place of an Error
 
@@ -70,7 +70,12 @@ FILTER_TEXT = {"type": "string", "maxLength": MAX_FILTER_LENGTH}
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {
         "description": "Number of scans per page",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+        "schema": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": scans.MAX_PAGE_SIZE,
+            "default": scans.DEFAULT_PAGE_SIZE,
+        },
     },
     "offset": {
         "description": "Number of scans to skip; `cursor` is faster and does not shift when scans are added",
@@ -89,7 +94,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "category": {"description": "Category of a risk, case-insensitive", "schema": FILTER_TEXT},
     "source": {
         "description": "Analysed by a language model (`llm`) or by the built-in analyser (`model`)",
-        "schema": {"type": "string", "enum": ["llm", "model", ""]},
+        "schema": {"type": "string", "enum": [*get_args(Source), ""]},
     },
     "from": {
         "description": "Start, inclusive: a date (UTC) or an RFC 3339 time",

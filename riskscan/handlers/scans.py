@@ -30,6 +30,7 @@ from ..responses import is_api, json_encoder, render_page, respond
 from ..schemas import Filter, Findings, Message, Risk, Scan, ScanList
 from ..settings import SETTINGS
 
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 MAX_OFFSET = 10**9
 EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetime.timedelta(microseconds=1)
 # microseconds until the year 2286, a scan ID and, with a filter, its digest; the OpenAPI document quotes this
@@ -86,13 +87,14 @@ async def save_scan(
 ) -> ScanResult:
     """Save a scan, retrying for 8 s while the database is unavailable.
 
-    Raises TokenRevoked if the account was deleted meanwhile, 503 `database_unavailable`.
+    Raises TokenRevoked if the account was deleted, and 503 `database_unavailable` after 8 s.
     """
     deadline = time.monotonic() + SAVE_RETRY_SECONDS
     while True:
         try:
             previous = await insert_scan(db, subject.user_id, scan, risks, digest)
-            if previous is None:  # by an attempt whose response was lost, or a retry with the same key
+            # already saved: by an attempt whose response was lost, or by a retry with the same key
+            if previous is None:
                 return ScanResult(await find_scan(db, subject, scan.scan_id) or scan, {})
             return ScanResult(scan, previous)
         except ApiError:
@@ -116,7 +118,7 @@ def respond_with_links(request: web.Request, result: ScanResult) -> web.StreamRe
 async def index(request: web.Request) -> web.StreamResponse:
     """List scans, newest first."""
     subject = await authenticate_lazily(request)
-    limit = read_integer(request, "limit", 20, 1, 100)
+    limit = read_integer(request, "limit", DEFAULT_PAGE_SIZE, 1, MAX_PAGE_SIZE)
     offset = read_integer(request, "offset", 0, 0, MAX_OFFSET)
     scan_filter = read_filter(request)
     cursor = read_cursor(request, scan_filter)
@@ -149,7 +151,7 @@ async def stats(request: web.Request) -> web.StreamResponse:
 async def show(request: web.Request) -> web.StreamResponse:
     """Get a scan."""
     scan = await find_own_scan(request)
-    if is_api(request):  # which does not pay for the query of the page
+    if is_api(request):  # the API needs no previous scans
         return respond(request, scan)
     previous = await find_previous_scans(request.app[DATABASE], request[USER_ID], scan)
     return respond(request, scan, template="scan.html", page_only={"previous_scans": previous})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from typing import get_args
 
 from aiohttp import web
 
 from ..errors import ApiError, invalid_request
-from ..schemas import ALL_SCANS, Filter
+from ..schemas import ALL_SCANS, Filter, Source
 from ..search_terms import category_term, tokenize
 from .fields import optional_text, read_time
 
@@ -24,8 +25,8 @@ def read_filter(request: web.Request) -> Filter:
     if query.keys().isdisjoint(FILTER_FIELDS):
         return ALL_SCANS
     source = read_query_text(request, "source")
-    if source not in ("", "llm", "model"):
-        raise invalid_filter("source", "Must be llm or model.")
+    if source not in ("", *get_args(Source)):
+        raise invalid_filter("source", f"Must be {' or '.join(get_args(Source))}.")
     # `to` is inclusive, Filter.until is not; times are stored to the microsecond
     day, microsecond = datetime.timedelta(days=1), datetime.timedelta(microseconds=1)
     since = read_time(query, "from")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # most documents need no image library
 
 MAX_PIXELS = 40_000_000
 MAX_SIDE_PIXELS = 4000
-MAX_PAGES = 10
+MAX_OCR_PAGES = 10
 OCR_SECONDS = 40
 # Tesseract was trained on text of about this resolution
 DOTS_PER_INCH = 300
@@ -36,9 +36,9 @@ def require_tesseract() -> None:
 
 
 def recognize_pages(images: Iterable[Image]) -> Iterator[str]:
-    """Return the text of at most MAX_PAGES images; stops after about OCR_SECONDS."""
+    """Return the text of at most MAX_OCR_PAGES images; stops after about OCR_SECONDS."""
     deadline = time.monotonic() + OCR_SECONDS
-    for image in islice(images, MAX_PAGES):
+    for image in islice(images, MAX_OCR_PAGES):
         yield _recognize(image, deadline)
         if time.monotonic() > deadline:
             return
