@@ -199,7 +199,7 @@ def exact_pairs(
 
 
 def fuzzy_pairs(before: list[NormalizedRisk], after: list[NormalizedRisk]) -> Pairs:
-    """Return the risks of which one has a few words more, if each is the only best match of the other."""
+    """Return pairs that differ by a few added words and are each other's unique best match."""
     groups = group_by_anchor(before, after)
     if sum(len(olds) * len(news) for olds, news in groups) > MAX_COMPARISONS:
         return []
@@ -248,7 +248,7 @@ def words_added(shorter: tuple[str, ...], longer: tuple[str, ...]) -> int | None
 
 
 def best_match(candidates: dict[int, Distance]) -> int | None:
-    """Return the position with the least distance, None if two have it."""
+    """Return the position with the smallest distance, None on a tie."""
     least = min(candidates.values())
     positions = [position for position, distance in candidates.items() if distance == least]
     return positions[0] if len(positions) == 1 else None

@@ -1,4 +1,4 @@
-"""The operations and pages in one table, of which the router and the OpenAPI document are made."""
+"""The tables of operations and pages, read by the router; the OpenAPI document describes the operations."""
 
 from __future__ import annotations
 

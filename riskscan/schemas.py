@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 
 
 class Filter(Struct, frozen=True):
-    """Conditions on scans, all of which must hold; false if there are none.
+    """Conditions on scans, which must all hold; falsy without conditions.
 
     Each of `words` is the beginning of a search term of the scan, `category` is a folded category (see
     `search_terms`), and the scan was created at `since` or later, and before `until`.
@@ -244,7 +244,7 @@ class Error(Struct, frozen=True, omit_defaults=True):
 
     error: Annotated[str, Meta(description="Stable code, such as `invalid_request`")]
     detail: Annotated[str, Meta(description="A sentence to show to the user")]
-    fields: Annotated[dict[str, str], Meta(description="What is wrong with fields, by name")] = {}
+    fields: Annotated[dict[str, str], Meta(description="Error messages by field name")] = {}
     error_description: Annotated[
         str | None,
         Meta(description="The same as `detail`, on log-in only (RFC 6749, section 5.2)"),

@@ -193,7 +193,7 @@ def setting(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings; names have the unit where there is one."""
+    """The settings. Names end with the unit, if any."""
 
     database_url: str = setting(
         "DATABASE_URL",

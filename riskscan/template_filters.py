@@ -124,7 +124,7 @@ def time_element(moment: datetime.datetime) -> Markup:
 
 
 def detect_language(text: str) -> str:
-    """Return the BCP 47 tag of the language that the script of a text implies; empty if there is none."""
+    """Return the BCP 47 tag implied by the script of a text, or an empty string."""
     letter = next((match[0] for match in LETTER.finditer(text, 0, 1000) if match[0].isalpha()), "")
     if letter.isascii():
         return ""
@@ -133,6 +133,6 @@ def detect_language(text: str) -> str:
 
 @functools.cache
 def asset_url(name: str) -> str:
-    """Return the address of a file in static/. It changes with the content, so that caches may keep it."""
+    """Return the address of a file in static/, which changes with its content: it can be cached forever."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
     return f"/static/{name}?v={digest[:12]}"

@@ -14,12 +14,12 @@ HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 
 
 def characters_of(first: int, last: int, categories: str) -> str:
-    """Return the characters of a range whose general category begins with one of `categories`."""
+    """Return the characters of a range whose Unicode category starts with one of `categories`."""
     characters = map(chr, range(first, last + 1))
     return "".join(character for character in characters if unicodedata.category(character)[0] in categories)
 
 
-# both are the inside of a character class, as in f"[{UNSPACED}]"
+# UNSPACED and MARKS are used inside a character class, as in f"[{UNSPACED}]"
 UNSPACED = HAN + "".join(characters_of(*block, "LMN") for block in BLOCKS_WITHOUT_SPACES)
 MARKS = characters_of(0x300, 0x33FF, "M") + characters_of(0xA000, 0xABFF, "M")
 HAS_UNSPACED = re.compile(f"[{UNSPACED}]")

@@ -25,8 +25,8 @@ BATCH_UNITS = 40
 # a longer text is split by a reader process, like a file, so that it does not block the scoring pool
 LONG_TEXT_CHARS = 20_000
 SCAN_SECONDS = 57
-# kept for the local model in case the language model fails
-LOCAL_MODEL_SECONDS = 8
+# reserved for the built-in analyser, in case the language model fails
+BUILT_IN_SECONDS = 8
 # more than the response can hold, because near-duplicates are dropped
 MAX_CANDIDATES = 1_000
 
@@ -70,10 +70,10 @@ async def read_units(app: web.Application, form: ScanForm) -> list[Any]:
 async def find_risks(
     app: web.Application, units: list[Any], force_llm: bool, seconds_left: float
 ) -> tuple[str, list[dict[str, str]]]:
-    """Find risks with the language model if there is one and it responds, otherwise with the local model."""
+    """Find risks with the language model, or with the built-in analyser without one or when it fails."""
     language_model = app[LANGUAGE_MODEL]
     if language_model:
-        seconds = min(app[SETTINGS].llm_timeout, seconds_left - LOCAL_MODEL_SECONDS)
+        seconds = min(app[SETTINGS].llm_timeout, seconds_left - BUILT_IN_SECONDS)
         try:
             named = await language_model.find_risks([unit[0] for unit in units], seconds)
             return "llm", list(await app[SCORING_POOL].run("verify", named))
@@ -99,7 +99,7 @@ async def score_units(pool: ScoringPool, units: list[Any]) -> list[dict[str, str
         return []
     # the last item of a finding is its score
     candidates = heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[-1]))
-    return list(await pool.run("deduplicate", [candidates, expected, len(units)]))
+    return list(await pool.run("select", [candidates, expected, len(units)]))
 
 
 async def show_info(request: web.Request) -> web.Response:
@@ -162,7 +162,7 @@ async def connect_language_model(app: web.Application) -> AsyncIterator[None]:
 
 def create_app(settings: Settings | None = None) -> web.Application:
     """Build the application."""
-    # forms.py limits the size of bodies while it reads them
+    # scan_form.py limits the size of a body while reading it
     app = web.Application(middlewares=[handle_errors])
     app[SETTINGS] = settings or Settings()
     app[MEMORY_BUDGET] = MemoryBudget()

@@ -76,16 +76,19 @@ def select_findings(candidates: Iterable[Finding], expected: float, count: int) 
 
 def deduplicate(candidates: Iterable[Finding]) -> list[dict[str, str]]:
     """Drop near-duplicates and return the 200 highest scores in document order."""
-    kept: list[tuple[Finding, frozenset[str]]] = []
-    for finding in sorted(candidates, key=lambda one: -one.score):
+    selected: list[tuple[Finding, frozenset[str]]] = []
+    for finding in sorted(candidates, key=lambda finding: -finding.score):
         terms = extract_terms(finding.context)
-        if any(_is_duplicate(finding, terms, other, others) for other, others in kept):
+        if any(_is_duplicate(finding, terms, other, others) for other, others in selected):
             continue
-        kept.append((finding, terms))
-        if len(kept) == MAX_FINDINGS:
+        selected.append((finding, terms))
+        if len(selected) == MAX_FINDINGS:
             break
-    kept.sort(key=lambda pair: pair[0].position)
-    return [{"risk": one.risk, "category": one.category, "context": one.context} for one, _ in kept]
+    selected.sort(key=lambda pair: pair[0].position)
+    return [
+        {"risk": finding.risk, "category": finding.category, "context": finding.context}
+        for finding, _ in selected
+    ]
 
 
 def _is_duplicate(
@@ -101,8 +104,8 @@ def extract_terms(text: str) -> frozenset[str]:
     """Return the words of a text, or for scripts written without spaces its runs of four characters."""
     normalized = normalize(text)
     if HAS_UNSPACED.search(normalized):
-        bare = re.sub(r"\s", "", normalized)
-        return frozenset(bare[i : i + 4] for i in range(max(1, len(bare) - 3)))
+        compact = re.sub(r"\s", "", normalized)
+        return frozenset(compact[i : i + 4] for i in range(max(1, len(compact) - 3)))
     return frozenset(WORD.findall(normalized))
 
 
@@ -122,7 +125,7 @@ def verify_finding(position: int, name: str, category: str, context: str) -> Fin
 # -- two risks in one sentence ---------------------------------------------------------------------
 
 CONJUNCTION = re.compile(r"(?:,? and (?:also |the |a |an )?| as well as (?:the |a |an )?|, | & )")
-# a second half with one of these is a clause of the sentence; without one it is a noun phrase of its own
+# with one of these the second half is a clause, otherwise a noun phrase
 VERB = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|will|would|shall|should|may|might|can|could|must|not|n't"
     r"|that|which|who|to|it|they|this)\b",
@@ -137,11 +140,14 @@ def _split_joint_risks(text: str) -> list[tuple[str, str]]:
         halves = text[: conjunction.start()], text[conjunction.end() :]
         if not _may_be_joint(*halves):
             continue
-        features = [extract_features(half) for half in halves]
+        features_of_halves = [extract_features(half) for half in halves]
         model = load_model()
-        if not all(mentions_trouble(one) and model.risk_score(one) > model.threshold for one in features):
+        if not all(
+            mentions_trouble(features) and model.risk_score(features) > model.threshold
+            for features in features_of_halves
+        ):
             continue
-        categories = [model.best_category(one) for one in features]
+        categories = [model.best_category(features) for features in features_of_halves]
         if categories[0] != categories[1]:
             return [(tidy(half), category) for half, category in zip(halves, categories, strict=True)]
     return []

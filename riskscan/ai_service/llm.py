@@ -222,7 +222,7 @@ def _parse_item(item: dict[str, Any], start: int, lines: list[str]) -> NamedSent
         number = int(number)
     if not isinstance(number, int) or not 1 <= number <= len(lines):
         return None
-    by_lowercase = {one.lower(): one for one in CATEGORIES}
+    by_lowercase = {known.lower(): known for known in CATEGORIES}
     category = by_lowercase.get(str(category).strip().lower(), "Other")
     return NamedSentence(
         start + number - 1, name if isinstance(name, str) else "", category, lines[number - 1]

@@ -1,7 +1,7 @@
 """The process that reads one document: `python -m riskscan.ai_service.reader NAME`.
 
-Standard input: the length (8 bytes, big endian), the document, and nothing more; it closes when the
-parent is done or dies. Standard output: one line of JSON, the units or {"status", "code", "detail"}.
+Standard input: the length (8 bytes, big endian), the document, then end of file, when the parent
+finishes or dies. Standard output: one line of JSON, the units or {"status", "code", "detail"}.
 """
 
 import contextlib

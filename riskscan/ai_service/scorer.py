@@ -25,8 +25,8 @@ def score(argument: list[Any]) -> tuple[list[Any], float]:
     return list(found), expected
 
 
-def deduplicate(argument: list[Any]) -> list[dict[str, str]]:
-    """Drop doubtful findings and near-duplicates."""
+def select(argument: list[Any]) -> list[dict[str, str]]:
+    """Select the findings of a document: drop doubtful ones and near-duplicates."""
     candidates, expected, count = argument
     return findings.select_findings([findings.Finding(*item) for item in candidates], expected, count)
 
@@ -39,7 +39,7 @@ def verify(named: list[Any]) -> list[dict[str, str]]:
 OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "split": split,
     "score": score,
-    "deduplicate": deduplicate,
+    "select": select,
     "verify": verify,
 }
 

@@ -93,7 +93,7 @@ class Markdown:
 
     def _cell(self, column: Column, row: RegisterRow) -> str:
         value = column.value(row)
-        # the link to the scan's page is the only one
+        # only the link to the scan's page stays a link
         return row.link if value == row.link else escape_markdown(cell_text(value))
 
 

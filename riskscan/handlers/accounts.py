@@ -31,7 +31,7 @@ from ..responses import redirect, render_page, respond
 from ..schemas import Message
 from ..settings import SETTINGS
 
-SHARED_LIMIT_FACTOR = 10  # for the people behind one address, or the addresses used with one account
+SHARED_LIMIT_FACTOR = 10  # for limits shared by everyone behind an address, or by all addresses of an account
 
 
 async def register(request: web.Request) -> web.StreamResponse:
@@ -69,7 +69,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         headers = {"WWW-Authenticate": "Bearer"}
         raise ApiError(401, "invalid_credentials", "Wrong email or password.", headers=headers)
     await refund(request, *limits)
-    # the log-in page carries a text whose session expired before it was scanned
+    # a text submitted after the session expired comes back with the log-in form
     template = "upload.html" if fields.get("text") else ""
     return await respond_with_token(request, account, template=template)
 
@@ -168,7 +168,7 @@ async def check_password(request: web.Request, account: Account, password: str, 
 async def respond_with_token(
     request: web.Request, account: Account, *, status: int = 200, location: str = "", template: str = ""
 ) -> web.StreamResponse:
-    """Start a session and respond with an access token; a page goes to `location` or `next`, or to Scan."""
+    """Start a session and respond with an access token; a page redirects to `location`, `next` or Scan."""
     await start_session(request, account)
     token = issue_access_token(request.app[SETTINGS], account)
     location = location or read_next_path(request) or "/scan"

@@ -62,7 +62,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 
 def read_name(fields: Mapping[str, Any]) -> str:
-    """Return the name; raise 400 unless it has 1 to 100 characters and no control characters."""
+    """Return the name; raise 400 unless it has 1 to MAX_TOKEN_NAME characters and no control characters."""
     value = required_text(fields, "name")
     name = value.strip()
     if not 1 <= len(name) <= MAX_TOKEN_NAME or CONTROL_CHARACTERS.search(value):

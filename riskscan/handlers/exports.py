@@ -66,7 +66,7 @@ async def export_scan(request: web.Request) -> web.StreamResponse:
     options = parse_export_options(request)
     stem = PurePath(scan.filename).stem[:STEM_LENGTH] if scan.filename else "text"
     batches = batch_rows(just(scan), request_origin(request))
-    return await send(request, options, batches, f"{stem}-{scan.created_at:%Y-%m-%d}")
+    return await stream_file(request, options, batches, f"{stem}-{scan.created_at:%Y-%m-%d}")
 
 
 async def export_all(request: web.Request) -> web.StreamResponse:
@@ -78,7 +78,7 @@ async def export_all(request: web.Request) -> web.StreamResponse:
     options, scan_filter = parse_export_options(request), read_filter(request)
     scans = stream_scans(request.app[DATABASE], subject, scan_filter)
     batches = batch_rows(scans, request_origin(request), scan_filter.category)
-    return await send(request, options, batches, f"register-{utc_now():%Y-%m-%d}")
+    return await stream_file(request, options, batches, f"register-{utc_now():%Y-%m-%d}")
 
 
 def parse_export_options(request: web.Request) -> ExportOptions:
@@ -99,7 +99,7 @@ async def just(scan: Scan) -> AsyncIterator[Scan]:
 async def stream_scans(db: Executor, subject: TokenSubject, scan_filter: Filter) -> AsyncIterator[Scan]:
     """Yield the matching scans one by one, without holding a connection between them.
 
-    Raises TokenRevoked, midway too; an API token deleted midway is refused from the next export on.
+    Raises TokenRevoked, also midway. Deleting an API token does not stop a running export.
     """
     after: CursorPosition | None = None
     while True:
@@ -160,7 +160,7 @@ async def render_workbook(request: web.Request, columns: Sequence[Column], batch
 
 
 async def run_in_thread(work: Callable[..., T], *arguments: object) -> T:
-    """Run blocking work in a thread, and wait for its end even when cancelled."""
+    """Run blocking work in a thread, and wait for it to finish, even when cancelled."""
     task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
     try:
         return await asyncio.shield(task)
@@ -169,13 +169,13 @@ async def run_in_thread(work: Callable[..., T], *arguments: object) -> T:
         raise
 
 
-async def send(
+async def stream_file(
     request: web.Request, options: ExportOptions, batches: Batches, name: str
 ) -> web.StreamResponse:
     """Stream the file to the client.
 
-    An error before the first byte is an error response. After that it cuts the connection, because clients
-    do not take a body without its end for the whole (RFC 9112, section 8).
+    An error before the first byte is an error response. After that it aborts the connection, so
+    that clients notice the incomplete body (RFC 9112, section 8).
     """
     table = FORMATS[options.format].table
     if table is None:
@@ -203,7 +203,7 @@ async def write_chunk(response: web.StreamResponse, chunk: bytes) -> None:
 
 
 def abort_connection(request: web.Request, exc: Exception) -> None:
-    """Cut the connection in the middle of the response, and log the reason unless the client has left."""
+    """Abort the connection in the middle of the response, and log the reason unless the client has left."""
     reason = ""
     if isinstance(exc, ApiError):
         reason = exc.code

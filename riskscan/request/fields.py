@@ -74,7 +74,7 @@ def normalize_email(value: str) -> str:
 
 
 def read_new_password(fields: Mapping[str, Any], name: str) -> str:
-    """Return a new password; raise 400 unless it has 6 to 128 characters, of any script."""
+    """Return a new password; raise 400 unless it has MIN_PASSWORD to MAX_PASSWORD characters."""
     value = required_text(fields, name)
     if not MIN_PASSWORD <= len(value) <= MAX_PASSWORD:
         length = f"{MIN_PASSWORD} to {MAX_PASSWORD} characters"

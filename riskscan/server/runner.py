@@ -33,7 +33,7 @@ error_log = logging.getLogger("riskscan.errors")
 
 
 class RequestHandler(web_protocol.RequestHandler):
-    """A connection that answers HTTP parser errors (a bad start line, a long header, a bad chunk) as JSON."""
+    """A connection handler that responds to HTTP parser errors, such as a bad start line, with JSON."""
 
     __slots__ = ()
 

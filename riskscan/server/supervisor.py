@@ -90,7 +90,8 @@ class Supervisor:
         self.listening.close()  # new connections are refused once the workers have closed it too
         signalled: dict[str, int] = {}  # the last signal sent to each child
         while self.children:
-            signum = signal.SIGKILL if self.stop_signals > 1 else signal.SIGTERM  # a second one kills
+            # a second SIGTERM or SIGINT kills the children
+            signum = signal.SIGKILL if self.stop_signals > 1 else signal.SIGTERM
             # the workers need the AI service for the requests in flight, so it stops last
             workers = [name for name in self.children if name != EMBEDDED_AI]
             for name in workers or [EMBEDDED_AI]:
@@ -197,7 +198,7 @@ class EmbeddedAi:
         descriptor = self._socket.fileno()
         self._process = subprocess.Popen(  # noqa: S603  # our own module
             [sys.executable, "-m", "riskscan.ai_service", "--fd", str(descriptor), "--stop-with-stdin"],
-            cwd=PACKAGE.parent,  # from where it finds riskscan, installed or not
+            cwd=PACKAGE.parent,  # so that -m finds riskscan, installed or in a checkout
             env=self._environ,
             pass_fds=[descriptor],
             stdin=subprocess.PIPE,  # closes when the supervisor ends, however it ends, and stops the service

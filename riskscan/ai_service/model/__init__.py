@@ -1,1 +1,1 @@
-"""The local model: features of a sentence, and the weights learned from labelled sentences."""
+"""The built-in analyser: features of a sentence, and the weights learned from labelled sentences."""

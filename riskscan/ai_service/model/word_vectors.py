@@ -1,4 +1,4 @@
-"""Word vectors, made by training/vectors.py from GloVe 6B (public domain)."""
+"""Word vectors, built by training/vectors.py from GloVe 6B (public domain)."""
 
 from functools import cache
 from pathlib import Path

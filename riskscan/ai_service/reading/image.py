@@ -10,8 +10,8 @@ from ..errors import UnreadableDocument
 from . import ocr
 from .blocks import Block
 
-# Pillow names formats as we do
-FORMATS = [known.name for known in FILE_TYPES if known.reader == "image"]
+# file_types.py names them as Pillow does
+PILLOW_FORMATS = [known.name for known in FILE_TYPES if known.reader == "image"]
 # smaller images are enlarged, to SMALL_SIDE_PIXELS at most threefold
 MIN_SIDE_PIXELS = 1600
 SMALL_SIDE_PIXELS = 2400
@@ -22,7 +22,7 @@ def read_blocks(data: bytes) -> Iterator[Block]:
     ocr.require_tesseract()
     Image.MAX_IMAGE_PIXELS = None  # the size is checked below, with a message for people
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
         if image.width * image.height > ocr.MAX_PIXELS:
             raise UnreadableDocument(
                 f"The image has {image.width} × {image.height} pixels; at most 40 million can be read."

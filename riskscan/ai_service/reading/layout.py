@@ -17,7 +17,7 @@ CODE_FENCE = re.compile(r"^(```|~~~)")
 SENTENCE_END = re.compile(r"[.!?;:។៕៖…][\"'”’)\]]*$")
 LETTER = re.compile(r"[^\W\d_]")
 HYPHENATION = re.compile(r"(?<=\w)[\ufffe\x02\xad]\r?\n?")
-# a line does not end with one of these where a sentence ends
+# a line that ends with one of these continues on the next line
 FUNCTION_WORDS = ("the", "a", "an", "of", "to", "in", "and", "or", "for", "by")
 
 # levels of headings; Markdown has 1 to 6
@@ -125,7 +125,7 @@ def _continues(before: str, line: str) -> bool:
 
 
 def _next_texts(lines: list[str]) -> list[str]:
-    """Return for each line the next one that is not empty; an empty text where there is none."""
+    """Return for each line the next line that is not empty, or an empty string."""
     result = [""] * len(lines)
     for number in range(len(lines) - 2, -1, -1):
         result[number] = lines[number + 1] or result[number + 1]
@@ -136,10 +136,10 @@ def _next_texts(lines: list[str]) -> list[str]:
 
 
 class Line(NamedTuple):
-    """A line with its surroundings, as the rules for headings see it.
+    """A line with its surroundings: the input of the heading rules.
 
     `before` and `after` are the adjacent lines, "" if there is none; `next_text` is the next line that
-    is not empty; `bare` is the line without marks and `words` are its words.
+    is not empty; `content` is the line without marks, and `words` are its words.
     """
 
     text: str
@@ -147,7 +147,7 @@ class Line(NamedTuple):
     after: str
     next_text: str
     in_paragraph: bool
-    bare: str
+    content: str
     words: list[str]
 
 
@@ -159,9 +159,9 @@ def heading_level(lines: list[str], number: int, next_text: str, in_paragraph: b
         return min(len(text) - len(text.lstrip("#")), 6)
     if len(after) >= 3 and set(after) in ({"="}, {"-"}):
         return 1 if after[0] == "=" else 2
-    bare = strip_marks(text.strip("*_"))
+    content = strip_marks(text.strip("*_"))
     before = lines[number - 1] if number else ""
-    line = Line(text, before, after, next_text, in_paragraph, bare, bare.rstrip(":").split())
+    line = Line(text, before, after, next_text, in_paragraph, content, content.rstrip(":").split())
     return next((level for applies, level in HEADING_RULES if applies(line)), NOT_A_HEADING)
 
 
@@ -169,20 +169,20 @@ def _cannot_be_a_heading(line: Line) -> bool:
     """Too long, without a letter, or ending like a sentence."""
     return (
         not 1 <= len(line.words) <= 9
-        or len(line.bare) > 80
-        or line.bare.endswith((".", "!", "?", ";", ",", "។", "៕"))
-        or not LETTER.search(line.bare)
+        or len(line.content) > 80
+        or line.content.endswith((".", "!", "?", ";", ",", "។", "៕"))
+        or not LETTER.search(line.content)
     )
 
 
 def _is_in_capitals(line: Line) -> bool:
-    letters = [character for character in line.bare if character.isalpha()]
+    letters = [character for character in line.content if character.isalpha()]
     return len(letters) > 3 and all(letter.isupper() for letter in letters)
 
 
 def _has_bullet_or_label(line: Line) -> bool:
     """As in "- Costs" or "Owner: Ana"."""
-    return bool(BULLET.match(line.text)) or ":" in line.bare[:-1] or "៖" in line.bare[:-1]
+    return bool(BULLET.match(line.text)) or ":" in line.content[:-1] or "៖" in line.content[:-1]
 
 
 def _is_bold(line: Line) -> bool:
@@ -194,7 +194,7 @@ def _is_long_before_colon(line: Line) -> bool:
 
 
 def _ends_with_colon(line: Line) -> bool:
-    return line.bare.endswith((":", "៖"))
+    return line.content.endswith((":", "៖"))
 
 
 def _belongs_to_text(line: Line) -> bool:
@@ -227,7 +227,7 @@ def _number_depth(text: str) -> int:
 
 
 def _is_long_or_lowercase(line: Line) -> bool:
-    return len(line.words) > 6 or not (line.bare[0].isupper() or KHMER.match(line.bare))
+    return len(line.words) > 6 or not (line.content[0].isupper() or KHMER.match(line.content))
 
 
 def _is_above_list(line: Line) -> bool:

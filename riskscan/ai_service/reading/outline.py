@@ -31,7 +31,7 @@ CLOSED_HEADING = re.compile(
 
 
 class Outline:
-    """The headings above the current line, and the kind of section that they make."""
+    """The headings above the current line, and the kind of the current section."""
 
     def __init__(self) -> None:
         self._open: list[tuple[int, str]] = []

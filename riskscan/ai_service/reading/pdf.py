@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # only scanned pages need the image library
 
 MAX_PAGES = 2_000
 POINTS_PER_INCH = 72
-# a page with less text is taken for a scan
+# a page with less text is treated as scanned
 MIN_PAGE_CHARS = 20
 
 

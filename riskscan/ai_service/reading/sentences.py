@@ -16,7 +16,7 @@ Kind = Literal["sentence", "item", "cell"]
 class Unit(NamedTuple):
     """A piece of the document's own text.
 
-    `section` is what the headings above say of it: risks, neutral (progress, agenda, roles …), closed
+    `section` is the kind of section it stands in: risks, neutral (progress, agenda, roles …), closed
     (resolved, completed …), or "" for anything else.
     """
 
@@ -42,7 +42,7 @@ SENTENCE_GAP = re.compile(
 def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
     """Return the units of the blocks, tracking headings and the header rows of tables."""
     outline = Outline()
-    # of the current table; [] for a table without
+    # header row of the current table; [] if it has none, None outside a table
     header: list[str] | None = None
     for block in parse_blocks(blocks):
         if block.kind == "row" and header is None:
