@@ -46,6 +46,8 @@ class Executor(Protocol):
 
     async def fetch_one(self, query: str, values: Values | None = None) -> Row | None: ...
 
+    async def execute(self, query: str, values: Values | None = None) -> None: ...
+
 
 class Database(databases.Database):
     """`databases.Database` with connections that stay open and a direct path to the driver.
@@ -84,9 +86,9 @@ class Database(databases.Database):
         await super().disconnect()
 
     def connection(self) -> Connection:
-        # execute(), iterate() and transaction() could wait forever: the idle connections here may be all that
-        # the driver's pool allows
-        raise NotImplementedError("write one statement, and run it with fetch_all or fetch_one")
+        # iterate() and transaction() could wait forever: the idle connections here may be all that the driver's
+        # pool allows
+        raise NotImplementedError("write one statement for fetch_all, fetch_one or execute")
 
     async def fetch_all(
         self,
@@ -108,6 +110,10 @@ class Database(databases.Database):
         """Run one statement and return its first row, if any; raises what `fetch_all` raises."""
         rows = await self.fetch_all(query, values)
         return rows[0] if rows else None
+
+    async def execute(self, query: ClauseElement | str, values: Values | None = None) -> None:
+        """Run one statement that returns no rows; raises what `fetch_all` raises."""
+        await self.fetch_all(query, values)
 
     async def _run(
         self,
@@ -220,13 +226,17 @@ class LowPriority:
     async def fetch_all(
         self, query: str, values: Values | None = None, *, custom_plan: bool = False
     ) -> list[Row]:
-        """Run one statement as Database.fetch_all does."""
+        """Run one statement as `Database.fetch_all` does."""
         return await self._db._run(query, values, self._semaphores, custom_plan)
 
     async def fetch_one(self, query: str, values: Values | None = None) -> Row | None:
-        """Run one statement as Database.fetch_one does."""
+        """Run one statement as `Database.fetch_one` does."""
         rows = await self.fetch_all(query, values)
         return rows[0] if rows else None
+
+    async def execute(self, query: str, values: Values | None = None) -> None:
+        """Run one statement as `Database.execute` does."""
+        await self.fetch_all(query, values)
 
 
 async def ping(db: Executor) -> None:

@@ -90,7 +90,7 @@ RECORD_API_TOKEN_USE = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id
 
 
 async def record_api_token_use(db: Executor, token_id: str) -> None:
-    await db.fetch_all(RECORD_API_TOKEN_USE, {"id": token_id, "now": utc_now()})
+    await db.execute(RECORD_API_TOKEN_USE, {"id": token_id, "now": utc_now()})
 
 
 DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id RETURNING id"

@@ -41,4 +41,4 @@ DELETE_EXPIRED_ATTEMPTS = "DELETE FROM attempts WHERE expires_at <= :now"
 
 
 async def delete_expired_attempts(db: Executor) -> None:
-    await db.fetch_all(DELETE_EXPIRED_ATTEMPTS, {"now": utc_now()})
+    await db.execute(DELETE_EXPIRED_ATTEMPTS, {"now": utc_now()})

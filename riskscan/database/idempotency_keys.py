@@ -80,7 +80,7 @@ async def finish_key(
 ) -> None:
     """Store whether the scan is completed and until when the key is in use, unless another took the lock."""
     values = {"user_id": user_id, "key": key, "locked_until": locked_until, "completed": completed}
-    await db.fetch_all(FINISH_KEY, {**values, "until": until})
+    await db.execute(FINISH_KEY, {**values, "until": until})
 
 
 DELETE_EXPIRED_KEYS = "DELETE FROM idempotency_keys WHERE held_until <= :yesterday"
@@ -88,4 +88,4 @@ DELETE_EXPIRED_KEYS = "DELETE FROM idempotency_keys WHERE held_until <= :yesterd
 
 async def delete_expired_keys(db: Executor) -> None:
     """Delete the keys that expired a day ago: a slow request may still finish under its scan ID."""
-    await db.fetch_all(DELETE_EXPIRED_KEYS, {"yesterday": utc_now() - datetime.timedelta(days=1)})
+    await db.execute(DELETE_EXPIRED_KEYS, {"yesterday": utc_now() - datetime.timedelta(days=1)})

@@ -122,12 +122,16 @@ async def list_scans(
     The page starts at `offset`, or after a position. Raises TokenRevoked.
     """
     start = after or BEFORE_ALL_SCANS
-    values = {"limit": limit, "created_at": start.created_at, "id": start.scan_id, "offset": offset}
-    sql = LIST_SCANS_AT_OFFSET if offset else LIST_SCANS
+    cursor, skip = {"created_at": start.created_at, "id": start.scan_id}, {"offset": offset}
+    values = {"limit": limit, **subject._asdict()}
     if scan_filter:
         sql = FILTER_SCANS_SQLITE if db.sqlite else FILTER_SCANS_POSTGRESQL
-        values |= filter_values(db, scan_filter)
-    rows = await db.fetch_all(sql, values | subject._asdict(), custom_plan=bool(scan_filter))
+        values |= cursor | skip | filter_values(db, scan_filter)
+    elif offset:
+        sql, values = LIST_SCANS_AT_OFFSET, values | skip
+    else:
+        sql, values = LIST_SCANS, values | cursor
+    rows = await db.fetch_all(sql, values, custom_plan=bool(scan_filter))
     if not rows:
         raise TokenRevoked
     total = rows[0]["scan_count"]

@@ -20,7 +20,7 @@ async def insert_session(
     """Store a session. Raises TokenRevoked if the account was deleted."""
     values = {"id": session_id, "user_id": user_id, "token_version": token_version, "expires_at": expires_at}
     try:
-        await db.fetch_all(INSERT_SESSION, values)
+        await db.execute(INSERT_SESSION, values)
     except ForeignKeyViolation:
         raise TokenRevoked from None
 
@@ -42,18 +42,18 @@ EXTEND_SESSION = "UPDATE sessions SET expires_at = :expires_at WHERE id = :id"
 
 
 async def extend_session(db: Executor, session_id: str, expires_at: datetime.datetime) -> None:
-    await db.fetch_all(EXTEND_SESSION, {"id": session_id, "expires_at": expires_at})
+    await db.execute(EXTEND_SESSION, {"id": session_id, "expires_at": expires_at})
 
 
 DELETE_SESSION = "DELETE FROM sessions WHERE id = :id"
 
 
 async def delete_session(db: Executor, session_id: str) -> None:
-    await db.fetch_all(DELETE_SESSION, {"id": session_id})
+    await db.execute(DELETE_SESSION, {"id": session_id})
 
 
 DELETE_EXPIRED_SESSIONS = "DELETE FROM sessions WHERE expires_at <= :now"
 
 
 async def delete_expired_sessions(db: Executor) -> None:
-    await db.fetch_all(DELETE_EXPIRED_SESSIONS, {"now": utc_now()})
+    await db.execute(DELETE_EXPIRED_SESSIONS, {"now": utc_now()})

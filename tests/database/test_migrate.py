@@ -42,9 +42,9 @@ async def test_migration_indexes_and_counts_existing_scans(database_url: str) ->
             await db.fetch_all(OLD, values)
         await db.fetch_all(UNDO, {})
         assert migrate(database_url) == 1
-        found = await compute_stats(db, TokenSubject(owner, 0))
-        assert found.scans == SCANS
-        assert found.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
+        stats = await compute_stats(db, TokenSubject(owner, 0))
+        assert stats.scans == SCANS
+        assert stats.by_category == [CategoryRisks("Legal", 2 * SCANS), CategoryRisks("Zeit", SCANS)]
         listed = await list_scans(
             db, TokenSubject(owner, 0), 2, scan_filter=Filter(words=("strasse", "1200"))
         )
