@@ -86,8 +86,8 @@ class Database(databases.Database):
         await super().disconnect()
 
     def connection(self) -> Connection:
-        # iterate() and transaction() could wait forever: the idle connections here may be all that the driver's
-        # pool allows
+        # iterate() and transaction() could wait forever: the idle connections here may be all that the
+        # pool of the driver allows
         raise NotImplementedError("write one statement for fetch_all, fetch_one or execute")
 
     async def fetch_all(
