@@ -186,12 +186,17 @@ class Database(databases.Database):
             for semaphore in semaphores:
                 await semaphore.acquire()
             return connection
-        async with asyncio.timeout(WAIT_SECONDS), contextlib.AsyncExitStack() as acquired:
-            for semaphore in semaphores:
-                await acquired.enter_async_context(semaphore)
-            connection = self._pop_idle() or await self._open()
-            acquired.pop_all()
-            return connection
+        acquired: list[asyncio.Semaphore] = []
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                for semaphore in semaphores:
+                    await semaphore.acquire()
+                    acquired.append(semaphore)
+                return self._pop_idle() or await self._open()
+        except BaseException:
+            for semaphore in acquired:
+                semaphore.release()
+            raise
 
     def _pop_idle(self) -> Connection | None:
         while self._idle:
