@@ -64,7 +64,7 @@ ORDER BY page.created_at DESC, page.id DESC
 """
 # all matches are counted, so they are materialized; words are compared in the user's rows, which took 0.7 to
 # 1.3 s for 100,000 of a million scans; with a GIN index on everyone's words a rare word took 0.06 s, but a
-# common prefix 2.5 to 7 s, past the statement timeout
+# common prefix 2.5 s and both together 7 s, past the statement timeout
 FILTER_SCANS_POSTGRESQL = """
 WITH matches AS MATERIALIZED (
     SELECT id, created_at FROM scans

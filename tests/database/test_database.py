@@ -239,7 +239,7 @@ async def test_deadlocked_statement_is_attempted_again(pool: Database) -> None:
 
 async def test_methods_that_are_not_overridden_are_refused(pool: Database) -> None:
     with pytest.raises(NotImplementedError):
-        await pool.execute("SELECT 1")
+        await pool.fetch_val("SELECT 1")
     with pytest.raises(NotImplementedError):
         async with pool.transaction():
             pass

@@ -33,6 +33,7 @@ HEADS = {
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
 async def test_every_file_type_is_accepted_in_any_case(alice: Person, extension: str) -> None:
+    assert extension in HEADS, f"add the first bytes of a {extension} file to HEADS"
     name = f"Plan{extension.upper()}"
     assert (await alice.scan(file=(name, HEADS[extension] + b" rest")))["filename"] == name
 
