@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
 import asyncpg
@@ -108,19 +108,19 @@ class Database(databases.Database):
 
     async def fetch_one(self, query: ClauseElement | str, values: Values | None = None) -> Row | None:
         """Run one statement and return its first row, if any; raises what `fetch_all` raises."""
-        rows = await self.fetch_all(query, values)
+        rows = await self._run(query, values, (self._slots,))
         return rows[0] if rows else None
 
     async def execute(self, query: ClauseElement | str, values: Values | None = None) -> None:
         """Run one statement that returns no rows; raises what `fetch_all` raises."""
-        await self.fetch_all(query, values)
+        await self._run(query, values, (self._slots,))
 
     async def _run(
         self,
         query: ClauseElement | str,
         values: Values | None,
         semaphores: Sequence[asyncio.Semaphore],
-        custom_plan: bool,
+        custom_plan: bool = False,
         before_migration: bool = False,
     ) -> list[Row]:
         assert isinstance(query, str)
@@ -165,27 +165,29 @@ class Database(databases.Database):
             for semaphore in semaphores:
                 semaphore.release()
 
-    async def _fetch(self, raw: Any, sql: str, values: Values, custom_plan: bool) -> list[Row]:
-        rows: list[Row]
+    def _fetch(self, raw: Any, sql: str, values: Values, custom_plan: bool) -> Awaitable[list[Row]]:
+        rows: Awaitable[list[Row]]
         if self.sqlite:
-            rows = await raw.execute_fetchall(sql, to_sqlite_values(values))
+            rows = raw.execute_fetchall(sql, to_sqlite_values(values))
             return rows
         sql, names = to_positional_binds(sql)
         binds = [values[name] for name in names]
-        if custom_plan:  # an unnamed statement is planned anew for its values
-            async with asyncio.timeout(STATEMENT_SECONDS):
-                rows = await (await raw.prepare(sql, name="")).fetch(*binds)
-        else:
-            rows = await raw.fetch(sql, *binds, timeout=STATEMENT_SECONDS)
+        if custom_plan:
+            return fetch_with_custom_plan(raw, sql, binds)
+        rows = raw.fetch(sql, *binds, timeout=STATEMENT_SECONDS)
         return rows
 
     async def _acquire(self, semaphores: Sequence[asyncio.Semaphore]) -> Connection:
         """Return an idle connection or a new one. Raises TimeoutError after WAIT_SECONDS."""
         # without asyncio.timeout, which takes 10 µs, if there is nothing to wait for
-        if not any(semaphore.locked() for semaphore in semaphores) and (connection := self._pop_idle()):
-            for semaphore in semaphores:
-                await semaphore.acquire()
-            return connection
+        for semaphore in semaphores:
+            if semaphore.locked():
+                break
+        else:
+            if connection := self._pop_idle():
+                for semaphore in semaphores:
+                    await semaphore.acquire()
+                return connection
         acquired: list[asyncio.Semaphore] = []
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -218,6 +220,13 @@ class Database(databases.Database):
         task = asyncio.ensure_future(connection.__aexit__())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+async def fetch_with_custom_plan(raw: Any, sql: str, binds: list[Any]) -> list[Row]:
+    async with asyncio.timeout(STATEMENT_SECONDS):
+        # an unnamed statement is planned anew for its values
+        rows: list[Row] = await (await raw.prepare(sql, name="")).fetch(*binds)
+    return rows
 
 
 class LowPriority:

@@ -38,7 +38,17 @@ LATEST = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
 BEFORE_ALL_SCANS = CursorPosition(LATEST, "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 # each statement starts at the user's row: no row means a revoked token, a row without an id no scans
-LIST_SCANS = """
+LIST_NEWEST_SCANS = """
+SELECT scan_count, page.* FROM users
+LEFT JOIN (
+    SELECT id, filename, source, risk_count, categories, created_at FROM scans
+    WHERE user_id = :user_id
+    ORDER BY created_at DESC, id DESC LIMIT :limit
+) AS page ON TRUE
+WHERE users.id = :user_id AND token_version = :token_version
+ORDER BY page.created_at DESC, page.id DESC
+"""
+LIST_SCANS_AFTER_CURSOR = """
 SELECT scan_count, page.* FROM users
 LEFT JOIN (
     SELECT id, filename, source, risk_count, categories, created_at FROM scans
@@ -122,16 +132,17 @@ async def list_scans(
     The page starts at `offset`, or after a position. Raises TokenRevoked.
     """
     start = after or BEFORE_ALL_SCANS
-    cursor, skip = {"created_at": start.created_at, "id": start.scan_id}, {"offset": offset}
-    values = {"limit": limit, **subject._asdict()}
-    if scan_filter:
+    values = {"limit": limit, "offset": offset, "created_at": start.created_at, "id": start.scan_id}
+    values |= subject._asdict()
+    is_filtered = bool(scan_filter)
+    if is_filtered:
         sql = FILTER_SCANS_SQLITE if db.sqlite else FILTER_SCANS_POSTGRESQL
-        values |= cursor | skip | filter_values(db, scan_filter)
-    elif offset:
-        sql, values = LIST_SCANS_AT_OFFSET, values | skip
+        values |= filter_values(db, scan_filter)
+    elif after:
+        sql = LIST_SCANS_AFTER_CURSOR
     else:
-        sql, values = LIST_SCANS, values | cursor
-    rows = await db.fetch_all(sql, values, custom_plan=bool(scan_filter))
+        sql = LIST_SCANS_AT_OFFSET if offset else LIST_NEWEST_SCANS
+    rows = await db.fetch_all(sql, values, custom_plan=is_filtered)
     if not rows:
         raise TokenRevoked
     total = rows[0]["scan_count"]

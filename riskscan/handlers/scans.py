@@ -129,15 +129,12 @@ async def index(request: web.Request) -> web.StreamResponse:
     scans, next_cursor = page.scans[:limit], None
     if len(page.scans) > limit:
         next_cursor = write_cursor(CursorPosition(scans[-1].created_at, scans[-1].scan_id), scan_filter)
-    return respond(
-        request,
-        ScanList(scans, page.total, limit, offset, next_cursor),
-        template="scans.html",
-        page_only={
-            "rows": zip(scans, page.categories, strict=False),
-            "filter_values": read_filter_values(request),
-        },
-    )
+    data = ScanList(scans, page.total, limit, offset, next_cursor)
+    if is_api(request):
+        return respond(request, data)
+    rows = zip(scans, page.categories, strict=False)
+    page_only = {"rows": rows, "filter_values": read_filter_values(request)}
+    return respond(request, data, template="scans.html", page_only=page_only)
 
 
 async def stats(request: web.Request) -> web.StreamResponse:

@@ -33,7 +33,8 @@ from riskscan.database.scan_queries import (
     FILTER_SCANS_POSTGRESQL,
     FILTER_SCANS_SQLITE,
     LATEST,
-    LIST_SCANS,
+    LIST_NEWEST_SCANS,
+    LIST_SCANS_AFTER_CURSOR,
     LIST_SCANS_AT_OFFSET,
     STATS_POSTGRESQL,
     STATS_SQLITE,
@@ -200,14 +201,14 @@ def test_scan_counts_are_exact(large: str, postgres: Postgres) -> None:
 @pytest.mark.parametrize("owner", [LARGE, MIDDLE])
 async def test_page_cost_does_not_depend_on_its_position(large: str, owner: int, limit: int) -> None:
     values = {"user_id": await md5_uuid(large, str(owner)), "token_version": 0, "limit": limit}
-    first = await explain(large, LIST_SCANS, **values, created_at=LATEST, id=BEFORE_ALL_SCANS.scan_id)
+    first = await explain(large, LIST_NEWEST_SCANS, **values)
     assert_indexed(first, limit)
     assert indexes_used(first) == {"users_pkey", "scans_user_id_created_at"}
     assert rows_read(first) == limit + 1
     scan_id = await md5_uuid(large, "scan900001")
     for place in (0, 500_000, 990_000):
         moment = NEWEST - datetime.timedelta(seconds=place)
-        deep = await explain(large, LIST_SCANS, **values, created_at=moment, id=scan_id)
+        deep = await explain(large, LIST_SCANS_AFTER_CURSOR, **values, created_at=moment, id=scan_id)
         assert_indexed(deep, limit)
         assert indexes_used(deep) == indexes_used(first)
         assert rows_read(deep) <= limit + 1
@@ -295,7 +296,10 @@ async def test_previous_scans_are_found_by_index(large: str, owner: int, filenam
     assert rows_read(plan) <= len(wanted)
 
 
-@pytest.mark.parametrize("sql", [LIST_SCANS, LIST_SCANS_AT_OFFSET, FILTER_SCANS_SQLITE, STATS_SQLITE])
+@pytest.mark.parametrize(
+    "sql",
+    [LIST_NEWEST_SCANS, LIST_SCANS_AFTER_CURSOR, LIST_SCANS_AT_OFFSET, FILTER_SCANS_SQLITE, STATS_SQLITE],
+)
 def test_only_the_users_scans_are_read_on_sqlite(sqlite_template: Path, sql: str) -> None:
     connection = sqlite3.connect(sqlite_template)
     values = dict.fromkeys(re.findall(r":([a-z_]+)", sql), "")
