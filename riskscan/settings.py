@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
+import pwd
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from aiohttp import web
 from dotenv import dotenv_values
@@ -148,7 +149,21 @@ def database_url(value: str) -> str:
     if not {name for name, _ in options} <= POSTGRES_OPTIONS:
         raise ValueError
     options = list({"application_name": "riskscan", **dict(options)}.items())
-    return urlunsplit(("postgresql", parts.netloc, parts.path or "/", urlencode(options), ""))
+    if not parts.username and "user" not in dict(options) and "PGUSER" not in os.environ:
+        options.append(("user", operating_system_user()))
+    # not by urlunsplit, which writes postgresql:/name without a host; libpq does not read + as a space
+    return f"postgresql://{parts.netloc}{parts.path or '/'}?{urlencode(options, quote_via=quote)}"
+
+
+def operating_system_user() -> str:
+    """Return the name of the effective user, whom PostgreSQL's peer authentication sees.
+
+    Raises ValueError if the user has no name, as in some containers.
+    """
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise ValueError from None
 
 
 def mask(value: str) -> str:

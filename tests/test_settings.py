@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import pwd
 import re
 import stat
 from pathlib import Path
@@ -13,6 +15,7 @@ from riskscan.settings import Rate, Settings, SettingsError, database_url, redac
 
 ROOT = Path(__file__).parent.parent
 SETTINGS_MD = (ROOT / "docs/settings.md").read_text()
+OS_USER = pwd.getpwuid(os.geteuid()).pw_name
 NAMES = [field.metadata["env"] for field in dataclasses.fields(Settings)]
 
 
@@ -61,6 +64,15 @@ def test_secret_is_stored_beside_the_sqlite_file(tmp_path: Path) -> None:
             "postgresql://u@h/d?application_name=riskscan&sslmode=verify-full",
         ),
         ("postgresql://u@/d?host=/run", "postgresql://u@/d?application_name=riskscan&host=%2Frun"),
+        (
+            "postgresql:///d?host=/var/run/postgresql",
+            f"postgresql:///d?application_name=riskscan&host=%2Fvar%2Frun%2Fpostgresql&user={OS_USER}",
+        ),
+        ("postgres://h/d", f"postgresql://h/d?application_name=riskscan&user={OS_USER}"),
+        (
+            "postgresql://h/d?user=u&sslrootcert=/a b.crt",
+            "postgresql://h/d?application_name=riskscan&user=u&sslrootcert=%2Fa%20b.crt",
+        ),
         ("sqlite:///data/x.db", "sqlite:///data/x.db"),
         ("sqlite:////var/x.db", "sqlite:////var/x.db"),
         ("sqlite+aiosqlite:////var/x.db", "sqlite:////var/x.db"),

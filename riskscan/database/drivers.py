@@ -98,6 +98,8 @@ def is_connection_error(exc: BaseException) -> bool:
     """Return whether the database is unreachable or temporarily unable to work."""
     if isinstance(exc, asyncpg.PostgresError):
         return (exc.sqlstate or "").startswith(CONNECTION_SQLSTATES)
+    if isinstance(exc, asyncpg.ClientConfigurationError):  # such as a certificate file that is missing
+        return True
     if isinstance(exc, asyncpg.InterfaceError):
         return "closed" in str(exc)
     if isinstance(exc, asyncpg.InternalClientError):  # the server shut down while the connection was idle

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
+import pwd
 import re
 import signal
 import socket
@@ -16,7 +18,7 @@ import psutil
 import pytest
 
 from tests.support.application import SAMPLES, SECRET
-from tests.support.postgres import free_port
+from tests.support.postgres import Postgres, database_name, free_port
 from tests.support.program import (
     ROOT,
     Start,
@@ -54,6 +56,44 @@ def test_one_command_starts_a_working_product(start: Start, environ: dict[str, s
     assert "test123" not in program.log
     assert "test@test.com" not in program.log
     assert token not in program.log
+
+
+def test_postgresql_socket_is_used_as_the_operating_system_user(start: Start, postgres: Postgres) -> None:
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    postgres.create_role(user)
+    url = postgres.socket_url(database_name(postgres.create_database()))
+    environ = {"DATABASE_URL": url, "JWT_SECRET": SECRET}
+    assert f"&user={user}\n" in run_command("check", **environ).stdout
+    assert re.fullmatch(r"[1-9]\d* migrations applied\n", run_command("migrate", **environ).stdout)
+    program = start(**environ)
+    token = register_and_log_in(program.url)
+    assert get(program.url, token, "/api/scans")["total"] == 0
+    assert "Traceback" not in program.log
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ("", 'database "missing" does not exist'),
+        ("&user=nobody", "Peer authentication failed for user"),
+        ("&host=/nowhere", "No such file or directory"),
+        ("&host=127.0.0.1&sslmode=verify-full", "server does not support SSL"),
+        ("&sslmode=nonsense", "invalid sslmode value"),
+    ],
+)
+def test_database_that_cannot_be_reached_is_named_in_one_line(
+    start: Start, postgres: Postgres, options: str, cause: str
+) -> None:
+    postgres.create_role(pwd.getpwuid(os.geteuid()).pw_name)
+    environ = {"DATABASE_URL": f"{postgres.socket_url('missing')}{options}", "JWT_SECRET": SECRET}
+    completed = run_command("migrate", **environ)
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("riskscan: the database cannot be reached: ")
+    assert cause in completed.stderr
+    assert completed.stderr.count("\n") == 1
+    program = start(**environ)
+    program.wait_for(f"waiting for the database: .*{cause}")
+    assert "Traceback" not in program.log
 
 
 def test_unreadable_document_is_explained(start: Start, tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ SCHEMA = """
 
 
 class Postgres:
-    """A server on 127.0.0.1 without a password; it keeps its port when restarted."""
+    """A server on 127.0.0.1, and on a Unix socket with peer authentication; it keeps its port when restarted.
+
+    Over TCP nobody needs a password.
+    """
 
     def __init__(self) -> None:
         # the user that PostgreSQL runs as cannot enter pytest's folder
@@ -62,7 +65,8 @@ class Postgres:
             str(self.data),
             "-U",
             "postgres",
-            "--auth=trust",
+            "--auth-host=trust",
+            "--auth-local=peer",
             "-E",
             "UTF8",
             "--no-sync",
@@ -71,6 +75,15 @@ class Postgres:
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?application_name=tests"
+
+    def socket_url(self, database: str) -> str:
+        """Return the URL for the operating-system user, over the Unix socket."""
+        return f"postgresql:///{database}?host={self.data.parent}&port={self.port}"
+
+    def create_role(self, name: str) -> None:
+        """Create a superuser, unless there is one."""
+        with contextlib.suppress(psycopg.errors.DuplicateObject):
+            self.execute(f'CREATE ROLE "{name}" SUPERUSER LOGIN')
 
     def create_database(self, template: str = "template0") -> str:
         """Create a database; return its URL."""
@@ -105,7 +118,7 @@ class Postgres:
         options = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
-            "unix_socket_directories": "",
+            "unix_socket_directories": self.data.parent,
             "max_connections": 200,
             "fsync": "off",
         }
