@@ -14,6 +14,8 @@ def is_trusted(request: web.Request, address: str) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
+    if ip.version == 6 and ip.ipv4_mapped:  # an IPv4 peer, if RiskScan listens on ::
+        ip = ip.ipv4_mapped
     return any(ip in network for network in request.app[SETTINGS].trusted_proxies)
 
 

@@ -170,8 +170,10 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
 
 
 def listen(host: str, port: int) -> socket.socket:
+    """Bind an address; `::` accepts IPv4 connections too. Raises OSError."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    dual = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
 
 
 def raise_descriptor_limit() -> None:

@@ -363,6 +363,19 @@ def test_migrate_command_is_idempotent(tmp_path: Path) -> None:
     assert second.stdout == "0 migrations applied\n"
 
 
+def test_all_addresses_of_both_families_are_served(start: Start) -> None:
+    program = start(HOST="::", AI_SERVICE_URL="http://127.0.0.1:1", REGISTER_LIMIT="1/hour", BCRYPT_COST="4")
+    assert re.fullmatch(r"http://\[::\]:\d+", program.url)
+    statuses = []
+    for number, host in enumerate(("127.0.0.1", "127.0.0.1", "[::1]", "[::1]")):
+        # from an IPv4 proxy as from one of IPv6, each client has a limit of its own
+        arguments = ["-o", "/dev/null", "-w", "%{http_code} ", "-H", f"X-Forwarded-For: 203.0.113.{number}"]
+        account = f"email={number}@example.com&password=correct horse"
+        url = f"http://{host}:{program.port}/api/auth/register"
+        statuses.append(run_curl(*arguments, "-d", account, url))
+    assert statuses == ["201 "] * 4
+
+
 def test_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         completed = run_command(DATA_DIR=str(tmp_path), PORT=str(taken.getsockname()[1]))
