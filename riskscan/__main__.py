@@ -61,7 +61,8 @@ def main(default_data_dir: Path | None = None) -> int:
     try:
         return supervisor.run(settings, environ)
     except OSError as exc:
-        print(f"riskscan: cannot listen on HOST={settings.host} PORT={settings.port}: {exc}", file=sys.stderr)
+        port = "" if settings.socket_path else f" PORT={settings.port}"
+        print(f"riskscan: cannot listen on HOST={settings.host}{port}: {exc}", file=sys.stderr)
         return 1
 
 

@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 
 MASK = "********"
 SQLITE = "sqlite:///"
+UNIX_SOCKET = "unix:"
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]+)?")  # RFC 6454, section 6.1
 # the options of libpq that asyncpg reads from a URL; it sends any other as a server setting
 POSTGRES_OPTIONS = frozenset(
@@ -94,6 +95,12 @@ def http_url(value: str) -> str:
     if parts.port == 0:  # the property raises ValueError if the port is not a number
         raise ValueError
     return value.rstrip("/")
+
+
+def host(value: str) -> str:
+    if value.startswith(UNIX_SOCKET) and not value.startswith(f"{UNIX_SOCKET}/"):
+        raise ValueError
+    return value
 
 
 def origins(value: str) -> tuple[str, ...]:
@@ -250,7 +257,7 @@ class Settings:
         "10",
         show=lambda size: f"{size / 1024 / 1024:g}",
     )
-    host: str = setting("HOST", "an address to listen on", str, "127.0.0.1")
+    host: str = setting("HOST", "an address to listen on, or unix:/path of a socket", host, "127.0.0.1")
     port: int = setting("PORT", "an integer from 0 to 65535", integer(0, 65_535), "8000")
     workers: int = setting("WORKERS", "an integer from 1 to 64", integer(1, 64), "1")
     database_pool_size: int = setting("DATABASE_POOL_SIZE", "an integer from 1 to 200", integer(1, 200), "10")
@@ -328,6 +335,11 @@ class Settings:
         if settings.workers > settings.ai_max_concurrency:
             raise SettingsError("AI_MAX_CONCURRENCY must not be less than WORKERS")
         return settings
+
+    @property
+    def socket_path(self) -> str | None:
+        """The path of the Unix socket to listen on, None for an address."""
+        return self.host.removeprefix(UNIX_SOCKET) if self.host.startswith(UNIX_SOCKET) else None
 
     def as_table(self) -> list[tuple[str, str]]:
         """Return each variable with its value as text, secrets masked."""

@@ -115,6 +115,7 @@ def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str)
         ("AI_SERVICE_URL", "http://h:0"),
         ("AI_SERVICE_URL", "http://a..b"),
         ("AI_SERVICE_URL", f"http://{'a' * 64}.example"),
+        ("HOST", "unix:relative/path"),
         ("PORT", "65536"),
         ("WORKERS", "0"),
         ("LOGIN_LIMIT", "10"),

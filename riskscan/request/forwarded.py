@@ -1,4 +1,7 @@
-"""The client as reverse proxies report it; only those in TRUSTED_PROXIES are trusted."""
+"""The client as reverse proxies report it; only those in TRUSTED_PROXIES are trusted.
+
+Whoever connects to the Unix socket of HOST=unix:/path is trusted too: its mode admits only the proxy.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from ..settings import SETTINGS
 
 
 def is_trusted(request: web.Request, address: str) -> bool:
+    if not address:  # a peer without an address, by the Unix socket
+        return request.app[SETTINGS].socket_path is not None
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import logging
 import os
 import resource
 import select
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -24,6 +26,7 @@ from .runner import BACKLOG, CANNOT_START, run_worker
 MAX_DESCRIPTORS = 65_536  # a scan in flight needs two
 RESTART_SECONDS = 1.0
 EMBEDDED_AI = "the embedded AI service"
+SOCKET_MODE = 0o660  # for a proxy in the same group
 
 log = logging.getLogger("riskscan.server")
 
@@ -87,7 +90,7 @@ class Supervisor:
             self._start_missing()
             self._wait(RESTART_SECONDS if len(self.children) < len(self.starters) else None)
             self._reap()
-        self.listening.close()  # new connections are refused once the workers have closed it too
+        stop_listening(self.listening)
         signalled: dict[str, int] = {}  # the last signal sent to each child
         while self.children:
             # a second SIGTERM or SIGINT kills the children
@@ -144,7 +147,8 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     `environ` is the environment of the embedded AI service, which reads its own settings from it.
     """
     raise_descriptor_limit()
-    listening = listen(settings.host, settings.port)
+    path = settings.socket_path
+    listening = listen_on_socket(path) if path else listen(settings.host, settings.port)
     starters: dict[str, Callable[[], Process]] = {}
     supervisor = Supervisor(starters, listening)
     parent_alive_r, parent_alive_w = os.pipe()  # the write end closes with this process, however it ends
@@ -163,8 +167,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
 
     for number in range(1, settings.workers + 1):
         starters[f"worker {number}"] = lambda: Worker(work)
-    host, port = listening.getsockname()[:2]
-    print(f"RiskScan is on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+    print(f"RiskScan is on {settings.host if path else address_url(listening)}", flush=True)
     with shared_by_workers() if settings.metrics_token else contextlib.nullcontext():
         return supervisor.run()
 
@@ -174,6 +177,39 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
     dual = host == "::" and socket.has_dualstack_ipv6()
     return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
+
+
+def listen_on_socket(path: str) -> socket.socket:
+    """Bind a Unix socket, replacing one that a killed process left. Raises OSError, also if it is in use."""
+    with (
+        contextlib.suppress(FileNotFoundError, ConnectionRefusedError),
+        socket.socket(socket.AF_UNIX) as probe,
+    ):
+        probe.setblocking(False)
+        probe.connect(path)
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISSOCK(os.stat(path).st_mode):
+            os.unlink(path)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)  # for the owner alone until now, by the umask
+    os.chmod(path, SOCKET_MODE)
+    listening.listen(BACKLOG)
+    return listening
+
+
+def stop_listening(listening: socket.socket) -> None:
+    """Close the socket here: new connections are refused once the workers have closed it too."""
+    if listening.family == socket.AF_UNIX:
+        # now rather than in the end, when the file may be that of the next process
+        with contextlib.suppress(OSError):
+            os.unlink(listening.getsockname())
+    listening.close()
+
+
+def address_url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def raise_descriptor_limit() -> None:

@@ -10,10 +10,13 @@ import pwd
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import psutil
 import pytest
 
@@ -374,6 +377,68 @@ def test_all_addresses_of_both_families_are_served(start: Start) -> None:
         url = f"http://{host}:{program.port}/api/auth/register"
         statuses.append(run_curl(*arguments, "-d", account, url))
     assert statuses == ["201 "] * 4
+
+
+class UnixSocket:
+    """A program that listens on a Unix socket, and requests to it as from a proxy."""
+
+    def __init__(self, start: Start, path: Path, **environ: str) -> None:
+        self.path = path
+        self.program = start(
+            HOST=f"unix:{path}", AI_SERVICE_URL="http://127.0.0.1:1", BCRYPT_COST="4", **environ
+        )
+
+    async def request(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.path))) as session,
+            session.request(method, f"http://riskscan.example{path}", **options) as response,
+        ):
+            return response
+
+    async def register(self, number: int, forwarded: str) -> int:
+        account = {"email": f"{number}@example.com", "password": "correct horse"}
+        headers = {"X-Forwarded-For": forwarded}
+        return (await self.request("POST", "/api/auth/register", json=account, headers=headers)).status
+
+
+async def test_unix_socket_is_served_until_sigterm(start: Start, tmp_path: Path) -> None:
+    served = UnixSocket(start, tmp_path / "riskscan.sock")
+    assert served.program.url == f"unix:{served.path}"
+    assert stat.S_IMODE(served.path.stat().st_mode) == 0o660
+    assert (await served.request("GET", "/api/health/live")).status == 200
+    assert served.program.stop() == 0
+    assert not served.path.exists()
+
+
+async def test_proxy_on_the_unix_socket_reports_client_and_scheme(start: Start, tmp_path: Path) -> None:
+    served = UnixSocket(start, tmp_path / "riskscan.sock", REGISTER_LIMIT="1/hour")
+    clients = ["203.0.113.1", "203.0.113.2", "203.0.113.2", "203.0.113.9, 203.0.113.1"]
+    assert [await served.register(*each) for each in enumerate(clients)] == [201, 201, 429, 429]
+    live = await served.request("GET", "/api/health/live", headers={"X-Forwarded-Proto": "https"})
+    assert "Strict-Transport-Security" in live.headers
+
+
+async def test_unix_socket_of_a_killed_process_is_replaced(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "riskscan.sock"
+    killed = UnixSocket(start, path).program
+    children = killed.children()
+    killed.process.kill()
+    psutil.wait_procs(children)
+    assert path.exists()
+    assert (await UnixSocket(start, path).request("GET", "/api/health/live")).status == 200
+
+
+def test_unix_socket_in_use_is_reported_in_one_line(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "riskscan.sock"
+    served = UnixSocket(start, path)
+    (tmp_path / "file").write_text("not a socket")
+    for taken in (path, tmp_path / "file", tmp_path / "missing" / "riskscan.sock"):
+        completed = run_command(DATA_DIR=str(tmp_path), HOST=f"unix:{taken}")
+        assert completed.returncode == 1
+        assert completed.stderr.startswith(f"riskscan: cannot listen on HOST=unix:{taken}: ")
+        assert completed.stderr.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "not a socket"
+    assert served.program.stop() == 0
 
 
 def test_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class Program:
         )
         self._output = ProcessLog(self.process)
         self.wait_for = self._output.wait_for
-        self.url = self.wait_for(r"RiskScan is on (http://\S+)")
+        self.url = self.wait_for(r"RiskScan is on (\S+)")
 
     @property
     def port(self) -> int:
