@@ -94,7 +94,9 @@ class Runner(web.AppRunner):
         return Server(await super()._make_server())
 
 
-def run_worker(settings: Settings, listening: socket.socket, parent_alive: int) -> int:
+def run_worker(
+    settings: Settings, listening: socket.socket, parent_alive: int, report_serving: Callable[[], None]
+) -> int:
     """Serve in this process, with uvloop where it is installed; return the exit status."""
     try:
         import uvloop
@@ -103,11 +105,16 @@ def run_worker(settings: Settings, listening: socket.socket, parent_alive: int) 
     except ImportError:
         loop_factory = asyncio.new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(serve(settings, listening, parent_alive))
+        return runner.run(serve(settings, listening, parent_alive, report_serving))
 
 
-async def serve(settings: Settings, listening: socket.socket, parent_alive: int) -> int:
-    """Serve until SIGTERM, or until the pipe `parent_alive` closes; complete the requests in flight."""
+async def serve(
+    settings: Settings, listening: socket.socket, parent_alive: int, report_serving: Callable[[], None]
+) -> int:
+    """Serve until SIGTERM, or until the pipe `parent_alive` closes; complete the requests in flight.
+
+    `report_serving` is called once connections are accepted.
+    """
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     try:
         app = create_app(settings)
@@ -129,6 +136,7 @@ async def serve(settings: Settings, listening: socket.socket, parent_alive: int)
     gc.freeze()  # long-lived startup objects: exclude them from collection
     gc.enable()
     await web.SockSite(runner, listening, backlog=BACKLOG).start()
+    report_serving()
     await stopped.wait()
     loop.remove_reader(parent_alive)
     for site in runner.sites:

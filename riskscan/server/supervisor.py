@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import functools
 import logging
 import os
 import resource
@@ -70,9 +71,14 @@ class Worker:
 class Supervisor:
     """Starts the children, restarts those that exit, and stops them all on SIGTERM or SIGINT."""
 
-    def __init__(self, starters: dict[str, Callable[[], Process]], listening: socket.socket) -> None:
+    def __init__(
+        self, starters: dict[str, Callable[[], Process]], listening: socket.socket, workers: int
+    ) -> None:
         self.starters = starters
         self.listening = listening
+        self.workers = workers
+        self.serving: set[int] = set()  # the numbers of the workers that have accepted connections
+        self.serving_r, self.serving_w = os.pipe()  # each worker writes its number to it, as a byte
         self.children: dict[str, Process] = {}
         self.not_before: dict[str, float] = {}
         self.stop_signals = 0
@@ -90,6 +96,7 @@ class Supervisor:
             self._start_missing()
             self._wait(RESTART_SECONDS if len(self.children) < len(self.starters) else None)
             self._reap()
+        notify_systemd("STOPPING=1")
         stop_listening(self.listening)
         signalled: dict[str, int] = {}  # the last signal sent to each child
         while self.children:
@@ -106,12 +113,13 @@ class Supervisor:
         return 1 if self.failed else 0
 
     def close_in_child(self) -> None:
-        """Reset the signal handlers and close the parent's sockets, in a forked worker."""
+        """Reset the signal handlers and close the parent's ends, in a forked worker."""
         signal.set_wakeup_fd(-1)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(signum, signal.SIG_DFL)
         self._wakeup_r.close()
         self._wakeup_w.close()
+        os.close(self.serving_r)
 
     def _start_missing(self) -> None:
         for name, start in self.starters.items():
@@ -120,8 +128,13 @@ class Supervisor:
                 self.children[name] = start()
 
     def _wait(self, seconds: float | None) -> None:
-        """Wait for a signal, or for `seconds`."""
-        select.select([self._wakeup_r], [], [], seconds)
+        """Wait for a signal or a worker that serves, or for `seconds`."""
+        readable, _, _ = select.select([self._wakeup_r.fileno(), self.serving_r], [], [], seconds)
+        if self.serving_r in readable:
+            served = len(self.serving)
+            self.serving.update(os.read(self.serving_r, 4096))
+            if served < self.workers == len(self.serving):  # once, not when a worker is restarted
+                notify_systemd("READY=1")
         try:
             signals = self._wakeup_r.recv(4096)  # one byte each
         except BlockingIOError:
@@ -150,7 +163,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     path = settings.socket_path
     listening = listen_on_socket(path) if path else listen(settings.host, settings.port)
     starters: dict[str, Callable[[], Process]] = {}
-    supervisor = Supervisor(starters, listening)
+    supervisor = Supervisor(starters, listening, settings.workers)
     parent_alive_r, parent_alive_w = os.pipe()  # the write end closes with this process, however it ends
     embedded: EmbeddedAi | None = None
     if not settings.ai_service_url:
@@ -158,15 +171,19 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         settings = dataclasses.replace(settings, ai_service_url=embedded.url)
         starters[EMBEDDED_AI] = embedded.start
 
-    def work() -> int:
+    def work(number: int) -> int:
         supervisor.close_in_child()
         os.close(parent_alive_w)
         if embedded:
             embedded.close_in_child()
-        return run_worker(settings, listening, parent_alive_r)
+
+        def report_serving() -> None:
+            os.write(supervisor.serving_w, bytes([number]))
+
+        return run_worker(settings, listening, parent_alive_r, report_serving)
 
     for number in range(1, settings.workers + 1):
-        starters[f"worker {number}"] = lambda: Worker(work)
+        starters[f"worker {number}"] = functools.partial(Worker, functools.partial(work, number))
     print(f"RiskScan is on {settings.host if path else address_url(listening)}", flush=True)
     with shared_by_workers() if settings.metrics_token else contextlib.nullcontext():
         return supervisor.run()
@@ -205,6 +222,20 @@ def stop_listening(listening: socket.socket) -> None:
         with contextlib.suppress(OSError):
             os.unlink(listening.getsockname())
     listening.close()
+
+
+def notify_systemd(state: str) -> None:
+    """Report a state such as READY=1 to systemd if it asked for that (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):  # an abstract address
+        address = f"\0{address[1:]}"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notification:
+            notification.sendto(state.encode(), address)
+    except OSError as exc:
+        log.warning("systemd cannot be notified of %s: %s", state, exc)
 
 
 def address_url(listening: socket.socket) -> str:

@@ -379,6 +379,49 @@ def test_all_addresses_of_both_families_are_served(start: Start) -> None:
     assert statuses == ["201 "] * 4
 
 
+def accepts_connections(worker: psutil.Process, port: int) -> bool:
+    """Return whether the event loop of a worker waits for connections to the port (epoll, proc(5))."""
+    listening = {
+        each.fd for each in worker.net_connections() if each.status == "LISTEN" and each.laddr.port == port
+    }
+    infos = []
+    for file in Path(f"/proc/{worker.pid}/fdinfo").iterdir():
+        with contextlib.suppress(OSError):  # it was closed meanwhile
+            infos.append(file.read_text())
+    return not listening.isdisjoint(
+        int(fd) for fd in re.findall(r"^tfd:\s+(\d+)", "".join(infos), re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told_when_all_workers_serve_and_when_they_stop(
+    start: Start, tmp_path: Path, abstract: bool
+) -> None:
+    address = f"riskscan-{tmp_path.name}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"\0{address}" if abstract else address)
+        systemd.settimeout(60)
+        program = start(NOTIFY_SOCKET=f"@{address}" if abstract else address, WORKERS="3")
+        assert systemd.recv(100) == b"READY=1"
+        assert [accepts_connections(worker, program.port) for worker in program.workers()] == [True] * 3
+        worker = program.worker()
+        worker.kill()
+        worker.wait()
+        program.wait_for("starting another")
+        assert program.stop() == 0
+        assert systemd.recv(100) == b"STOPPING=1"  # the new worker is no second start
+
+
+def test_systemd_is_not_told_of_workers_that_cannot_start(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "riskscan.db").write_text("not a database, but a text that is long enough to look at")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(60)
+        program = start(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        assert program.process.wait() == 1
+        assert systemd.recv(100) == b"STOPPING=1"
+
+
 class UnixSocket:
     """A program that listens on a Unix socket, and requests to it as from a proxy."""
 
