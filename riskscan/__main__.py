@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import sys
 from pathlib import Path
 
 from . import __version__, logs
-from .settings import Settings, SettingsError, environment
+from .settings import Settings, SettingsError, environment, find_misspelled_settings
+
+log = logging.getLogger("riskscan")
 
 COMMANDS = {
     "serve": "run the server until SIGTERM (default)",
@@ -49,6 +52,8 @@ def main(default_data_dir: Path | None = None) -> int:
         print(f"riskscan: {exc}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level, settings.log_format)
+    for name, setting in find_misspelled_settings(environ).items():
+        log.warning("%s is not a setting: did you mean %s?", name, setting)
     if arguments.command == "check":
         for name, value in [*settings.as_table(), ("DATA_DIR", data_dir)]:
             print(f"{name}={value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import ipaddress
 import os
 import pwd
@@ -19,6 +20,9 @@ from dotenv import dotenv_values
 MASK = "********"
 SQLITE = "sqlite:///"
 UNIX_SOCKET = "unix:"
+OTHER_SETTINGS = ("DATA_DIR", "LLM_BASE_URL", "LLM_MODEL", "LLM_API_KEY", "LLM_TIMEOUT", "AI_WORKERS")
+# how alike a variable and a setting must be to name it; the environment holds those of other programs too
+ALIKE_IN_FILE, ALIKE_IN_ENVIRONMENT = 0.6, 0.85
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]+)?")  # RFC 6454, section 6.1
 # the options of libpq that asyncpg reads from a URL; it sends any other as a server setting
 POSTGRES_OPTIONS = frozenset(
@@ -370,6 +374,17 @@ def environment(folder: Path) -> dict[str, str]:
     except OSError as exc:
         raise SettingsError(f".env cannot be read: {exc}") from exc
     return {**{name: value for name, value in variables.items() if value is not None}, **os.environ}
+
+
+def find_misspelled_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of `environment()` that look like a misspelled setting, each with that setting."""
+    known = [*(field.metadata["env"] for field in dataclasses.fields(Settings)), *OTHER_SETTINGS]
+    found = {}
+    for name in sorted(variables.keys() - known):
+        alike = ALIKE_IN_ENVIRONMENT if name in os.environ else ALIKE_IN_FILE
+        for match in difflib.get_close_matches(name.upper(), known, 1, alike):
+            found[name] = match
+    return found
 
 
 def is_sqlite(url: str) -> bool:

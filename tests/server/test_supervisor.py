@@ -345,6 +345,21 @@ def test_check_shows_the_settings_with_secrets_masked(tmp_path: Path) -> None:
     assert SECRET not in completed.stdout + completed.stderr
 
 
+@pytest.mark.parametrize("command", ["check", "migrate"])
+def test_misspelled_settings_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(
+        "AI_TIMEOUT=5\nPOSTGRES_PASSWORD=x\nport=1\nSCAN_LIMIT=off\nDATA_DIR=data\n"
+    )
+    completed = run_command(command, CORS_ORIGIN="http://a.example", HOSTNAME="x", AI_SERVICE_PORT="tcp://x")
+    assert completed.returncode == 0
+    assert re.findall(r"(\w+) is not a setting: did you mean (\w+)\?", completed.stderr) == [
+        ("AI_TIMEOUT", "LLM_TIMEOUT"),
+        ("CORS_ORIGIN", "CORS_ORIGINS"),
+        ("port", "PORT"),
+    ]
+
+
 def test_data_is_stored_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shown = run_command("check").stdout.splitlines()
