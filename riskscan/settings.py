@@ -353,6 +353,10 @@ class Settings:
         ]
 
 
+SECRETS = [
+    *(field.metadata["env"] for field in dataclasses.fields(Settings) if field.metadata["secret"]),
+    "LLM_API_KEY",
+]
 SETTINGS = web.AppKey("SETTINGS", Settings)
 
 
@@ -365,20 +369,43 @@ def parse_setting(field: dataclasses.Field[Any], text: str) -> Any:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the variables of `.env` in a folder, overridden by the environment.
+    """Return the variables of `.env` in a folder, overridden by the environment, with secrets from files.
 
-    Raises SettingsError if the file cannot be read.
+    Raises SettingsError if a file cannot be read.
     """
     try:
         variables = dotenv_values(folder / ".env")
     except OSError as exc:
         raise SettingsError(f".env cannot be read: {exc}") from exc
-    return {**{name: value for name, value in variables.items() if value is not None}, **os.environ}
+    in_file = {name: value for name, value in variables.items() if value is not None}
+    return read_secret_files({**in_file, **os.environ})
+
+
+def read_secret_files(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with the content of the file that NAME_FILE names as NAME, for each secret.
+
+    Raises SettingsError if a file cannot be read or is empty, or if both are set.
+    """
+    read = dict(variables)
+    for name in SECRETS:
+        path = read.pop(f"{name}_FILE", "")
+        if not path:
+            continue
+        if read.get(name):
+            raise SettingsError(f"{name} and {name}_FILE must not both be set")
+        try:
+            read[name] = Path(path).read_text().strip()
+        except (OSError, ValueError) as exc:
+            raise SettingsError(f"{name}_FILE cannot be read: {exc}") from None
+        if not read[name]:
+            raise SettingsError(f"{name}_FILE is empty: {path}")
+    return read
 
 
 def find_misspelled_settings(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of `environment()` that look like a misspelled setting, each with that setting."""
     known = [*(field.metadata["env"] for field in dataclasses.fields(Settings)), *OTHER_SETTINGS]
+    known += [f"{name}_FILE" for name in SECRETS]
     found = {}
     for name in sorted(variables.keys() - known):
         alike = ALIKE_IN_ENVIRONMENT if name in os.environ else ALIKE_IN_FILE

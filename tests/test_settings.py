@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from riskscan.settings import OTHER_SETTINGS, Rate, Settings, SettingsError, database_url, redact_url
+from riskscan.settings import (
+    OTHER_SETTINGS,
+    SECRETS,
+    Rate,
+    Settings,
+    SettingsError,
+    database_url,
+    environment,
+    find_misspelled_settings,
+    redact_url,
+)
 
 ROOT = Path(__file__).parent.parent
 SETTINGS_MD = (ROOT / "docs/settings.md").read_text()
@@ -193,6 +203,61 @@ def test_folder_that_cannot_be_created_is_refused_by_setting_name(tmp_path: Path
 def test_rates_are_parsed(tmp_path: Path) -> None:
     assert load_settings(tmp_path, LOGIN_LIMIT="7/hour").login_limit == Rate(7, 3600)
     assert load_settings(tmp_path, LOGIN_LIMIT="off").login_limit.attempts == 0
+
+
+def test_secrets_are_read_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = {
+        "DATABASE_URL": "postgresql://u:p@h/d",
+        "JWT_SECRET": "j" * 32,
+        "AI_SERVICE_URL": "http://u:secret@h",
+        "METRICS_TOKEN": "m" * 16,
+        "LLM_API_KEY": "key",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(f"{content}\n")
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+        monkeypatch.delenv(name, raising=False)
+    variables = environment(tmp_path)
+    assert contents.items() <= variables.items()
+    assert [name for name in variables if name.endswith("_FILE") and name[:-5] in contents] == []
+    settings = Settings.from_env(variables, tmp_path)
+    assert (settings.jwt_secret, settings.metrics_token) == ("j" * 32, "m" * 16)
+    assert find_misspelled_settings({"JWT_SECRET_FILE": "x", "JWT_SECRT_FILE": "x"}) == {
+        "JWT_SECRT_FILE": "JWT_SECRET_FILE"
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (None, "JWT_SECRET_FILE cannot be read: .*No such file"),
+        (b"\xff" * 32, "JWT_SECRET_FILE cannot be read: .*can't decode"),
+        (b"\n", "JWT_SECRET_FILE is empty: "),
+        (b"short", "JWT_SECRET must be at least 32 characters$"),
+    ],
+)
+def test_secret_file_that_cannot_be_used_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, error: str
+) -> None:
+    if content:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("JWT_SECRET_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SettingsError, match=error) as raised:
+        Settings.from_env(environment(tmp_path), tmp_path)
+    assert "\n" not in str(raised.value)
+    assert "short" not in str(raised.value)
+
+
+def test_secret_and_its_file_must_not_both_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text(f"JWT_SECRET={'j' * 32}\n")
+    monkeypatch.setenv("JWT_SECRET_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SettingsError, match="JWT_SECRET and JWT_SECRET_FILE must not both be set"):
+        environment(tmp_path)
+
+
+def test_settings_md_names_every_secret_that_a_file_can_hold() -> None:
+    line = SETTINGS_MD.partition("The secrets are ")[2].partition(".\n")[0]
+    assert re.findall("`([A-Z_]+)`", line) == SECRETS
 
 
 def test_settings_md_lists_every_setting_with_its_default() -> None:
