@@ -137,6 +137,10 @@ def secret(value: str) -> str:
     return value
 
 
+def optional_secret(value: str) -> str:
+    return secret(value) if value else ""
+
+
 def metrics_token(value: str) -> str:
     if value and not re.fullmatch(r"[!-~]{16,}", value):
         raise ValueError
@@ -230,6 +234,9 @@ class Settings:
         secret=True,
     )
     jwt_secret: str = setting("JWT_SECRET", "at least 32 characters", secret, None, show=mask, secret=True)
+    jwt_secret_previous: str = setting(
+        "JWT_SECRET_PREVIOUS", "at least 32 characters", optional_secret, "", show=mask, secret=True
+    )
     ai_service_url: str = setting(
         "AI_SERVICE_URL",
         "an http:// or https:// URL",

@@ -72,7 +72,12 @@ def bearer_token(request: web.Request) -> str | None:
 
 
 def read_access_token(request: web.Request, token: str) -> TokenSubject | None:
-    """Return the subject of an access token, None if it is invalid or expired."""
+    """Return the subject of an access token, None if it is invalid or expired.
+
+    JWT_SECRET_PREVIOUS is accepted too, while JWT_SECRET is being replaced.
+    """
     settings = request.app[SETTINGS]
     claims = decode_access_token(token, settings.jwt_secret, settings.jwt_algorithm)
+    if claims is None and settings.jwt_secret_previous:
+        claims = decode_access_token(token, settings.jwt_secret_previous, settings.jwt_algorithm)
     return claims.subject if claims and claims.expires_at > time.time() else None

@@ -30,6 +30,30 @@ async def test_token_signed_with_the_secret_is_accepted(alice: Person) -> None:
     assert (await alice.get("/api/auth/me", headers=bearer(token))).json["id"] == alice.id
 
 
+PREVIOUS_SECRET = "the-secret-before-it-was-replaced"
+
+
+@pytest.mark.settings(jwt_secret_previous=PREVIOUS_SECRET)
+async def test_previous_secret_is_accepted_but_signs_no_tokens(alice: Person) -> None:
+    token = jwt.encode(claims(alice), PREVIOUS_SECRET, "HS256")
+    assert (await alice.get("/api/auth/me", headers=bearer(token))).json["id"] == alice.id
+    jwt.decode(alice.token, SECRET, ["HS256"])  # a new one
+    assert (await alice.get("/api/auth/me", headers=bearer(alice.token))).status == 200
+    refused = [
+        jwt.encode(claims(alice, exp=int(time.time()) - 1), PREVIOUS_SECRET, "HS256"),
+        jwt.encode(claims(alice, version=1), PREVIOUS_SECRET, "HS256"),
+        jwt.encode(claims(alice), PREVIOUS_SECRET, "HS384"),
+        jwt.encode(claims(alice), f"{PREVIOUS_SECRET}x", "HS256"),
+    ]
+    for token in refused:
+        assert_error(await alice.get("/api/auth/me", headers=bearer(token)), 401, "not_authenticated")
+
+
+async def test_other_secret_is_refused_without_a_previous_one(alice: Person) -> None:
+    token = jwt.encode(claims(alice), PREVIOUS_SECRET, "HS256")
+    assert_error(await alice.get("/api/auth/me", headers=bearer(token)), 401, "not_authenticated")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
