@@ -1,0 +1,140 @@
+"""deploy/nginx.conf in a real nginx, in front of the real program; skipped where nginx is not installed."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.support.postgres import free_port
+from tests.support.process_log import ProcessLog
+from tests.support.program import ROOT, Program
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+CONFIGURATION = """
+user {user};
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr notice;
+events {{}}
+http {{
+    access_log off;
+    {paths}
+    include {folder}/riskscan.conf;
+}}
+"""
+ACCOUNT = {"email": "nobody@example.com", "password": "correct horse"}
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
+
+
+def write_configuration(folder: Path, riskscan_conf: str) -> Path:
+    """Write deploy/nginx.conf, with these changes, and a main configuration that includes it."""
+    (folder / "riskscan.conf").write_text(riskscan_conf)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    user = "root" if os.geteuid() == 0 else "nobody"  # the folder is for nobody else
+    path = folder / "nginx.conf"
+    path.write_text(CONFIGURATION.format(folder=folder, user=user, paths=paths))
+    return path
+
+
+def deployed_conf() -> str:
+    return (ROOT / "deploy/nginx.conf").read_text()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of nginx in front of a program without limits of its own."""
+    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    limits = dict.fromkeys(("LOGIN_LIMIT", "REGISTER_LIMIT", "SCAN_LIMIT"), "off")
+    (folder / "data").mkdir()
+    program = Program(folder / "data", {"AI_SERVICE_URL": "http://127.0.0.1:1", "BCRYPT_COST": "4", **limits})
+    conf = deployed_conf().replace("server app:8000 ", f"server 127.0.0.1:{program.port} ")
+    conf = conf.replace("\n    listen 80;", f"\n    listen 127.0.0.1:{port};")
+    command = [str(NGINX), "-c", str(write_configuration(folder, conf))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as nginx:
+        log = ProcessLog(nginx)
+        log.wait_for("start worker process ")
+        yield f"http://127.0.0.1:{port}"
+        nginx.terminate()
+        nginx.wait()
+        log.close()
+    program.close()
+
+
+async def post_at_once(url: str, path: str, times: int) -> collections.Counter[str]:
+    """Send the same request many times at once; return the number of each error, empty for none."""
+
+    async def post(session: aiohttp.ClientSession) -> str:
+        async with session.post(path, json=ACCOUNT) as response:
+            error: str = (await response.json()).get("error", "")
+            limited = (response.status, response.headers.get("Retry-After")) == (429, "1")
+            assert limited == (error == "rate_limited")
+            return error
+
+    async with aiohttp.ClientSession(url) as session:
+        return collections.Counter(await asyncio.gather(*(post(session) for _ in range(times))))
+
+
+async def test_nginx_compresses_only_static_files(url: str) -> None:
+    async with aiohttp.ClientSession(url, auto_decompress=False) as session:
+        encodings = {}
+        for path in ("/static/style.css", "/static/app.js", "/login", "/api/openapi.json"):
+            async with session.get(path, headers={"Accept-Encoding": "gzip"}) as response:
+                assert response.status == 200
+                encodings[path] = response.headers.get("Content-Encoding")
+    assert encodings == {
+        "/static/style.css": "gzip", "/static/app.js": "gzip", "/login": None, "/api/openapi.json": None
+    }  # fmt: skip
+
+
+async def test_nginx_limits_log_ins_and_registrations_of_an_address(url: str) -> None:
+    log_ins = await post_at_once(url, "/api/auth/login", 300)
+    assert log_ins.keys() == {"invalid_credentials", "rate_limited"}
+    assert log_ins["invalid_credentials"] > 50  # the burst
+    assert (await post_at_once(url, "/api/auth/register", 300))["rate_limited"] > 0
+    async with aiohttp.ClientSession(url) as session:
+        statuses = [(await session.get("/login")).status for _ in range(100)]
+    assert statuses == [200] * 100
+
+
+async def test_nginx_limits_scans_of_an_address(url: str) -> None:
+    scans = await post_at_once(url, "/api/scan", 1500)
+    assert scans.keys() == {"not_authenticated", "rate_limited"}
+    assert scans["not_authenticated"] > 200  # the burst
+
+
+def test_nginx_configuration_is_valid_with_tls(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=riskscan.example.com",
+    ]
+    subprocess.run([*request, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    conf = deployed_conf().replace("server app:8000 ", "server 127.0.0.1:1 ").replace("\n    listen 80;", "")
+    # the lines after a comment that begins with TLS, as an operator uncomments them
+    conf = re.sub(
+        r"(?<=# TLS: )(.*\n)((?: *# .*\n)+)", lambda block: block[1] + re.sub("# ", "", block[2]), conf
+    )
+    conf = re.sub(r"/etc/letsencrypt/\S+/fullchain.pem", str(certificate), conf)
+    conf = re.sub(r"/etc/letsencrypt/\S+/privkey.pem", str(key), conf)
+    assert "\n    listen 443 ssl;" in conf
+    assert "\n    return 301 https://" in conf
+    command = [str(NGINX), "-t", "-c", str(write_configuration(tmp_path, conf))]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
