@@ -1,9 +1,9 @@
 """`make soak ABUSE=1`: 50 people work, first alone, then beside a user who sends the most expensive requests.
 
-MINUTES sets the duration of each half (10). Two workers on PostgreSQL with the embedded AI service, without
-rate limits. Prints times, memory and errors of both halves; exits with status 1 if the user harmed the
-people: if their 99th percentile is more than three times as long, a worker takes 60 MB more, a request of
-theirs fails, or any status is 500. Requires Linux.
+MINUTES sets the duration of each half (10); ABUSE=crowd,tokens chooses some of `Abuser.abuses`. Two workers
+on PostgreSQL with the embedded AI service, without rate limits. Prints times, memory and errors of both
+halves; exits with status 1 if the user harmed the people: if their 99th percentile is more than three times
+as long, a worker takes 60 MB more, a request of theirs fails, or any status is 500. Requires Linux.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from tests.support.postgres import Postgres
 from tests.support.program import ROOT, Program
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
+ABUSE = os.environ.get("ABUSE", "1")
 PEOPLE, WORKERS = 50, 2
 PAUSE_SECONDS = 2.0  # mean time between two requests of a person, and between two rounds of each abuse
 RESPONSE_TIMEOUT_SECONDS = 60
@@ -121,22 +122,25 @@ class Abuser(Client):
         self.most_tokens = 0
         self.nested = b'{"text":"a","z":[%b[]]}' % (b"[]," * (10 * MEGABYTE // 3 - 10))
         self.escaped = b"text=%b" % (b"%41" * (10 * MEGABYTE // 3 - 10))
-        self.repeated = b'{"text":"a","text":"b"}'
         self.tiff = slow_tiff()
 
-    def abuses(self) -> list[tuple[int, Callable[[], Awaitable[object]]]]:
-        """Return how many of each request are sent at once."""
-        return [
-            (10, lambda: self.send("nested JSON", "POST", "/api/scan", data=self.nested, headers=JSON)),
-            (4, lambda: self.send("escaped form", "POST", "/api/scan", data=self.escaped, headers=FORM)),
-            (32, lambda: self.send("cue words", "POST", "/api/scan", json={"text": "not, " * 20_000})),
-            (8, self.send_tiff),
-            (1, self.create_tokens),
-            (20, self.leave_export),
-            (10, lambda: self.send("key twice", "POST", "/api/scan", data=self.repeated, headers=JSON)),
-            (10, lambda: self.send("value twice", "GET", "/api/scans?limit=1&limit=2")),
-            (400, lambda: self.send("crowd", "POST", "/api/scan", json={"text": "The pump may fail."})),
-        ]
+    def abuses(self) -> dict[str, tuple[int, Callable[[], Awaitable[object]]]]:
+        """Return for each abuse how many requests are sent at once, and what sends one."""
+
+        def scan(action: str, **options: Any) -> Callable[[], Awaitable[object]]:
+            return lambda: self.send(action, "POST", "/api/scan", **options)
+
+        return {
+            "nested JSON": (10, scan("nested JSON", data=self.nested, headers=JSON)),
+            "escaped form": (4, scan("escaped form", data=self.escaped, headers=FORM)),
+            "cue words": (32, scan("cue words", json={"text": "not, " * 20_000})),
+            "slow TIFF": (8, self.send_tiff),
+            "tokens": (1, self.create_tokens),
+            "left export": (20, self.leave_export),
+            "key twice": (10, scan("key twice", data=b'{"text":"a","text":"b"}', headers=JSON)),
+            "value twice": (10, lambda: self.send("value twice", "GET", "/api/scans?limit=1&limit=2")),
+            "crowd": (400, scan("crowd", json={"text": "The pump may fail."})),
+        }
 
     async def repeat(self, at_once: int, send: Callable[[], Awaitable[object]]) -> None:
         while True:
@@ -178,7 +182,9 @@ async def abuse(url: str, seconds: float) -> None:
     await user.register()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await asyncio.gather(*(user.repeat(at_once, send) for at_once, send in user.abuses()))
+            abuses = user.abuses()
+            chosen = abuses if ABUSE == "1" else ABUSE.split(",")
+            await asyncio.gather(*(user.repeat(*abuses[name]) for name in chosen))
     await user.close()
     print(json.dumps({"replies": [[*key, n] for key, n in user.replies.items()], "tokens": user.most_tokens}))
 

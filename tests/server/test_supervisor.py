@@ -381,6 +381,15 @@ def test_migrate_command_is_idempotent(tmp_path: Path) -> None:
     assert second.stdout == "0 migrations applied\n"
 
 
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 def test_all_addresses_of_both_families_are_served(start: Start) -> None:
     program = start(HOST="::", AI_SERVICE_URL="http://127.0.0.1:1", REGISTER_LIMIT="1/hour", BCRYPT_COST="4")
     assert re.fullmatch(r"http://\[::\]:\d+", program.url)
