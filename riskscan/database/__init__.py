@@ -95,16 +95,26 @@ class Database(databases.Database):
         query: ClauseElement | str,
         values: Values | None = None,
         *,
+        lock: str = "",
         custom_plan: bool = False,
         before_migration: bool = False,
     ) -> list[Row]:
         """Run one statement and return its rows.
 
-        With `custom_plan` PostgreSQL plans it for these values. With `before_migration` it runs although the
-        tables are not up to date. Raises ApiError 503 `database_unavailable` within 5 s if the database can't
-        be reached, UniqueViolation and ForeignKeyViolation if a constraint refuses a row.
+        With `lock` PostgreSQL runs that statement before it, in one transaction; SQLite, which has one writer
+        at a time, does not need it. With `custom_plan` PostgreSQL plans it for these values. With
+        `before_migration` it runs although the tables are not up to date. Raises ApiError 503
+        `database_unavailable` within 5 s if the database can't be reached, UniqueViolation and
+        ForeignKeyViolation if a constraint refuses a row.
         """
-        return await self._run(query, values, (self._slots,), custom_plan, before_migration)
+        return await self._run(
+            query,
+            values,
+            (self._slots,),
+            lock=lock,
+            custom_plan=custom_plan,
+            before_migration=before_migration,
+        )
 
     async def fetch_one(self, query: ClauseElement | str, values: Values | None = None) -> Row | None:
         """Run one statement and return its first row, if any; raises what `fetch_all` raises."""
@@ -120,6 +130,8 @@ class Database(databases.Database):
         query: ClauseElement | str,
         values: Values | None,
         semaphores: Sequence[asyncio.Semaphore],
+        *,
+        lock: str = "",
         custom_plan: bool = False,
         before_migration: bool = False,
     ) -> list[Row]:
@@ -132,7 +144,7 @@ class Database(databases.Database):
             while True:
                 attempts += 1
                 try:
-                    return await self._run_once(query, values or {}, semaphores, custom_plan)
+                    return await self._run_once(query, values or {}, semaphores, lock, custom_plan)
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):  # it was rolled back
                     if attempts == DEADLOCK_ATTEMPTS:
                         raise
@@ -144,17 +156,17 @@ class Database(databases.Database):
             server_timing.add("db", time.perf_counter() - begin)
 
     async def _run_once(
-        self, sql: str, values: Values, semaphores: Sequence[asyncio.Semaphore], custom_plan: bool
+        self, sql: str, values: Values, semaphores: Sequence[asyncio.Semaphore], lock: str, custom_plan: bool
     ) -> list[Row]:
         connection = await self._acquire(semaphores)
         self.in_use += 1
         reusable = False
         try:
-            rows = await self._fetch(connection.raw_connection, sql, values, custom_plan)
+            rows = await self._fetch(connection.raw_connection, sql, values, lock, custom_plan)
             reusable = True
             return rows
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # a response: the connection works
-            reusable = True
+            reusable = not lock  # or its transaction is still open
             raise
         finally:
             if reusable:
@@ -165,13 +177,17 @@ class Database(databases.Database):
             for semaphore in semaphores:
                 semaphore.release()
 
-    def _fetch(self, raw: Any, sql: str, values: Values, custom_plan: bool) -> Awaitable[list[Row]]:
+    def _fetch(
+        self, raw: Any, sql: str, values: Values, lock: str, custom_plan: bool
+    ) -> Awaitable[list[Row]]:
         rows: Awaitable[list[Row]]
         if self.sqlite:
             rows = raw.execute_fetchall(sql, to_sqlite_values(values))
             return rows
         sql, names = to_positional_binds(sql)
         binds = [values[name] for name in names]
+        if lock:
+            return fetch_with_lock(raw, sql, binds, lock, values)
         if custom_plan:
             return fetch_with_custom_plan(raw, sql, binds)
         rows = raw.fetch(sql, *binds, timeout=STATEMENT_SECONDS)
@@ -222,6 +238,16 @@ class Database(databases.Database):
         task.add_done_callback(self._closing.discard)
 
 
+async def fetch_with_lock(raw: Any, sql: str, binds: list[Any], lock: str, values: Values) -> list[Row]:
+    lock, names = to_positional_binds(lock)
+    async with asyncio.timeout(STATEMENT_SECONDS):
+        await raw.execute("BEGIN")
+        await raw.execute(lock, *[values[name] for name in names])
+        rows: list[Row] = await raw.fetch(sql, *binds)
+        await raw.execute("COMMIT")
+    return rows
+
+
 async def fetch_with_custom_plan(raw: Any, sql: str, binds: list[Any]) -> list[Row]:
     async with asyncio.timeout(STATEMENT_SECONDS):
         # an unnamed statement is planned anew for its values
@@ -241,7 +267,7 @@ class LowPriority:
         self, query: str, values: Values | None = None, *, custom_plan: bool = False
     ) -> list[Row]:
         """Run one statement as `Database.fetch_all` does."""
-        return await self._db._run(query, values, self._semaphores, custom_plan)
+        return await self._db._run(query, values, self._semaphores, custom_plan=custom_plan)
 
     async def fetch_one(self, query: str, values: Values | None = None) -> Row | None:
         """Run one statement as `Database.fetch_one` does."""

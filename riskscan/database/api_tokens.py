@@ -6,8 +6,9 @@ import datetime
 from typing import NamedTuple
 
 from ..schemas import ApiToken
-from . import Executor
+from . import Database, Executor
 from .rows import ACCOUNT_COLUMNS, Account, to_account, to_utc, utc_now
+from .users import find_account
 
 
 class ApiTokenRecord(NamedTuple):
@@ -27,12 +28,14 @@ WHERE users.id = :user_id AND token_version = :token_version AND :limit > (
 )
 RETURNING id
 """
+# so that of several INSERTs at once each counts the tokens of those before it
+LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
 
 
-async def insert_api_token(db: Executor, account: Account, token: ApiToken, digest: str, limit: int) -> bool:
+async def insert_api_token(db: Database, account: Account, token: ApiToken, digest: str, limit: int) -> bool:
     """Store an API token; return False if the user has `limit` tokens already.
 
-    Also False if the account was deleted or its password changed meanwhile.
+    Raises TokenRevoked if the account was deleted or its password changed meanwhile.
     """
     values = {
         "id": token.id,
@@ -45,7 +48,10 @@ async def insert_api_token(db: Executor, account: Account, token: ApiToken, dige
         "expires_at": token.expires_at,
         "limit": limit,
     }
-    return await db.fetch_one(INSERT_API_TOKEN, values) is not None
+    if await db.fetch_all(INSERT_API_TOKEN, values, lock=LOCK_USER):
+        return True
+    await find_account(db, account.subject)
+    return False
 
 
 LIST_API_TOKENS = """

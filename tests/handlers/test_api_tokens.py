@@ -10,16 +10,23 @@ import re
 import uuid
 from typing import Any
 
+import psycopg
 import pytest
 
 from riskscan.database import DATABASE
-from riskscan.database.api_tokens import find_account_by_api_token
-from riskscan.database.rows import utc_now
+from riskscan.database.api_tokens import find_account_by_api_token, insert_api_token
+from riskscan.database.rows import TokenRevoked, TokenSubject, utc_now
+from riskscan.database.users import delete_user, find_account, update_password
 from riskscan.handlers.api_tokens import MAX_API_TOKENS
+from riskscan.schemas import ApiToken
 from tests.support.ai import Ai
 from tests.support.application import Server
 from tests.support.client import PASSWORD, Person, Reply, assert_error, bearer, create_token, form
+from tests.support.postgres import Postgres, database_name
 
+COUNT_WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 NEVER = {"last_used_at": None, "expires_at": None}
 TOKEN = re.compile(r"rsk_[0-9A-Za-z_-]{43}")
 
@@ -188,6 +195,54 @@ async def test_tokens_per_user_are_limited(alice: Person, bob: Person) -> None:
     await alice.delete(f"/api/tokens/{(await list_tokens(alice))[0]['id']}")
     await create_token(alice)
     assert len(await list_tokens(alice)) == MAX_API_TOKENS
+
+
+async def test_limit_of_tokens_holds_for_concurrent_requests(alice: Person) -> None:
+    wish = {"name": "nightly import"}
+    replies = await asyncio.gather(
+        *(alice.post("/api/tokens", json=wish) for _ in range(MAX_API_TOKENS + 20))
+    )
+    assert sorted(reply.status for reply in replies) == [201] * MAX_API_TOKENS + [409] * 20
+    assert len(await list_tokens(alice)) == MAX_API_TOKENS
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_concurrent_inserts_of_tokens_count_each_other(
+    alice: Person, server: Server, postgres: Postgres, database_url: str
+) -> None:
+    """All INSERTs wait for the row of the user, so that none has committed before another one counts."""
+    db = server.app[DATABASE]
+    account = await find_account(db, TokenSubject(alice.id, 0))
+
+    async def insert(number: int) -> bool:
+        token = ApiToken(str(uuid.uuid4()), str(number), ["read"], utc_now(), None, None)
+        return await insert_api_token(db, account, token, str(number), 3)
+
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT id FROM users FOR UPDATE")
+        inserts = asyncio.gather(*(insert(number) for number in range(db.size)))
+        name = database_name(database_url)
+        while await asyncio.to_thread(postgres.execute, COUNT_WAITING, name) != [(db.size,)]:
+            pass
+    assert (await inserts).count(True) == 3
+
+
+async def test_token_of_an_account_that_is_gone_meanwhile_is_not_stored(
+    alice: Person, server: Server
+) -> None:
+    """The account may be deleted, or its password changed, after the request is authenticated."""
+    db = server.app[DATABASE]
+    account = await find_account(db, TokenSubject(alice.id, 0))
+    token = ApiToken(str(uuid.uuid4()), "nightly import", ["read"], utc_now(), None, None)
+    assert await insert_api_token(db, account, token, "digest", 1)
+    assert not await insert_api_token(db, account, token, "another digest", 1)
+    await update_password(db, account, "another hash")
+    with pytest.raises(TokenRevoked):
+        await insert_api_token(db, account, token, "another digest", 1)
+    await delete_user(db, TokenSubject(alice.id, 1))
+    with pytest.raises(TokenRevoked):
+        await insert_api_token(db, account, token, "another digest", 1)
+    assert await db.fetch_all("SELECT id FROM api_tokens") == []
 
 
 async def change_password(person: Person, old: str, new: str, **fields: Any) -> Reply:
