@@ -35,13 +35,30 @@ def prehash(password: str) -> bytes:
     return base64.b64encode(hmac.digest(b"riskscan-password", password.encode(), hashlib.sha384))
 
 
+def cost_of(password_hash: str) -> int:
+    """Return the cost of a bcrypt hash: checking a password against it takes 2^cost rounds."""
+    return int(password_hash[4:6])
+
+
+def dummy_hash(cost: int) -> str:
+    """Return a hash that no password has."""
+    return f"$2b${cost:02}${'.' * 53}"
+
+
+def check_at_cost(password: str, password_hash: str, cost: int) -> bool:
+    """Return whether the password matches, after as many rounds as a hash of this cost takes, or its own."""
+    prehashed = prehash(password)
+    matches = bcrypt.checkpw(prehashed, password_hash.encode())
+    for missing in range(cost_of(password_hash), cost):  # 2^c + 2^c + 2^(c + 1) + … + 2^(cost - 1) = 2^cost
+        bcrypt.checkpw(prehashed, dummy_hash(missing).encode())
+    return matches
+
+
 class Passwords:
     """bcrypt at one cost, with its own threads."""
 
     def __init__(self, cost: int) -> None:
-        self._cost = cost
-        # no password has this hash; with it an unknown address takes as long as a wrong password
-        self._dummy_hash = f"$2b${cost:02}$".encode() + b"." * 53
+        self._cost = self._highest_cost = cost
         self._threads = ThreadPoolExecutor(THREADS, "bcrypt", initializer=lower_thread_priority)
         self._queue = ConcurrencyLimit(MAX_WAITING)
         self._slots = FairSemaphore(THREADS, share=THREADS)
@@ -55,11 +72,17 @@ class Passwords:
     async def verify(self, password: str, password_hash: str | None, client: str) -> bool:
         """Return whether the password matches; without a hash it takes as long and returns False.
 
+        As long as the most expensive hash met so far, which is above the set cost only once that was lowered.
         Raises as `hash` does.
         """
-        encoded = password_hash.encode() if password_hash is not None else self._dummy_hash
-        matches = await self._run(client, lambda: bcrypt.checkpw(prehash(password), encoded))
+        checked = password_hash or dummy_hash(self._cost)
+        cost = self._highest_cost = max(self._highest_cost, cost_of(checked))
+        matches = await self._run(client, lambda: check_at_cost(password, checked, cost))
         return matches and password_hash is not None
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Return whether the hash was made at another cost than the present one."""
+        return cost_of(password_hash) != self._cost
 
     async def _run(self, client: str, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

@@ -76,6 +76,17 @@ async def update_password(
     return to_account(row)
 
 
+RENEW_PASSWORD_HASH = """
+UPDATE users SET password_hash = :renewed WHERE id = :user_id AND password_hash = :password_hash
+"""
+
+
+async def renew_password_hash(db: Executor, account: Account, renewed: str) -> None:
+    """Replace the hash by another one of the same password, unless the password was changed meanwhile."""
+    values = {"user_id": account.user.id, "password_hash": account.password_hash, "renewed": renewed}
+    await db.execute(RENEW_PASSWORD_HASH, values)
+
+
 DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,14 @@ from ..auth.sessions import end_session, start_session
 from ..database import DATABASE
 from ..database.api_tokens import list_api_tokens
 from ..database.rows import Account, utc_now
-from ..database.users import EmailTaken, delete_user, find_account_by_email, insert_user, update_password
+from ..database.users import (
+    EmailTaken,
+    delete_user,
+    find_account_by_email,
+    insert_user,
+    renew_password_hash,
+    update_password,
+)
 from ..errors import ApiError, invalid_request
 from ..rate_limits import Bucket, bucket, hit, refund
 from ..request.body import read_fields
@@ -69,6 +77,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         headers = {"WWW-Authenticate": "Bearer"}
         raise ApiError(401, "invalid_credentials", "Wrong email or password.", headers=headers)
     await refund(request, *limits)
+    await renew_outdated_hash(request, account, password)
     # a text submitted after the session expired comes back with the log-in form
     template = "upload.html" if fields.get("text") else ""
     return await respond_with_token(request, account, template=template)
@@ -153,6 +162,15 @@ def login_buckets(request: web.Request, email: str) -> tuple[Bucket, ...]:
         bucket(rate, "login by account", email, share=SHARED_LIMIT_FACTOR),
         bucket(rate, "login by address", address, share=SHARED_LIMIT_FACTOR),
     )
+
+
+async def renew_outdated_hash(request: web.Request, account: Account, password: str) -> None:
+    """Hash the password again if BCRYPT_COST has changed since; no token or session is revoked."""
+    passwords = request.app[PASSWORDS]
+    if passwords.is_outdated(account.password_hash):
+        with contextlib.suppress(ApiError):  # busy; at the next log-in then
+            renewed = await passwords.hash(password, client_address(request))
+            await renew_password_hash(request.app[DATABASE], account, renewed)
 
 
 async def check_password(request: web.Request, account: Account, password: str, field: str) -> None:

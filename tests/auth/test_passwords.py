@@ -12,22 +12,43 @@ from riskscan.auth.passwords import Passwords
 from riskscan.errors import ApiError
 
 
-async def test_unknown_email_takes_as_long_as_a_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both check one hash of the same cost, so neither is faster than the other."""
-    checked: list[bytes] = []
+@pytest.fixture
+def rounds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rounds of each check of a password, which its time is proportional to."""
+    counted: list[int] = []
+    checkpw = bcrypt.checkpw
 
     def check(password: bytes, password_hash: bytes) -> bool:
-        checked.append(password_hash)
+        assert (password_hash[:4], len(password_hash)) == (b"$2b$", 60)
+        counted.append(2 ** int(password_hash[4:6]))
         return checkpw(password, password_hash)
 
-    checkpw = bcrypt.checkpw
     monkeypatch.setattr(bcrypt, "checkpw", check)
-    passwords = Passwords(5)
-    password_hash = await passwords.hash("correct horse", "ana")
+    return counted
+
+
+async def count_rounds(passwords: Passwords, password_hash: str | None, rounds: list[int]) -> int:
+    """Return the rounds that a wrong password takes."""
+    rounds.clear()
     assert not await passwords.verify("wrong horse", password_hash, "ana")
-    assert not await passwords.verify("wrong horse", None, "ana")
+    return sum(rounds)
+
+
+@pytest.mark.parametrize("stored", [4, 5, 6, 7])
+@pytest.mark.parametrize("cost", [5, 6])
+async def test_unknown_email_takes_as_long_as_a_wrong_password(
+    rounds: list[int], cost: int, stored: int
+) -> None:
+    """Whatever the cost of the stored hash, neither is faster than the other."""
+    earlier, passwords = Passwords(stored), Passwords(cost)
+    password_hash = await earlier.hash("correct horse", "ana")
+    assert await count_rounds(passwords, None, rounds) == 2**cost
+    wrong = await count_rounds(passwords, password_hash, rounds)
+    assert wrong == await count_rounds(passwords, None, rounds) == 2 ** max(cost, stored)
+    assert await passwords.verify("correct horse", password_hash, "ana")
+    assert passwords.is_outdated(password_hash) == (cost != stored)
+    earlier.close()
     passwords.close()
-    assert [(stored[:7], len(stored)) for stored in checked] == [(b"$2b$05$", 60)] * 2
 
 
 async def test_no_password_matches_an_unknown_email() -> None:

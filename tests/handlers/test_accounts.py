@@ -7,13 +7,15 @@ import base64
 import dataclasses
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from riskscan.database import DATABASE
+from riskscan.database.users import find_account_by_email, renew_password_hash, update_password
 from riskscan.settings import Rate
 from tests.support.application import MakeSettings, Server, serve
-from tests.support.client import PASSWORD, Person, assert_error, bearer, registered_person
+from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token, registered_person
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
 
@@ -203,6 +205,42 @@ async def test_login_without_email_or_password_is_refused(guest: Person, body: d
     reply = await guest.post("/api/auth/login", data=body)
     assert_error(reply, 400, "invalid_request")
     assert reply.json["error_description"] == reply.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "option", "status"), [("/api/auth/login", "json", 200), ("/api/auth/login", "data", 200),
+                                   ("/login", "data", 303)],
+)  # fmt: skip
+async def test_login_renews_a_hash_of_another_cost_and_revokes_nothing(
+    alice: Person, make_settings: MakeSettings, path: str, option: str, status: int
+) -> None:
+    async with serve(make_settings(bcrypt_cost=5)) as server:
+        db, guest = server.app[DATABASE], Person(server)
+        credentials = [bearer(alice.token), bearer((await create_token(alice))["token"])]
+        before = await find_account_by_email(db, alice.email)
+        wrong = {"username": alice.email, "password": "wrong horse"}
+        assert_error(await guest.post("/api/auth/login", data=wrong), 401, "invalid_credentials")
+        assert await find_account_by_email(db, alice.email) == before
+        for _ in range(2):  # the second time with the new hash
+            login: dict[str, Any] = {option: {"username": alice.email, "password": PASSWORD}}
+            assert (await guest.post(path, **login)).status == status
+        after = await find_account_by_email(db, alice.email)
+        assert before
+        assert after
+        assert (before.password_hash[:7], after.password_hash[:7]) == ("$2b$04$", "$2b$05$")
+        assert (after.user, after.token_version) == (before.user, before.token_version)
+        for headers in credentials:
+            assert (await guest.get("/api/auth/me", headers=headers)).status == 200
+        await guest.session.close()
+
+
+async def test_renewed_hash_does_not_replace_that_of_a_new_password(alice: Person, server: Server) -> None:
+    db = server.app[DATABASE]
+    outdated = await find_account_by_email(db, alice.email)
+    assert outdated
+    changed = await update_password(db, outdated, "hash of the new password")
+    await renew_password_hash(db, outdated, "renewed hash of the old password")
+    assert await find_account_by_email(db, alice.email) == changed
 
 
 async def test_login_starts_a_session_and_logout_revokes_it_on_the_server(
