@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 REQUEST_ID = web.RequestKey("REQUEST_ID", str)
+CLIENT_CLOSED_REQUEST = 499  # nginx's status in the log for a client that has left
 
 # code and detail of the errors that aiohttp raises, by status
 ERRORS_BY_STATUS = {

@@ -9,7 +9,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..database.rows import TokenRevoked
-from ..errors import REQUEST_ID, ApiError, error_from_status, internal_error, not_authenticated
+from ..errors import (
+    CLIENT_CLOSED_REQUEST,
+    REQUEST_ID,
+    ApiError,
+    error_from_status,
+    internal_error,
+    not_authenticated,
+)
 from ..request.body import MAX_FORM_BYTES, read_fields
 from ..responses import SCAN_PATH, respond_error
 
@@ -35,9 +42,16 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
             raise
         allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
         return respond_error(request, error_from_status(exc.status, allow))
-    except Exception:
+    except Exception as exc:
+        if isinstance(exc, ConnectionError) and has_left(request):
+            return web.Response(status=CLIENT_CLOSED_REQUEST)  # for the log and the metrics
         log.exception("internal error [%s]", request[REQUEST_ID])
         return respond_error(request, internal_error())
+
+
+def has_left(request: web.Request) -> bool:
+    """Return whether the client has closed the connection."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def cause_name(exc: BaseException) -> str:

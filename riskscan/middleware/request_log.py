@@ -13,7 +13,7 @@ from multidict import istr
 
 from .. import server_timing
 from ..auth.authentication import USER_ID
-from ..errors import REQUEST_ID, new_request_id
+from ..errors import CLIENT_CLOSED_REQUEST, REQUEST_ID, new_request_id
 from ..logs import Event
 from ..metrics import METRICS
 
@@ -30,7 +30,7 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
     client_id = request.headers.get(X_REQUEST_ID, "")
     init_request(request, client_id if VALID_REQUEST_ID.fullmatch(client_id) else new_request_id())
     begin = time.perf_counter()
-    status = 499  # the client closed the connection (nginx's 499)
+    status = CLIENT_CLOSED_REQUEST  # if the handler is cancelled
     try:
         response = await handler(request)
         status = response.status

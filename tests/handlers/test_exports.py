@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import logging
 import re
 import secrets
+import socket
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -18,12 +21,14 @@ from aiohttp import web
 from yarl import URL
 
 from riskscan.concurrency import ACTIVE_REQUESTS
+from riskscan.database import DATABASE
 from riskscan.export.columns import LAYOUTS
 from riskscan.export.text import FORMATS
+from riskscan.handlers.exports import MAX_WORKBOOKS, WORKBOOK_SLOTS
 from riskscan.settings import SQLITE, sqlite_path
 from tests.support.ai import RISKS, Ai
-from tests.support.application import MakeSettings, Server, serve
-from tests.support.client import PASSWORD, Person, Reply, assert_error, registered_person
+from tests.support.application import SECRET, MakeSettings, Server, serve
+from tests.support.client import PASSWORD, Person, Reply, assert_error, bearer, registered_person
 from tests.support.exports import KHMER, TITLES, csv_rows, read_rows
 from tests.support.postgres import Postgres, database_name
 from tests.support.program import Program, Start
@@ -305,6 +310,41 @@ async def test_export_without_the_database_is_an_error_response(
         assert_error(reply, 500, "internal_error")
     else:
         assert_error(reply, 503, "database_unavailable")
+
+
+@pytest.mark.settings(metrics_token=SECRET)
+@pytest.mark.parametrize("kind", FORMATS)
+async def test_export_that_the_client_leaves_before_its_first_byte_is_a_499(
+    alice: Person, server: Server, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A workbook waits for its slot and the other formats for a connection until the client has left."""
+    caplog.set_level(logging.INFO, "riskscan.access")
+    db, loop = server.app[DATABASE], asyncio.get_running_loop()
+    head = (
+        f"GET /api/scans/export?format={kind} HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {alice.token}",
+        "\r\n",
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(MAX_WORKBOOKS):
+            await stack.enter_async_context(server.app[WORKBOOK_SLOTS].slot("bob", loop.time()))
+        for _ in range(db.size):
+            await stack.enter_async_context(db._slots)
+        client = socket.create_connection(("127.0.0.1", server.port))
+        client.sendall("\r\n".join(head).encode())
+        while server.app[ACTIVE_REQUESTS].requests == 0:
+            await alice.get("/api/health/live")
+        client.close()  # which the server notices before the next request
+        await alice.get("/api/health/live")
+    while not (lines := [line for line in caplog.messages if "/api/scans/export" in line]):
+        await alice.get("/api/health/live")
+    assert re.fullmatch(rf"GET /api/scans/export 499 .* user={alice.id}", lines[0])
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    metrics = (await alice.get("/metrics", headers=bearer(SECRET))).body.decode()
+    assert re.findall(r'riskscan_requests_total{.*route="/api/scans/export".*} .*', metrics) == [
+        'riskscan_requests_total{method="GET",route="/api/scans/export",status="499"} 1.0'
+    ]
 
 
 @pytest.fixture
