@@ -38,8 +38,9 @@ class Usage(NamedTuple):
 
     @property
     def seconds(self) -> int:
-        """Whole seconds until the window ends, at least 1."""
-        return max(1, math.ceil((self.resets_at - utc_now()).total_seconds()))
+        """Whole seconds until the window ends: from 1 to its length, whatever the clock says."""
+        seconds = math.ceil((self.resets_at - utc_now()).total_seconds())
+        return max(1, min(seconds, self.bucket.rate.seconds))
 
     @property
     def headers(self) -> dict[str, str]:

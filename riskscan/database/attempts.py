@@ -7,12 +7,15 @@ import datetime
 from . import Executor
 from .rows import to_utc, utc_now
 
-# a window that has expired starts again
+# a window that has expired starts again; one that would end too late, as the clock was set back, starts now
 INCREMENT_ATTEMPTS = """
 INSERT INTO attempts (name, tries, expires_at) VALUES (:name, 1, :expires_at)
 ON CONFLICT (name) DO UPDATE SET
     tries = CASE WHEN attempts.expires_at <= :now THEN 1 ELSE attempts.tries + 1 END,
-    expires_at = CASE WHEN attempts.expires_at <= :now THEN excluded.expires_at ELSE attempts.expires_at END
+    expires_at = CASE
+        WHEN attempts.expires_at <= :now OR attempts.expires_at > excluded.expires_at THEN excluded.expires_at
+        ELSE attempts.expires_at
+    END
 RETURNING tries, expires_at
 """
 

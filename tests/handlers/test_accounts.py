@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import datetime
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from riskscan.database import DATABASE
+from riskscan.database.rows import to_utc, utc_now
 from riskscan.database.users import find_account_by_email, renew_password_hash, update_password
+from riskscan.rate_limits import Usage, bucket
 from riskscan.settings import Rate
 from tests.support.application import MakeSettings, Server, serve
 from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token, registered_person
@@ -418,6 +421,31 @@ class TestRateLimits:
             reset = found[2]
         assert reply.headers["Retry-After"] == reset
         assert "RateLimit" not in (await alice.get("/api/auth/me")).headers
+
+    async def test_window_ends_within_its_length_after_the_clock_was_set_back(
+        self, guest: Person, alice: Person, server: Server
+    ) -> None:
+        assert [await self.attempt_wrong_password(guest, alice.email) for _ in range(4)] == [401] * 3 + [429]
+        db = server.app[DATABASE]
+        two_hours_later = utc_now() + datetime.timedelta(hours=2)
+        await db.execute("UPDATE attempts SET expires_at = :then", {"then": two_hours_later})
+        right = {"email": alice.email, "password": PASSWORD}
+        reply = await guest.post("/api/auth/login", json=right)
+        detail = assert_error(reply, 429, "rate_limited")
+        seconds = int(reply.headers["Retry-After"])
+        assert 50 < seconds <= 60
+        assert detail == f"Too many attempts. Try again in {seconds} seconds."
+        assert reply.headers["RateLimit"] == f'"login";r=0;t={seconds}'
+        assert Usage(bucket(Rate(3, 60), "login"), 4, two_hours_later).seconds == 60
+        before = utc_now()
+        row = await db.fetch_one("SELECT min(expires_at) AS ends FROM attempts")
+        assert row
+        end = to_utc(row["ends"])
+        assert end <= before + datetime.timedelta(seconds=60)
+        assert_error(await guest.post("/api/auth/login", json=right), 429, "rate_limited")
+        row = await db.fetch_one("SELECT min(expires_at) AS ends FROM attempts")
+        assert row
+        assert to_utc(row["ends"]) == end  # later attempts do not extend it
 
     async def test_successful_login_refunds_its_attempt(self, guest: Person, alice: Person) -> None:
         right = {"email": alice.email, "password": PASSWORD}
