@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 from aiohttp import web
 
-from .database import Executor
+from .database import Database, Executor
 from .database.idempotency_keys import find_key, finish_key, lock_key
 from .database.rows import TokenSubject, utc_now
 from .database.scans import find_previous_scans, find_scan
@@ -76,7 +76,7 @@ class Reservation(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def reserve_scan(
-    request: web.Request, db: Executor, subject: TokenSubject, document: Document
+    request: web.Request, db: Database, subject: TokenSubject, document: Document
 ) -> AsyncIterator[Reservation]:
     """Reserve the ID of a new scan, or return the key's result; an exception in the block releases the key.
 
@@ -88,18 +88,21 @@ async def reserve_scan(
         yield Reservation(str(uuid.uuid4()))
         return
     lock_seconds = request.app[SETTINGS].ai_timeout_seconds + LOCK_MARGIN_SECONDS
-    lock = await lock_or_replay(db, subject, key, lock_seconds)
+    lock = await lock_or_replay(db.lowest_priority, subject, key, lock_seconds)
     if isinstance(lock, ScanResult):
         yield Reservation(lock.scan.scan_id, lock)
         return
     try:
         # the request that held the key before may have died between saving its scan and finishing the key
-        result = await find_result(db, subject, lock.scan_id) if lock.taken_over else None
+        lookup = db.lowest_priority
+        result = await find_result(lookup, subject, lock.scan_id) if lock.taken_over else None
         yield Reservation(lock.scan_id, result)
     except BaseException:
-        await asyncio.shield(finish(db, subject, key, lock.expires_at, completed=False, until=utc_now()))
+        release = finish(db.low_priority, subject, key, lock.expires_at, completed=False, until=utc_now())
+        await asyncio.shield(release)
         raise
-    await finish(db, subject, key, lock.expires_at, completed=True, until=utc_now() + RETENTION)
+    until = utc_now() + RETENTION
+    await finish(db.low_priority, subject, key, lock.expires_at, completed=True, until=until)
 
 
 async def lock_or_replay(
@@ -169,7 +172,7 @@ async def finish(
     completed: bool,
     until: datetime.datetime,
 ) -> None:
-    with contextlib.suppress(ApiError):  # the database is unavailable; the lock will expire
+    with contextlib.suppress(ApiError):  # the database is unavailable or busy; the lock will expire
         await finish_key(db, subject.user_id, key.name, lock_expires_at, completed=completed, until=until)
 
 

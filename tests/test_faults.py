@@ -9,17 +9,19 @@ import functools
 import os
 import pwd
 import resource
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from riskscan import database
 from riskscan.database.migrate import DatabaseUnavailable, migrate
 from riskscan.handlers import scans
-from riskscan.settings import SQLITE
+from riskscan.settings import SQLITE, sqlite_path
 from tests.support.ai import Ai
-from tests.support.application import MakeSettings, make_test_settings, serve
+from tests.support.application import MakeSettings, Server, make_test_settings, serve
 from tests.support.client import Person, Reply, assert_error, form, registered_person, wait_until_recovered
 from tests.support.database import short_timeouts
 from tests.support.postgres import Postgres, database_name
@@ -309,6 +311,56 @@ async def test_full_disk_of_sqlite_is_a_503_and_recovers(
             assert (await ana.get("/api/scans")).json["total"] == len(made)
         made.append(await ana.scan(text=TEXT))
         assert await count_scans(ana) == len(made)
+
+
+@pytest.fixture
+def slow_inserts(database_url: str, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the INSERT of a scan take some 20 ms, as on a busy disk."""
+    if database_url.startswith(SQLITE):
+        with sqlite3.connect(sqlite_path(database_url)) as connection:
+            connection.execute(
+                "CREATE TRIGGER slow BEFORE INSERT ON scans BEGIN SELECT hex(randomblob(1000000)); END"
+            )
+        connection.close()
+        yield
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = database_name(database_url)
+    server.execute(
+        """
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END';
+        CREATE TRIGGER slow BEFORE INSERT ON scans FOR EACH ROW EXECUTE FUNCTION slow()
+        """,
+        name,
+    )
+    yield
+    server.execute("DROP FUNCTION slow CASCADE", name)  # the database is lent again
+
+
+@pytest.mark.usefixtures("slow_inserts")
+@pytest.mark.settings(database_pool_size=2)
+async def test_crowd_of_one_user_loses_no_analysed_scan(
+    alice: Person, ai: Ai, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More scans than the database can save in the time for which a save is retried."""
+    monkeypatch.setattr(database, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(scans, "SAVE_RETRY_SECONDS", 0.6)
+    monkeypatch.setattr(scans, "RETRY_SECONDS", 0.1)
+
+    async def scan(number: int) -> str:
+        headers = {"Idempotency-Key": str(number)} if number % 3 == 0 else {}
+        while True:
+            reply = await alice.post("/api/scan", data=form(text=TEXT), headers=headers)
+            if reply.status == 200:
+                scan_id: str = reply.json["scan_id"]
+                return scan_id
+            assert_error(reply, 503, "overloaded")
+
+    scan_ids = await asyncio.gather(*(scan(number) for number in range(200)))
+    assert len(set(scan_ids)) == len(ai.calls) == 200
+    assert (await alice.get("/api/scans")).json["total"] == 200
+    assert "is lost" not in caplog.text
 
 
 async def test_full_disk_of_temporary_files_is_a_503_and_recovers(alice: Person) -> None:

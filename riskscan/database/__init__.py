@@ -16,7 +16,7 @@ from databases.core import Connection
 from sqlalchemy.sql import ClauseElement
 
 from .. import server_timing
-from ..concurrency import half
+from ..concurrency import half, overloaded
 from ..settings import Settings, is_sqlite
 from .drivers import (
     SQLITE_CONNECTIONS,
@@ -71,7 +71,11 @@ class Database(databases.Database):
         self._slots = asyncio.Semaphore(self.size)
         self._idle: list[Connection] = []
         self._closing: set[asyncio.Task[None]] = set()
-        self.low_priority = LowPriority(self)
+        self._completed = 0  # statements, to tell a busy database from an unavailable one
+        low = asyncio.Semaphore(half(self.size))
+        lowest = asyncio.Semaphore(max(1, half(self.size) - 1))
+        self.low_priority = LowPriority(self, (low, self._slots))
+        self.lowest_priority = LowPriority(self, (lowest, low, self._slots))
 
     async def disconnect(self) -> None:
         """Close the connections as soon as the running statements have ended."""
@@ -104,8 +108,8 @@ class Database(databases.Database):
         With `lock` PostgreSQL runs that statement before it, in one transaction; SQLite, which has one writer
         at a time, does not need it. With `custom_plan` PostgreSQL plans it for these values. With
         `before_migration` it runs although the tables are not up to date. Raises ApiError 503
-        `database_unavailable` within 5 s if the database can't be reached, UniqueViolation and
-        ForeignKeyViolation if a constraint refuses a row.
+        `database_unavailable` or, if it answers but has too much to do, `overloaded` within 5 s,
+        UniqueViolation and ForeignKeyViolation if a constraint refuses a row.
         """
         return await self._run(
             query,
@@ -164,6 +168,7 @@ class Database(databases.Database):
         try:
             rows = await self._fetch(connection.raw_connection, sql, values, lock, custom_plan)
             reusable = True
+            self._completed += 1
             return rows
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # a response: the connection works
             reusable = not lock  # or its transaction is still open
@@ -194,7 +199,10 @@ class Database(databases.Database):
         return rows
 
     async def _acquire(self, semaphores: Sequence[asyncio.Semaphore]) -> Connection:
-        """Return an idle connection or a new one. Raises TimeoutError after WAIT_SECONDS."""
+        """Return an idle connection or a new one.
+
+        After WAIT_SECONDS raises 503 `overloaded` if others were completed meanwhile, else TimeoutError.
+        """
         # without asyncio.timeout, which takes 10 µs, if there is nothing to wait for
         for semaphore in semaphores:
             if semaphore.locked():
@@ -205,15 +213,22 @@ class Database(databases.Database):
                     await semaphore.acquire()
                 return connection
         acquired: list[asyncio.Semaphore] = []
+        completed = self._completed
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 for semaphore in semaphores:
                     await semaphore.acquire()
                     acquired.append(semaphore)
                 return self._pop_idle() or await self._open()
-        except BaseException:
+        except BaseException as exc:
             for semaphore in acquired:
                 semaphore.release()
+            if (
+                isinstance(exc, TimeoutError)
+                and len(acquired) < len(semaphores)
+                and self._completed > completed
+            ):
+                raise overloaded() from exc
             raise
 
     def _pop_idle(self) -> Connection | None:
@@ -256,12 +271,16 @@ async def fetch_with_custom_plan(raw: Any, sql: str, binds: list[Any]) -> list[R
 
 
 class LowPriority:
-    """Runs statements on at most half of the connections; the rest stay free for reads."""
+    """Runs statements on at most half of the connections; the rest stay free for reads.
 
-    def __init__(self, db: Database) -> None:
+    Scans are saved at the low priority and begun at the lowest: only a few of its statements are let into the
+    queue of the low ones, which therefore hardly wait for them.
+    """
+
+    def __init__(self, db: Database, semaphores: Sequence[asyncio.Semaphore]) -> None:
         self.sqlite = db.sqlite
         self._db = db
-        self._semaphores = (asyncio.Semaphore(half(db.size)), db._slots)
+        self._semaphores = semaphores
 
     async def fetch_all(
         self, query: str, values: Values | None = None, *, custom_plan: bool = False

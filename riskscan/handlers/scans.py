@@ -49,11 +49,11 @@ async def scan_page(request: web.Request) -> web.StreamResponse:
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a scan of a file or a text."""
-    app, db = request.app, request.app[DATABASE].low_priority
-    account = await authenticate(request, "scan", db)
+    app, db = request.app, request.app[DATABASE]
+    account = await authenticate(request, "scan", db.lowest_priority)
     subject = account.subject
     limit = bucket(app[SETTINGS].scan_limit, "scan", subject.user_id)
-    await hit(request, limit, db=db)
+    await hit(request, limit, db=db.lowest_priority)
     with app[SCANS_IN_FLIGHT].slot(subject.user_id):
         async with (
             read_document(request) as document,
@@ -63,9 +63,9 @@ async def create(request: web.Request) -> web.StreamResponse:
             if result is None:
                 findings = await ai_client.scan(app, document, subject.user_id, request[REQUEST_ID])
                 scan = make_scan(reservation.scan_id, document, findings)
-                result = await save_scan(db, subject, scan, findings.data, document.digest)
+                result = await save_scan(db.low_priority, subject, scan, findings.data, document.digest)
     if result.replayed:
-        await refund(request, limit, db=db)
+        await refund(request, limit, db=db.lowest_priority)
     return respond_with_links(request, result)
 
 
@@ -85,7 +85,7 @@ def make_scan(scan_id: str, document: Document, findings: Findings) -> Scan:
 async def save_scan(
     db: Executor, subject: TokenSubject, scan: Scan, risks: Sequence[Risk], digest: str
 ) -> ScanResult:
-    """Save a scan, retrying for 8 s while the database is unavailable.
+    """Save a scan, retrying for 8 s while the database is unavailable, and as long as it is busy.
 
     Raises TokenRevoked if the account was deleted, and 503 `database_unavailable` after 8 s.
     """
@@ -97,7 +97,10 @@ async def save_scan(
             if previous is None:
                 return ScanResult(await find_scan(db, subject, scan.scan_id) or scan, {})
             return ScanResult(scan, previous)
-        except ApiError:
+        except ApiError as exc:
+            if exc.code == "overloaded":  # the queue moves: there is an end to the scans in flight
+                deadline = time.monotonic() + SAVE_RETRY_SECONDS
+                continue
             if time.monotonic() >= deadline:
                 log.error("scan %s is lost: the database stayed unavailable", scan.scan_id)
                 raise

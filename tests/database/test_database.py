@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from riskscan.database import DATABASE, Database, ping
+from riskscan.database import DATABASE, Database, Executor, ping
 from riskscan.database.attempts import delete_expired_attempts, increment_attempts
 from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import is_current, migrate, open_backend
@@ -173,6 +173,21 @@ async def test_low_priority_statements_use_at_most_half_of_the_pool(pool: Databa
         await asyncio.sleep(0)
     assert most == (1 if share else 3)
     assert (await increment_attempts(pool.low_priority, "after", 60))[0] == 1
+    assert pool.in_use == 0
+
+
+async def test_low_priority_goes_before_the_lowest(pool: Database) -> None:
+    ended: list[str] = []
+
+    async def count(db: Executor, name: str) -> None:
+        await increment_attempts(db, name, 60)
+        ended.append(name)
+
+    new_scans = [asyncio.create_task(count(pool.lowest_priority, "new scan")) for _ in range(20)]
+    await asyncio.sleep(0)  # until they wait
+    await asyncio.gather(*(count(pool.low_priority, "save") for _ in range(20)))
+    assert ended.count("new scan") <= 2
+    await asyncio.gather(*new_scans)
     assert pool.in_use == 0
 
 
