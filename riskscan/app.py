@@ -26,6 +26,7 @@ from .concurrency import (
 )
 from .database import DATABASE, Database
 from .database.attempts import delete_expired_attempts
+from .database.drivers import error_name
 from .database.idempotency_keys import delete_expired_keys
 from .database.migrate import DatabaseUnavailable, is_current, migrate
 from .database.sessions import delete_expired_sessions
@@ -133,7 +134,8 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
             await delete_expired_attempts(db)
             await delete_expired_keys(db)
         except ApiError as exc:
-            log.warning("could not delete expired sessions and counters: %s", exc.detail)
+            cause = error_name(exc.__cause__ or exc)
+            log.warning("could not delete expired sessions and counters: %s", cause)
         except Exception:
             log.exception("could not delete expired sessions and counters")
         await sleep_unless_stopping(MAINTENANCE_SECONDS, stopping)

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import os
 import pwd
+import re
 import resource
 import sqlite3
 import subprocess
@@ -291,6 +292,11 @@ def limit_file_size(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+async def assert_health(person: Person, status: int, word: str) -> None:
+    reply = await person.get("/api/health")
+    assert (reply.status, reply.json["status"], reply.json["database"]) == (status, word, status == 200)
+
+
 def wal_size(database_url: str) -> int:
     """Return the size of SQLite's write-ahead log in bytes; it grows before the database file."""
     return os.path.getsize(f"{database_url.removeprefix(SQLITE)}-wal")
@@ -298,7 +304,10 @@ def wal_size(database_url: str) -> int:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_full_disk_of_sqlite_is_a_503_and_recovers(
-    make_settings: MakeSettings, database_url: str, monkeypatch: pytest.MonkeyPatch
+    make_settings: MakeSettings,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(scans, "SAVE_RETRY_SECONDS", 0.5)
     async with serve(make_settings()) as server, registered_person(server) as ana:
@@ -309,6 +318,10 @@ async def test_full_disk_of_sqlite_is_a_503_and_recovers(
             assert_error(reply, 503, "database_unavailable")
             assert (await ana.get(f"/api/scans/{made[0]['scan_id']}")).json == made[0]
             assert (await ana.get("/api/scans")).json["total"] == len(made)
+            await assert_health(ana, 503, "unavailable")
+        assert re.search(r"database_unavailable: SQLITE_(FULL|IOERR_WRITE) \[", caplog.text)
+        assert re.search(r"is lost: the database stayed unavailable: SQLITE_(FULL|IOERR_WRITE)", caplog.text)
+        await assert_health(ana, 200, "ok")
         made.append(await ana.scan(text=TEXT))
         assert await count_scans(ana) == len(made)
 
@@ -400,7 +413,11 @@ def fill_disk(path: Path) -> None:
 
 
 async def test_full_disk_of_postgresql_is_a_503_and_recovers(
-    postgres: Postgres, small_disk: Path, ai: Ai, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres,
+    small_disk: Path,
+    ai: Ai,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(scans, "SAVE_RETRY_SECONDS", 0.5)
     ai.findings = {
@@ -418,7 +435,10 @@ async def test_full_disk_of_postgresql_is_a_503_and_recovers(
             made.append(reply.json)
         assert_error(reply, 503, "database_unavailable")
         assert (await ana.get(f"/api/scans/{made[0]['scan_id']}")).json == made[0]
+        await assert_health(ana, 503, "unavailable")
+        assert "database_unavailable: DiskFullError 53100 [" in caplog.text
         ballast.unlink()
+        await assert_health(ana, 200, "ok")
         made.append(await ana.scan(text=TEXT))
         listed = (await ana.get("/api/scans?limit=100")).json
         assert {scan["scan_id"] for scan in made} == {scan["scan_id"] for scan in listed["scans"]}

@@ -25,7 +25,9 @@ from .drivers import (
     Values,
     backend_options,
     database_unavailable,
+    error_name,
     is_open,
+    is_storage_error,
     to_positional_binds,
     to_sqlite_values,
     translate_error,
@@ -68,6 +70,7 @@ class Database(databases.Database):
             self.size = min(self.size, SQLITE_CONNECTIONS)
         self.in_use = 0
         self.ready = False  # set when the tables are up to date
+        self.write_error = ""  # why the last write failed, until `check_write` succeeds
         self._slots = asyncio.Semaphore(self.size)
         self._idle: list[Connection] = []
         self._closing: set[asyncio.Task[None]] = set()
@@ -153,6 +156,8 @@ class Database(databases.Database):
                     if attempts == DEADLOCK_ATTEMPTS:
                         raise
         except Exception as exc:
+            if is_storage_error(exc):
+                self.write_error = error_name(exc)
             if error := translate_error(exc):
                 raise error from exc
             raise

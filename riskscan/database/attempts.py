@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import secrets
 
-from . import Executor
+from . import Database, Executor
 from .rows import to_utc, utc_now
 
 # a window that has expired starts again; one that would end too late, as the clock was set back, starts now
@@ -27,6 +28,13 @@ async def increment_attempts(db: Executor, name: str, seconds: int) -> tuple[int
     row = await db.fetch_one(INCREMENT_ATTEMPTS, values)
     assert row is not None  # RETURNING returns a row for an INSERT and for an UPDATE
     return row["tries"], to_utc(row["expires_at"])
+
+
+async def check_write(db: Database) -> None:
+    """Store a row that expires at once. Raises 503 `database_unavailable`."""
+    # new and of 2 KB: a few bytes could find room on a full disk
+    await increment_attempts(db, f"check {secrets.token_hex(1000)}", 0)
+    db.write_error = ""
 
 
 DECREMENT_ATTEMPTS = """

@@ -26,6 +26,9 @@ BIND = re.compile(r"(?<!:):([a-z_]+)")
 # authorization, 3D invalid catalog name, 25006 read-only transaction: a replica
 CONNECTION_SQLSTATES = ("08", "53", "57", "58", "28", "3D", "25006")
 CONNECTION_SQLITE_ERRORS = ("BUSY", "LOCKED", "IOERR", "CANTOPEN", "FULL", "READONLY", "CORRUPT", "NOTADB")
+# of these, the ones of a write to a database that may still be read: read-only, disk full, I/O error
+STORAGE_SQLSTATES = ("25006", "53100", "58030")
+STORAGE_SQLITE_ERRORS = ("READONLY", "FULL", "IOERR", "CANTOPEN")
 SQLITE_UNIQUE = ("CONSTRAINT_UNIQUE", "CONSTRAINT_PRIMARYKEY")
 SQLITE_FOREIGN_KEY = ("CONSTRAINT_FOREIGNKEY",)
 
@@ -107,6 +110,19 @@ def is_connection_error(exc: BaseException) -> bool:
     if isinstance(exc, sqlite3.Error):
         return is_sqlite_error(exc, CONNECTION_SQLITE_ERRORS)
     return isinstance(exc, OSError)  # includes TimeoutError, connection refused and unknown hosts
+
+
+def is_storage_error(exc: BaseException) -> bool:
+    """Return whether the database could not write, because of its disk or because it is read-only."""
+    if isinstance(exc, asyncpg.PostgresError):
+        return exc.sqlstate in STORAGE_SQLSTATES
+    return is_sqlite_error(exc, STORAGE_SQLITE_ERRORS)
+
+
+def error_name(exc: BaseException) -> str:
+    """Return the name of an error, such as SQLITE_FULL, but not its message, which may quote data."""
+    name: str = getattr(exc, "sqlite_errorname", "") or type(exc).__name__
+    return f"{name} {exc.sqlstate}" if isinstance(exc, asyncpg.PostgresError) else name
 
 
 def is_sqlite_error(exc: BaseException, names: tuple[str, ...]) -> bool:

@@ -11,6 +11,7 @@ from aiohttp import web
 from .. import __version__
 from ..ai_client import AI_SESSION
 from ..database import DATABASE, ping
+from ..database.attempts import check_write
 from ..errors import ApiError
 from ..responses import json_response
 from ..schemas import Health, Liveness
@@ -48,9 +49,11 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 
 async def check_database(request: web.Request) -> bool:
+    """Return whether the database responds and, once a write has failed, whether it can write again."""
+    db = request.app[DATABASE]
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            await ping(request.app[DATABASE])
+            await (check_write(db) if db.write_error else ping(db))
             return True
     except (ApiError, TimeoutError):
         return False

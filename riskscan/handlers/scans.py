@@ -16,6 +16,7 @@ from .. import ai_client
 from ..auth.authentication import USER_ID, authenticate, authenticate_lazily
 from ..concurrency import SCANS_IN_FLIGHT
 from ..database import DATABASE, Executor
+from ..database.drivers import error_name
 from ..database.rows import TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
 from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan
@@ -102,7 +103,8 @@ async def save_scan(
                 deadline = time.monotonic() + SAVE_RETRY_SECONDS
                 continue
             if time.monotonic() >= deadline:
-                log.error("scan %s is lost: the database stayed unavailable", scan.scan_id)
+                cause = error_name(exc.__cause__ or exc)
+                log.error("scan %s is lost: the database stayed unavailable: %s", scan.scan_id, cause)
                 raise
         await asyncio.sleep(RETRY_SECONDS)
 

@@ -8,6 +8,7 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from ..database.drivers import error_name
 from ..database.rows import TokenRevoked
 from ..errors import (
     CLIENT_CLOSED_REQUEST,
@@ -55,6 +56,5 @@ def has_left(request: web.Request) -> bool:
 
 
 def cause_name(exc: BaseException) -> str:
-    """Return the type of the cause; its message may quote user input."""
-    cause = exc.__cause__
-    return type(cause).__name__ if cause else "refused"
+    """Return the name of the cause; its message may quote user input."""
+    return error_name(exc.__cause__) if exc.__cause__ else "refused"
