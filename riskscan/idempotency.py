@@ -94,8 +94,7 @@ async def reserve_scan(
         return
     try:
         # the request that held the key before may have died between saving its scan and finishing the key
-        lookup = db.lowest_priority
-        result = await find_result(lookup, subject, lock.scan_id) if lock.taken_over else None
+        result = await find_result(db.lowest_priority, subject, lock.scan_id) if lock.taken_over else None
         yield Reservation(lock.scan_id, result)
     except BaseException:
         release = finish(db.low_priority, subject, key, lock.expires_at, completed=False, until=utc_now())

@@ -228,11 +228,8 @@ class Database(databases.Database):
         except BaseException as exc:
             for semaphore in acquired:
                 semaphore.release()
-            if (
-                isinstance(exc, TimeoutError)
-                and len(acquired) < len(semaphores)
-                and self._completed > completed
-            ):
+            busy = len(acquired) < len(semaphores) and self._completed > completed
+            if busy and isinstance(exc, TimeoutError):
                 raise overloaded() from exc
             raise
 
