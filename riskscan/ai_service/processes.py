@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from .errors import ServiceError, UnreadableDocument
+from .settings import SYSTEM_VARIABLES, select_variables
 
 # one operation is a small batch and takes tens of milliseconds
 OPERATION_SECONDS = 20
@@ -125,7 +126,13 @@ async def _start(module: str, *arguments: str, **env: str) -> asyncio.subprocess
         limit=MAX_LINE_BYTES,
         # a process group of its own: Tesseract is killed with its reader, and ^C reaches only the service
         start_new_session=True,
-        env={**os.environ, "PYTHONUTF8": "1", "OMP_THREAD_LIMIT": "1", **env},
+        # no secrets: a document may take over the library that reads it
+        env={
+            **select_variables(os.environ, SYSTEM_VARIABLES),
+            "PYTHONUTF8": "1",
+            "OMP_THREAD_LIMIT": "1",
+            **env,
+        },
     )
 
 

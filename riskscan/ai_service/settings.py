@@ -1,11 +1,32 @@
 """Settings of the service, read from environment variables."""
 
+import fnmatch
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+# what Python, the C library and Tesseract read: where programs, modules, libraries, temporary files and
+# language files are, and the encoding of file names
+SYSTEM_VARIABLES = (
+    "PATH", "PYTHON*", "LD_LIBRARY_PATH", "DYLD_*", "TMPDIR", "TESSDATA_PREFIX", "LANG", "LC_*",
+)  # fmt: skip
+# with the authorities that sign the language model's certificate
+SERVICE_VARIABLES = (
+    *SYSTEM_VARIABLES,
+    "LLM_*", "AI_*", "MAX_UPLOAD_MB", "LOG_LEVEL", "LOG_FORMAT", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+
+
+def select_variables(env: Mapping[str, str], patterns: tuple[str, ...]) -> dict[str, str]:
+    """Return the variables of an environment whose names match a pattern."""
+    return {
+        name: value
+        for name, value in env.items()
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    }
 
 
 class SettingsError(Exception):

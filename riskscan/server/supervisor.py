@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .. import PACKAGE
+from ..ai_service.settings import SERVICE_VARIABLES, select_variables
 from ..metrics import mark_process_dead, shared_by_workers
 from ..settings import Settings
 from .runner import BACKLOG, CANNOT_START, run_worker
@@ -157,7 +158,7 @@ class Supervisor:
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. Raises OSError if HOST:PORT can't be bound.
 
-    `environ` is the environment of the embedded AI service, which reads its own settings from it.
+    The embedded AI service reads its own settings from `environ`.
     """
     raise_descriptor_limit()
     path = settings.socket_path
@@ -257,7 +258,7 @@ class EmbeddedAi:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+        self._environ = select_variables(environ, SERVICE_VARIABLES)
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

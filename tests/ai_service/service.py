@@ -55,6 +55,14 @@ def run_service(**env: str) -> Iterator[Service]:
                 pass
 
 
+def install_tesseract(folder: Path, script: str) -> str:
+    """Write a shell script that readers run as Tesseract; return the PATH on which it comes first."""
+    program = folder / "tesseract"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    return os.pathsep.join([str(folder), os.environ["PATH"]])
+
+
 def read_sample(name: str) -> tuple[str, bytes]:
     return name, (SAMPLES / name).read_bytes()
 

@@ -20,6 +20,8 @@ import aiohttp
 import psutil
 import pytest
 
+from tests.ai_service.service import SAMPLES as AI_SAMPLES
+from tests.ai_service.service import install_tesseract
 from tests.support.application import SAMPLES, SECRET
 from tests.support.postgres import Postgres, database_name, free_port
 from tests.support.program import (
@@ -370,6 +372,27 @@ def test_data_is_stored_in_the_working_folder(tmp_path: Path, monkeypatch: pytes
 def test_ai_service_has_the_settings_of_the_env_file(start: Start, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LLM_BASE_URL=nonsense\n")
     start().wait_for("LLM_BASE_URL must be an http:// or https:// URL")
+
+
+def test_secrets_do_not_reach_the_ai_service_and_its_readers(start: Start, tmp_path: Path) -> None:
+    names = {"DATABASE_URL", "JWT_SECRET", "METRICS_TOKEN"}
+    (tmp_path / ".env").write_text("METRICS_TOKEN=a-token-of-the-tests\nLLM_API_KEY=sk-test\n")
+    # a document is read by a parent of Tesseract
+    path = install_tesseract(tmp_path, f"cat /proc/$PPID/environ > {tmp_path}/environ-of-the-reader; exit 1")
+    program = start(PATH=path, JWT_SECRET=SECRET, DATABASE_URL=f"sqlite:///{tmp_path}/riskscan.db")
+    token = register_and_log_in(program.url)
+    scan(program.url, token, f"text={TEXT}")
+    scan(program.url, token, f"file=@{AI_SAMPLES / 'scan.png'}")
+    service = program.ai_service()
+    assert names & service.environ().keys() == set()
+    assert service.environ()["LLM_API_KEY"] == "sk-test"
+    scorers = service.children()
+    assert scorers
+    environs = [set(scorer.environ()) for scorer in scorers]
+    environs.append(set(re.findall(r"([^=\0]+)=[^\0]*\0", (tmp_path / "environ-of-the-reader").read_text())))
+    for environ in environs:
+        assert "PATH" in environ
+        assert (names | {"LLM_API_KEY", "DATA_DIR"}) & environ == set()
 
 
 def test_migrate_command_is_idempotent(tmp_path: Path) -> None:
