@@ -80,10 +80,10 @@ class DocumentReaders:
         """Return the document's units (see sentences.Unit) as JSON lists; raises ServiceError."""
         async with self._slots:
             with tempfile.TemporaryDirectory(prefix="riskscan-") as scratch:
-                process = await _start("reader", filename, TMPDIR=scratch)
+                process = await _start("reader", TMPDIR=scratch)
                 try:
                     async with asyncio.timeout(READING_SECONDS):
-                        response = await _send_document(process, data)
+                        response = await _send_document(process, filename, data)
                 except TimeoutError:
                     raise UnreadableDocument("Reading the document took too long.") from None
                 finally:
@@ -98,14 +98,17 @@ class DocumentReaders:
         return list(result)
 
 
-async def _send_document(process: asyncio.subprocess.Process, data: bytes | bytearray) -> bytes:
+async def _send_document(
+    process: asyncio.subprocess.Process, filename: str, data: bytes | bytearray
+) -> bytes:
     """Send the document and return the response line; empty if the process died."""
     assert process.stdin
     assert process.stdout
     # a reader that refuses early stops reading, but its response still counts
     with contextlib.suppress(ConnectionError):
-        process.stdin.write(len(data).to_bytes(8, "big"))
-        process.stdin.write(data)
+        for part in (filename.encode("utf-8", "replace"), data):
+            process.stdin.write(len(part).to_bytes(8, "big"))
+            process.stdin.write(part)
         await process.stdin.drain()
     try:
         return await process.stdout.readuntil(b"\n")
@@ -115,12 +118,11 @@ async def _send_document(process: asyncio.subprocess.Process, data: bytes | byte
         raise UnreadableDocument("The document holds too much text.") from None
 
 
-async def _start(module: str, *arguments: str, **env: str) -> asyncio.subprocess.Process:
+async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         f"riskscan.ai_service.{module}",
-        *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=MAX_LINE_BYTES,

@@ -1,7 +1,8 @@
-"""The process that reads one document: `python -m riskscan.ai_service.reader NAME`.
+"""The process that reads one document: `python -m riskscan.ai_service.reader`.
 
-Standard input: the length (8 bytes, big endian), the document, then end of file, when the parent
-finishes or dies. Standard output: one line of JSON, the units or {"status", "code", "detail"}.
+Standard input: the name in UTF-8 and the document, each after its length (8 bytes, big endian), then end
+of file, when the parent finishes or dies. Any local user could read a name on the command line.
+Standard output: one line of JSON, the units or {"status", "code", "detail"}.
 """
 
 import contextlib
@@ -64,14 +65,18 @@ def read_units(filename: str, data: bytes) -> list[sentences.Unit]:
     return units
 
 
+def receive() -> bytes:
+    """Return the next bytes of standard input that follow their length."""
+    return sys.stdin.buffer.read(int.from_bytes(sys.stdin.buffer.read(8), "big"))
+
+
 def main() -> None:
     """Read the document, write the response and exit."""
     limit_resources()
-    size = int.from_bytes(sys.stdin.buffer.read(8), "big")
-    data = sys.stdin.buffer.read(size)
+    filename, data = receive().decode(), receive()
     # from here on the thread alone reads the descriptor, unbuffered
     exit_with_parent()
-    line = respond(sys.argv[1], data).encode("utf-8", "surrogatepass") + b"\n"
+    line = respond(filename, data).encode("utf-8", "surrogatepass") + b"\n"
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()

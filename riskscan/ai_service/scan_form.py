@@ -114,8 +114,7 @@ def _to_form(parts: list[tuple[MultipartSegment, bytearray]]) -> ScanForm:
     form = ScanForm()
     for segment, body in parts:
         if segment.name == "file" and (segment.filename or body):
-            # the name becomes an argument of a program
-            form.filename = (segment.filename or "").replace("\0", "")
+            form.filename = segment.filename or ""
             form.file = body
         elif segment.name == "text":
             form.text = body.decode("utf-8", "replace")

@@ -18,6 +18,7 @@ from tests.ai_service.service import (
     Service,
     assert_refused,
     contexts,
+    install_tesseract,
     read_sample,
     run_service,
     scan,
@@ -166,12 +167,22 @@ async def test_hostile_documents_are_refused_and_the_service_lives(
     assert service.process.poll() is None
 
 
-async def test_a_nul_in_a_name_is_dropped(http: aiohttp.ClientSession, service: Service) -> None:
+async def test_a_nul_in_a_name_is_harmless(http: aiohttp.ClientSession, service: Service) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\0.txt"\r\n\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     sent = part + b"The pump leaks badly and may fail.\r\n--x--\r\n"
     async with http.post(f"{service.url}/scan", data=sent, headers=headers) as response:
         assert (response.status, len((await response.json())["data"])) == (200, 1)
+
+
+async def test_a_name_is_on_no_command_line(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    script = f'cat /proc/[0-9]*/cmdline | tr "\\0" " " > {tmp_path}/command-lines; exit 1'
+    _, image = read_sample("scan.png")
+    with run_service(PATH=install_tesseract(tmp_path, script)) as own:
+        await assert_refused(http, own, 422, ("merger-with-acme.png", image))
+    command_lines = (tmp_path / "command-lines").read_text()
+    assert "riskscan.ai_service.reader" in command_lines
+    assert "merger-with-acme" not in command_lines
 
 
 async def test_an_entity_reads_no_file_and_asks_no_host(
