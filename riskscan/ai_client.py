@@ -22,6 +22,7 @@ from .schemas import Findings, Risk
 from .settings import SETTINGS
 
 AI_SESSION = web.AppKey("AI_SESSION", aiohttp.ClientSession)
+EMBEDDED = "unix:"  # the embedded service's URL is this and a path; an operator's begins with http
 CONNECT_SECONDS = 10
 # a POST on a connection that the service is closing is lost; servers keep idle ones for 2 s or more
 KEEPALIVE_SECONDS = 1.0
@@ -40,11 +41,19 @@ class InvalidResponse(Exception):
     """The response of the AI service breaks its contract."""
 
 
-def open_session() -> aiohttp.ClientSession:
-    """Return the session for all calls of one application."""
+def open_session(service_url: str) -> aiohttp.ClientSession:
+    """Return the session for all calls of one application; its URLs are relative to the service's."""
+    # no limit: the default would silently queue the 101st call
+    options: dict[str, Any] = {"limit": 0, "keepalive_timeout": KEEPALIVE_SECONDS}
+    connector: aiohttp.BaseConnector
+    if service_url.startswith(EMBEDDED):
+        base_url = "http://localhost"
+        connector = aiohttp.UnixConnector(service_url.removeprefix(EMBEDDED), **options)
+    else:
+        base_url, connector = service_url, aiohttp.TCPConnector(**options)
     return aiohttp.ClientSession(
-        # no limit: the default would silently queue the 101st call
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
+        f"{base_url}/",
+        connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
     )
@@ -85,9 +94,7 @@ async def call(app: web.Application, document: Document, user_id: str, request_i
         async with (
             app[AI_CALLS].slot(user_id, deadline),
             asyncio.timeout_at(deadline),
-            app[AI_SESSION].post(
-                f"{settings.ai_service_url}/scan", data=data, headers=headers, allow_redirects=False
-            ) as response,
+            app[AI_SESSION].post("scan", data=data, headers=headers, allow_redirects=False) as response,
         ):
             if response.status >= 400:
                 raise to_api_error(response, await read_message(response))

@@ -88,7 +88,7 @@ async def passwords(app: web.Application) -> AsyncIterator[None]:
 
 async def ai_session(app: web.Application) -> AsyncIterator[None]:
     app[health.AI_PROBE] = health.AiProbe()
-    async with ai_client.open_session() as app[ai_client.AI_SESSION]:
+    async with ai_client.open_session(app[SETTINGS].ai_service_url) as app[ai_client.AI_SESSION]:
         yield
 
 

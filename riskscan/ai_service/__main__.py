@@ -59,8 +59,7 @@ async def serve(sock: socket.socket, settings: Settings) -> None:
     )
     await runner.setup()
     await web.SockSite(runner, sock, backlog=1024).start()
-    host, port = sock.getsockname()[:2]
-    log.info("listening on %s port %d", host, port)
+    log.info("listening on %s", next(iter(runner.sites)).name)
     await stop.wait()
     await runner.cleanup()
 

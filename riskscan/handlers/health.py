@@ -15,7 +15,6 @@ from ..database.attempts import check_write
 from ..errors import ApiError
 from ..responses import json_response
 from ..schemas import Health, Liveness
-from ..settings import SETTINGS
 
 PROBE_SECONDS = 2
 CACHE_SECONDS = 5
@@ -70,11 +69,10 @@ async def check_ai_service(request: web.Request) -> bool:
 
 async def probe_ai_service(request: web.Request) -> bool:
     """Return whether the AI service responds, with any status below 500."""
-    url = f"{request.app[SETTINGS].ai_service_url}/"
     try:
         async with (
             asyncio.timeout(PROBE_SECONDS),
-            request.app[AI_SESSION].get(url, allow_redirects=False) as response,
+            request.app[AI_SESSION].get("", allow_redirects=False) as response,
         ):
             return response.status < 500
     except (aiohttp.ClientError, OSError):

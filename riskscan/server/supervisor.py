@@ -10,16 +10,19 @@ import logging
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .. import PACKAGE
+from ..ai_client import EMBEDDED
 from ..ai_service.settings import SERVICE_VARIABLES, select_variables
 from ..metrics import mark_process_dead, shared_by_workers
 from ..settings import Settings
@@ -27,6 +30,7 @@ from .runner import BACKLOG, CANNOT_START, run_worker
 
 MAX_DESCRIPTORS = 65_536  # a scan in flight needs two
 RESTART_SECONDS = 1.0
+MAX_FOLDER_BYTES = 70  # the path of a socket has at most 103 bytes on macOS, 107 on Linux
 EMBEDDED_AI = "the embedded AI service"
 SOCKET_MODE = 0o660  # for a proxy in the same group
 
@@ -186,7 +190,10 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     for number in range(1, settings.workers + 1):
         starters[f"worker {number}"] = functools.partial(Worker, functools.partial(work, number))
     print(f"RiskScan is on {settings.host if path else address_url(listening)}", flush=True)
-    with shared_by_workers() if settings.metrics_token else contextlib.nullcontext():
+    with (
+        shared_by_workers() if settings.metrics_token else contextlib.nullcontext(),
+        contextlib.closing(embedded) if embedded else contextlib.nullcontext(),
+    ):
         return supervisor.run()
 
 
@@ -252,16 +259,24 @@ def raise_descriptor_limit() -> None:
 
 
 class EmbeddedAi:
-    """The AI service that comes with RiskScan, as a separate process on a free loopback port.
+    """The AI service that comes with RiskScan, as a separate process on a Unix socket.
 
-    The supervisor holds the socket: the port stays the same, and calls wait while the process is restarted.
+    The socket is in a private folder, so that no other user of the machine can connect. The supervisor holds
+    it: calls wait while the process is restarted.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = select_variables(environ, SERVICE_VARIABLES)
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        folder = tempfile.gettempdir()
+        if len(os.fsencode(folder)) > MAX_FOLDER_BYTES:
+            folder = "/tmp"  # noqa: S108  # only its own user can read the folder that is made in it
+        self._folder = tempfile.mkdtemp(prefix="riskscan-", dir=folder)
+        path = f"{self._folder}/ai.sock"
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(path)
+        self._socket.listen(BACKLOG)
+        self.url = f"{EMBEDDED}{path}"
 
     def start(self) -> Process:
         self._close_stdin()
@@ -275,6 +290,11 @@ class EmbeddedAi:
             process_group=0,  # Ctrl-C signals the whole group, and the workers still need the service
         )
         return self._process
+
+    def close(self) -> None:
+        """Remove the socket."""
+        self._socket.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def close_in_child(self) -> None:
         """Close the parent's ends of the socket and of the pipe, in a forked worker."""

@@ -159,6 +159,28 @@ def test_dead_worker_and_ai_service_are_restarted(start: Start) -> None:
     assert program.stop() == 0
 
 
+def test_other_users_of_the_machine_cannot_reach_the_ai_service(start: Start, tmp_path: Path) -> None:
+    program = start()
+    token = register_and_log_in(program.url)
+    assert scan(program.url, token, f"text={TEXT}")["risk_count"] >= 2
+    service = program.ai_service()
+    assert service.net_connections("inet") == []
+    listening = {Path(connection.laddr) for connection in service.net_connections("unix") if connection.laddr}
+    (folder,) = {path.parent for path in listening}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert get(program.url, token, "/api/health")["ai_service_healthy"]
+    assert program.stop() == 0
+    assert not folder.exists()
+
+
+def test_ai_service_works_with_a_long_temporary_folder(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    program = start(TMPDIR=str(folder))
+    token = register_and_log_in(program.url)
+    assert scan(program.url, token, f"text={TEXT}")["risk_count"] >= 2
+
+
 def test_several_workers_start_together_on_an_empty_database(start: Start, environ: dict[str, str]) -> None:
     program = start(WORKERS="3", **environ)
     token = register_and_log_in(program.url)
