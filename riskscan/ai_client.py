@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import re
 import time
@@ -87,6 +89,8 @@ async def call(app: web.Application, document: Document, user_id: str, request_i
     deadline = asyncio.get_running_loop().time() + settings.ai_timeout_seconds
     body = to_form(document)()
     headers = {"Accept": "application/json", "Content-Type": body.content_type, "X-Request-ID": request_id}
+    if settings.ai_service_url.startswith(EMBEDDED):
+        headers["X-User-Key"] = make_user_key(settings.jwt_secret, user_id)
     in_memory = document.upload is None or document.upload.size <= SPOOL_BYTES
     # one write instead of one per part: -0.1 of 1.1 ms of CPU per scan, 29 November
     data = await body.as_bytes() if in_memory else body
@@ -107,6 +111,11 @@ async def call(app: web.Application, document: Document, user_id: str, request_i
         raise ApiError(
             502, "ai_service_invalid_response", "The analysis service returned an invalid response."
         ) from exc
+
+
+def make_user_key(secret: str, user_id: str) -> str:
+    """Return a key that tells users apart without naming them; it is the same in all workers."""
+    return hmac.digest(secret.encode(), f"ai-service-user {user_id}".encode(), hashlib.sha256).hex()
 
 
 def to_form(document: Document) -> aiohttp.FormData:

@@ -38,18 +38,18 @@ class ConcurrencyLimit:
 class FairSemaphore:
     """A semaphore with at most `share` slots per user.
 
-    A released slot goes to the waiting user who holds the fewest; of several, to the one that waited longest.
+    A released slot goes to the waiting user who holds the fewest; of several, users take turns.
     """
 
     def __init__(self, limit: int, share: int) -> None:
         self._free = limit
         self._share = share
         self._held: collections.Counter[str] = collections.Counter()
-        self._waiting: dict[asyncio.Future[None], str] = {}  # the user of each waiter
+        self._waiting: dict[asyncio.Future[None], str] = {}  # the user of each waiter, in order of turns
 
     @contextlib.asynccontextmanager
-    async def slot(self, user_id: str, deadline: float) -> AsyncIterator[None]:
-        """Wait for a slot and hold it. Raises 503 `overloaded` at the deadline (a time of the loop)."""
+    async def slot(self, user_id: str, deadline: float | None) -> AsyncIterator[None]:
+        """Wait for a slot and hold it. Raises 503 `overloaded` at a deadline (a time of the loop)."""
         if self._free and self._held[user_id] < self._share:
             self._acquire(user_id)
         else:
@@ -67,7 +67,7 @@ class FairSemaphore:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    async def _wait(self, user_id: str, deadline: float) -> None:
+    async def _wait(self, user_id: str, deadline: float | None) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[waiter] = user_id
         try:
@@ -94,7 +94,10 @@ class FairSemaphore:
         ]
         if eligible:
             waiter = min(eligible, key=lambda waiter: self._held[self._waiting[waiter]])
-            self._acquire(self._waiting.pop(waiter))
+            user = self._waiting.pop(waiter)
+            for other in [other for other, owner in self._waiting.items() if owner == user]:
+                self._waiting[other] = self._waiting.pop(other)  # behind everybody else's
+            self._acquire(user)
             waiter.set_result(None)
 
 

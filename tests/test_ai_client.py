@@ -54,6 +54,20 @@ async def test_request_id_is_forwarded(alice: Person, ai: Ai) -> None:
     assert ai.calls[0].headers["X-Request-ID"] == "my-id"
 
 
+async def test_another_service_is_told_nothing_about_the_user(alice: Person, ai: Ai) -> None:
+    await alice.scan(text="tight budget")
+    names = {
+        "Accept",
+        "Accept-Encoding",
+        "Content-Length",
+        "Content-Type",
+        "Host",
+        "User-Agent",
+        "X-Request-ID",
+    }
+    assert ai.calls[0].headers.keys() == names
+
+
 @pytest.mark.parametrize("status", [400, 413, 415, 422, 429])
 async def test_client_errors_keep_status_detail_and_retry_after(alice: Person, ai: Ai, status: int) -> None:
     ai.respond_with(status, {"error": "x", "detail": "This PDF is encrypted."}, headers={"Retry-After": "7"})

@@ -84,6 +84,17 @@ async def test_single_user_gets_at_most_half_of_the_slots() -> None:
     assert calls.running == ["a1", "b1", "a3"]
 
 
+async def test_users_with_as_many_slots_take_turns() -> None:
+    calls = Calls(1)
+    for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
+        await calls.start(name[0], name)
+    served = []
+    while calls.running:
+        served += calls.running
+        await calls.end(calls.running[0])
+    assert served == ["a1", "a2", "b1", "c1", "a3", "b2"]
+
+
 async def test_cancelled_waiter_leaves_the_queue() -> None:
     calls = Calls(1)
     await calls.start("a", "a1")

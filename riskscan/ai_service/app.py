@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import logging
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -37,13 +38,15 @@ async def scan(request: web.Request) -> web.Response:
     """Find the risks in a document, a text, or both."""
     started = time.monotonic()
     app = request.app
-    with app[MEMORY_BUDGET].reserve() as allocate:
+    # without a key each request counts as a user, and may have what the others leave
+    user = request.headers.get("X-User-Key") or uuid.uuid4().hex
+    with app[MEMORY_BUDGET].reserve(user) as allocate:
         form = await read_form(request, app[SETTINGS].max_upload_bytes, allocate)
         try:
             async with asyncio.timeout(SCAN_SECONDS):
-                units = await read_units(app, form)
+                units = await read_units(app, user, form)
                 seconds_left = SCAN_SECONDS - (time.monotonic() - started)
-                source, data = await find_risks(app, units, form.force_llm, seconds_left)
+                source, data = await find_risks(app, user, units, form.force_llm, seconds_left)
         except TimeoutError:
             raise ServiceError(
                 503, "overloaded", "The service is too busy to finish this scan in time."
@@ -53,22 +56,22 @@ async def scan(request: web.Request) -> web.Response:
     return web.json_response({"data": data, "source": source})
 
 
-async def read_units(app: web.Application, form: ScanForm) -> list[Any]:
+async def read_units(app: web.Application, user: str, form: ScanForm) -> list[Any]:
     """Split the file, then the text, into units (see sentences.Unit) as JSON lists."""
     units: list[Any] = []
     if form.filename or form.file:
-        units += await app[DOCUMENT_READERS].read(form.filename or "file", form.file)
+        units += await app[DOCUMENT_READERS].read(user, form.filename or "file", form.file)
     if len(form.text) > LONG_TEXT_CHARS:
-        units += await app[DOCUMENT_READERS].read("", form.text.encode("utf-8", "replace"))
+        units += await app[DOCUMENT_READERS].read(user, "", form.text.encode("utf-8", "replace"))
     elif form.text.strip():
-        units += await app[SCORING_POOL].run("split", form.text)
+        units += await app[SCORING_POOL].run(user, "split", form.text)
     if not units:
         raise UnreadableDocument("No readable text found.")
     return units
 
 
 async def find_risks(
-    app: web.Application, units: list[Any], force_llm: bool, seconds_left: float
+    app: web.Application, user: str, units: list[Any], force_llm: bool, seconds_left: float
 ) -> tuple[str, list[dict[str, str]]]:
     """Find risks with the language model, or with the built-in analyser without one or when it fails."""
     language_model = app[LANGUAGE_MODEL]
@@ -76,7 +79,7 @@ async def find_risks(
         seconds = min(app[SETTINGS].llm_timeout, seconds_left - BUILT_IN_SECONDS)
         try:
             named = await language_model.find_risks([unit[0] for unit in units], seconds)
-            return "llm", list(await app[SCORING_POOL].run("verify", named))
+            return "llm", list(await app[SCORING_POOL].run(user, "verify", named))
         except LanguageModelError as error:
             log.warning("language model: %s", error)
             if force_llm:
@@ -84,22 +87,22 @@ async def find_risks(
     elif force_llm:
         log.warning("force_llm was sent, but LLM_BASE_URL is not set")
         raise ServiceError(503, "llm_not_configured", "This server has no language model.")
-    return "model", await score_units(app[SCORING_POOL], units)
+    return "model", await score_units(app[SCORING_POOL], user, units)
 
 
-async def score_units(pool: ScoringPool, units: list[Any]) -> list[dict[str, str]]:
+async def score_units(pool: ScoringPool, user: str, units: list[Any]) -> list[dict[str, str]]:
     """Score the units batch by batch and return the findings in document order."""
     candidates: list[Any] = []
     expected = 0.0
     for start in range(0, len(units), BATCH_UNITS):
-        found, expected_in_batch = await pool.run("score", [start, units[start : start + BATCH_UNITS]])
+        found, expected_in_batch = await pool.run(user, "score", [start, units[start : start + BATCH_UNITS]])
         candidates += found
         expected += expected_in_batch
     if not candidates:
         return []
     # the last item of a finding is its score
     candidates = heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[-1]))
-    return list(await pool.run("select", [candidates, expected, len(units)]))
+    return list(await pool.run(user, "select", [candidates, expected, len(units)]))
 
 
 async def show_info(request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from typing import Any
 
+from ..concurrency import FairSemaphore, half
 from .errors import ServiceError, UnreadableDocument
 from .settings import SYSTEM_VARIABLES, select_variables
 
@@ -21,20 +22,20 @@ MAX_READERS = 4
 
 
 class ScoringPool:
-    """A few processes that run scorer.py, each on one small batch at a time.
+    """A few processes that run scorer.py, each on one small batch at a time, at most half for one user.
 
-    The queue is first in, first out, and every scan queues batch by batch: a short scan waits for
-    one batch of a long scan, not for all of it.
+    Users take turns, and every scan queues batch by batch: a short scan waits for one batch of a long
+    scan, not for all of it.
     """
 
     def __init__(self, size: int) -> None:
-        self._slots = asyncio.Semaphore(size)
+        self._slots = FairSemaphore(size, half(size))
         self._idle: list[asyncio.subprocess.Process] = []
 
-    async def run(self, operation: str, argument: Any) -> Any:
-        """Run an operation of scorer.py and return its result."""
+    async def run(self, user: str, operation: str, argument: Any) -> Any:
+        """Run an operation of scorer.py for a user and return its result."""
         request = json.dumps([operation, argument], separators=(",", ":")).encode() + b"\n"
-        async with self._slots:
+        async with self._slots.slot(user, None):
             while True:
                 reused = bool(self._idle)
                 process = self._idle.pop() if reused else await _start("scorer")
@@ -71,14 +72,17 @@ async def _exchange_lines(process: asyncio.subprocess.Process, request: bytes) -
 
 
 class DocumentReaders:
-    """Reads documents, each in a process of its own with limited resources, a few at a time."""
+    """Reads documents, each in a process of its own with limited resources.
+
+    A few are read at a time, at most half of them for one user.
+    """
 
     def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(MAX_READERS)
+        self._slots = FairSemaphore(MAX_READERS, half(MAX_READERS))
 
-    async def read(self, filename: str, data: bytes | bytearray) -> list[Any]:
+    async def read(self, user: str, filename: str, data: bytes | bytearray) -> list[Any]:
         """Return the document's units (see sentences.Unit) as JSON lists; raises ServiceError."""
-        async with self._slots:
+        async with self._slots.slot(user, None):
             with tempfile.TemporaryDirectory(prefix="riskscan-") as scratch:
                 process = await _start("reader", TMPDIR=scratch)
                 try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,31 +19,35 @@ OVERHEAD_BYTES = 64 * 1024
 
 
 class MemoryBudget:
-    """Limits the bytes of uploads that are in memory at the same time."""
+    """Limits the bytes of uploads that are in memory at the same time, and all but one of a user to half."""
 
     MAX_BYTES = 256 * 1024 * 1024
 
     def __init__(self) -> None:
-        self._used = 0
+        self._used: Counter[str] = Counter()
 
     @contextlib.contextmanager
-    def reserve(self) -> Iterator[Callable[[int], None]]:
+    def reserve(self, user: str) -> Iterator[Callable[[int], None]]:
         """Yield a function that reserves bytes or raises ServiceError 503; all are released at the end."""
         reserved = 0
 
         def allocate(size: int) -> None:
             nonlocal reserved
-            if self._used + size > self.MAX_BYTES:
+            has_others = self._used[user] > reserved
+            too_many = has_others and self._used[user] + size > self.MAX_BYTES // 2
+            if too_many or self._used.total() + size > self.MAX_BYTES:
                 raise ServiceError(
                     503, "overloaded", "Too many documents are being read; try again in a moment."
                 )
-            self._used += size
+            self._used[user] += size
             reserved += size
 
         try:
             yield allocate
         finally:
-            self._used -= reserved
+            self._used[user] -= reserved
+            if not self._used[user]:
+                del self._used[user]
 
 
 @dataclass

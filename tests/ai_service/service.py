@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import aiohttp
 
 SAMPLES = Path(__file__).parent / "samples"
 CATEGORIES = {"Financial", "Schedule", "Technical", "Legal", "Operational", "Compliance", "Other"}
+
+STARTS_WITHIN_SECONDS = 60
 
 
 class Service(NamedTuple):
@@ -61,6 +64,23 @@ def install_tesseract(folder: Path, script: str) -> str:
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o700)
     return os.pathsep.join([str(folder), os.environ["PATH"]])
+
+
+class EndlessTesseract:
+    """A program that readers run as Tesseract, and that does not end; `path` is the PATH it is found on."""
+
+    def __init__(self, folder: Path) -> None:
+        os.mkfifo(folder / "started")
+        self._started = os.open(folder / "started", os.O_RDWR)
+        self.path = install_tesseract(folder, f"printf x > {folder}/started; exec sleep 1000")
+
+    def wait_for_starts(self, number: int) -> None:
+        for _ in range(number):
+            assert select.select([self._started], [], [], STARTS_WITHIN_SECONDS)[0]
+            os.read(self._started, 1)
+
+    def close(self) -> None:
+        os.close(self._started)
 
 
 def read_sample(name: str) -> tuple[str, bytes]:

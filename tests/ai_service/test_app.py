@@ -17,6 +17,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from riskscan.ai_service.errors import ServiceError
+from riskscan.ai_service.scan_form import MemoryBudget
 from tests.ai_service.service import (
     Service,
     assert_refused,
@@ -179,6 +181,23 @@ async def test_uploads_over_the_limit_are_413_with_or_without_content_length(
             assert response.status == 413
 
 
+def test_documents_of_one_user_fill_at_most_half_of_the_memory() -> None:
+    budget = MemoryBudget()
+    half = budget.MAX_BYTES // 2
+    with (
+        budget.reserve("alice") as allocate,
+        budget.reserve("alice") as allocate_more,
+        budget.reserve("bob") as allocate_for_bob,
+    ):
+        allocate(half + 1)  # a single document may be larger
+        with pytest.raises(ServiceError) as refused:
+            allocate_more(1)
+        assert (refused.value.status, refused.value.code) == (503, "overloaded")
+        allocate_for_bob(half - 1)
+    with budget.reserve("alice") as allocate:
+        allocate(2 * half)
+
+
 def children(pid: int) -> list[int]:
     """Return the child processes of a process."""
     listed = subprocess.run(
@@ -281,7 +300,7 @@ def test_model_json_is_what_training_produces() -> None:
     assert json.loads(made) == json.loads((ROOT / "riskscan/ai_service/model/model.json").read_text("utf-8"))
 
 
-def test_the_service_imports_only_version_file_types_and_text_of_riskscan() -> None:
+def test_the_service_imports_only_small_modules_of_riskscan() -> None:
     imported = set()
     for path in (ROOT / "riskscan" / "ai_service").rglob("*.py"):
         package = ".".join(path.relative_to(ROOT).parent.parts)
@@ -296,5 +315,5 @@ def test_the_service_imports_only_version_file_types_and_text_of_riskscan() -> N
         for name in imported
         if name.startswith("riskscan.") and not name.startswith("riskscan.ai_service.")
     }
-    shared = ("riskscan.file_types.", "riskscan.text.")
+    shared = ("riskscan.concurrency.", "riskscan.file_types.", "riskscan.text.")
     assert {name for name in outside if not name.startswith(shared)} == {"riskscan.__version__"}

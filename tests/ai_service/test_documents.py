@@ -1,5 +1,7 @@
 """Documents of each format, and hostile ones, which the service refuses and survives."""
 
+import asyncio
+import contextlib
 import io
 import os
 import shutil
@@ -14,7 +16,9 @@ import docx
 import pytest
 from PIL import Image
 
+from riskscan.ai_service.processes import MAX_READERS
 from tests.ai_service.service import (
+    EndlessTesseract,
     Service,
     assert_refused,
     contexts,
@@ -183,6 +187,17 @@ async def test_a_name_is_on_no_command_line(http: aiohttp.ClientSession, tmp_pat
     command_lines = (tmp_path / "command-lines").read_text()
     assert "riskscan.ai_service.reader" in command_lines
     assert "merger-with-acme" not in command_lines
+
+
+async def test_requests_without_a_user_key_may_use_all_readers(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    tesseract = EndlessTesseract(tmp_path)
+    with contextlib.closing(tesseract), run_service(PATH=tesseract.path) as own:
+        images = [asyncio.create_task(scan(http, own, read_sample("scan.png"))) for _ in range(MAX_READERS)]
+        await asyncio.to_thread(tesseract.wait_for_starts, MAX_READERS)
+        for image in images:
+            image.cancel()
 
 
 async def test_an_entity_reads_no_file_and_asks_no_host(

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from tests.ai_service.service import SAMPLES as AI_SAMPLES
-from tests.ai_service.service import install_tesseract
+from tests.ai_service.service import EndlessTesseract, install_tesseract
 from tests.support.application import SAMPLES, SECRET
 from tests.support.postgres import Postgres, database_name, free_port
 from tests.support.program import (
@@ -171,6 +171,23 @@ def test_other_users_of_the_machine_cannot_reach_the_ai_service(start: Start, tm
     assert get(program.url, token, "/api/health")["ai_service_healthy"]
     assert program.stop() == 0
     assert not folder.exists()
+
+
+def test_slow_documents_of_one_user_do_not_hold_up_another(start: Start, tmp_path: Path) -> None:
+    tesseract = EndlessTesseract(tmp_path)
+    program = start(WORKERS="2", PATH=tesseract.path)
+    alice, bob = (register_and_log_in(program.url, email) for email in ("alice@test.com", "bob@test.com"))
+    slow = scan_command(program.url, alice, f"file=@{AI_SAMPLES / 'scan.png'}")
+    images = [subprocess.Popen(slow, stdout=subprocess.DEVNULL) for _ in range(8)]
+    with contextlib.closing(tesseract):
+        tesseract.wait_for_starts(2)
+    assert scan(program.url, bob, f"file=@{SAMPLES / 'charter.pdf'}")["risk_count"] >= 2
+    readers = [child for child in program.children() if "riskscan.ai_service.reader" in child.cmdline()]
+    assert len(readers) == 2
+    assert [image.poll() for image in images] == [None] * 8
+    for image in images:
+        image.kill()
+        image.wait()
 
 
 def test_ai_service_works_with_a_long_temporary_folder(start: Start, tmp_path: Path) -> None:

@@ -92,14 +92,14 @@ def run_curl(*arguments: str | Path) -> str:
     return subprocess.run(["curl", "-sS", *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def register_and_log_in(url: str) -> str:
+def register_and_log_in(url: str, email: str = "test@test.com") -> str:
     """Register and log in as in the README; return the access token."""
-    account = '{"email":"test@test.com","password":"test123"}'
+    account = json.dumps({"email": email, "password": "test123"})
     registered = curl(
         "-X", "POST", f"{url}/api/auth/register", "-H", "Content-Type: application/json", "-d", account
     )
-    assert registered["email"] == "test@test.com"
-    login = curl("-X", "POST", f"{url}/api/auth/login", "-d", "username=test@test.com&password=test123")
+    assert registered["email"] == email
+    login = curl("-X", "POST", f"{url}/api/auth/login", "-d", f"username={email}&password=test123")
     token: str = login["access_token"]
     return token
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE_PIXELS = 4000
 MAX_OCR_PAGES = 10
 OCR_SECONDS = 40
+# on top of the reader's own: it takes seconds a page, and documents without images need no more than one
+OCR_NICENESS = 10
 # Tesseract was trained on text of about this resolution
 DOTS_PER_INCH = 300
 # below this mean confidence (of 100) the page is read again with automatic segmentation
@@ -37,6 +40,7 @@ def require_tesseract() -> None:
 
 def recognize_pages(images: Iterable[Image]) -> Iterator[str]:
     """Return the text of at most MAX_OCR_PAGES images; stops after about OCR_SECONDS."""
+    os.nice(OCR_NICENESS)
     deadline = time.monotonic() + OCR_SECONDS
     for image in islice(images, MAX_OCR_PAGES):
         yield _recognize(image, deadline)
