@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 
 from aiohttp import web
+from multidict import istr
 
 REQUEST_ID = web.RequestKey("REQUEST_ID", str)
 CLIENT_CLOSED_REQUEST = 499  # nginx's status in the log for a client that has left
+X_REQUEST_ID = istr("X-Request-ID")
+VALID_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
 
 # code and detail of the errors that aiohttp raises, by status
 ERRORS_BY_STATUS = {
@@ -80,6 +84,12 @@ def error_from_status(status: int, headers: Mapping[str, str] | None = None) -> 
 def internal_error() -> ApiError:
     """500: a bug; the log has the traceback with the request ID."""
     return ApiError(500, "internal_error", "Something went wrong on our side. It has been logged.")
+
+
+def read_request_id(request: web.BaseRequest) -> str:
+    """Return the request's X-Request-ID if it is safe to log, else a new one."""
+    request_id = request.headers.get(X_REQUEST_ID, "")
+    return request_id if VALID_REQUEST_ID.fullmatch(request_id) else new_request_id()
 
 
 def new_request_id() -> str:

@@ -12,6 +12,7 @@ import threading
 from aiohttp import web
 from dotenv import load_dotenv
 
+from .. import logs
 from .app import create_app
 from .settings import Settings, SettingsError
 
@@ -67,7 +68,6 @@ async def serve(sock: socket.socket, settings: Settings) -> None:
 def main() -> int:
     """Run the service and return its exit status."""
     options = parse_arguments()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="ai-service %(levelname)s %(message)s")
     if options.stop_with_stdin:
         exit_with_stdin()
     try:
@@ -76,8 +76,9 @@ def main() -> int:
         settings = Settings.from_env(os.environ)
         sock = open_socket(options)
     except (SettingsError, OSError, OverflowError) as error:
-        log.error("%s", error)
+        print(f"riskscan.ai_service: {error}", file=sys.stderr)
         return 1
+    logs.configure(settings.log_level, settings.log_format)
     asyncio.run(serve(sock, settings))
     return 0
 

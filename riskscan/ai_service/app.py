@@ -12,7 +12,9 @@ import aiohttp
 from aiohttp import web
 
 from .. import __version__
-from .errors import ServiceError, UnreadableDocument
+from ..errors import REQUEST_ID, read_request_id
+from ..logs import Event
+from .errors import InternalError, ServiceError, UnreadableDocument, format_trace
 from .llm import LanguageModel, LanguageModelError
 from .processes import DocumentReaders, ScoringPool, scoring_pool
 from .scan_form import MemoryBudget, ScanForm, read_form
@@ -34,6 +36,32 @@ MAX_CANDIDATES = 1_000
 log = logging.getLogger(__name__)
 
 
+class ScanEvent(Event, frozen=True):
+    """A completed scan."""
+
+    sentences: int
+    findings: int
+    source: str
+    milliseconds: float
+    request_id: str
+
+
+class ErrorEvent(Event, frozen=True):
+    """An error response; `cause` quotes no document."""
+
+    status: int
+    error: str
+    cause: str
+    request_id: str
+
+
+class FallbackEvent(Event, frozen=True):
+    """A scan that the built-in analyser takes over from the language model."""
+
+    cause: str
+    request_id: str
+
+
 async def scan(request: web.Request) -> web.Response:
     """Find the risks in a document, a text, or both."""
     started = time.monotonic()
@@ -46,13 +74,13 @@ async def scan(request: web.Request) -> web.Response:
             async with asyncio.timeout(SCAN_SECONDS):
                 units = await read_units(app, user, form)
                 seconds_left = SCAN_SECONDS - (time.monotonic() - started)
-                source, data = await find_risks(app, user, units, form.force_llm, seconds_left)
+                source, data = await find_risks(request, user, units, form.force_llm, seconds_left)
         except TimeoutError:
             raise ServiceError(
                 503, "overloaded", "The service is too busy to finish this scan in time."
             ) from None
-    milliseconds = (time.monotonic() - started) * 1000
-    log.info("scan: %d sentences, %d findings (%s), %.0f ms", len(units), len(data), source, milliseconds)
+    milliseconds = round((time.monotonic() - started) * 1000, 1)
+    log.info(ScanEvent(len(units), len(data), source, milliseconds, request[REQUEST_ID]))
     return web.json_response({"data": data, "source": source})
 
 
@@ -71,9 +99,10 @@ async def read_units(app: web.Application, user: str, form: ScanForm) -> list[An
 
 
 async def find_risks(
-    app: web.Application, user: str, units: list[Any], force_llm: bool, seconds_left: float
+    request: web.Request, user: str, units: list[Any], force_llm: bool, seconds_left: float
 ) -> tuple[str, list[dict[str, str]]]:
     """Find risks with the language model, or with the built-in analyser without one or when it fails."""
+    app = request.app
     language_model = app[LANGUAGE_MODEL]
     if language_model:
         seconds = min(app[SETTINGS].llm_timeout, seconds_left - BUILT_IN_SECONDS)
@@ -81,11 +110,10 @@ async def find_risks(
             named = await language_model.find_risks([unit[0] for unit in units], seconds)
             return "llm", list(await app[SCORING_POOL].run(user, "verify", named))
         except LanguageModelError as error:
-            log.warning("language model: %s", error)
             if force_llm:
                 raise ServiceError(503, "llm_unavailable", f"The language model failed: {error}.") from None
+            log.warning(FallbackEvent(f"the language model failed: {error}", request[REQUEST_ID]))
     elif force_llm:
-        log.warning("force_llm was sent, but LLM_BASE_URL is not set")
         raise ServiceError(503, "llm_not_configured", "This server has no language model.")
     return "model", await score_units(app[SCORING_POOL], user, units)
 
@@ -123,25 +151,28 @@ async def show_info(request: web.Request) -> web.Response:
 async def handle_errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn exceptions into {"error", "detail"}."""
+    """Turn exceptions into {"error", "detail"}, and log them."""
+    request[REQUEST_ID] = read_request_id(request)
     headers: dict[str, str] = {}
     try:
         return await handler(request)
-    except ServiceError as error:
-        status, code, detail = error.status, error.code, error.detail
-        if status == 503:
+    except ServiceError as exc:
+        error = exc
+        if error.status == 503:
             headers["Retry-After"] = "5"
-    except web.HTTPException as error:
-        status, code, detail = error.status, error.reason.lower().replace(" ", "_"), f"{error.reason}."
-        if "Allow" in error.headers:
-            headers["Allow"] = error.headers["Allow"]
+    except web.HTTPException as exc:
+        error = ServiceError(exc.status, exc.reason.lower().replace(" ", "_"), f"{exc.reason}.")
+        if "Allow" in exc.headers:
+            headers["Allow"] = exc.headers["Allow"]
     except ConnectionError:
         raise
-    except Exception:
-        log.exception("scan failed")
-        status, code, detail = 500, "internal_error", "Internal error of the analysis service."
-    log.info("error response: %d %s", status, code)
-    return web.json_response({"error": code, "detail": detail}, status=status, headers=headers)
+    except Exception as exc:
+        error = InternalError(format_trace(exc))
+    level = logging.ERROR if error.status == 500 else logging.INFO
+    log.log(level, ErrorEvent(error.status, error.code, error.cause, request[REQUEST_ID]))
+    return web.json_response(
+        {"error": error.code, "detail": error.detail}, status=error.status, headers=headers
+    )
 
 
 async def run_processes(app: web.Application) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ..concurrency import FairSemaphore, half
-from .errors import ServiceError, UnreadableDocument
+from .errors import InternalError, ServiceError, UnreadableDocument
 from .settings import SYSTEM_VARIABLES, select_variables
 
 # one operation is a small batch and takes tens of milliseconds
@@ -52,7 +52,10 @@ class ScoringPool:
                     await _kill(process)
                     raise
             self._idle.append(process)
-        return json.loads(response)
+        result = json.loads(response)
+        if isinstance(result, dict):
+            raise InternalError(result["trace"])
+        return result
 
     async def close(self) -> None:
         """Kill the processes."""
@@ -92,12 +95,13 @@ class DocumentReaders:
                     raise UnreadableDocument("Reading the document took too long.") from None
                 finally:
                     await _kill(process)
-        if not response:
-            raise UnreadableDocument(
-                "The document could not be read: it is damaged or needs too much memory or time."
-            )
-        result = json.loads(response)
+        result = json.loads(response) if response else {"trace": f"exit status {process.returncode}"}
         if isinstance(result, dict):
+            if "trace" in result:
+                raise UnreadableDocument(
+                    "The document could not be read: it is damaged or needs too much memory or time.",
+                    f"the reader failed: {result['trace']}",
+                )
             raise ServiceError(result["status"], result["code"], result["detail"])
         return list(result)
 
@@ -129,6 +133,8 @@ async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
         f"riskscan.ai_service.{module}",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        # libraries write warnings that may quote the document
+        stderr=asyncio.subprocess.DEVNULL,
         limit=MAX_LINE_BYTES,
         # a process group of its own: Tesseract is killed with its reader, and ^C reaches only the service
         start_new_session=True,

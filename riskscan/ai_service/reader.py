@@ -2,7 +2,7 @@
 
 Standard input: the name in UTF-8 and the document, each after its length (8 bytes, big endian), then end
 of file, when the parent finishes or dies. Any local user could read a name on the command line.
-Standard output: one line of JSON, the units or {"status", "code", "detail"}.
+Standard output: one line of JSON, the units, {"status", "code", "detail"}, or after a bug {"trace"}.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import sys
 import threading
 import zlib
 
-from .errors import ServiceError, UnreadableDocument
+from .errors import ServiceError, UnreadableDocument, format_trace
 from .reading import documents, sentences
 
 MAX_MEMORY_BYTES = 1024**3
@@ -48,6 +48,8 @@ def respond(filename: str, data: bytes) -> str:
         return json.dumps(read_units(filename, data), ensure_ascii=False)
     except ServiceError as error:
         return json.dumps({"status": error.status, "code": error.code, "detail": error.detail})
+    except Exception as error:
+        return json.dumps({"trace": format_trace(error)})
 
 
 def read_units(filename: str, data: bytes) -> list[sentences.Unit]:

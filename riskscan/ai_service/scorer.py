@@ -1,6 +1,7 @@
 """The process that splits and scores text: one request per line on standard input, one response per line.
 
-A request is [operation, argument] in JSON. The process exits when standard input is closed.
+A request is [operation, argument] in JSON; after a bug the response is {"trace"}. The process exits when
+standard input is closed.
 """
 
 import json
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import findings
+from .errors import format_trace
 from .reading import sentences
 from .reading.blocks import Block
 
@@ -44,11 +46,20 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def respond(line: bytes) -> bytes:
+    """Return the response to a request."""
+    operation, argument = json.loads(line)
+    try:
+        result = OPERATIONS[operation](argument)
+    except Exception as error:
+        result = {"trace": format_trace(error)}
+    return json.dumps(result).encode() + b"\n"
+
+
 def main() -> None:
     """Respond to requests until standard input is closed."""
     for line in sys.stdin.buffer:
-        operation, argument = json.loads(line)
-        sys.stdout.buffer.write(json.dumps(OPERATIONS[operation](argument)).encode() + b"\n")
+        sys.stdout.buffer.write(respond(line))
         sys.stdout.buffer.flush()
 
 

@@ -43,6 +43,8 @@ class Settings:
     llm_model: str = ""
     llm_api_key: str = ""
     llm_timeout: float = 45.0
+    log_level: str = "info"
+    log_format: str = "console"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -62,6 +64,8 @@ class Settings:
             llm_model=model,
             llm_api_key=env.get("LLM_API_KEY", "").strip(),
             llm_timeout=_read_number(env, "LLM_TIMEOUT", 45, 1, 50),
+            log_level=_read_choice(env, "LOG_LEVEL", "info", "debug", "warning", "error"),
+            log_format=_read_choice(env, "LOG_FORMAT", "console", "json"),
         )
 
 
@@ -73,6 +77,13 @@ def _read_number(env: Mapping[str, str], name: str, default: float, minimum: flo
         value = -1.0
     if not minimum <= value <= maximum:
         raise SettingsError(f"{name} must be a number from {minimum:g} to {maximum:g}, not {text!r}")
+    return value
+
+
+def _read_choice(env: Mapping[str, str], name: str, default: str, *others: str) -> str:
+    value = env.get(name, "").strip().lower() or default
+    if value not in (default, *others):
+        raise SettingsError(f"{name} must be one of {', '.join((default, *others))}, not {value!r}")
     return value
 
 

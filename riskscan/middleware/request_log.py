@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from multidict import istr
 
 from .. import server_timing
 from ..auth.authentication import USER_ID
-from ..errors import CLIENT_CLOSED_REQUEST, REQUEST_ID, new_request_id
+from ..errors import CLIENT_CLOSED_REQUEST, REQUEST_ID, read_request_id
 from ..logs import Event
 from ..metrics import METRICS
 
-VALID_REQUEST_ID = re.compile(r"[0-9A-Za-z._:/+=@-]{1,128}", re.ASCII)
-X_REQUEST_ID = istr("X-Request-ID")
 NO_ROUTE = "(no route)"
 
 access_log = logging.getLogger("riskscan.access")
@@ -27,8 +23,7 @@ access_log = logging.getLogger("riskscan.access")
 @web.middleware
 async def request_id_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its ID; log and count it when it is done."""
-    client_id = request.headers.get(X_REQUEST_ID, "")
-    init_request(request, client_id if VALID_REQUEST_ID.fullmatch(client_id) else new_request_id())
+    init_request(request, read_request_id(request))
     begin = time.perf_counter()
     status = CLIENT_CLOSED_REQUEST  # if the handler is cancelled
     try:

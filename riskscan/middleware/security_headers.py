@@ -5,12 +5,11 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
-from ..errors import REQUEST_ID
+from ..errors import REQUEST_ID, X_REQUEST_ID
 from ..rate_limits import USAGE
 from ..request.forwarded import is_https
 from ..responses import is_api
 from ..server_timing import SERVER_TIMING
-from .request_log import X_REQUEST_ID
 
 SECURITY_HEADERS = {
     "Server": "RiskScan",

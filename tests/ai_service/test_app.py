@@ -23,6 +23,7 @@ from tests.ai_service.service import (
     Service,
     assert_refused,
     contexts,
+    install_tesseract,
     read_sample,
     run_service,
     scan,
@@ -279,6 +280,7 @@ def test_invalid_settings_and_a_taken_port_are_reported_in_one_line() -> None:
 
     for env, word in (
         ({"MAX_UPLOAD_MB": "ten"}, "MAX_UPLOAD_MB"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
         ({"LLM_BASE_URL": "localhost"}, "LLM_BASE_URL"),
         ({"LLM_BASE_URL": "http://localhost:1/v1", "LLM_MODEL": ""}, "LLM_MODEL"),
     ):
@@ -290,6 +292,40 @@ def test_invalid_settings_and_a_taken_port_are_reported_in_one_line() -> None:
         failed = run("--port", str(taken.getsockname()[1]))
         assert failed.returncode == 1
         assert len(failed.stderr.splitlines()) == 1
+
+
+async def test_log_lines_are_json_with_the_request_id_and_no_data() -> None:
+    refused = ("merger-with-acme.pdf", b"%PDF-1.7 and nothing more")
+    with run_service(LOG_FORMAT="json") as own:
+        async with aiohttp.ClientSession(headers={"X-Request-ID": "my-id"}) as http:
+            assert (await scan(http, own, text="Acme may go bankrupt."))[0] == 200
+            await assert_refused(http, own, 422, refused)
+            await assert_refused(http, own, 503, text="Acme may go bankrupt.", force_llm="true")
+        log = own.log()
+    start, *events = [json.loads(line) for line in log.splitlines()]
+    assert start["message"].startswith("listening on ")
+    assert [event["request_id"] for event in events] == ["my-id"] * 3
+    assert (events[0]["sentences"], events[0]["findings"], events[0]["source"]) == (1, 1, "model")
+    assert [(event["status"], event["error"]) for event in events[1:]] == [
+        (422, "unreadable_document"),
+        (503, "llm_not_configured"),
+    ]
+    assert "acme" not in log.lower()
+
+
+async def test_log_level_holds(http: aiohttp.ClientSession) -> None:
+    with run_service(LOG_LEVEL="warning") as own:
+        assert (await scan(http, own, text="The budget is tight."))[0] == 200
+        assert own.log() == ""
+
+
+async def test_dead_reader_is_logged_with_its_exit_status(tmp_path: Path) -> None:
+    path = install_tesseract(tmp_path, "kill -9 $PPID")
+    with run_service(LOG_FORMAT="json", PATH=path) as own:
+        async with aiohttp.ClientSession(headers={"X-Request-ID": "my-id"}) as http:
+            await assert_refused(http, own, 422, read_sample("scan.png"))
+        event = json.loads(own.log().splitlines()[-1])
+    assert (event["cause"], event["request_id"]) == ("the reader failed: exit status -9", "my-id")
 
 
 def test_model_json_is_what_training_produces() -> None:
@@ -315,5 +351,12 @@ def test_the_service_imports_only_small_modules_of_riskscan() -> None:
         for name in imported
         if name.startswith("riskscan.") and not name.startswith("riskscan.ai_service.")
     }
-    shared = ("riskscan.concurrency.", "riskscan.file_types.", "riskscan.text.")
-    assert {name for name in outside if not name.startswith(shared)} == {"riskscan.__version__"}
+    shared = (
+        "riskscan.concurrency.",
+        "riskscan.errors.",
+        "riskscan.file_types.",
+        "riskscan.logs.",
+        "riskscan.text.",
+    )
+    names = {name for name in outside if not name.startswith(shared)}
+    assert names == {"riskscan.__version__", "riskscan.logs"}

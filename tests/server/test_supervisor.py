@@ -434,6 +434,15 @@ def test_secrets_do_not_reach_the_ai_service_and_its_readers(start: Start, tmp_p
         assert (names | {"LLM_API_KEY", "DATA_DIR"}) & environ == set()
 
 
+def test_one_request_id_is_in_the_log_lines_of_both_programs(start: Start) -> None:
+    program = start(LOG_FORMAT="json")
+    token = register_and_log_in(program.url)
+    run_curl("-H", "X-Request-ID: my-id", *scan_command(program.url, token, f"text={TEXT}")[2:])
+    program.wait_for(r'"riskscan\.access".*"my-id"')
+    events = [json.loads(line) for line in program.log.splitlines() if '"my-id"' in line]
+    assert {event["logger"] for event in events} == {"riskscan.access", "riskscan.ai_service.app"}
+
+
 def test_migrate_command_is_idempotent(tmp_path: Path) -> None:
     first, second = (
         run_command("migrate", DATA_DIR=str(tmp_path)),
