@@ -55,9 +55,7 @@ def main(default_data_dir: Path | None = None) -> int:
     for name, setting in find_misspelled_settings(environ).items():
         log.warning("%s is not a setting: did you mean %s?", name, setting)
     if arguments.command == "check":
-        for name, value in [*settings.as_table(), ("DATA_DIR", data_dir)]:
-            print(f"{name}={value}")
-        return 0
+        return check(settings, data_dir)
     if arguments.command != "serve":
         return administer(settings, arguments)
     gc.disable()  # until the workers serve: saves 0.1 of 0.9 s to start, as loading modules makes no garbage
@@ -69,6 +67,19 @@ def main(default_data_dir: Path | None = None) -> int:
         port = "" if settings.socket_path else f" PORT={settings.port}"
         print(f"riskscan: cannot listen on HOST={settings.host}{port}: {exc}", file=sys.stderr)
         return 1
+
+
+def check(settings: Settings, data_dir: Path) -> int:
+    """Print whether the embedded AI service's processes have no network, if it is used, and the settings."""
+    if not settings.ai_service_url:
+        from .ai_service.no_network import forbid_network
+
+        forbidden = forbid_network()  # to this process, which needs none
+        reason = "can reach the network: this system has no seccomp filter for them"
+        print(f"document readers: {'no network' if forbidden else reason}")
+    for name, value in [*settings.as_table(), ("DATA_DIR", data_dir)]:
+        print(f"{name}={value}")
+    return 0
 
 
 def user_data_dir() -> Path:

@@ -15,6 +15,7 @@ import threading
 import zlib
 
 from .errors import ServiceError, UnreadableDocument, format_trace
+from .no_network import forbid_network
 from .reading import documents, sentences
 
 MAX_MEMORY_BYTES = 1024**3
@@ -75,6 +76,7 @@ def receive() -> bytes:
 def main() -> None:
     """Read the document, write the response and exit."""
     limit_resources()
+    forbid_network()
     filename, data = receive().decode(), receive()
     # from here on the thread alone reads the descriptor, unbuffered
     exit_with_parent()

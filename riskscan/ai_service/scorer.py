@@ -11,6 +11,7 @@ from typing import Any
 
 from . import findings
 from .errors import format_trace
+from .no_network import forbid_network
 from .reading import sentences
 from .reading.blocks import Block
 
@@ -58,6 +59,7 @@ def respond(line: bytes) -> bytes:
 
 def main() -> None:
     """Respond to requests until standard input is closed."""
+    forbid_network()
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(respond(line))
         sys.stdout.buffer.flush()

@@ -5,7 +5,10 @@ import contextlib
 import io
 import os
 import shutil
+import socket
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -13,6 +16,7 @@ from pathlib import Path
 
 import aiohttp
 import docx
+import psutil
 import pytest
 from PIL import Image
 
@@ -32,6 +36,8 @@ from tests.ai_service.service import (
 pytestmark = pytest.mark.slow
 
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has seccomp")
 
 
 def word(document_xml: str | bytes, **more: bytes) -> bytes:
@@ -198,6 +204,41 @@ async def test_requests_without_a_user_key_may_use_all_readers(
         await asyncio.to_thread(tesseract.wait_for_starts, MAX_READERS)
         for image in images:
             image.cancel()
+
+
+@needs_linux
+async def test_readers_and_their_children_have_no_network(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = f"import socket; socket.create_connection({server.getsockname()})"
+        script = f'{sys.executable} -c "{code}" 2>> {tmp_path}/errors; exit 1'
+        with run_service(PATH=install_tesseract(tmp_path, script)) as own:
+            await assert_refused(http, own, 422, read_sample("scan.png"))
+    assert "PermissionError" in (tmp_path / "errors").read_text()
+
+
+@needs_linux
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"])
+def test_sockets_of_all_families_are_refused(family: str) -> None:
+    code = (
+        "import socket\nfrom riskscan.ai_service.no_network import forbid_network\nassert forbid_network()\n"
+        f"try: socket.socket(socket.{family}, socket.SOCK_DGRAM)\nexcept PermissionError: print('refused')"
+    )
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (completed.stdout, completed.stderr) == ("refused\n", "")
+
+
+@needs_linux
+async def test_scoring_processes_have_no_network(http: aiohttp.ClientSession, service: Service) -> None:
+    await scan(http, service, text="The budget is tight.")
+    scorers = psutil.Process(service.process.pid).children()
+    assert scorers
+    assert all(has_seccomp_filter(scorer.pid) for scorer in scorers)
+
+
+def has_seccomp_filter(pid: int) -> bool:
+    return "\nSeccomp:\t2\n" in Path(f"/proc/{pid}/status").read_text()
 
 
 async def test_an_entity_reads_no_file_and_asks_no_host(

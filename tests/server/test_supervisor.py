@@ -401,6 +401,13 @@ def test_misspelled_settings_are_named(tmp_path: Path, monkeypatch: pytest.Monke
     ]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has seccomp")
+def test_check_says_that_document_readers_have_no_network(tmp_path: Path) -> None:
+    embedded = run_command("check", DATA_DIR=str(tmp_path))
+    assert embedded.stdout.startswith("document readers: no network\n")
+    assert "readers" not in run_command("check", DATA_DIR=str(tmp_path), AI_SERVICE_URL="http://h").stdout
+
+
 def test_data_is_stored_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shown = run_command("check").stdout.splitlines()
