@@ -110,11 +110,14 @@ async def find_risks(
             named = await language_model.find_risks([unit[0] for unit in units], seconds)
             return "llm", list(await app[SCORING_POOL].run(user, "verify", named))
         except LanguageModelError as error:
+            cause = f"the language model failed: {error}"
             if force_llm:
-                raise ServiceError(503, "llm_unavailable", f"The language model failed: {error}.") from None
-            log.warning(FallbackEvent(f"the language model failed: {error}", request[REQUEST_ID]))
+                detail = f"The language model failed: {error}."
+                raise ServiceError(503, "llm_unavailable", detail, cause) from None
+            log.warning(FallbackEvent(cause, request[REQUEST_ID]))
     elif force_llm:
-        raise ServiceError(503, "llm_not_configured", "This server has no language model.")
+        cause = "force_llm was sent, but LLM_BASE_URL is not set"
+        raise ServiceError(503, "llm_not_configured", "This server has no language model.", cause)
     return "model", await score_units(app[SCORING_POOL], user, units)
 
 
@@ -168,7 +171,7 @@ async def handle_errors(
         raise
     except Exception as exc:
         error = InternalError(format_trace(exc))
-    level = logging.ERROR if error.status == 500 else logging.INFO
+    level = logging.ERROR if error.status == 500 else logging.WARNING if error.cause else logging.INFO
     log.log(level, ErrorEvent(error.status, error.code, error.cause, request[REQUEST_ID]))
     return web.json_response(
         {"error": error.code, "detail": error.detail}, status=error.status, headers=headers

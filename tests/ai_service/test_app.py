@@ -306,9 +306,9 @@ async def test_log_lines_are_json_with_the_request_id_and_no_data() -> None:
     assert start["message"].startswith("listening on ")
     assert [event["request_id"] for event in events] == ["my-id"] * 3
     assert (events[0]["sentences"], events[0]["findings"], events[0]["source"]) == (1, 1, "model")
-    assert [(event["status"], event["error"]) for event in events[1:]] == [
-        (422, "unreadable_document"),
-        (503, "llm_not_configured"),
+    assert [(event["level"], event["status"], event["error"]) for event in events[1:]] == [
+        ("INFO", 422, "unreadable_document"),
+        ("WARNING", 503, "llm_not_configured"),
     ]
     assert "acme" not in log.lower()
 
