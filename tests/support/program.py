@@ -17,6 +17,7 @@ import psutil
 from tests.support.process_log import ProcessLog
 
 ROOT = Path(__file__).parents[2]
+STOPS_WITHIN_SECONDS = 10
 
 
 class Program:
@@ -71,11 +72,15 @@ class Program:
 
     def close(self) -> None:
         if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)  # it removes its socket once its children are gone
             with contextlib.suppress(psutil.NoSuchProcess):
                 for child in self.children():
                     child.kill()
-            self.process.kill()
-            self.process.wait()
+            try:
+                self.process.wait(STOPS_WITHIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         self._output.close()
 
 
