@@ -49,7 +49,7 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
-def invalid_request(detail: str, **fields: str) -> ApiError:
+def invalid_request(detail: str, /, **fields: str) -> ApiError:
     """400: the input is invalid."""
     return ApiError(400, "invalid_request", detail, fields=fields)
 
@@ -66,8 +66,17 @@ def not_found(detail: str) -> ApiError:
 
 def payload_too_large(max_bytes: int) -> ApiError:
     """413: the body is larger than the operation allows."""
-    size = f"{max_bytes / 1024 / 1024:g} MB" if max_bytes >= 1024 * 1024 else f"{max_bytes / 1024:g} KB"
-    return ApiError(413, "payload_too_large", f"Request too large; the limit is {size}.")
+    return ApiError(413, "payload_too_large", f"Request too large; the limit is {format_size(max_bytes)}.")
+
+
+def text_too_large(max_bytes: int) -> ApiError:
+    """413: the text is larger than the operation allows, but may be sent as a file."""
+    detail = f"Text too large; the limit is {format_size(max_bytes)}. Send it as a file."
+    return ApiError(413, "payload_too_large", detail)
+
+
+def format_size(size: int) -> str:
+    return f"{size / 1024 / 1024:g} MB" if size >= 1024 * 1024 else f"{size / 1024:g} KB"
 
 
 def unavailable(code: str, detail: str, *, retry_seconds: int) -> ApiError:

@@ -268,6 +268,13 @@ class Settings:
         "10",
         show=lambda size: f"{size / 1024 / 1024:g}",
     )
+    max_text_bytes: int = setting(
+        "MAX_TEXT_MB",
+        "megabytes, from 0.001 to 4096",
+        megabytes,
+        "2",
+        show=lambda size: f"{size / 1024 / 1024:g}",
+    )
     host: str = setting("HOST", "an address to listen on, or unix:/path of a socket", host, "127.0.0.1")
     port: int = setting("PORT", "an integer from 0 to 65535", integer(0, 65_535), "8000")
     workers: int = setting("WORKERS", "an integer from 1 to 64", integer(1, 64), "1")
@@ -351,6 +358,11 @@ class Settings:
     def socket_path(self) -> str | None:
         """The path of the Unix socket to listen on, None for an address."""
         return self.host.removeprefix(UNIX_SOCKET) if self.host.startswith(UNIX_SOCKET) else None
+
+    @property
+    def text_limit(self) -> int:
+        """Return the maximum bytes of a text: MAX_TEXT_MB, but no more than MAX_UPLOAD_MB."""
+        return min(self.max_text_bytes, self.max_upload_bytes)
 
     def as_table(self) -> list[tuple[str, str]]:
         """Return each variable with its value as text, secrets masked."""

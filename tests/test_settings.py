@@ -44,6 +44,7 @@ def test_default_is_sqlite_with_a_stored_secret(tmp_path: Path) -> None:
         30,
     )
     assert settings.max_upload_bytes == 10 * 1024 * 1024
+    assert settings.text_limit == 2 * 1024 * 1024
     assert settings.bcrypt_cost == 12
     assert settings.cors_origins == ("http://localhost:5173", "http://localhost:3000")
     secret = tmp_path / "data" / "jwt-secret"
@@ -123,6 +124,7 @@ def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str)
         ("CORS_ORIGINS", "http://a.example:99999"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("MAX_UPLOAD_MB", "1e-9"),
+        ("MAX_TEXT_MB", "0"),
         ("AI_SERVICE_URL", "http://h:0"),
         ("AI_SERVICE_URL", "http://a..b"),
         ("AI_SERVICE_URL", f"http://{'a' * 64}.example"),

@@ -5,32 +5,62 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import re
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import IO, Any, NamedTuple
-from urllib.parse import parse_qsl
 
+import msgspec
 import multipart
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..concurrency import overloaded
-from ..errors import ApiError, error_from_status, invalid_request, payload_too_large
+from ..errors import ApiError, error_from_status, invalid_request, payload_too_large, text_too_large
+from ..schemas import (
+    CreateApiToken,
+    Credentials,
+    PasswordChange,
+    PasswordConfirmation,
+    PasswordGrant,
+    ScanText,
+)
 from ..settings import SETTINGS
 from .fields import optional_text, read_flag
+from .percent_encoding import NO_UTF_8, unquote_plus
 from .uploads import SIGNATURE_BYTES, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
 FORM_VALUES = web.RequestKey("FORM_VALUES", dict)  # to redisplay the form, without passwords
 MAX_FORM_BYTES = 64 * 1024  # for a body without a document
 MULTIPART_OVERHEAD = 64 * 1024  # for boundaries and part headers, on top of the limit
-MAX_PARTS = 100
+MAX_FIELDS = 100
+BODIES = (CreateApiToken, Credentials, PasswordChange, PasswordConfirmation, PasswordGrant, ScanText)
+# all others are skipped; idempotency_key is in the form of the Scan page
+FIELD_NAMES = frozenset(("idempotency_key", *(name for body in BODIES for name in body.__struct_fields__)))
+MAX_VALUE_BYTES = 1024  # of a value in JSON that is not a text: a number, a flag, a list of scopes
+NOT_A_TEXT, NOT_UNICODE = object(), "\ud800"
+# in JSON: halves of surrogate pairs and, as group 1, what only looks like them
+SURROGATES = re.compile(
+    rb"(\\\\|\\u[Dd][89ABab]..\\u[Dd][C-Fc-f]..)|\\u[Dd][89A-Fa-f][0-9A-Fa-f]{2}", re.DOTALL
+)
 # the allowed encodings; some of Python's codecs take minutes per megabyte
 CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
 )
 MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
+
+
+class Limits(NamedTuple):
+    """The maximum bytes of a body, and of a text: a field of a multipart form, or all of another body."""
+
+    body: int
+    text: int
+
+    def body_too_large(self) -> ApiError:
+        return payload_too_large(self.body)
+
+    def text_too_large(self) -> ApiError:
+        return text_too_large(self.text) if self.text < self.body else payload_too_large(self.body)
 
 
 class Form(NamedTuple):
@@ -47,6 +77,7 @@ class Part:
         self.name = segment.name or ""
         # browsers send an empty filename for an empty file input
         self.filename = (segment.filename or None) if self.name == "file" else None
+        self.is_text = self.filename is None and self.name in FIELD_NAMES
         self.content_type = media_type(segment)
         self.charset = segment.charset or "utf-8"
         self.content = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115  # closed by read_multipart
@@ -80,53 +111,64 @@ class Part:
 
 async def read_fields(request: web.Request, max_bytes: int = MAX_FORM_BYTES) -> Mapping[str, Any]:
     """Return the fields of a body without a document. Raises as `read_form` does."""
-    return (await read_form(request, max_bytes)).fields
+    return (await read_form(request, Limits(max_bytes, max_bytes))).fields
 
 
 @contextlib.asynccontextmanager
 async def read_document(request: web.Request) -> AsyncIterator[Document]:
     """Read the document to scan, a file, a text or both; its file is closed at the end of the block.
 
-    Raises 400 `unsupported_file_type`, and as `read_form` does; 413 as soon as it is over MAX_UPLOAD_MB.
+    Raises 400 `unsupported_file_type`, and as `read_form` does; 413 as soon as it is over MAX_UPLOAD_MB, or
+    its text over MAX_TEXT_MB.
     """
-    form = await read_form(request, request.app[SETTINGS].max_upload_bytes)
+    settings = request.app[SETTINGS]
+    fields, upload = await read_form(request, Limits(settings.max_upload_bytes, settings.text_limit))
     try:
-        yield to_document(form)
+        document = to_document(fields, upload)
+        del fields  # during the analysis, nothing but the document stays in memory
+        yield document
     finally:
-        if form.upload:
-            form.upload.content.close()
+        if upload:
+            upload.content.close()
 
 
-def to_document(form: Form) -> Document:
+def to_document(fields: Mapping[str, Any], upload: Upload | None) -> Document:
     """Return the document in a form. Raises 400 `invalid_request` without a file or text."""
-    text = optional_text(form.fields, "text")
-    force_llm = read_flag(form.fields, "force_llm")
-    if form.fields.get("file") not in (None, ""):
+    text = optional_text(fields, "text")
+    force_llm = read_flag(fields, "force_llm")
+    if fields.get("file") not in (None, ""):
         raise invalid_request("Invalid value for file.", file="Must be an uploaded file with a filename.")
-    upload = form.upload if form.upload and form.upload.size else None
+    if upload and not upload.size:
+        upload = None
     if not text.strip() and upload is None:
         raise invalid_request("Provide a file or text to scan.", text="Paste some text or add a file first.")
-    form_key = form.fields.get("idempotency_key")
+    form_key = fields.get("idempotency_key")
     return Document(
         text if text.strip() else None, upload, force_llm, form_key if isinstance(form_key, str) else ""
     )
 
 
-async def read_form(request: web.Request, max_bytes: int) -> Form:
-    """Read a JSON, URL-encoded or multipart body of at most `max_bytes`, multipart overhead not counted.
+async def read_form(request: web.Request, limits: Limits) -> Form:
+    """Read a JSON, URL-encoded or multipart body; fields that no operation knows are skipped.
 
     Raises 400 `invalid_request`, 408 `request_timeout`, 413 `payload_too_large`, 415
     `unsupported_media_type`, and 503 `overloaded` if the disk of temporary files is full.
     """
     if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise ApiError(415, "unsupported_media_type", "Compressed request bodies are not supported.")
-    if (request.content_length or 0) > max_bytes + MULTIPART_OVERHEAD:
-        raise payload_too_large(max_bytes)
+    is_multipart = request.content_type == "multipart/form-data"
+    max_bytes = limits.body + MULTIPART_OVERHEAD if is_multipart else limits.text
+    too_large = limits.body_too_large if is_multipart else limits.text_too_large
+    if (request.content_length or 0) > max_bytes:
+        raise too_large()
+    body = bytearray()
     try:
         async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
-            if request.content_type == "multipart/form-data":
-                return await read_multipart(request, max_bytes)
-            body = b"".join([chunk async for chunk in read_chunks(request, max_bytes)])
+            chunks = read_chunks(request, max_bytes, too_large)
+            if is_multipart:
+                return await read_multipart(request, chunks, limits)
+            async for chunk in chunks:
+                body += chunk
     except TimeoutError:
         raise error_from_status(408) from None
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as exc:
@@ -151,42 +193,84 @@ def store_form_values(request: web.Request, fields: Mapping[str, Any]) -> None:
     }
 
 
-async def read_chunks(request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives. Raises 413 as soon as it is over `max_bytes`."""
+async def read_chunks(
+    request: web.Request, max_bytes: int, too_large: Callable[[], ApiError]
+) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives. Raises `too_large` as soon as it is over `max_bytes`."""
     size = 0
     while chunk := await request.content.readany():
         size += len(chunk)
         if size > max_bytes:
-            raise payload_too_large(max_bytes)
+            raise too_large()
         yield chunk
 
 
-def read_json(body: bytes) -> dict[str, Any]:
-    """Return a JSON object; NaN and Infinity are not JSON (RFC 8259, section 6)."""
+class FieldName(str):
+    """A key of a JSON object; a type that msgspec does not know, so that it asks for each."""
+
+    __slots__ = ()
+
+
+def read_json(body: bytes | bytearray) -> dict[str, Any]:
+    """Return the known fields of a JSON object (RFC 8259); the others are checked, but not built.
+
+    Raises 400 `invalid_request`, also for a key that is sent twice.
+    """
     try:
-        value = json.loads(body.decode(), parse_constant=reject_constant)
-    except (ValueError, RecursionError):
+        values = decode_object(body)
+    except msgspec.ValidationError:
+        raise invalid_request("The body must be a JSON object.") from None
+    except (ValueError, RecursionError):  # msgspec's are ValueErrors
         raise invalid_request("The body is not valid JSON.") from None
-    if not isinstance(value, dict):
-        raise invalid_request("The body must be a JSON object.")
-    return value
+    return {str(name): decode_value(value) for name, value in values.items() if name in FIELD_NAMES}
 
 
-def reject_constant(constant: str) -> Any:
-    raise ValueError(constant)
+def decode_object(body: bytes | bytearray) -> dict[FieldName, msgspec.Raw]:
+    names: set[str] = set()
 
+    def add_name(_: type, name: str) -> FieldName:
+        if name in names:
+            name = printable_name(name)
+            raise invalid_request(f"Invalid value for {name}.", **{name: "Must be given once."})
+        if len(names) == MAX_FIELDS:
+            raise invalid_request("The JSON object has too many fields.")
+        names.add(name)
+        return FieldName(name)
 
-def read_urlencoded(body: bytes) -> dict[str, Any]:
     try:
-        pairs = parse_qsl(
-            body.decode(),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAX_PARTS,
-            strict_parsing=False,
-        )
+        return msgspec.json.decode(body, type=dict[FieldName, msgspec.Raw], dec_hook=add_name)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # perhaps for half a surrogate pair, which only matters in a field that is read
+        marked = SURROGATES.sub(lambda match: match[1] or NO_UTF_8, body[:MAX_FORM_BYTES])
+        if len(body) > MAX_FORM_BYTES or marked == body:
+            raise
+        return decode_object(marked)
+
+
+def decode_value(raw: msgspec.Raw) -> Any:
+    """Return a value; NOT_A_TEXT, which no field takes, instead of building anything long but a text."""
+    try:
+        return msgspec.json.decode(raw, type=Any if len(raw) <= MAX_VALUE_BYTES else str)
+    except msgspec.ValidationError:
+        return NOT_A_TEXT
     except ValueError:
-        raise invalid_request("The form is not valid UTF-8 or has too many fields.") from None
+        return NOT_UNICODE
+
+
+def read_urlencoded(body: bytes | bytearray) -> dict[str, Any]:
+    """Return the known fields of a URL-encoded form. Raises 400 `invalid_request`."""
+    if body.count(b"&") >= MAX_FIELDS:
+        raise invalid_request("The form has too many fields.")
+    pairs = []
+    try:
+        for pair in body.split(b"&"):
+            name, _, value = pair.partition(b"=")
+            if (known := unquote_plus(name)) in FIELD_NAMES:
+                pairs.append((known, unquote_plus(value)))
+    except ValueError:
+        raise invalid_request("The form is not valid UTF-8.") from None
     return group_by_name(pairs)
 
 
@@ -205,17 +289,19 @@ def printable_name(name: str) -> str:
     return sanitize_filename(name)[:40] or "field"
 
 
-async def read_multipart(request: web.Request, max_bytes: int) -> Form:
+async def read_multipart(request: web.Request, chunks: AsyncIterator[bytes], limits: Limits) -> Form:
     boundary = multipart.parse_options_header(request.headers["Content-Type"])[1].get("boundary", "")
     texts: list[tuple[str, str]] = []
     upload: Upload | None = None
     opened: list[IO[bytes]] = []
     try:
-        async for part in read_parts(request, boundary, max_bytes, opened):
+        async for part in read_parts(chunks, boundary, limits, opened):
             part.rewind()
-            if part.filename is None:
+            if part.is_text:
                 texts.append((part.name, decode_text(part)))
                 store_form_values(request, dict(texts))
+            elif part.filename is None:
+                continue
             elif upload is None:
                 digest = part.sha256.hexdigest()
                 upload = Upload(
@@ -238,13 +324,13 @@ async def read_multipart(request: web.Request, max_bytes: int) -> Form:
 
 
 async def read_parts(
-    request: web.Request, boundary: str, max_bytes: int, opened: list[IO[bytes]]
+    chunks: AsyncIterator[bytes], boundary: str, limits: Limits, opened: list[IO[bytes]]
 ) -> AsyncIterator[Part]:
     """Yield each part when it is complete, and add the file that holds its content to `opened`."""
-    parser = multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+    parser = multipart.PushMultipartParser(boundary, max_segment_count=MAX_FIELDS)
     part: Part | None = None
     size = 0
-    async for chunk in read_chunks(request, max_bytes + MULTIPART_OVERHEAD):
+    async for chunk in chunks:
         for event in parser.parse(chunk):
             if isinstance(event, multipart.MultipartSegment):
                 part = Part(event)
@@ -255,9 +341,11 @@ async def read_parts(
                 yield part
                 continue
             size += len(event)
-            if size > max_bytes:
-                raise payload_too_large(max_bytes)
+            if size > limits.body:
+                raise limits.body_too_large()
             part.write(event)
+            if part.is_text and part.size > limits.text:
+                raise limits.text_too_large()
     parser.close()
 
 

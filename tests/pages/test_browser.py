@@ -265,6 +265,19 @@ async def test_files_are_uploaded_one_at_a_time(
         await expect(page.get_by_role("heading", level=1)).to_have_text("last.txt")
 
 
+async def test_too_long_text_is_not_uploaded(browser: Browser, make_settings: MakeSettings, ai: Ai) -> None:
+    async with (
+        serve(make_settings(max_text_bytes=1024 * 1024)) as server,
+        visit(browser, server.url) as visitor,
+    ):
+        page = await register(visitor)
+        await page.get_by_label("Paste text").fill("ក" * 400_000)
+        await page.get_by_role("button", name="Find risks").click()
+        message = "This text is too large. The limit is 1 MB. Add it as a file."
+        await expect(queue_rows(page)).to_contain_text(message)
+        assert ai.calls == []
+
+
 async def test_file_dropped_outside_the_drop_zone_is_added(visitor: Visitor) -> None:
     page = await register(visitor)
     dropped = await page.evaluate_handle(

@@ -206,6 +206,12 @@ async def test_filename_encodings_of_clients_are_understood(
         ("application/json", b"\xff\xfe{"),
         ("application/json", b"[" * 200_000),
         ("application/json", b'{"n": ' + b"9" * 6000 + b"}"),
+        ("application/json", b'{"text": ' + b"9" * 6000 + b"}"),
+        ("application/json", b'{"text": [' + b"[]," * 1000 + b"0]}"),
+        ("application/json", b'{"text": "x", "force_llm": [' + b"[]," * 1000 + b"0]}"),
+        ("application/json", b'{"text": "x", "file": {' + b'"a":{},' * 1000 + b'"b":0}}'),
+        ("application/json", b'{"text": "' + b"\xff" * 6000 + b'"}'),
+        ("application/json", b'{"text": "x"' + b"".join(b',"%d":0' % n for n in range(200)) + b"}"),
         ("application/json; charset=no-such", b"{"),
         ("application/x-www-form-urlencoded", b"text=%FF"),
         ("application/x-www-form-urlencoded", b"\xff"),
@@ -221,6 +227,45 @@ async def test_a_bad_body_is_refused(alice: Person, ai: Ai, kind: str, body: byt
     reply = await alice.post("/api/scan", data=body, headers=headers, skip_auto_headers=["Content-Type"])
     assert_error(reply, 400, "invalid_request")
     assert ai.calls == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"text": "a", "text": "b"}', "text"),
+        (b'{"text": "a", "te\\u0078t": "b"}', "text"),
+        (b'{"text": "a", "text": [], "text": "c"}', "text"),
+        (b'{"text": "a", "force_llm": true, "force_llm": false}', "force_llm"),
+        (b'{"text": "a", "detail": 1, "detail": 1}', "detail"),
+    ],
+)
+async def test_a_json_key_that_is_sent_twice_is_refused(
+    alice: Person, ai: Ai, body: bytes, field: str
+) -> None:
+    reply = await alice.post("/api/scan", data=body, headers=JSON)
+    assert_error(reply, 400, "invalid_request", **{field: ...})
+    assert ai.calls == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/auth/register", "/api/auth/login", "/api/auth/password", "/api/tokens"]
+)
+async def test_a_json_key_that_is_sent_twice_is_refused_by_every_operation(alice: Person, path: str) -> None:
+    body = b'{"name": "x", "email": "a@b.cd", "password": "correct horse", "password": "other horse"}'
+    assert_error(await alice.post(path, data=body, headers=JSON), 400, "invalid_request", password=...)
+
+
+async def test_unknown_json_fields_are_ignored(alice: Person, ai: Ai) -> None:
+    others = b'"other": {"text": "a", "text": ["b"]}, "long": "%b", "": null' % (b"\\u1780" * 1000)
+    reply = await alice.post("/api/scan", data=b'{%b, "text": "tight"}' % others, headers=JSON)
+    assert reply.status == 200
+    assert ai.calls[0].parts["text"].body == b"tight"
+
+
+async def test_a_malformed_escape_in_a_urlencoded_form_stays_as_it_is(alice: Person, ai: Ai) -> None:
+    body = b"text=100%+%zz+a=b+%4+%E1%9E%80%3D%253D+%"
+    assert (await alice.post("/api/scan", data=body, headers=URLENCODED)).status == 200
+    assert ai.calls[0].parts["text"].body.decode() == "100% %zz a=b %4 \u1780=%3D %"
 
 
 async def exchange(server: Server, data: bytes, *, end: bool = False) -> bytes:
@@ -346,3 +391,55 @@ class TestBodyLimits:
             alice, Content_Type=MULTIPART["Content-Type"], Content_Length="5000"
         ) + multipart_part(TEXT)
         assert (await first_response_line(server, sent)).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.settings(max_upload_bytes=MB, max_text_bytes=MB // 2)
+class TestTextLimit:
+    DETAIL = "Text too large; the limit is 512 KB. Send it as a file."
+
+    @pytest.mark.parametrize(
+        ("headers", "head", "tail"),
+        [
+            (JSON, b'{"text":"', b'"}'),
+            (URLENCODED, b"text=", b""),
+            (MULTIPART, b"--frontier\r\n" + TEXT + b"\r\n\r\n", b"\r\n" + END),
+        ],
+        ids=lambda value: value.get("Content-Type") if isinstance(value, dict) else "",
+    )
+    async def test_text_over_its_limit_is_refused(
+        self, alice: Person, ai: Ai, headers: dict[str, str], head: bytes, tail: bytes
+    ) -> None:
+        framing = 0 if headers is MULTIPART else len(head + tail)  # it counts where all of the body is text
+        for surplus in (1, MB):
+            body = head + b"x" * (MB // 2 - framing + surplus) + tail
+            reply = await alice.post("/api/scan", data=io.BytesIO(body), headers=headers)
+            if headers is MULTIPART and surplus == MB:
+                assert_error(reply, 413, "payload_too_large")
+            else:
+                assert assert_error(reply, 413, "payload_too_large") == self.DETAIL
+        assert ai.calls == []
+        body = head + b"x" * (MB // 2 - framing) + tail
+        reply = await alice.post("/api/scan", data=io.BytesIO(body), headers=headers)
+        assert (reply.status, len(ai.calls[0].parts["text"].body)) == (200, MB // 2 - framing)
+
+    async def test_content_length_over_the_limit_is_refused_at_once(
+        self, alice: Person, server: Server
+    ) -> None:
+        for headers in (JSON, URLENCODED):
+            size = str(MB // 2 + 1)
+            sent = request_head(alice, Content_Type=headers["Content-Type"], Content_Length=size)
+            assert (await first_response_line(server, sent)).startswith(b"HTTP/1.1 413 ")
+
+    async def test_file_is_not_limited_by_it(self, alice: Person, ai: Ai) -> None:
+        await alice.scan(file=("big.txt", b"x" * (MB // 2 + 1)), text="tight")
+        assert len(ai.calls[0].parts["file"].body) == MB // 2 + 1
+
+    async def test_unknown_field_is_not_limited_by_it(self, alice: Person) -> None:
+        await alice.scan(other="x" * (MB // 2 + 1), text="tight")
+
+    @pytest.mark.settings(max_text_bytes=2 * MB)
+    async def test_limit_of_files_holds_for_texts_too(self, alice: Person) -> None:
+        body = io.BytesIO(b"text=" + b"x" * MB)
+        reply = await alice.post("/api/scan", data=body, headers=URLENCODED)
+        detail = assert_error(reply, 413, "payload_too_large")
+        assert detail == "Request too large; the limit is 1 MB."

@@ -1,0 +1,188 @@
+"""What a request body may cost: memory while it is read and afterwards, and time on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import re
+import time
+import tracemalloc
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from riskscan.errors import ApiError
+from riskscan.request.body import read_json
+from riskscan.request.percent_encoding import unquote_plus
+from tests.support.ai import Ai
+from tests.support.application import Server
+from tests.support.client import registered_person
+from tests.support.program import ROOT, Program
+
+MB = 1024 * 1024
+MAX_TEXT = 2 * MB  # the default
+MAX_STALL_MS = 100
+JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=frontier"
+KHMER = "គម្រោង"
+
+
+def fill(head: bytes, piece: bytes, tail: bytes = b"", size: int = MAX_TEXT) -> bytes:
+    """Return a body of `size` bytes or a little less."""
+    return head + piece * ((size - len(head) - len(tail)) // len(piece)) + tail
+
+
+def part(head: bytes, piece: bytes, size: int = MAX_TEXT) -> bytes:
+    head = b"--frontier\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n"
+    return fill(head, piece, b"\r\n", size + len(head) + 2)
+
+
+NESTED = fill(b'{"text":"a","z":[', b"[],", b"0]}")
+JSON_BODIES = {
+    "nested unknown value": NESTED,
+    "nested known value": fill(b'{"text":[', b"[],", b"0]}"),
+    "objects": fill(b'{"text":"a","z":[', b'{"a":1},', b"0]}"),
+    "list of texts in a known field": fill(b'{"text":"a","scopes":[', b'"",', b'""]}'),
+    "long number": fill(b'{"text":', b"9", b"}"),
+    "many keys": b'{"text":"a"' + b"".join(b',"%d":0' % number for number in range(180_000)) + b"}",
+    "unknown escapes": fill(b'{"text":"a","z":"', b"\\u1780", b'"}'),
+}
+TEXTS_IN_JSON = {
+    "JSON": fill(b'{"text":"', b"tight ", b'"}'),
+    "JSON in Khmer": fill(b'{"text":"', KHMER.encode(), b'"}'),
+    "JSON escapes": fill(b'{"text":"', b"\\u1780", b'"}'),
+    "JSON, short escapes": fill(b'{"text":"', b"\\n", b'"}'),
+    "JSON with an emoji": fill('{"text":"😀'.encode(), b"a", b'"}'),
+}
+FORMS = {
+    "letters": fill(b"text=", b"%41"),
+    "Khmer": fill(b"text=", urllib.parse.quote("ក").encode()),
+    "lower case": fill(b"text=", b"%c3%a9"),
+    "escaped field name": fill(b"text=a&", b"%41"),
+    "percent signs": fill(b"text=", b"%"),
+    "half escapes": fill(b"text=", b"%4x"),
+    "escapes and percent signs": fill(b"text=", b"%%41"),
+    "equals signs": fill(b"text=%41", b"="),
+    "plus signs": fill(b"text=", b"+"),
+    "empty fields": fill(b"text=a", b"&"),
+    "a hundred fields": b"&" * 99 + fill(b"text=", b"%41", size=MAX_TEXT - 99),
+    "not UTF-8": fill(b"text=", b"%ff"),
+}
+MULTIPARTS = {
+    "ASCII": part(b'name="text"', b"tight "),
+    "Khmer": part(b'name="text"', KHMER.encode()),
+    "windows-1252": part(b'name="text"\r\nContent-Type: text/plain; charset=windows-1252', b"\x80"),
+    "utf-16": part(b'name="text"\r\nContent-Type: text/plain; charset=utf-16', "ក".encode("utf-16-le")),
+    "unknown field": part(b'name="other"', b"tight ", 9 * MB) + part(b'name="text"', b"a", 1),
+    "almost a boundary": part(b'name="text"', b"\r\n--frontie"),
+    "file": part(b'name="file"; filename="a.txt"', b"tight ", 10 * MB),
+    "a hundred texts": part(b'name="text"', b"tight ", 100 * 1024) * 100,
+}
+BODIES = [
+    *((JSON, name, body) for name, body in {**JSON_BODIES, **TEXTS_IN_JSON}.items()),
+    *((URLENCODED, name, body) for name, body in FORMS.items()),
+    *((MULTIPART, name, body + b"--frontier--\r\n") for name, body in MULTIPARTS.items()),
+]
+
+
+@pytest.fixture
+def program(tmp_path: Path, ai: Ai) -> Iterator[Program]:
+    """The program; it records the longest steps on the event loop of its worker."""
+    environ = {"AI_SERVICE_URL": ai.url, "SCAN_LIMIT": "off", "LOOP_MONITOR_FOLDER": str(tmp_path / "stalls")}
+    (tmp_path / "stalls").mkdir()
+    started = Program(tmp_path, environ, ROOT / "tests" / "support" / "loop_monitor.py")
+    yield started
+    started.close()
+
+
+@pytest.mark.slow
+async def test_no_body_holds_up_the_event_loop(program: Program, tmp_path: Path, ai: Ai) -> None:
+    stalls = {}
+    async with registered_person(Server(web.Application(), program.url, 0)) as ana:
+        (record,) = (tmp_path / "stalls").iterdir()
+        for kind, name, body in BODIES:
+            reply = await ana.post("/api/scan", data=io.BytesIO(body), headers={"Content-Type": kind})
+            assert reply.status in (200, 400), (kind, name, reply.body)
+            stalls[kind, name] = float(record.read_text().split("\n")[-2].partition(" ")[0])
+    assert {key: stall for key, stall in stalls.items() if stall > MAX_STALL_MS} == {}
+
+
+@pytest.mark.slow
+async def test_json_bodies_leave_nothing_but_their_texts_in_memory(program: Program, ai: Ai) -> None:
+    release = ai.hold_responses()
+    async with registered_person(Server(web.Application(), program.url, 0)) as ana:
+        worker = program.worker()
+        before = worker.memory_info().rss
+        headers = {"Content-Type": JSON}
+        bodies = [io.BytesIO(NESTED) for _ in range(10)]
+        scans = [asyncio.create_task(ana.post("/api/scan", data=body, headers=headers)) for body in bodies]
+        while len(ai.calls) < len(scans):
+            ai.arrived.clear()
+            await ai.arrived.wait()
+        peak = peak_memory(worker.pid)
+        release.set()
+        assert {reply.status for reply in await asyncio.gather(*scans)} == {200}
+    assert peak - before < 2.5 * len(NESTED) * len(scans)
+
+
+def peak_memory(pid: int) -> int:
+    """Return the largest memory that a process has had, in bytes (proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+
+
+@pytest.mark.parametrize("body", JSON_BODIES.values(), ids=JSON_BODIES)
+def test_values_in_json_that_no_field_takes_are_not_built(body: bytes) -> None:
+    tracemalloc.start()
+    with contextlib.suppress(ApiError):
+        read_json(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.1 * len(body)
+
+
+def cpu_seconds(work: Callable[[str], object], argument: str) -> float:
+    """Return the CPU time of the fastest of five runs."""
+    seconds = []
+    for _ in range(5):
+        begin = time.process_time()
+        work(argument)
+        seconds.append(time.process_time() - begin)
+    return min(seconds)
+
+
+@pytest.mark.parametrize("piece", ["%41", "%4x", "%%41", "%", "%="])
+def test_unquoting_is_many_times_faster_than_one_step_per_escape(piece: str) -> None:
+    quoted = piece * (MB // len(piece))
+    seconds = cpu_seconds(lambda text: unquote_plus(text.encode()), quoted)
+    assert seconds < cpu_seconds(urllib.parse.unquote_plus, quoted) / 3
+
+
+PIECES = st.sampled_from(
+    ["%", "=", "+", "4", "1", "f", "F", "g", "%E1%9E%80", "\n", "\r\n", "\0", "ក", "é", "😀"]
+)
+
+
+@given(st.lists(PIECES | st.text(max_size=3)).map("".join))
+@example("%ff")
+@example("%e1=%9e%80")
+def test_unquoting_has_the_result_of_urllib(quoted: str) -> None:
+    try:
+        expected = urllib.parse.unquote_plus(quoted, errors="strict")
+    except UnicodeDecodeError:
+        with pytest.raises(ValueError, match=r"UTF-8|utf-8"):
+            unquote_plus(quoted.encode())
+    else:
+        assert unquote_plus(quoted.encode()) == expected
+
+
+def test_texts_in_json_are_read_whole() -> None:
+    for name, body in TEXTS_IN_JSON.items():
+        assert read_json(body) == json.loads(body), name
