@@ -37,6 +37,7 @@ from .middleware import cors
 from .middleware.csrf import csrf_middleware
 from .middleware.draining import draining_middleware
 from .middleware.errors import error_middleware
+from .middleware.query import query_middleware
 from .middleware.request_log import ACCESS_LOG, AccessLog, request_id_middleware
 from .middleware.security_headers import set_headers
 from .routes import OPERATIONS, make_routes
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> web.Application:
             cors.preflight_middleware,
             csrf_middleware,
             draining_middleware,
+            query_middleware,
             aiohttp_session.session_middleware(DatabaseSessionStorage()),
         ]
     )

@@ -1,0 +1,58 @@
+"""A query parameter that is given twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from riskscan.middleware.query import QUERY_FIELDS
+from riskscan.routes import OPERATIONS
+from tests.support.client import Person, assert_error, sign_up, text_of
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+QUERIES = [(operation, name) for operation in OPERATIONS for name in operation.query]
+
+
+async def test_a_query_parameter_that_is_given_twice_is_refused(alice: Person) -> None:
+    for operation, name in QUERIES:
+        path = operation.path.replace("{scan_id}", NOWHERE)
+        for query in (f"{name}=1&{name}=1", f"{name}=&a=b&%{ord(name[0]):x}{name[1:]}=2"):
+            reply = await alice.get(f"{path}?{query}")
+            detail = assert_error(reply, 400, "invalid_request", **{name: ...})
+            assert detail == f"Invalid value for {name}."
+            assert reply.json["fields"][name] == "Must be given once."
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "/scans?q=a&q=b",
+        "/scans?done=scan&done=scan",
+        "/scans/overview?from=2026-11-01&from=2026-11-02",
+        "/scans/export?layout=&layout=register",
+        f"/scans/{NOWHERE}?category=a&category=b",
+        f"/scans/{NOWHERE}/compare?with={NOWHERE}&with={NOWHERE}",
+        "/login?next=/scan&next=/account",
+        "/register?next=/scan&next=/account",
+    ],
+)
+async def test_pages_refuse_it_too(guest: Person, query: str) -> None:
+    await sign_up(guest)
+    reply = await guest.get(query)
+    assert reply.status == 400
+    assert "Invalid value for " in text_of(reply)
+
+
+async def test_log_in_with_two_pages_to_return_to_is_refused(guest: Person) -> None:
+    await sign_up(guest)
+    form = {"username": guest.email, "password": "wrong"}
+    reply = await guest.post("/login?next=/scan&next=/account", data=form)
+    assert (reply.status, "Invalid value for next." in text_of(reply)) == (400, True)
+
+
+async def test_an_unknown_query_parameter_may_be_given_twice(alice: Person) -> None:
+    for query in ("a=1&a=2", "a=1&limit=5&a=2", "&&limit=5"):
+        assert (await alice.get(f"/api/scans?{query}")).status == 200
+
+
+def test_every_parameter_of_an_operation_is_known() -> None:
+    assert {name for _, name in QUERIES} == QUERY_FIELDS - {"done", "next"}
