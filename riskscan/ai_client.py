@@ -93,7 +93,7 @@ async def call(app: web.Application, document: Document, user_id: str, request_i
         headers["X-User-Key"] = make_user_key(settings.jwt_secret, user_id)
     in_memory = document.upload is None or document.upload.size <= SPOOL_BYTES
     # one write instead of one per part: -0.1 of 1.1 ms of CPU per scan, 29 November
-    data = await body.as_bytes() if in_memory else body
+    data = await body.as_bytes() if in_memory and len(document.text or "") <= SPOOL_BYTES else body
     try:
         async with (
             app[AI_CALLS].slot(user_id, deadline),
@@ -122,13 +122,32 @@ def to_form(document: Document) -> aiohttp.FormData:
     """Return the document as multipart/form-data (RFC 7578), with its file name in UTF-8."""
     form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     if document.text is not None:
-        form.add_field("text", document.text)
+        form.add_field("text", TextPayload(document.text))
     if document.force_llm is not None:
         form.add_field("force_llm", "true" if document.force_llm else "false")
     if document.upload:
         filename = document.upload.filename.replace('"', "%22")  # as browsers do (WHATWG HTML)
         form.add_field("file", FilePayload(document.upload), filename=filename)
     return form
+
+
+class TextPayload(aiohttp.Payload):
+    """A text that is encoded while it is sent; aiohttp would keep two copies until the response."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, content_type="text/plain; charset=utf-8")
+        self._size = len(text.encode())
+
+    async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return self.decode().encode()
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        text: str = self._value
+        return text
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        for begin in range(0, len(self._value), CHUNK_BYTES):
+            await writer.write(self._value[begin : begin + CHUNK_BYTES].encode())
 
 
 class FilePayload(aiohttp.Payload):

@@ -139,6 +139,13 @@ async def test_a_broken_multipart_body_is_refused(alice: Person, ai: Ai, body: b
     assert ai.calls == []
 
 
+async def test_long_text_is_forwarded_unchanged(alice: Person, ai: Ai) -> None:
+    text = "គម្រោង 😀\n" * 40_000
+    await alice.scan(text=text)
+    part = ai.calls[0].parts["text"]
+    assert (part.body.decode(), part.headers["Content-Type"]) == (text, "text/plain; charset=utf-8")
+
+
 async def test_text_field_may_be_a_file_part(alice: Person, ai: Ai) -> None:
     sent = TEXT + b'; filename="notes.txt"\r\nContent-Type: text/plain; charset=windows-1252'
     reply = await alice.post("/api/scan", data=multipart_part(sent, b"caf\xe9") + END, headers=MULTIPART)

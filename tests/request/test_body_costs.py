@@ -44,9 +44,8 @@ def part(head: bytes, piece: bytes, size: int = MAX_TEXT) -> bytes:
     return fill(head, piece, b"\r\n", size + len(head) + 2)
 
 
-NESTED = fill(b'{"text":"a","z":[', b"[],", b"0]}")
 JSON_BODIES = {
-    "nested unknown value": NESTED,
+    "nested unknown value": fill(b'{"text":"a","z":[', b"[],", b"0]}"),
     "nested known value": fill(b'{"text":[', b"[],", b"0]}"),
     "objects": fill(b'{"text":"a","z":[', b'{"a":1},', b"0]}"),
     "list of texts in a known field": fill(b'{"text":"a","scopes":[', b'"",', b'""]}'),
@@ -115,21 +114,25 @@ async def test_no_body_holds_up_the_event_loop(program: Program, tmp_path: Path,
 
 
 @pytest.mark.slow
-async def test_json_bodies_leave_nothing_but_their_texts_in_memory(program: Program, ai: Ai) -> None:
+@pytest.mark.parametrize("name", ["nested unknown value", "JSON", "JSON in Khmer", "JSON escapes"])
+async def test_json_bodies_leave_nothing_but_their_texts_in_memory(
+    program: Program, ai: Ai, name: str
+) -> None:
+    body = (JSON_BODIES | TEXTS_IN_JSON)[name]
     release = ai.hold_responses()
     async with registered_person(Server(web.Application(), program.url, 0)) as ana:
         worker = program.worker()
         before = worker.memory_info().rss
         headers = {"Content-Type": JSON}
-        bodies = [io.BytesIO(NESTED) for _ in range(10)]
-        scans = [asyncio.create_task(ana.post("/api/scan", data=body, headers=headers)) for body in bodies]
+        bodies = [io.BytesIO(body) for _ in range(10)]
+        scans = [asyncio.create_task(ana.post("/api/scan", data=sent, headers=headers)) for sent in bodies]
         while len(ai.calls) < len(scans):
             ai.arrived.clear()
             await ai.arrived.wait()
         peak = peak_memory(worker.pid)
         release.set()
         assert {reply.status for reply in await asyncio.gather(*scans)} == {200}
-    assert peak - before < 2.5 * len(NESTED) * len(scans)
+    assert peak - before < 2.5 * len(body) * len(scans)
 
 
 def peak_memory(pid: int) -> int:
