@@ -5,7 +5,7 @@ import heapq
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import aiohttp
@@ -24,7 +24,9 @@ SCORING_POOL = web.AppKey("SCORING_POOL", ScoringPool)
 DOCUMENT_READERS = web.AppKey("DOCUMENT_READERS", DocumentReaders)
 LANGUAGE_MODEL: web.AppKey[LanguageModel | None] = web.AppKey("LANGUAGE_MODEL")
 MEMORY_BUDGET = web.AppKey("MEMORY_BUDGET", MemoryBudget)
+# a batch takes some tens of milliseconds, whatever the units say
 BATCH_UNITS = 40
+BATCH_CHARS = 6_000
 # a longer text is split by a reader process, like a file, so that it does not block the scoring pool
 LONG_TEXT_CHARS = 20_000
 SCAN_SECONDS = 57
@@ -125,8 +127,8 @@ async def score_units(pool: ScoringPool, user: str, units: list[Any]) -> list[di
     """Score the units batch by batch and return the findings in document order."""
     candidates: list[Any] = []
     expected = 0.0
-    for start in range(0, len(units), BATCH_UNITS):
-        found, expected_in_batch = await pool.run(user, "score", [start, units[start : start + BATCH_UNITS]])
+    for start, batch in split_into_batches(units):
+        found, expected_in_batch = await pool.run(user, "score", [start, batch])
         candidates += found
         expected += expected_in_batch
     if not candidates:
@@ -134,6 +136,17 @@ async def score_units(pool: ScoringPool, user: str, units: list[Any]) -> list[di
     # the last item of a finding is its score
     candidates = heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[-1]))
     return list(await pool.run(user, "select", [candidates, expected, len(units)]))
+
+
+def split_into_batches(units: list[Any]) -> Iterator[tuple[int, list[Any]]]:
+    """Return batches that are small in units and in characters, each with the position of its first unit."""
+    start = chars = 0
+    for position, unit in enumerate(units):
+        if position - start == BATCH_UNITS or (position > start and chars + len(unit[0]) > BATCH_CHARS):
+            yield start, units[start:position]
+            start, chars = position, 0
+        chars += len(unit[0])
+    yield start, units[start:]
 
 
 async def show_info(request: web.Request) -> web.Response:

@@ -2,17 +2,21 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..text import HAS_UNSPACED, WORD, normalize
 from .khmer import KHMER
-from .model.features import Features, extract_features, mentions_trouble
+from .model.features import Features, extract_features, mentions_trouble, phrases_of_parts
 from .model.linear import load_model
+from .model.phrases import Phrase
 from .reading.sentences import Unit
 from .titles import MAX_KHMER_CHARS, MAX_WORDS, derive_title, tidy
 
 MAX_FINDINGS = 200
+# of the terms of the longer of two near-duplicates
+MIN_OVERLAP = 0.85
 # a shorter text is judged sentence by sentence, without a document threshold
 MIN_DOCUMENT_UNITS = 10
 # in a document where a smaller share of the units is expected to be risks, the threshold rises
@@ -23,13 +27,13 @@ SECTION_PRIOR = {"risks": 1.0, "neutral": -1.0, "closed": -4.0, "": 0.0}
 
 
 class Finding(NamedTuple):
-    """One risk; position counts units, score is in log odds above the model's threshold."""
+    """One risk; position counts units, score is in log odds above the threshold, 0 from a language model."""
 
     position: int
     risk: str
     category: str
     context: str
-    score: float
+    score: float = 0.0
 
 
 def score_units(units: list[Unit], first_position: int = 0) -> tuple[list[Finding], float]:
@@ -43,7 +47,9 @@ def score_units(units: list[Unit], first_position: int = 0) -> tuple[list[Findin
         expected += 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
         if score <= 0 or (unit.section != "risks" and _is_heading(unit.text, features)):
             continue
-        risks = _split_joint_risks(unit.text) or [(derive_title(unit.text), model.best_category(features))]
+        risks = _split_joint_risks(unit.text, features) or [
+            (derive_title(unit.text, features), model.best_category(features))
+        ]
         candidates += [Finding(position, title, category, unit.text, score) for title, category in risks]
     return candidates, expected
 
@@ -71,24 +77,37 @@ def select_findings(candidates: Iterable[Finding], expected: float, count: int) 
     `expected` is the sum that score_units() returned for the document's `count` units.
     """
     threshold = document_threshold(expected, count)
-    return deduplicate(finding for finding in candidates if finding.score > threshold)
+    return to_json(deduplicate(finding for finding in candidates if finding.score > threshold))
 
 
-def deduplicate(candidates: Iterable[Finding]) -> list[dict[str, str]]:
+def to_json(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """Return the findings as the response to a scan holds them."""
+    return [
+        {"risk": finding.risk, "category": finding.category, "context": finding.context}
+        for finding in findings
+    ]
+
+
+def deduplicate(candidates: Iterable[Finding]) -> list[Finding]:
     """Drop near-duplicates and return the 200 highest scores in document order."""
     selected: list[tuple[Finding, frozenset[str]]] = []
+    frequencies: Counter[str] = Counter()
     for finding in sorted(candidates, key=lambda finding: -finding.score):
         terms = extract_terms(finding.context)
-        if any(_is_duplicate(finding, terms, other, others) for other, others in selected):
+        # a near-duplicate has at least one of these, and of the others few have a rare term
+        may_lack = math.floor((1 - MIN_OVERLAP) * len(terms))
+        probe = sorted(terms, key=lambda term: frequencies.get(term, 0))[: may_lack + 1]
+        if any(
+            _is_duplicate(finding, terms, other, others)
+            for other, others in selected
+            if not (probe and others.isdisjoint(probe))
+        ):
             continue
+        frequencies.update(terms)
         selected.append((finding, terms))
         if len(selected) == MAX_FINDINGS:
             break
-    selected.sort(key=lambda pair: pair[0].position)
-    return [
-        {"risk": finding.risk, "category": finding.category, "context": finding.context}
-        for finding, _ in selected
-    ]
+    return sorted((finding for finding, _ in selected), key=lambda finding: finding.position)
 
 
 def _is_duplicate(
@@ -97,7 +116,7 @@ def _is_duplicate(
     # two risks of one sentence differ in category
     if finding.position == other.position:
         return finding.category == other.category
-    return len(terms & other_terms) >= 0.85 * max(len(terms), len(other_terms))
+    return len(terms & other_terms) >= MIN_OVERLAP * max(len(terms), len(other_terms))
 
 
 def extract_terms(text: str) -> frozenset[str]:
@@ -109,8 +128,15 @@ def extract_terms(text: str) -> frozenset[str]:
     return frozenset(WORD.findall(normalized))
 
 
-def verify_finding(position: int, name: str, category: str, context: str) -> Finding:
-    """Return a language model's finding; its name is the title if half of the words are the sentence's."""
+def verify_names(named: Iterable[Finding]) -> list[dict[str, str]]:
+    """Drop near-duplicates among a language model's findings, and verify the names of the others."""
+    return to_json(
+        finding._replace(risk=verify_name(finding.risk, finding.context)) for finding in deduplicate(named)
+    )
+
+
+def verify_name(name: str, context: str) -> str:
+    """Return a language model's name of a risk if half of its words are the sentence's, else our own."""
     title = tidy(" ".join(name.split()))
     terms, title_terms = extract_terms(context), extract_terms(title)
     if KHMER.search(context):
@@ -119,7 +145,7 @@ def verify_finding(position: int, name: str, category: str, context: str) -> Fin
         # five letters, so that other forms of a word match
         stems = {term[:5] for term in terms}
         fits = sum(term[:5] in stems for term in title_terms) * 2 >= len(title_terms)
-    return Finding(position, title if title and fits else derive_title(context), category, context, 0.0)
+    return title if title and fits else derive_title(context)
 
 
 # -- two risks in one sentence ---------------------------------------------------------------------
@@ -132,25 +158,31 @@ VERB = re.compile(
     re.I,
 )
 MAX_SECOND_HALF_WORDS = 5
+MAX_CONJUNCTION_WORDS = 4
 
 
-def _split_joint_risks(text: str) -> list[tuple[str, str]]:
+def _split_joint_risks(text: str, features: Features) -> list[tuple[str, str]]:
     """Return title and category of two separate risks that a sentence names side by side, or nothing."""
+    if len(text.split()) > MAX_WORDS + MAX_CONJUNCTION_WORDS + MAX_SECOND_HALF_WORDS:
+        return []
+    phrases = phrases_of_parts(features)
     for conjunction in CONJUNCTION.finditer(text):
         halves = text[: conjunction.start()], text[conjunction.end() :]
         if not _may_be_joint(*halves):
             continue
-        features_of_halves = [extract_features(half) for half in halves]
-        model = load_model()
-        if not all(
-            mentions_trouble(features) and model.risk_score(features) > model.threshold
-            for features in features_of_halves
-        ):
-            continue
-        categories = [model.best_category(features) for features in features_of_halves]
-        if categories[0] != categories[1]:
-            return [(tidy(half), category) for half, category in zip(halves, categories, strict=True)]
+        first, second = (_category_of_risk(half, phrases) for half in halves)
+        if first and second and first != second:
+            return [(tidy(halves[0]), first), (tidy(halves[1]), second)]
     return []
+
+
+def _category_of_risk(half: str, phrases: list[Phrase]) -> str:
+    """Return the category of half a sentence, or an empty string if it is no risk by itself."""
+    model = load_model()
+    features = extract_features(half, phrases)
+    if not mentions_trouble(features) or model.risk_score(features) <= model.threshold:
+        return ""
+    return model.best_category(features)
 
 
 def _may_be_joint(first: str, second: str) -> bool:

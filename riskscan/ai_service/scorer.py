@@ -35,8 +35,8 @@ def select(argument: list[Any]) -> list[dict[str, str]]:
 
 
 def verify(named: list[Any]) -> list[dict[str, str]]:
-    """Verify the names that a language model gave, and drop near-duplicates."""
-    return findings.deduplicate(findings.verify_finding(*item) for item in named)
+    """Drop near-duplicates among what a language model named, and verify the names of the others."""
+    return findings.verify_names(findings.Finding(*item) for item in named)
 
 
 OPERATIONS: dict[str, Callable[[Any], Any]] = {

@@ -2,12 +2,14 @@
 
 import math
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
+from operator import add
 
 from ..khmer import KHMER
 from .lexicon import DATE_WORDS, KHMER_LEXICON, KHMER_WORD, LEXICON
-from .phrases import PHRASE_PATTERNS
+from .phrases import CONTEXT_FREE_PHRASES, PHRASE_PATTERNS, Phrase
 from .word_vectors import DIMENSIONS, load_vectors
 
 TOKEN = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d[\d.,:/]*|[%$€£?]|[\u1780-\u17b3\u17b6-\u17d3]+")
@@ -15,20 +17,24 @@ TOKEN = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d[\d.,:/]*|[%$€
 STANCE_WINDOW = 6
 # scales the mean of a sentence's word vectors to the size of the other features
 WORD_VECTOR_SCALE = 0.04
+VECTOR_FEATURES = [f"v:{i}" for i in range(DIMENSIONS)]
 
 Features = dict[str, float]
 
 
-def extract_features(sentence: str) -> Features:
-    """Return the sentence's features: n-grams, scaled to a total length of 1, and cues, 1 for each."""
+def extract_features(sentence: str, phrases: Iterable[Phrase] = PHRASE_PATTERNS) -> Features:
+    """Return the sentence's features: n-grams, scaled to a total length of 1, and cues, 1 for each.
+
+    `phrases` are the patterns to search for: for a part of a sentence, those of phrases_of_parts().
+    """
     features: Features = {}
     # zero-width spaces between Khmer words are optional
     text = sentence.replace("’", "'").replace("\u200b", "")
     tokens, tags = _tokenize(text)
     _add_ngrams(features, tokens)
     _add_tags(features, tags)
-    for name, pattern in PHRASE_PATTERNS:
-        if pattern.search(text):
+    for name, search in phrases:
+        if search(text):
             features["p:" + name] = 1.0
     _add_word_vectors(features, tokens)
     _add_polarity(features)
@@ -38,6 +44,18 @@ def extract_features(sentence: str) -> Features:
         if len(tokens) <= 7:
             features["short-open-end"] = 1.0
     return features
+
+
+def phrases_of_parts(features: Features) -> list[Phrase]:
+    """Return the phrases that may be in a part of a sentence, cut out between words, given its features.
+
+    The patterns take three quarters of the time, and most of them match nothing in the sentence.
+    """
+    return [
+        phrase
+        for phrase in PHRASE_PATTERNS
+        if phrase[0] not in CONTEXT_FREE_PHRASES or "p:" + phrase[0] in features
+    ]
 
 
 @lru_cache(maxsize=16_384)
@@ -113,35 +131,43 @@ def _add_ngrams(features: Features, tokens: list[str]) -> None:
 
 
 def _add_tags(features: Features, tags: list[tuple[int, str]]) -> None:
-    for index, (position, tag) in enumerate(tags):
+    # the stances of each position, once each: a word with many hyphens has hundreds
+    stances: dict[int, dict[str, None]] = {}
+    for position, tag in tags:
         features["t:" + tag] = min(features.get("t:" + tag, 0.0) + 1.0, 3.0)
-        if tag.islower():
-            continue
-        for other_position, other in tags[index + 1 :]:
-            if other_position - position > STANCE_WINDOW:
-                break
-            if other_position > position and other.isupper():
-                features[f"t:{tag}>{other}"] = 1.0
+        if tag.isupper():
+            stances.setdefault(position, {})[tag] = None
+    for position, tags_here in stances.items():
+        for other_position in range(position + 1, position + STANCE_WINDOW + 1):
+            for other in stances.get(other_position, ()):
+                for tag in tags_here:
+                    features[f"t:{tag}>{other}"] = 1.0
 
 
 def _add_word_vectors(features: Features, tokens: list[str]) -> None:
     """Add the mean of the words' vectors, frequent words weighing less."""
-    ranks, vectors = load_vectors()
     total = [0.0] * DIMENSIONS
     total_weight = 0.0
     for token in tokens:
-        rank = ranks.get(token.removesuffix("'s"))
-        if rank is None:
-            continue
-        weight = (rank + 100) / (rank + 250)
-        total_weight += weight
-        start = rank * DIMENSIONS
-        for i, value in enumerate(vectors[start : start + DIMENSIONS]):
-            total[i] += weight * value
+        weight, vector = _weigh_vector(token)
+        if weight:
+            total_weight += weight
+            total = list(map(add, total, vector))
     if total_weight:
         scale = WORD_VECTOR_SCALE / math.sqrt(total_weight * total_weight + 1)
-        for i, component in enumerate(total):
-            features[f"v:{i}"] = component * scale
+        features.update(zip(VECTOR_FEATURES, [component * scale for component in total], strict=True))
+
+
+@lru_cache(maxsize=2_048)
+def _weigh_vector(token: str) -> tuple[float, tuple[float, ...]]:
+    """Return the weight of a word and its vector times this; weight 0 for an unknown word."""
+    ranks, vectors = load_vectors()
+    rank = ranks.get(token.removesuffix("'s"))
+    if rank is None:
+        return 0.0, ()
+    weight = (rank + 100) / (rank + 250)
+    start = rank * DIMENSIONS
+    return weight, tuple(weight * value for value in vectors[start : start + DIMENSIONS])
 
 
 TROUBLE = (
@@ -180,12 +206,12 @@ LACK = (
 
 def mentions_trouble(features: Features) -> bool:
     """Return whether any cue of the sentence stands for trouble or lack."""
-    return any(name in features for name in (*TROUBLE, *LACK, "p:harm_of", "p:scope_creep"))
+    return not features.keys().isdisjoint((*TROUBLE, *LACK, "p:harm_of", "p:scope_creep"))
 
 
 def _add_polarity(features: Features) -> None:
     """Add which of trouble, lack and relief the cues stand for, alone and with tense, modality and party."""
-    flags = "".join(str(int(any(name in features for name in names))) for names in (TROUBLE, LACK, RELIEF))
+    flags = "".join("01"[not features.keys().isdisjoint(names)] for names in (TROUBLE, LACK, RELIEF))
     features[f"c:{flags}"] = 1.0
     for name in ("t:MODAL", "t:COND", "t:PAST", "t:NOW", "t:OBLIG", "t:WILL", "t:PARTY"):
         if name in features:

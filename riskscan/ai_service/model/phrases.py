@@ -2,6 +2,7 @@
 """The phrase patterns: expressions that say something of a sentence, each a feature of its own."""
 
 import re
+from collections.abc import Callable
 
 PHRASES = {
     # denial and absence of harm
@@ -79,7 +80,7 @@ PHRASES = {
     "duty": r"\b[A-Z]\w+ (?:shall|will|must|agrees to|undertakes to) (?:\w+ly )?(?:keep|provide|deliver|pay|maintain|supply|use|perform|carry|give|make|submit|notify|inform|ensure|return|comply|prepare|appoint|cooperate|co-operate|allow|insure|repair|attend|report|issue|invoice|send|receive|support|assist|treat|observe|clean|store|register|consult)\b",
     "passive_duty": r"\b(?:shall|must) be (?:paid|made|given|sent|delivered|kept|submitted|in writing|reviewed|used|returned|agreed|provided|signed|stored|maintained|performed|carried|issued|addressed|worn|approved)\b",
     "instruction": r"^(?:set|use|run|click|open|select|install|add|create|copy|see|note that|enter|press|choose|type|call|pass|configure|enable|disable|download|restart|edit|check|make sure|ensure|refer|contact|read|follow|import|export|start|save|go to|replace|remove|clone|build|send|please)\b",
-    "code": r"[a-z]+_[a-z]+|\w+\(\)|`|\b(?:DEBUG|TODO|HTTP|JSON|YAML|stderr|stdout|null|None|True|False|localhost|pip|npm|git)\b|--\w+|\bv?\d+\.\d+\.\d+\b|=\d|/\w+/\w+",
+    "code": r"[a-z]_[a-z]|\w\(\)|`|\b(?:DEBUG|TODO|HTTP|JSON|YAML|stderr|stdout|null|None|True|False|localhost|pip|npm|git)\b|--\w|\bv?\d+\.\d+\.\d+\b|=\d|/\w+/\w",
     "software_err": r"\b(?:raises?|throws?|returns?|logs?|catch(?:es)?|handles?|retr(?:y|ies)|exits?|prints?|ignores?) (?:an? |the |with |all |any |non-zero )?(?:\w*error|exception|failures?|warning|status|code|exit|null|none|\d+|invalid|three|twice)\b|\berrors? (?:are|is) (?:written|logged|reported|returned|handled|shown)\b|\btests? (?:cover|check|verify)\b|\bfunction\b",
     "key_value": r"^[A-Z][\w /-]{1,30}: ",
     "pipe": r"\|",
@@ -99,6 +100,18 @@ PHRASES = {
     "harm_of": r"\b(?:loss|lack|shortage|failure|delay|withdrawal|revocation|departure|resignation|damage|breach|theft|escalation|collapse|bankruptcy|insolvency|cancellation|corruption|contamination|absence|unavailability|misuse|leakage|interruption|disruption|outage|overrun|deterioration|erosion|rejection|refusal|expiry|non-\w+) (?:of|in|by|to|from|during|due|at|on|between)\b",
 }
 CASE_SENSITIVE = ("party_may", "duty", "heading_like", "code", "definition", "key_value")
-PHRASE_PATTERNS = [
-    (name, re.compile(pattern, 0 if name in CASE_SENSITIVE else re.I)) for name, pattern in PHRASES.items()
-]
+# the name of a phrase, and the function that finds it
+Phrase = tuple[str, Callable[[str], re.Match[str] | None]]
+
+
+def _compile(name: str, pattern: str) -> Phrase:
+    compiled = re.compile(pattern, 0 if name in CASE_SENSITIVE else re.I)
+    # search() would try a pattern of the start at every position
+    return name, compiled.match if pattern.startswith("^") else compiled.search
+
+
+PHRASE_PATTERNS = [_compile(name, pattern) for name, pattern in PHRASES.items()]
+# without an anchor or a negative lookahead: they match no part of a sentence unless they match the sentence
+CONTEXT_FREE_PHRASES = frozenset(
+    name for name, pattern in PHRASES.items() if not re.search(r"(?<!\[)\^|\$|\(\?!", pattern)
+)

@@ -8,7 +8,7 @@ from ..khmer import KHMER
 from .blocks import Block
 from .layout import BULLET, parse_blocks
 from .outline import Outline
-from .tables import is_header_row, risk_cells
+from .tables import Column, is_header_row, parse_header, risk_cells
 
 Kind = Literal["sentence", "item", "cell"]
 
@@ -43,10 +43,10 @@ def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
     """Return the units of the blocks, tracking headings and the header rows of tables."""
     outline = Outline()
     # header row of the current table; [] if it has none, None outside a table
-    header: list[str] | None = None
+    header: list[Column] | None = None
     for block in parse_blocks(blocks):
         if block.kind == "row" and header is None:
-            header = block.texts if is_header_row(block.texts) else []
+            header = parse_header(block.texts) if is_header_row(block.texts) else []
             if header:
                 continue
         if block.kind == "row":
@@ -61,7 +61,7 @@ def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
             yield from _to_units(RISK_ID.sub("", block.texts[0]), kind, outline.section)
 
 
-def _split_row(header: list[str], cells: list[str], section: str) -> Iterator[Unit]:
+def _split_row(header: list[Column], cells: list[str], section: str) -> Iterator[Unit]:
     for cell, cell_section in risk_cells(header, cells, section):
         for line in cell.splitlines():
             yield from _to_units(BULLET.sub("", line.strip()), "cell", cell_section)

@@ -3,6 +3,8 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain, repeat
+from typing import NamedTuple
 
 from .layout import SENTENCE_END
 
@@ -26,6 +28,30 @@ CLOSED_STATUS = re.compile(
 )
 
 
+class Column(NamedTuple):
+    """What the head of a column says of its cells; `section` as in Unit.section."""
+
+    describes_risk: bool = True
+    is_status: bool = False
+    section: str = ""
+
+
+def parse_header(cells: list[str]) -> list[Column]:
+    """Return the columns that a header row names."""
+    is_register = any(REGISTER_COLUMN.search(name) for name in cells)
+    columns = []
+    for name in cells:
+        is_risk_column = bool(RISK_COLUMN.search(name))
+        columns.append(
+            Column(
+                is_risk_column or not OTHER_COLUMN.search(name),
+                bool(STATUS_COLUMN.search(name)),
+                "risks" if is_risk_column and is_register else "",
+            )
+        )
+    return columns
+
+
 def is_header_row(cells: list[str]) -> bool:
     """Return whether a row names columns: words of a register, or one or two capitalized words in each."""
     texts = [cell.strip() for cell in cells if cell.strip()]
@@ -40,14 +66,11 @@ def is_header_row(cells: list[str]) -> bool:
     )
 
 
-def risk_cells(header: list[str], cells: list[str], section: str) -> Iterator[tuple[str, str]]:
+def risk_cells(header: list[Column], cells: list[str], section: str) -> Iterator[tuple[str, str]]:
     """Return the cells that may describe a risk, with their section; none if the row's status is closed."""
-    names = [*header[: len(cells)], *[""] * (len(cells) - len(header))]
-    columns = list(zip(names, cells, strict=True))
-    if any(STATUS_COLUMN.search(name) and CLOSED_STATUS.search(cell) for name, cell in columns):
+    columns = list(zip(chain(header, repeat(Column())), cells, strict=False))
+    if any(column.is_status and CLOSED_STATUS.search(cell) for column, cell in columns):
         return
-    is_register = any(REGISTER_COLUMN.search(name) for name in header)
-    for name, cell in columns:
-        is_risk_column = RISK_COLUMN.search(name)
-        if is_risk_column or not OTHER_COLUMN.search(name):
-            yield cell, section or ("risks" if is_risk_column and is_register else "")
+    for column, cell in columns:
+        if column.describes_risk:
+            yield cell, section or column.section
