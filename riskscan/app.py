@@ -19,6 +19,7 @@ from .concurrency import (
     ACTIVE_REQUESTS,
     AI_CALLS,
     SCANS_IN_FLIGHT,
+    TURNS,
     ActiveRequests,
     ConcurrencyLimit,
     FairSemaphore,
@@ -67,6 +68,8 @@ def create_app(settings: Settings) -> web.Application:
     ai_calls = settings.ai_max_concurrency // settings.workers
     app[AI_CALLS] = FairSemaphore(ai_calls, share=half(ai_calls))
     app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)
+    turns = half(settings.database_pool_size)
+    app[TURNS] = FairSemaphore(turns, share=half(turns))
     app[ACTIVE_REQUESTS] = ActiveRequests()
     app[ACCESS_LOG] = AccessLog()
     app.add_routes(make_routes())

@@ -117,6 +117,7 @@ def overloaded() -> ApiError:
 
 SCANS_IN_FLIGHT = web.AppKey("SCANS_IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included
 AI_CALLS = web.AppKey("AI_CALLS", FairSemaphore)
+TURNS = web.AppKey("TURNS", FairSemaphore)  # at the database, for requests that users send in crowds
 
 
 class ActiveRequests:

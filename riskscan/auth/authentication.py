@@ -6,16 +6,19 @@ token; `current_account_or_none` is for pages that guests see too.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 import hashlib
 import re
 
 import aiohttp_session
-from aiohttp import web
+from aiohttp import hdrs, web
 
+from ..concurrency import TURNS
 from ..database import DATABASE, Executor
 from ..database.api_tokens import find_account_by_api_token, record_api_token_use
+from ..database.drivers import WAIT_SECONDS
 from ..database.rows import Account, TokenRevoked, TokenSubject, utc_now
 from ..database.users import find_account
 from ..errors import ApiError, not_authenticated
@@ -83,6 +86,18 @@ async def current_account_or_none(request: web.Request) -> Account | None:
         if exc.status not in (401, 403):
             raise
         return None
+
+
+def take_turn(request: web.Request) -> contextlib.AbstractAsyncContextManager[None]:
+    """Wait until it is the user's turn at the database, and hold it: a crowd of one user queues by itself.
+
+    Users are told apart before anything is looked up. Raises 503 `overloaded` after WAIT_SECONDS.
+    """
+    token = bearer_token(request)
+    subject = read_access_token(request, token) if token else None
+    cookie: str = request.headers.get(hdrs.COOKIE, "")
+    user = subject.user_id if subject else token or cookie
+    return request.app[TURNS].slot(user, asyncio.get_running_loop().time() + WAIT_SECONDS)
 
 
 async def _authenticate_api_token(db: Executor, token: str, scope: Scope | None) -> Account | None:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from aiohttp import web
 
-from ..auth.authentication import API_TOKEN_PREFIX, authenticate, token_digest
+from ..auth.authentication import API_TOKEN_PREFIX, authenticate, take_turn, token_digest
 from ..database import DATABASE
 from ..database.api_tokens import delete_api_token, insert_api_token, list_api_tokens
 from ..database.rows import utc_now
@@ -33,7 +33,8 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create an API token (the secret is returned only once)."""
-    account = await authenticate(request)
+    async with take_turn(request):
+        account = await authenticate(request)
     fields = await read_fields(request)
     token = NewApiToken(
         id=str(uuid.uuid4()),
@@ -45,7 +46,9 @@ async def create(request: web.Request) -> web.StreamResponse:
         token=API_TOKEN_PREFIX + secrets.token_urlsafe(32),
     )
     digest = token_digest(token.token)
-    if not await insert_api_token(request.app[DATABASE], account, token, digest, MAX_API_TOKENS):
+    async with take_turn(request):  # each INSERT locks the user's row, and those after it wait
+        inserted = await insert_api_token(request.app[DATABASE], account, token, digest, MAX_API_TOKENS)
+    if not inserted:
         raise ApiError(
             409, "too_many_tokens", f"Token limit reached ({MAX_API_TOKENS}). Delete a token first."
         )

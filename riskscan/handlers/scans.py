@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import logging
 import re
@@ -13,7 +14,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from .. import ai_client
-from ..auth.authentication import USER_ID, authenticate, authenticate_lazily
+from ..auth.authentication import USER_ID, authenticate, authenticate_lazily, take_turn
 from ..concurrency import SCANS_IN_FLIGHT
 from ..database import DATABASE, Executor
 from ..database.drivers import error_name
@@ -51,10 +52,10 @@ async def scan_page(request: web.Request) -> web.StreamResponse:
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a scan of a file or a text."""
     app, db = request.app, request.app[DATABASE]
-    account = await authenticate(request, "scan", db.lowest_priority)
-    subject = account.subject
-    limit = bucket(app[SETTINGS].scan_limit, "scan", subject.user_id)
-    await hit(request, limit, db=db.lowest_priority)
+    async with take_turn(request):
+        subject = (await authenticate(request, "scan", db.lowest_priority)).subject
+        limit = bucket(app[SETTINGS].scan_limit, "scan", subject.user_id)
+        await hit(request, limit, db=db.lowest_priority)
     with app[SCANS_IN_FLIGHT].slot(subject.user_id):
         async with (
             read_document(request) as document,
@@ -66,7 +67,8 @@ async def create(request: web.Request) -> web.StreamResponse:
                 scan = make_scan(reservation.scan_id, document, findings)
                 result = await save_scan(db.low_priority, subject, scan, findings.data, document.digest)
     if result.replayed:
-        await refund(request, limit, db=db.lowest_priority)
+        with contextlib.suppress(ApiError):  # the database is unavailable or busy
+            await refund(request, limit, db=db.low_priority)
     return respond_with_links(request, result)
 
 

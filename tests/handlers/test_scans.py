@@ -301,3 +301,11 @@ class TestAiTimeout:
         ai.handler = ai.return_findings
         assert (await alice.get("/api/scans")).json["total"] == 2
         await bob.scan(text="tight budget")
+
+
+async def test_crowd_of_one_user_does_not_hold_up_another(alice: Person, bob: Person, ai: Ai) -> None:
+    crowd = [asyncio.create_task(alice.scan(text=f"Risk number {number}.")) for number in range(100)]
+    await ai.arrived.wait()
+    await bob.scan(text="tight budget")
+    assert sum(task.done() for task in crowd) < 50
+    await asyncio.gather(*crowd)
