@@ -136,7 +136,8 @@ class TextPayload(aiohttp.Payload):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, content_type="text/plain; charset=utf-8")
-        self._size = len(text.encode())
+        slices = (text[begin : begin + CHUNK_BYTES] for begin in range(0, len(text), CHUNK_BYTES))
+        self._size = sum(len(piece.encode()) for piece in slices)
 
     async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         return self.decode().encode()

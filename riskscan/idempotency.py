@@ -24,7 +24,7 @@ from .database.idempotency_keys import find_key, finish_key, lock_key
 from .database.rows import TokenSubject, utc_now
 from .database.scans import find_previous_scans, find_scan
 from .errors import ApiError, invalid_request
-from .request.uploads import Document
+from .request.uploads import Document, slices
 from .responses import is_api
 from .schemas import Scan
 from .settings import SETTINGS
@@ -83,7 +83,7 @@ async def reserve_scan(
     Raises 400 `invalid_request` for a malformed key, 422 `idempotency_key_reused` if it was used with another
     input, and 409 `idempotency_in_progress` while its first request is running; a page waits instead.
     """
-    key = read_key(request, document)
+    key = await read_key(request, document)
     if key is None:
         yield Reservation(str(uuid.uuid4()))
         return
@@ -175,17 +175,17 @@ async def finish(
         await finish_key(db, subject.user_id, key.name, lock_expires_at, completed=completed, until=until)
 
 
-def read_key(request: web.Request, document: Document) -> Key | None:
+async def read_key(request: web.Request, document: Document) -> Key | None:
     """Return the key of the request's header or, on a page, of its form; None without one.
 
     Raises 400 `invalid_request` if the header is malformed.
     """
     headers, is_page = request.headers.getall(HEADER, ()), not is_api(request)
     if headers:
-        return Key(parse_key_header(headers), fingerprint_document(document), wait=is_page)
+        return Key(parse_key_header(headers), await fingerprint_document(document), wait=is_page)
     if is_page and document.form_key:
         # editing and resubmitting the form is a new scan
-        fingerprint = fingerprint_document(document)
+        fingerprint = await fingerprint_document(document)
         name = hashlib.sha256(f"{document.form_key} {fingerprint}".encode()).hexdigest()
         return Key(name, fingerprint, wait=True)
     return None
@@ -202,8 +202,16 @@ def parse_key_header(headers: Sequence[str]) -> str:
     return key
 
 
-def fingerprint_document(document: Document) -> str:
-    """Return the SHA-256 of the whole input."""
+async def fingerprint_document(document: Document) -> str:
+    """Return the SHA-256 of the whole input: of digest, file name, text and flag as a JSON array."""
     name = document.upload.filename if document.upload else None
-    values = (document.digest, name, document.text, document.force_llm)
-    return hashlib.sha256(msgspec.json.encode(values)).hexdigest()
+    fingerprint = hashlib.sha256(msgspec.json.encode((await document.compute_digest(), name))[:-1])
+    if document.text is None:
+        fingerprint.update(b",null")
+    else:
+        fingerprint.update(b',"')
+        async for piece in slices(document.text):
+            fingerprint.update(msgspec.json.encode(piece)[1:-1])
+        fingerprint.update(b'"')
+    fingerprint.update(b"," + msgspec.json.encode(document.force_llm) + b"]")
+    return fingerprint.hexdigest()

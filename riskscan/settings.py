@@ -361,7 +361,7 @@ class Settings:
 
     @property
     def text_limit(self) -> int:
-        """Return the maximum bytes of a text: MAX_TEXT_MB, but no more than MAX_UPLOAD_MB."""
+        """Return the maximum bytes of a JSON or url-encoded body with a text: no more than MAX_UPLOAD_MB."""
         return min(self.max_text_bytes, self.max_upload_bytes)
 
     def as_table(self) -> list[tuple[str, str]]:

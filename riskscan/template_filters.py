@@ -69,8 +69,6 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         "random_key": functools.partial(secrets.token_urlsafe, 16),
         "max_upload_mb": f"{settings.max_upload_bytes / 1024 / 1024:g}",
         "max_upload_bytes": settings.max_upload_bytes,
-        "max_text_mb": f"{settings.text_limit / 1024 / 1024:g}",
-        "max_text_bytes": settings.text_limit,
         "retention": datetime.timedelta(days=settings.scan_retention_days),
         "password_length": f"{MIN_PASSWORD}–{MAX_PASSWORD}",
         "extensions": EXTENSIONS,

@@ -65,7 +65,8 @@ async def create(request: web.Request) -> web.StreamResponse:
             if result is None:
                 findings = await ai_client.scan(app, document, subject.user_id, request[REQUEST_ID])
                 scan = make_scan(reservation.scan_id, document, findings)
-                result = await save_scan(db.low_priority, subject, scan, findings.data, document.digest)
+                digest = await document.compute_digest()
+                result = await save_scan(db.low_priority, subject, scan, findings.data, digest)
     if result.replayed:
         with contextlib.suppress(ApiError):  # the database is unavailable or busy
             await refund(request, limit, db=db.low_priority)

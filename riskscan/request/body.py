@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import hashlib
 import re
@@ -28,7 +29,7 @@ from ..schemas import (
 from ..settings import SETTINGS
 from .fields import optional_text, read_flag
 from .percent_encoding import NO_UTF_8, unquote_plus
-from .uploads import SIGNATURE_BYTES, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
+from .uploads import SIGNATURE_BYTES, SLICE, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
 FORM_VALUES = web.RequestKey("FORM_VALUES", dict)  # to redisplay the form, without passwords
 MAX_FORM_BYTES = 64 * 1024  # for a body without a document
@@ -47,20 +48,21 @@ SURROGATES = re.compile(
 CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
 )
+BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
 
 class Limits(NamedTuple):
-    """The maximum bytes of a body, and of a text: a field of a multipart form, or all of another body."""
+    """The maximum bytes of a multipart body, without its framing, and of a JSON or URL-encoded one."""
 
-    body: int
-    text: int
+    multipart: int
+    other: int
 
-    def body_too_large(self) -> ApiError:
-        return payload_too_large(self.body)
+    def multipart_too_large(self) -> ApiError:
+        return payload_too_large(self.multipart)
 
-    def text_too_large(self) -> ApiError:
-        return text_too_large(self.text) if self.text < self.body else payload_too_large(self.body)
+    def other_too_large(self) -> ApiError:
+        return (text_too_large if self.other < self.multipart else payload_too_large)(self.other)
 
 
 class Form(NamedTuple):
@@ -119,7 +121,7 @@ async def read_document(request: web.Request) -> AsyncIterator[Document]:
     """Read the document to scan, a file, a text or both; its file is closed at the end of the block.
 
     Raises 400 `unsupported_file_type`, and as `read_form` does; 413 as soon as it is over MAX_UPLOAD_MB, or
-    its text over MAX_TEXT_MB.
+    over MAX_TEXT_MB if it is JSON or URL-encoded.
     """
     settings = request.app[SETTINGS]
     fields, upload = await read_form(request, Limits(settings.max_upload_bytes, settings.text_limit))
@@ -157,8 +159,8 @@ async def read_form(request: web.Request, limits: Limits) -> Form:
     if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise ApiError(415, "unsupported_media_type", "Compressed request bodies are not supported.")
     is_multipart = request.content_type == "multipart/form-data"
-    max_bytes = limits.body + MULTIPART_OVERHEAD if is_multipart else limits.text
-    too_large = limits.body_too_large if is_multipart else limits.text_too_large
+    max_bytes = limits.multipart + MULTIPART_OVERHEAD if is_multipart else limits.other
+    too_large = limits.multipart_too_large if is_multipart else limits.other_too_large
     if (request.content_length or 0) > max_bytes:
         raise too_large()
     body = bytearray()
@@ -298,7 +300,7 @@ async def read_multipart(request: web.Request, chunks: AsyncIterator[bytes], lim
         async for part in read_parts(chunks, boundary, limits, opened):
             part.rewind()
             if part.is_text:
-                texts.append((part.name, decode_text(part)))
+                texts.append((part.name, await decode_text(part)))
                 store_form_values(request, dict(texts))
             elif part.filename is None:
                 continue
@@ -341,11 +343,9 @@ async def read_parts(
                 yield part
                 continue
             size += len(event)
-            if size > limits.body:
-                raise limits.body_too_large()
+            if size > limits.multipart:
+                raise limits.multipart_too_large()
             part.write(event)
-            if part.is_text and part.size > limits.text:
-                raise limits.text_too_large()
     parser.close()
 
 
@@ -354,13 +354,31 @@ def media_type(segment: multipart.MultipartSegment) -> str:
     return value if MEDIA_TYPE.fullmatch(value) else "application/octet-stream"
 
 
-def decode_text(part: Part) -> str:
+async def decode_text(part: Part) -> str:
+    """Return the text of a part; between slices of a long one, others have their turn on the loop.
+
+    Raises 400 `invalid_request` if it is not in its stated encoding, or that is not an allowed one.
+    """
+    charset = part.charset.lower()
+    pieces: list[str] = []
     try:
-        if part.charset.lower() not in CHARSETS:
+        if charset not in CHARSETS:
             raise LookupError
-        return part.content.read().decode(part.charset)
+        if charset == "utf-16" and part.content.read(2) not in BYTE_ORDER_MARKS:
+            charset = "utf-16-le"  # without a mark, Python's incremental decoder refuses it
+        part.content.seek(0)
+        decoder = codecs.getincrementaldecoder(charset)()
+        while data := part.content.read(SLICE):
+            pieces.append(decoder.decode(data))
+            if len(data) == SLICE:
+                await asyncio.sleep(0)
+        pieces.append(decoder.decode(b"", final=True))
+        text = "".join(pieces)
     except (UnicodeDecodeError, LookupError):
         name = printable_name(part.name)
         raise invalid_request(
             f"Invalid value for {name}.", **{name: "Must be text in its stated encoding."}
         ) from None
+    if len(pieces) > 2:
+        await asyncio.sleep(0)
+    return text

@@ -19,6 +19,7 @@ FLAGS = {
     "true": True, "1": True, "yes": True, "on": True,
     "false": False, "0": False, "no": False, "off": False,
 }  # fmt: skip
+CHECKED_CHARACTERS = 64 * 1024  # longer texts are of bodies, whose decoders refuse lone surrogates
 INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)  # int() of thousands of digits is slow
 
 
@@ -30,7 +31,7 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise invalid_request(f"Invalid value for {name}.", **{name: "Must be a string, given once."})
     try:
-        value.encode()
+        value[:CHECKED_CHARACTERS].encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can contain
         raise invalid_request(f"Invalid value for {name}.", **{name: "Must be valid Unicode."}) from None
     return value

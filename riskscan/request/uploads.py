@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
@@ -14,6 +16,7 @@ from ..schemas import CONTROL
 MAX_FILENAME = 255
 SIGNATURE_BYTES = 1024
 SPOOL_BYTES = 64 * 1024  # larger files go to a temporary file
+SLICE = 256 * 1024  # bytes or characters of a text that one step on the loop handles, in 1 ms
 
 CONTROL_CHARACTERS = re.compile(f"[{CONTROL}]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -43,10 +46,22 @@ class Document(NamedTuple):
     force_llm: bool | None
     form_key: str = ""
 
-    @property
-    def digest(self) -> str:
-        """The SHA-256 in hex of the file or, without one, of the text in UTF-8."""
-        return self.upload.digest if self.upload else hashlib.sha256((self.text or "").encode()).hexdigest()
+    async def compute_digest(self) -> str:
+        """Return the SHA-256 in hex of the file or, without one, of the text in UTF-8."""
+        if self.upload:
+            return self.upload.digest
+        digest = hashlib.sha256()
+        async for piece in slices(self.text or ""):
+            digest.update(piece.encode())
+        return digest.hexdigest()
+
+
+async def slices(text: str) -> AsyncIterator[str]:
+    """Yield a text in slices; between two of them, others have their turn on the event loop."""
+    for begin in range(0, len(text), SLICE):
+        if begin:
+            await asyncio.sleep(0)
+        yield text[begin : begin + SLICE]
 
 
 def unsupported_file_type(detail: str) -> ApiError:

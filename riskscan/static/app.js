@@ -103,10 +103,9 @@ function setUpScanForm(form) {
 
   // the same checks and messages as on the server, before anything is uploaded
   function validate(source) {
-    const {maxBytes, maxMb, maxTextBytes, maxTextMb, types, unsupported} = form.dataset;
+    const {maxBytes, maxMb, types, unsupported} = form.dataset;
     const isText = typeof source === "string";
-    if (isText && new Blob([source]).size > Number(maxTextBytes)) return `This text is too large. The limit is ${maxTextMb} MB. Add it as a file.`;
-    if (source.size > Number(maxBytes)) return `This file is too large. The limit is ${maxMb} MB.`;
+    if ((source.size ?? new Blob([source]).size) > Number(maxBytes)) return `This ${isText ? "text" : "file"} is too large. The limit is ${maxMb} MB.`;
     if (source.size === 0) return "This file is empty.";
     const supported = isText || types.split(" ").some((type) => source.name.toLowerCase().endsWith(type));
     return supported ? "" : unsupported;

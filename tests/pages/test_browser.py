@@ -267,13 +267,13 @@ async def test_files_are_uploaded_one_at_a_time(
 
 async def test_too_long_text_is_not_uploaded(browser: Browser, make_settings: MakeSettings, ai: Ai) -> None:
     async with (
-        serve(make_settings(max_text_bytes=128 * 1024)) as server,
+        serve(make_settings(max_upload_bytes=128 * 1024)) as server,
         visit(browser, server.url) as visitor,
     ):
         page = await register(visitor)
         await page.get_by_label("Paste text").fill("ក" * 50_000)
         await page.get_by_role("button", name="Find risks").click()
-        message = "This text is too large. The limit is 0.125 MB. Add it as a file."
+        message = "This text is too large. The limit is 0.125 MB."
         await expect(queue_rows(page)).to_contain_text(message)
         assert ai.calls == []
 

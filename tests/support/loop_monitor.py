@@ -7,6 +7,7 @@ milliseconds and the name of the innermost coroutine.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import sys
 import time
@@ -47,7 +48,7 @@ class LoopMonitor:
             and (blocked := duration - (self.cpu_wait() - self._waited)) > self._longest
         ):
             self._longest = blocked
-            while asyncio.iscoroutine(inner := getattr(coroutine, "cr_await", None)):
+            while inspect.iscoroutine(inner := getattr(coroutine, "cr_await", None)):
                 coroutine = inner
             print(f"{blocked * 1000:.1f} {coroutine.__qualname__}", file=self._file, flush=True)
 
