@@ -192,6 +192,26 @@ PAGES: dict[str, Handler] = {
 }
 
 
+# query parameters that a handler reads on its page only
+PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
+    accounts.register: ("next",),
+    accounts.register_page: ("next", "done"),
+    accounts.login: ("next",),
+    accounts.login_page: ("next", "done"),
+    accounts.account_page: ("done",),
+    scans.index: ("done",),
+    scans.show: ("category",),
+}
+
+
+def make_query_fields() -> dict[Handler, frozenset[str]]:
+    """Return the names of the query parameters by handler."""
+    fields = {operation.handler: frozenset(operation.query) for operation in OPERATIONS}
+    for handler, names in PAGE_QUERY.items():
+        fields[handler] = fields.get(handler, frozenset()).union(names)
+    return fields
+
+
 def make_routes() -> list[web.RouteDef]:
     """Return the routes of all operations and pages."""
     routes = [(operation.method, operation.path, operation.handler) for operation in OPERATIONS]

@@ -1,4 +1,4 @@
-"""Queries: a parameter that means something is given once."""
+"""Queries: a parameter that the matched operation or page reads is given once."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..errors import invalid_request
-from ..request.filters import FILTER_FIELDS
 
-QUERY_FIELDS = frozenset(
-    (*FILTER_FIELDS, "cursor", "done", "format", "layout", "limit", "next", "offset", "with")
-)
+QUERY_FIELDS = web.AppKey("QUERY_FIELDS", dict[Handler, frozenset[str]])  # by handler
 
 
 @web.middleware
 async def query_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a query that gives a known parameter twice (400 `invalid_request`); unknown ones are ignored."""
+    """Refuse a query that gives a parameter of the handler twice (400 `invalid_request`)."""
     if "&" in request.query_string:
-        for name in QUERY_FIELDS.intersection(request.query):
+        names = request.app[QUERY_FIELDS].get(request.match_info.handler, frozenset())
+        for name in sorted(names.intersection(request.query)):
             if len(request.query.getall(name)) > 1:
                 raise invalid_request(f"Invalid value for {name}.", **{name: "Must be given once."})
     return await handler(request)
