@@ -19,10 +19,12 @@ from .concurrency import (
     ACTIVE_REQUESTS,
     AI_CALLS,
     SCANS_IN_FLIGHT,
+    TEXT_MEMORY,
     TURNS,
     ActiveRequests,
     ConcurrencyLimit,
     FairSemaphore,
+    MemoryBudget,
     half,
 )
 from .database import DATABASE, Database
@@ -65,6 +67,7 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[SETTINGS] = settings
     app[SCANS_IN_FLIGHT] = ConcurrencyLimit(settings.max_scans_in_flight)
+    app[TEXT_MEMORY] = MemoryBudget()
     ai_calls = settings.ai_max_concurrency // settings.workers
     app[AI_CALLS] = FairSemaphore(ai_calls, share=half(ai_calls))
     app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)

@@ -1,11 +1,11 @@
-"""Per-process limits on concurrent work, with a share for each user, and the count of active requests."""
+"""Per-process limits on concurrent work and its memory, shared among users; the count of active requests."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from aiohttp import web
 
@@ -118,6 +118,40 @@ def overloaded() -> ApiError:
 SCANS_IN_FLIGHT = web.AppKey("SCANS_IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included
 AI_CALLS = web.AppKey("AI_CALLS", FairSemaphore)
 TURNS = web.AppKey("TURNS", FairSemaphore)  # at the database, for requests that users send in crowds
+
+
+class MemoryBudget:
+    """Limits the bytes of documents in memory at the same time, and all but one of a user to half."""
+
+    MAX_BYTES = 256 * 1024 * 1024
+
+    def __init__(self, refuse: Callable[[], Exception] = overloaded) -> None:
+        self._refuse = refuse
+        self._used: collections.Counter[str] = collections.Counter()
+
+    @contextlib.contextmanager
+    def reserve(self, user: str) -> Iterator[Callable[[int], None]]:
+        """Yield a function that reserves bytes or raises 503 `overloaded`; all are released at the end."""
+        reserved = 0
+
+        def allocate(size: int) -> None:
+            nonlocal reserved
+            has_others = self._used[user] > reserved
+            too_many = has_others and self._used[user] + size > self.MAX_BYTES // 2
+            if too_many or self._used.total() + size > self.MAX_BYTES:
+                raise self._refuse()
+            self._used[user] += size
+            reserved += size
+
+        try:
+            yield allocate
+        finally:
+            self._used[user] -= reserved
+            if not self._used[user]:
+                del self._used[user]
+
+
+TEXT_MEMORY = web.AppKey("TEXT_MEMORY", MemoryBudget)  # of scans; files are on disk
 
 
 class ActiveRequests:

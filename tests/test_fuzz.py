@@ -91,7 +91,7 @@ class EncodedForm(NamedTuple):
         pieces = [self.body[begin:end] for begin, end in itertools.pairwise([0, *ends, len(self.body)])]
         headers, payload = {"Content-Type": self.content_type}, ChunkedPayload([*filter(None, pieces)])
         request = make_mocked_request("POST", "/", headers, app=app, payload=payload)  # type: ignore[arg-type]
-        async with read_document(request) as document:
+        async with read_document(request, lambda size: None) as document:
             upload = document.upload
             to_form(document)()  # the document can be sent to the AI service
             return document.text, upload and (upload.filename, upload.content.read()), document.force_llm

@@ -12,12 +12,13 @@ import aiohttp
 from aiohttp import web
 
 from .. import __version__
+from ..concurrency import MemoryBudget
 from ..errors import REQUEST_ID, read_request_id
 from ..logs import Event
 from .errors import InternalError, ServiceError, UnreadableDocument, format_trace
 from .llm import LanguageModel, LanguageModelError
 from .processes import DocumentReaders, ScoringPool, scoring_pool
-from .scan_form import MemoryBudget, ScanForm, read_form
+from .scan_form import ScanForm, read_form, too_many_documents
 from .settings import SETTINGS, Settings
 
 SCORING_POOL = web.AppKey("SCORING_POOL", ScoringPool)
@@ -215,7 +216,7 @@ def create_app(settings: Settings | None = None) -> web.Application:
     # scan_form.py limits the size of a body while reading it
     app = web.Application(middlewares=[handle_errors])
     app[SETTINGS] = settings or Settings()
-    app[MEMORY_BUDGET] = MemoryBudget()
+    app[MEMORY_BUDGET] = MemoryBudget(too_many_documents)
     app.cleanup_ctx.extend((run_processes, connect_language_model))
     app.add_routes([web.post("/scan", scan), web.get("/", show_info)])
     return app

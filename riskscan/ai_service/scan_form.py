@@ -1,9 +1,7 @@
 """The multipart form of POST /scan."""
 
 import asyncio
-import contextlib
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -16,38 +14,6 @@ FLAGS |= dict.fromkeys(("false", "0", "no", "off"), False)
 BODY_SECONDS = 60
 # boundaries, part headers and the flag come on top of the document itself
 OVERHEAD_BYTES = 64 * 1024
-
-
-class MemoryBudget:
-    """Limits the bytes of uploads that are in memory at the same time, and all but one of a user to half."""
-
-    MAX_BYTES = 256 * 1024 * 1024
-
-    def __init__(self) -> None:
-        self._used: Counter[str] = Counter()
-
-    @contextlib.contextmanager
-    def reserve(self, user: str) -> Iterator[Callable[[int], None]]:
-        """Yield a function that reserves bytes or raises ServiceError 503; all are released at the end."""
-        reserved = 0
-
-        def allocate(size: int) -> None:
-            nonlocal reserved
-            has_others = self._used[user] > reserved
-            too_many = has_others and self._used[user] + size > self.MAX_BYTES // 2
-            if too_many or self._used.total() + size > self.MAX_BYTES:
-                raise ServiceError(
-                    503, "overloaded", "Too many documents are being read; try again in a moment."
-                )
-            self._used[user] += size
-            reserved += size
-
-        try:
-            yield allocate
-        finally:
-            self._used[user] -= reserved
-            if not self._used[user]:
-                del self._used[user]
 
 
 @dataclass
@@ -137,6 +103,10 @@ def _parse_flag(text: str) -> bool:
             422, "invalid_request", "force_llm must be true or false, 1 or 0, yes or no, on or off."
         )
     return flag
+
+
+def too_many_documents() -> ServiceError:
+    return ServiceError(503, "overloaded", "Too many documents are being read; try again in a moment.")
 
 
 def _too_large(max_bytes: int) -> ServiceError:

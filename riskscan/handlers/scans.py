@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 
 from .. import ai_client
 from ..auth.authentication import USER_ID, authenticate, authenticate_lazily, take_turn
-from ..concurrency import SCANS_IN_FLIGHT
+from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY
 from ..database import DATABASE, Executor
 from ..database.drivers import error_name
 from ..database.rows import TokenSubject, utc_now
@@ -56,14 +56,15 @@ async def create(request: web.Request) -> web.StreamResponse:
         subject = (await authenticate(request, "scan", db.lowest_priority)).subject
         limit = bucket(app[SETTINGS].scan_limit, "scan", subject.user_id)
         await hit(request, limit, db=db.lowest_priority)
-    with app[SCANS_IN_FLIGHT].slot(subject.user_id):
+    user_id = subject.user_id
+    with app[SCANS_IN_FLIGHT].slot(user_id), app[TEXT_MEMORY].reserve(user_id) as allocate:
         async with (
-            read_document(request) as document,
+            read_document(request, allocate) as document,
             reserve_scan(request, db, subject, document) as reservation,
         ):
             result = reservation.result
             if result is None:
-                findings = await ai_client.scan(app, document, subject.user_id, request[REQUEST_ID])
+                findings = await ai_client.scan(app, document, user_id, request[REQUEST_ID])
                 scan = make_scan(reservation.scan_id, document, findings)
                 digest = await document.compute_digest()
                 result = await save_scan(db.low_priority, subject, scan, findings.data, digest)

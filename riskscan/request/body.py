@@ -117,14 +117,17 @@ async def read_fields(request: web.Request, max_bytes: int = MAX_FORM_BYTES) -> 
 
 
 @contextlib.asynccontextmanager
-async def read_document(request: web.Request) -> AsyncIterator[Document]:
+async def read_document(request: web.Request, allocate: Callable[[int], None]) -> AsyncIterator[Document]:
     """Read the document to scan, a file, a text or both; its file is closed at the end of the block.
 
+    Calls `allocate` with the bytes that stay in memory: of texts, and of a JSON or URL-encoded body.
     Raises 400 `unsupported_file_type`, and as `read_form` does; 413 as soon as it is over MAX_UPLOAD_MB, or
     over MAX_TEXT_MB if it is JSON or URL-encoded.
     """
     settings = request.app[SETTINGS]
-    fields, upload = await read_form(request, Limits(settings.max_upload_bytes, settings.text_limit))
+    fields, upload = await read_form(
+        request, Limits(settings.max_upload_bytes, settings.text_limit), allocate
+    )
     try:
         document = to_document(fields, upload)
         del fields  # during the analysis, nothing but the document stays in memory
@@ -150,7 +153,9 @@ def to_document(fields: Mapping[str, Any], upload: Upload | None) -> Document:
     )
 
 
-async def read_form(request: web.Request, limits: Limits) -> Form:
+async def read_form(
+    request: web.Request, limits: Limits, allocate: Callable[[int], None] = lambda size: None
+) -> Form:
     """Read a JSON, URL-encoded or multipart body; fields that no operation knows are skipped.
 
     Raises 400 `invalid_request`, 408 `request_timeout`, 413 `payload_too_large`, 415
@@ -168,8 +173,9 @@ async def read_form(request: web.Request, limits: Limits) -> Form:
         async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
             chunks = read_chunks(request, max_bytes, too_large)
             if is_multipart:
-                return await read_multipart(request, chunks, limits)
+                return await read_multipart(request, chunks, limits, allocate)
             async for chunk in chunks:
+                allocate(len(chunk))
                 body += chunk
     except TimeoutError:
         raise error_from_status(408) from None
@@ -291,13 +297,15 @@ def printable_name(name: str) -> str:
     return sanitize_filename(name)[:40] or "field"
 
 
-async def read_multipart(request: web.Request, chunks: AsyncIterator[bytes], limits: Limits) -> Form:
+async def read_multipart(
+    request: web.Request, chunks: AsyncIterator[bytes], limits: Limits, allocate: Callable[[int], None]
+) -> Form:
     boundary = multipart.parse_options_header(request.headers["Content-Type"])[1].get("boundary", "")
     texts: list[tuple[str, str]] = []
     upload: Upload | None = None
     opened: list[IO[bytes]] = []
     try:
-        async for part in read_parts(chunks, boundary, limits, opened):
+        async for part in read_parts(chunks, boundary, limits, opened, allocate):
             part.rewind()
             if part.is_text:
                 texts.append((part.name, await decode_text(part)))
@@ -326,7 +334,11 @@ async def read_multipart(request: web.Request, chunks: AsyncIterator[bytes], lim
 
 
 async def read_parts(
-    chunks: AsyncIterator[bytes], boundary: str, limits: Limits, opened: list[IO[bytes]]
+    chunks: AsyncIterator[bytes],
+    boundary: str,
+    limits: Limits,
+    opened: list[IO[bytes]],
+    allocate: Callable[[int], None],
 ) -> AsyncIterator[Part]:
     """Yield each part when it is complete, and add the file that holds its content to `opened`."""
     parser = multipart.PushMultipartParser(boundary, max_segment_count=MAX_FIELDS)
@@ -345,6 +357,8 @@ async def read_parts(
             size += len(event)
             if size > limits.multipart:
                 raise limits.multipart_too_large()
+            if part.is_text:
+                allocate(len(event))
             part.write(event)
     parser.close()
 

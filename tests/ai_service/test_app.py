@@ -18,7 +18,8 @@ import aiohttp
 import pytest
 
 from riskscan.ai_service.errors import ServiceError
-from riskscan.ai_service.scan_form import MemoryBudget
+from riskscan.ai_service.scan_form import too_many_documents
+from riskscan.concurrency import MemoryBudget
 from tests.ai_service.service import (
     Service,
     assert_refused,
@@ -183,7 +184,7 @@ async def test_uploads_over_the_limit_are_413_with_or_without_content_length(
 
 
 def test_documents_of_one_user_fill_at_most_half_of_the_memory() -> None:
-    budget = MemoryBudget()
+    budget = MemoryBudget(too_many_documents)
     half = budget.MAX_BYTES // 2
     with (
         budget.reserve("alice") as allocate,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from riskscan.concurrency import AI_CALLS
+from riskscan.concurrency import AI_CALLS, TEXT_MEMORY
 from riskscan.settings import Rate
 from tests.support.ai import FINDINGS, RISKS, Ai
 from tests.support.application import Server
@@ -233,6 +233,35 @@ class TestOverload:
         go.set()
         await asyncio.gather(*asked)
         assert (await alice.scan(text="tight budget"))["source"] == FINDINGS["source"]
+
+
+@pytest.mark.parametrize("kind", ["multipart", "urlencoded", "json"])
+async def test_texts_of_one_user_fill_at_most_half_of_the_memory(
+    alice: Person, bob: Person, ai: Ai, server: Server, kind: str
+) -> None:
+    text = "x" * 40_000
+
+    def body() -> dict[str, Any]:
+        if kind == "multipart":
+            return {"data": form(text=text)}
+        return {"json" if kind == "json" else "data": {"text": text}}
+
+    server.app[TEXT_MEMORY].MAX_BYTES = 100_000
+    go = ai.hold_responses()
+    asked = []
+    for person in (alice, bob):
+        ai.arrived.clear()
+        asked.append(asyncio.create_task(person.post("/api/scan", **body())))
+        await ai.arrived.wait()
+        reply = await person.post("/api/scan", **body())
+        assert_error(reply, 503, "overloaded")
+        assert "Retry-After" in reply.headers
+    ai.arrived.clear()
+    asked.append(asyncio.create_task(alice.post("/api/scan", data=form(file=("a.txt", b"x" * 200_000)))))
+    await ai.arrived.wait()  # a file is on disk
+    go.set()
+    assert [reply.status for reply in await asyncio.gather(*asked)] == [200, 200, 200]
+    assert (await alice.scan(text="x" * 90_000))["source"] == FINDINGS["source"]  # all is released
 
 
 @pytest.mark.settings(scan_limit=Rate(2, 3600))
