@@ -7,6 +7,7 @@ import codecs
 import contextlib
 import hashlib
 import re
+import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import IO, Any, NamedTuple
@@ -28,7 +29,7 @@ from ..schemas import (
 )
 from ..settings import SETTINGS
 from .fields import optional_text, read_flag
-from .percent_encoding import NO_UTF_8, unquote_plus
+from .percent_encoding import unquote_plus
 from .uploads import SIGNATURE_BYTES, SLICE, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
 FORM_VALUES = web.RequestKey("FORM_VALUES", dict)  # to redisplay the form, without passwords
@@ -40,6 +41,7 @@ BODIES = (CreateApiToken, Credentials, PasswordChange, PasswordConfirmation, Pas
 FIELD_NAMES = frozenset(("idempotency_key", *(name for body in BODIES for name in body.__struct_fields__)))
 MAX_VALUE_BYTES = 1024  # of a value in JSON that is not a text: a number, a flag, a list of scopes
 NOT_A_TEXT, NOT_UNICODE = object(), "\ud800"
+HALF_PAIR = secrets.token_hex().encode()  # in the place of half a surrogate pair; nobody can send it
 # in JSON: halves of surrogate pairs and, as group 1, what only looks like them
 SURROGATES = re.compile(
     rb"(\\\\|\\u[Dd][89ABab]..\\u[Dd][C-Fc-f]..)|\\u[Dd][89A-Fa-f][0-9A-Fa-f]{2}", re.DOTALL
@@ -222,7 +224,7 @@ class FieldName(str):
 def read_json(body: bytes | bytearray) -> dict[str, Any]:
     """Return the known fields of a JSON object (RFC 8259); the others are checked, but not built.
 
-    Raises 400 `invalid_request`, also for a key that is sent twice.
+    Raises 400 `invalid_request`, also for a known key that is sent twice.
     """
     try:
         values = decode_object(body)
@@ -234,15 +236,14 @@ def read_json(body: bytes | bytearray) -> dict[str, Any]:
 
 
 def decode_object(body: bytes | bytearray) -> dict[FieldName, msgspec.Raw]:
-    names: set[str] = set()
+    names: list[str] = []
 
     def add_name(_: type, name: str) -> FieldName:
-        if name in names:
-            name = printable_name(name)
+        if name in FIELD_NAMES and name in names:
             raise invalid_request(f"Invalid value for {name}.", **{name: "Must be given once."})
         if len(names) == MAX_FIELDS:
             raise invalid_request("The JSON object has too many fields.")
-        names.add(name)
+        names.append(name)
         return FieldName(name)
 
     try:
@@ -251,14 +252,18 @@ def decode_object(body: bytes | bytearray) -> dict[FieldName, msgspec.Raw]:
         raise
     except msgspec.DecodeError:
         # perhaps for half a surrogate pair, which only matters in a field that is read
-        marked = SURROGATES.sub(lambda match: match[1] or NO_UTF_8, body[:MAX_FORM_BYTES])
-        if len(body) > MAX_FORM_BYTES or marked == body:
+        if len(body) > MAX_FORM_BYTES:
+            raise
+        marked = SURROGATES.sub(lambda match: match[1] or HALF_PAIR, body)
+        if marked == body:
             raise
         return decode_object(marked)
 
 
 def decode_value(raw: msgspec.Raw) -> Any:
     """Return a value; NOT_A_TEXT, which no field takes, instead of building anything long but a text."""
+    if len(raw) <= MAX_FORM_BYTES and HALF_PAIR in bytes(raw):
+        return NOT_UNICODE
     try:
         return msgspec.json.decode(raw, type=Any if len(raw) <= MAX_VALUE_BYTES else str)
     except msgspec.ValidationError:

@@ -258,7 +258,6 @@ async def test_a_bad_body_is_refused(alice: Person, ai: Ai, kind: str, body: byt
         (b'{"text": "a", "te\\u0078t": "b"}', "text"),
         (b'{"text": "a", "text": [], "text": "c"}', "text"),
         (b'{"text": "a", "force_llm": true, "force_llm": false}', "force_llm"),
-        (b'{"text": "a", "detail": 1, "detail": 1}', "detail"),
     ],
 )
 async def test_a_json_key_that_is_sent_twice_is_refused(
@@ -279,6 +278,7 @@ async def test_a_json_key_that_is_sent_twice_is_refused_by_every_operation(alice
 
 async def test_unknown_json_fields_are_ignored(alice: Person, ai: Ai) -> None:
     others = b'"other": {"text": "a", "text": ["b"]}, "long": "%b", "": null' % (b"\\u1780" * 1000)
+    others += rb', "\ud800": 1, "x\udfff": "\udc00", "twice": 1, "twice": 2, "text\ud800": "b"'
     reply = await alice.post("/api/scan", data=b'{%b, "text": "tight"}' % others, headers=JSON)
     assert reply.status == 200
     assert ai.calls[0].parts["text"].body == b"tight"
