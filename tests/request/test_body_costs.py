@@ -116,9 +116,18 @@ async def test_no_body_holds_up_the_event_loop(program: Program, tmp_path: Path,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["nested unknown value", "JSON", "JSON in Khmer", "JSON escapes"])
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [
+        ("nested unknown value", 2.5),
+        ("JSON", 2.5),
+        ("JSON in Khmer", 2.5),
+        ("JSON escapes", 2.5),
+        ("JSON with an emoji", 5.5),  # Python takes four bytes for each character of such a text
+    ],
+)
 async def test_json_bodies_leave_nothing_but_their_texts_in_memory(
-    program: Program, ai: Ai, name: str
+    program: Program, ai: Ai, name: str, factor: float
 ) -> None:
     body = (JSON_BODIES | TEXTS_IN_JSON)[name]
     release = ai.hold_responses()
@@ -134,7 +143,7 @@ async def test_json_bodies_leave_nothing_but_their_texts_in_memory(
         peak = peak_memory(worker.pid)
         release.set()
         assert {reply.status for reply in await asyncio.gather(*scans)} == {200}
-    assert peak - before < 2.5 * len(body) * len(scans)
+    assert peak - before < factor * len(body) * len(scans)
 
 
 def peak_memory(pid: int) -> int:
