@@ -30,9 +30,10 @@ evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts:
 bench: $(VENV)/ready-dev  ## measure the capacity of this machine: make bench WORKERS=2
 	@$(BIN)/python -W ignore -m tests.bench
 
-soak: $(VENV)/ready-dev  ## run under load while parts fail: make soak MINUTES=10; or beside an abusive user: ABUSE=1
+soak: $(VENV)/ready-dev  ## load while parts fail, then beside an abusive user: make soak MINUTES=10; ABUSE=1 is only that
 	$(if $(ABUSE),,CASES=20000 $(BIN)/python -m pytest -s tests/test_schema.py)
-	@$(BIN)/python -W ignore -m tests.soak$(if $(ABUSE),_abuse)
+	$(if $(ABUSE),,@$(BIN)/python -W ignore -m tests.soak)
+	@$(BIN)/python -W ignore -m tests.soak_abuse
 
 format: $(VENV)/ready-dev  ## format the code
 	$(BIN)/ruff format .

@@ -1,9 +1,10 @@
-"""`make soak ABUSE=1`: 50 people work, first alone, then beside a user who sends the most expensive requests.
+"""The abusive part of `make soak`: 50 people work, alone and then beside a user who asks for too much.
 
-MINUTES sets the duration of each half (10); ABUSE=crowd,tokens chooses some of `Abuser.abuses`. Two workers
-on PostgreSQL with the embedded AI service, without rate limits. Prints times, memory and errors of both
-halves; exits with status 1 if the user harmed the people: if their 99th percentile is more than three times
-as long, a worker takes 60 MB more, a request of theirs fails, or any status is 500. Requires Linux.
+MINUTES sets the duration of each half (10); ABUSE=1 runs this part alone, ABUSE=crowd,tokens only some of
+`Abuser.abuses`. Two workers on PostgreSQL with the embedded AI service, without rate limits. Prints times,
+memory and errors of both halves; exits with status 1 if the user harmed the people: if their 99th percentile
+is more than three times as long, a worker takes 60 MB more, a request of theirs fails, or any status is 500.
+Requires Linux.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tests.support.postgres import Postgres
 from tests.support.program import ROOT, Program
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
-ABUSE = os.environ.get("ABUSE", "1")
+ABUSE = os.environ.get("ABUSE") or "1"
 PEOPLE, WORKERS = 50, 2
 PAUSE_SECONDS = 2.0  # mean time between two requests of a person, and between two rounds of each abuse
 RESPONSE_TIMEOUT_SECONDS = 60
@@ -43,6 +44,8 @@ METRICS_TOKEN = "a-token-of-the-soak"
 MAX_API_TOKENS = 100
 MAX_SLOWDOWN, MAX_MEMORY_MB = 3, 60
 MEGABYTE = 2**20
+MAX_TEXT_BYTES = 2 * MEGABYTE  # MAX_TEXT_MB: a longer body is refused by its Content-Length
+ANALYSED = {"nested JSON", "escaped form", "cue words"}  # a refusal would make the soak too easy
 JSON, FORM = {"Content-Type": "application/json"}, {"Content-Type": "application/x-www-form-urlencoded"}
 
 Replies = collections.Counter[tuple[str, int, str]]  # by action, status and error code; status 0: no response
@@ -105,6 +108,14 @@ async def scan_text(person: Client) -> str:
 # the user who asks for too much
 
 
+def nested_json(size: int) -> bytes:
+    return b'{"text":"a","z":[%b[]]}' % (b"[]," * (size // 3 - 10))
+
+
+def escaped_form(size: int) -> bytes:
+    return b"text=%b" % (b"%41" * (size // 3 - 10))
+
+
 def slow_tiff() -> bytes:
     """Return three pages of noise, in which Tesseract looks for letters for long."""
     file = io.BytesIO()
@@ -120,8 +131,6 @@ class Abuser(Client):
         super().__init__(url, "abuser@example.com")
         self.url = url
         self.most_tokens = 0
-        self.nested = b'{"text":"a","z":[%b[]]}' % (b"[]," * (10 * MEGABYTE // 3 - 10))
-        self.escaped = b"text=%b" % (b"%41" * (10 * MEGABYTE // 3 - 10))
         self.tiff = slow_tiff()
 
     def abuses(self) -> dict[str, tuple[int, Callable[[], Awaitable[object]]]]:
@@ -130,9 +139,13 @@ class Abuser(Client):
         def scan(action: str, **options: Any) -> Callable[[], Awaitable[object]]:
             return lambda: self.send(action, "POST", "/api/scan", **options)
 
+        nested, escaped = nested_json(MAX_TEXT_BYTES), escaped_form(MAX_TEXT_BYTES)
+        large_nested, large_escaped = nested_json(10 * MEGABYTE), escaped_form(10 * MEGABYTE)
         return {
-            "nested JSON": (10, scan("nested JSON", data=self.nested, headers=JSON)),
-            "escaped form": (4, scan("escaped form", data=self.escaped, headers=FORM)),
+            "nested JSON": (10, scan("nested JSON", data=nested, headers=JSON)),
+            "escaped form": (4, scan("escaped form", data=escaped, headers=FORM)),
+            "10 MB JSON": (4, scan("10 MB JSON", data=large_nested, headers=JSON)),
+            "10 MB form": (4, scan("10 MB form", data=large_escaped, headers=FORM)),
             "cue words": (32, scan("cue words", json={"text": "not, " * 20_000})),
             "slow TIFF": (8, self.send_tiff),
             "tokens": (1, self.create_tokens),
@@ -186,7 +199,9 @@ async def abuse(url: str, seconds: float) -> None:
             chosen = abuses if ABUSE == "1" else ABUSE.split(",")
             await asyncio.gather(*(user.repeat(*abuses[name]) for name in chosen))
     await user.close()
-    print(json.dumps({"replies": [[*key, n] for key, n in user.replies.items()], "tokens": user.most_tokens}))
+    replies = [[*key, count] for key, count in user.replies.items()]
+    cpu = time.process_time() / seconds
+    print(json.dumps({"replies": replies, "tokens": user.most_tokens, "cpu": cpu}))
 
 
 # measuring
@@ -200,6 +215,7 @@ class Half:
         self.people: Replies = collections.Counter()
         self.abuser: Replies = collections.Counter()
         self.most_tokens = 0
+        self.abuser_cpu = 0.0  # of the abuser's client, as a share of one core
         self.memory_before = self.memory_peak = 0.0  # of the largest worker, in MB
         self.errors: dict[str, int] = {}  # responses by status, from 499
         self.tracebacks = 0
@@ -232,7 +248,7 @@ async def run_half(url: str, program: Program, *, with_abuser: bool) -> Half:
     half.memory_peak = max(peak_memory(worker) for worker in workers)
     if abuser:
         told = json.loads((await asyncio.to_thread(abuser.communicate))[0])
-        half.most_tokens = told["tokens"]
+        half.most_tokens, half.abuser_cpu = told["tokens"], told["cpu"]
         half.abuser.update({(action, status, code): n for action, status, code, n in told["replies"]})
     half.errors = await count_errors(url)
     half.tracebacks = program.log.count("Traceback")
@@ -311,8 +327,10 @@ def print_report(alone: Half, beside: Half) -> bool:
         print(f"{name.replace('_', ' of a worker, '):28}{first:9.1f}{second:14.1f}")
     print(f"{'requests of the people':28}{alone.people.total():9}{beside.people.total():14}")
     print(f"{'responses by status':28}{alone.errors!s:>9}  {beside.errors}\n")
+    print(f"CPU of the abuser's client: {beside.abuser_cpu:.0%} of a core")
     for (action, status, code), count in sorted(beside.abuser.items()):
-        print(f"{count:10}  abuser: {action}: {status or ''} {code}")
+        note = "  (not analysed)" if action in ANALYSED and status != 200 else ""
+        print(f"{count:10}  abuser: {action}: {status or ''} {code}{note}")
     failed = {key: count for key, count in (alone.people + beside.people).items() if key[1] not in (200, 201)}
     for (action, status, code), count in sorted(failed.items()):
         print(f"{count:10}  people: {action}: {status or ''} {code}")
