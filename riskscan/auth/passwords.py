@@ -46,7 +46,7 @@ def dummy_hash(cost: int) -> str:
 
 
 def check_at_cost(password: str, password_hash: str, cost: int) -> bool:
-    """Return whether the password matches, after as many rounds as a hash of this cost takes, or its own."""
+    """Return whether the password matches, after the rounds of this cost, or of the hash if it has more."""
     prehashed = prehash(password)
     matches = bcrypt.checkpw(prehashed, password_hash.encode())
     for missing in range(cost_of(password_hash), cost):  # 2^c + 2^c + 2^(c + 1) + … + 2^(cost - 1) = 2^cost
@@ -58,7 +58,7 @@ class Passwords:
     """bcrypt at one cost, with its own threads."""
 
     def __init__(self, cost: int) -> None:
-        self._cost = self._highest_cost = cost
+        self._cost = cost
         self._threads = ThreadPoolExecutor(THREADS, "bcrypt", initializer=lower_thread_priority)
         self._queue = ConcurrencyLimit(MAX_WAITING)
         self._slots = FairSemaphore(THREADS, share=THREADS)
@@ -72,12 +72,10 @@ class Passwords:
     async def verify(self, password: str, password_hash: str | None, client: str) -> bool:
         """Return whether the password matches; without a hash it takes as long and returns False.
 
-        As long as the most expensive hash met so far, which is above the set cost only once that was lowered.
-        Raises as `hash` does.
+        Only a hash of a higher cost, from before the cost was lowered, takes longer. Raises as `hash` does.
         """
         checked = password_hash or dummy_hash(self._cost)
-        cost = self._highest_cost = max(self._highest_cost, cost_of(checked))
-        matches = await self._run(client, lambda: check_at_cost(password, checked, cost))
+        matches = await self._run(client, lambda: check_at_cost(password, checked, self._cost))
         return matches and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
