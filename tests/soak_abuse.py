@@ -109,11 +109,11 @@ async def scan_text(person: Client) -> str:
 
 
 def nested_json(size: int) -> bytes:
-    return b'{"text":"a","z":[%b[]]}' % (b"[]," * (size // 3 - 10))
+    return b'{"text":"The pump may fail.","z":[%b[]]}' % (b"[]," * (size // 3 - 20))
 
 
 def escaped_form(size: int) -> bytes:
-    return b"text=%b" % (b"%41" * (size // 3 - 10))
+    return b"text=The+pump+may+fail.+%b" % (b"%41" * (size // 3 - 20))
 
 
 def slow_tiff() -> bytes:

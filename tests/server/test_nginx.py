@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import io
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -31,6 +33,7 @@ http {{
     include {folder}/riskscan.conf;
 }}
 """
+ORIGIN = "https://app.example.com"  # of the comment in deploy/nginx.conf
 ACCOUNT = {"email": "nobody@example.com", "password": "correct horse"}
 
 pytestmark = pytest.mark.slow
@@ -60,6 +63,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = Program(folder / "data", {"AI_SERVICE_URL": "http://127.0.0.1:1", "BCRYPT_COST": "4", **limits})
     conf = deployed_conf().replace("server app:8000 ", f"server 127.0.0.1:{program.port} ")
     conf = conf.replace("\n    listen 80;", f"\n    listen 127.0.0.1:{port};")
+    conf = conf.replace(f'# "{ORIGIN}" ', f'"{ORIGIN}" ')
     command = [NGINX, "-c", str(write_configuration(folder, conf))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as nginx:
         log = ProcessLog(nginx)
@@ -99,6 +103,9 @@ async def test_nginx_compresses_only_static_files(url: str) -> None:
 
 async def test_nginx_limits_log_ins_and_registrations_of_an_address(url: str) -> None:
     log_ins = await post_at_once(url, "/api/auth/login", 300)
+    log_ins["invalid_credentials"] += log_ins.pop(
+        "overloaded", 0
+    )  # RiskScan lets 50 of a client wait for bcrypt
     assert log_ins.keys() == {"invalid_credentials", "rate_limited"}
     assert log_ins["invalid_credentials"] > 50  # the burst
     assert (await post_at_once(url, "/api/auth/register", 300))["rate_limited"] > 0
@@ -111,6 +118,52 @@ async def test_nginx_limits_scans_of_an_address(url: str) -> None:
     scans = await post_at_once(url, "/api/scan", 1500)
     assert scans.keys() == {"not_authenticated", "rate_limited"}
     assert scans["not_authenticated"] > 200  # the burst
+
+
+async def send_until_limited(
+    session: aiohttp.ClientSession, path: str, **options: Any
+) -> aiohttp.ClientResponse:
+    """Send the same request many times until nginx refuses one; return that response, whole."""
+    while True:
+        responses = await asyncio.gather(*(session.post(path, **options) for _ in range(60)))
+        for response in responses:
+            await response.read()
+            if response.status == 429:
+                return response
+
+
+async def test_errors_of_nginx_have_the_shape_of_the_api(url: str) -> None:
+    headers = {"Origin": ORIGIN, "X-Request-ID": "one-of-mine"}
+    async with aiohttp.ClientSession(url, headers=headers) as session:
+        limited = await send_until_limited(session, "/api/auth/login", json=ACCOUNT)
+        assert await limited.json() == {
+            "error": "rate_limited", "detail": "Too many requests. Try again in a second."
+        }  # fmt: skip
+        assert limited.headers["Retry-After"] == "1"
+        large = await session.post("/api/scan", data=io.BytesIO(b"x" * 12_000_000))
+        assert (large.status, (await large.json())["error"]) == (413, "payload_too_large")
+        assert "Retry-After" not in large.headers
+    for response in (limited, large):
+        assert response.headers["X-Request-ID"] == "one-of-mine"
+        assert response.headers.getall("Access-Control-Allow-Origin") == [ORIGIN]
+        assert response.headers["Access-Control-Allow-Credentials"] == "true"
+
+
+async def test_errors_of_nginx_name_no_other_origin_and_a_new_request_id(url: str) -> None:
+    headers = {"Origin": "https://evil.example.com", "X-Request-ID": "not sane"}
+    async with aiohttp.ClientSession(url, headers=headers) as session:
+        limited = await send_until_limited(session, "/api/auth/login", json=ACCOUNT)
+    assert "Access-Control-Allow-Origin" not in limited.headers
+    assert re.fullmatch("[0-9a-f]{32}", limited.headers["X-Request-ID"])
+
+
+async def test_page_that_nginx_refuses_says_when_to_try_again(url: str) -> None:
+    async with aiohttp.ClientSession(url) as session:
+        limited = await send_until_limited(session, "/login", data={"email": "a", "password": "b"})
+    assert limited.content_type == "text/html"
+    assert "Try again in a second." in await limited.text()
+    assert limited.headers["Retry-After"] == "1"
+    assert re.fullmatch("[0-9a-f]{32}", limited.headers["X-Request-ID"])
 
 
 def test_nginx_configuration_is_valid_with_tls(tmp_path: Path) -> None:
