@@ -23,7 +23,15 @@ from riskscan.handlers import scans
 from riskscan.settings import SQLITE, sqlite_path
 from tests.support.ai import Ai
 from tests.support.application import MakeSettings, Server, make_test_settings, serve
-from tests.support.client import Person, Reply, assert_error, form, registered_person, wait_until_recovered
+from tests.support.client import (
+    Person,
+    Reply,
+    assert_error,
+    assert_health,
+    form,
+    registered_person,
+    wait_until_recovered,
+)
 from tests.support.database import short_timeouts
 from tests.support.postgres import Postgres, database_name
 from tests.support.tcp_proxy import (
@@ -290,11 +298,6 @@ def limit_file_size(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-async def assert_health(person: Person, status: int, word: str) -> None:
-    reply = await person.get("/api/health")
-    assert (reply.status, reply.json["status"], reply.json["database"]) == (status, word, status == 200)
 
 
 def wal_size(database_url: str) -> int:

@@ -42,6 +42,7 @@ from tests.support.client import (
     Person,
     Reply,
     assert_error,
+    assert_health,
     form,
     registered_person,
     wait_until_recovered,
@@ -394,10 +395,6 @@ class TestOutages:
                 pass
             await person.session.close()
 
-    async def assert_health(self, person: Person, status: int, word: str) -> None:
-        reply = await person.get("/api/health")
-        assert (reply.status, reply.json["status"], reply.json["database"]) == (status, word, status == 200)
-
     async def test_read_only_replica_serves_reads_until_it_is_promoted(
         self, settings: Settings, postgres: Postgres, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -422,14 +419,14 @@ class TestOutages:
             assert_error(reply, 503, "database_unavailable")
             assert "database_unavailable: ReadOnlySQLTransactionError 25006 [" in caplog.text
             for _ in range(2):
-                await self.assert_health(person, 503, "unavailable")
+                await assert_health(person, 503, "unavailable")
             postgres.execute(
                 "SET transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only"
             )
             postgres.stop()
             postgres.start()
             await wait_until_recovered(person, headers=credentials[0])
-            await self.assert_health(person, 200, "ok")
+            await assert_health(person, 200, "ok")
             assert (await person.post("/api/scan", data=form(text="x"), headers=credentials[0])).status == 200
             await person.session.close()
 

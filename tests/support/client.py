@@ -127,6 +127,12 @@ def assert_error(reply: Reply, status: int, code: str, **fields: Any) -> str:
     return detail
 
 
+async def assert_health(person: Person, status: int, word: str) -> None:
+    """Check the health that the server reports, the database's included."""
+    reply = await person.get("/api/health")
+    assert (reply.status, reply.json["status"], reply.json["database"]) == (status, word, status == 200)
+
+
 async def sign_up(person: Person, email: str = "ana@example.com", **options: Any) -> Reply:
     """Register with the HTML form; the client then has a session cookie."""
     person.email = email
