@@ -21,8 +21,9 @@ MASK = "********"
 SQLITE = "sqlite:///"
 UNIX_SOCKET = "unix:"
 OTHER_SETTINGS = ("DATA_DIR", "LLM_BASE_URL", "LLM_MODEL", "LLM_API_KEY", "LLM_TIMEOUT", "AI_WORKERS")
-# how alike a variable and a setting must be to name it; the environment holds those of other programs too
-ALIKE_IN_FILE, ALIKE_IN_ENVIRONMENT = 0.6, 0.85
+# how alike a variable and a setting must be to name it; the environment holds those of other programs too, as
+# .env may (TIMEOUT is no misspelled LLM_TIMEOUT)
+ALIKE_IN_FILE, ALIKE_IN_ENVIRONMENT = 0.78, 0.85
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]+)?")  # RFC 6454, section 6.1
 # the options of libpq that asyncpg reads from a URL; it sends any other as a server setting
 POSTGRES_OPTIONS = frozenset(

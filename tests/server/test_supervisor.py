@@ -389,14 +389,15 @@ def test_check_shows_the_settings_with_secrets_masked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["check", "migrate"])
 def test_misspelled_settings_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text(
-        "AI_TIMEOUT=5\nPOSTGRES_PASSWORD=x\nport=1\nSCAN_LIMIT=off\nDATA_DIR=data\n"
+    others = "".join(f"{name}=x\n" for name in ("HOSTNAME", "LOG_FILE", "PG_PORT", "RATE_LIMIT", "TIMEOUT"))
+    (tmp_path / ".env").write_text(f"{others}MAX_UPLOAD_SIZE=5\nport=1\nSCAN_LIMIT=off\nDATA_DIR=data\n")
+    completed = run_command(
+        command, CORS_ORIGIN="http://a.example", POSTGRES_PORT="1", AI_SERVICE_PORT="tcp://x"
     )
-    completed = run_command(command, CORS_ORIGIN="http://a.example", HOSTNAME="x", AI_SERVICE_PORT="tcp://x")
     assert completed.returncode == 0
     assert re.findall(r"(\w+) is not a setting: did you mean (\w+)\?", completed.stderr) == [
-        ("AI_TIMEOUT", "LLM_TIMEOUT"),
         ("CORS_ORIGIN", "CORS_ORIGINS"),
+        ("MAX_UPLOAD_SIZE", "MAX_UPLOAD_MB"),
         ("port", "PORT"),
     ]
 
