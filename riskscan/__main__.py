@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from . import __version__, logs
+from .ai_service.sandbox import enter_sandbox, make_undumpable
 from .settings import Settings, SettingsError, environment, find_misspelled_settings
 
 log = logging.getLogger("riskscan")
@@ -43,6 +44,7 @@ def main(default_data_dir: Path | None = None) -> int:
     Without DATA_DIR the data is stored in `default_data_dir`, or else in the platform's user data folder.
     """
     arguments = parse_arguments()
+    make_undumpable()  # a document that takes over its reader must not get at the secrets
     os.umask(0o077)  # the database holds what only its owner should read
     try:
         environ = environment(Path())
@@ -72,11 +74,9 @@ def main(default_data_dir: Path | None = None) -> int:
 def check(settings: Settings, data_dir: Path) -> int:
     """Print whether the embedded AI service's processes have no network, if it is used, and the settings."""
     if not settings.ai_service_url:
-        from .ai_service.no_network import forbid_network
-
-        forbidden = forbid_network()  # to this process, which needs none
+        confined = enter_sandbox()  # this process needs no network either
         reason = "can reach the network: this system has no seccomp filter for them"
-        print(f"document readers: {'no network' if forbidden else reason}")
+        print(f"document readers: {'no network' if confined else reason}")
     for name, value in [*settings.as_table(), ("DATA_DIR", data_dir)]:
         print(f"{name}={value}")
     return 0

@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 
 from .. import logs
 from .app import create_app
+from .sandbox import make_undumpable
 from .settings import Settings, SettingsError
 
 log = logging.getLogger("riskscan.ai_service")
@@ -68,6 +69,7 @@ async def serve(sock: socket.socket, settings: Settings) -> None:
 def main() -> int:
     """Run the service and return its exit status."""
     options = parse_arguments()
+    make_undumpable()  # here, because executing this program has reset it
     if options.stop_with_stdin:
         exit_with_stdin()
     try:

@@ -15,8 +15,8 @@ import threading
 import zlib
 
 from .errors import ServiceError, UnreadableDocument, format_trace
-from .no_network import forbid_network
 from .reading import documents, sentences
+from .sandbox import enter_sandbox
 
 MAX_MEMORY_BYTES = 1024**3
 MAX_CPU_SECONDS = 50
@@ -76,7 +76,7 @@ def receive() -> bytes:
 def main() -> None:
     """Read the document, write the response and exit."""
     limit_resources()
-    forbid_network()
+    enter_sandbox()
     filename, data = receive().decode(), receive()
     # from here on the thread alone reads the descriptor, unbuffered
     exit_with_parent()

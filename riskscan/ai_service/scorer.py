@@ -11,9 +11,9 @@ from typing import Any
 
 from . import findings
 from .errors import format_trace
-from .no_network import forbid_network
 from .reading import sentences
 from .reading.blocks import Block
+from .sandbox import enter_sandbox
 
 
 def split(text: str) -> list[Any]:
@@ -59,7 +59,7 @@ def respond(line: bytes) -> bytes:
 
 def main() -> None:
     """Respond to requests until standard input is closed."""
-    forbid_network()
+    enter_sandbox()
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(respond(line))
         sys.stdout.buffer.flush()

@@ -222,11 +222,37 @@ async def test_readers_and_their_children_have_no_network(
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"])
 def test_sockets_of_all_families_are_refused(family: str) -> None:
     code = (
-        "import socket\nfrom riskscan.ai_service.no_network import forbid_network\nassert forbid_network()\n"
+        "import socket\nfrom riskscan.ai_service.sandbox import enter_sandbox\nassert enter_sandbox()\n"
         f"try: socket.socket(socket.{family}, socket.SOCK_DGRAM)\nexcept PermissionError: print('refused')"
     )
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (completed.stdout, completed.stderr) == ("refused\n", "")
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ptrace(0, 0, 0, 0)",  # PTRACE_TRACEME
+        "process_vm_readv(os.getpid(), None, 0, None, 0, 0)",
+        "process_vm_writev(os.getpid(), None, 0, None, 0, 0)",
+        "syscall(434, os.getpid(), 0)",  # pidfd_open
+        "syscall(438, -1, 0, 0)",  # pidfd_getfd
+    ],
+)
+def test_calls_that_access_other_processes_are_refused(call: str) -> None:
+    code = (
+        "import ctypes, errno, os, sys\nfrom riskscan.ai_service.sandbox import enter_sandbox\n"
+        "if sys.argv[1] == 'confined': assert enter_sandbox()\n"
+        f"ctypes.CDLL(None, use_errno=True).{call}\n"
+        "print(errno.errorcode.get(ctypes.get_errno()))"
+    )
+    results = [
+        subprocess.run([sys.executable, "-c", code, state], capture_output=True, text=True, check=True).stdout
+        for state in ("free", "confined")
+    ]
+    assert results[0] != "EACCES\n"
+    assert results[1] == "EACCES\n"
 
 
 @needs_linux

@@ -31,7 +31,7 @@ from tests.support.application import SECRET, MakeSettings, Server, serve
 from tests.support.client import PASSWORD, Person, Reply, assert_error, bearer, registered_person
 from tests.support.exports import KHMER, TITLES, csv_rows, read_rows
 from tests.support.postgres import Postgres, database_name
-from tests.support.program import Program, Start
+from tests.support.program import Program, Start, needs_access_to_processes
 
 # findings of one scan, about 1 MB
 MEGABYTE = [
@@ -399,6 +399,7 @@ async def test_server_shutdown_removes_temporary_files(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@needs_access_to_processes
 @pytest.mark.parametrize(("scans", "risks", "most"), [(200, 500, 16), (1, 50_000, 48)])
 async def test_large_export_needs_little_memory(
     start: Start, environ: dict[str, str], ai: Ai, scans: int, risks: int, most: int

@@ -26,8 +26,10 @@ from tests.support.application import SAMPLES, SECRET
 from tests.support.postgres import Postgres, database_name, free_port
 from tests.support.program import (
     ROOT,
+    Program,
     Start,
     get,
+    needs_access_to_processes,
     register_and_log_in,
     run_command,
     run_curl,
@@ -159,6 +161,7 @@ def test_dead_worker_and_ai_service_are_restarted(start: Start) -> None:
     assert program.stop() == 0
 
 
+@needs_access_to_processes
 def test_other_users_of_the_machine_cannot_reach_the_ai_service(start: Start, tmp_path: Path) -> None:
     program = start()
     token = register_and_log_in(program.url)
@@ -421,11 +424,12 @@ def test_ai_service_has_the_settings_of_the_env_file(start: Start, tmp_path: Pat
     start().wait_for("LLM_BASE_URL must be an http:// or https:// URL")
 
 
+@needs_access_to_processes
 def test_secrets_do_not_reach_the_ai_service_and_its_readers(start: Start, tmp_path: Path) -> None:
     names = {"DATABASE_URL", "JWT_SECRET", "METRICS_TOKEN"}
     (tmp_path / ".env").write_text("METRICS_TOKEN=a-token-of-the-tests\nLLM_API_KEY=sk-test\n")
-    # a document is read by a parent of Tesseract
-    path = install_tesseract(tmp_path, f"cat /proc/$PPID/environ > {tmp_path}/environ-of-the-reader; exit 1")
+    # Tesseract gets the environment of the reader, which starts it
+    path = install_tesseract(tmp_path, f"env -0 > {tmp_path}/environ-of-the-reader; exit 1")
     program = start(PATH=path, JWT_SECRET=SECRET, DATABASE_URL=f"sqlite:///{tmp_path}/riskscan.db")
     token = register_and_log_in(program.url)
     scan(program.url, token, f"text={TEXT}")
@@ -440,6 +444,39 @@ def test_secrets_do_not_reach_the_ai_service_and_its_readers(start: Start, tmp_p
     for environ in environs:
         assert "PATH" in environ
         assert (names | {"LLM_API_KEY", "DATA_DIR"}) & environ == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep what /proc shows to themselves")
+def test_readers_cannot_read_environment_and_memory_of_other_processes(tmp_path: Path) -> None:
+    unprivileged = tmp_path / "run.py"  # root without capabilities has no more rights than another user
+    unprivileged.write_text(
+        "import ctypes, os, sys\n"
+        "PR_CAPBSET_DROP = 24\n"
+        "for capability in range(64): ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)\n"
+        f"os.execv(sys.executable, [sys.executable, {str(ROOT / 'run.py')!r}])\n"
+    )
+    tesseract = tmp_path / "tesseract.py"
+    tesseract.write_text(
+        "import glob, os, sys\n"
+        "print(f'/proc/{os.getppid()}/reader')\n"
+        "for path in glob.glob('/proc/*/environ') + glob.glob('/proc/*/mem'):\n"
+        "    try: open(path, 'rb').close()\n"
+        "    except OSError: continue\n"
+        "    print(path)\n"
+        "sys.exit(1)\n"
+    )
+    path = install_tesseract(tmp_path, f"exec {sys.executable} {tesseract} >> {tmp_path}/readable")
+    with contextlib.closing(Program(tmp_path, {"PATH": path}, unprivileged)) as program:
+        token = register_and_log_in(program.url)
+        scan(program.url, token, f"text={TEXT}")  # starts a scoring process
+        scan(program.url, token, f"file=@{AI_SAMPLES / 'scan.png'}")
+        processes = {str(process.pid) for process in (program.process, *program.children())}
+    readable = set(re.findall(r"/proc/(\w+)/(\w+)", (tmp_path / "readable").read_text()))
+    readers = {(pid, name) for pid, name in readable if name == "reader"}
+    assert len(processes) == 4
+    assert len(readers) == 1
+    assert {("self", "environ"), ("self", "mem")} <= readable
+    assert [pid for pid, _ in readable - readers if pid in processes | dict(readers).keys()] == []
 
 
 def test_one_request_id_is_in_the_log_lines_of_both_programs(start: Start) -> None:
@@ -496,6 +533,7 @@ def accepts_connections(worker: psutil.Process, port: int) -> bool:
     )
 
 
+@needs_access_to_processes
 @pytest.mark.parametrize("abstract", [False, True])
 def test_systemd_is_told_when_all_workers_serve_and_when_they_stop(
     start: Start, tmp_path: Path, abstract: bool

@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.support.process_log import ProcessLog
 
 ROOT = Path(__file__).parents[2]
 STOPS_WITHIN_SECONDS = 10
+
+needs_access_to_processes = pytest.mark.skipif(
+    sys.platform == "linux" and os.geteuid() != 0, reason="only root can look into undumpable processes"
+)
 
 
 class Program:
