@@ -121,7 +121,10 @@ TURNS = web.AppKey("TURNS", FairSemaphore)  # at the database, for requests that
 
 
 class MemoryBudget:
-    """Limits the bytes of documents in memory at the same time, and all but one of a user to half."""
+    """Limits the bytes of documents in memory at the same time.
+
+    While several users have documents, all but one document of a user get at most half of the memory.
+    """
 
     MAX_BYTES = 256 * 1024 * 1024
 
@@ -136,9 +139,10 @@ class MemoryBudget:
 
         def allocate(size: int) -> None:
             nonlocal reserved
-            has_others = self._used[user] > reserved
-            too_many = has_others and self._used[user] + size > self.MAX_BYTES // 2
-            if too_many or self._used.total() + size > self.MAX_BYTES:
+            used, total = self._used[user], self._used.total()
+            must_share = reserved < used < total  # with other documents of the user, and with other users
+            too_many = must_share and used + size > self.MAX_BYTES // 2
+            if too_many or total + size > self.MAX_BYTES:
                 raise self._refuse()
             self._used[user] += size
             reserved += size

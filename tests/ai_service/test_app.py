@@ -183,7 +183,7 @@ async def test_uploads_over_the_limit_are_413_with_or_without_content_length(
             assert response.status == 413
 
 
-def test_documents_of_one_user_fill_at_most_half_of_the_memory() -> None:
+def test_documents_of_one_user_fill_at_most_half_of_the_memory_while_others_use_it() -> None:
     budget = MemoryBudget(too_many_documents)
     half = budget.MAX_BYTES // 2
     with (
@@ -192,12 +192,23 @@ def test_documents_of_one_user_fill_at_most_half_of_the_memory() -> None:
         budget.reserve("bob") as allocate_for_bob,
     ):
         allocate(half + 1)  # a single document may be larger
+        allocate_for_bob(half - 2)
         with pytest.raises(ServiceError) as refused:
             allocate_more(1)
         assert (refused.value.status, refused.value.code) == (503, "overloaded")
-        allocate_for_bob(half - 1)
-    with budget.reserve("alice") as allocate:
-        allocate(2 * half)
+        allocate_for_bob(1)
+
+
+def test_documents_of_a_lone_user_may_fill_the_memory() -> None:
+    budget = MemoryBudget()
+    size = budget.MAX_BYTES // 25
+    with contextlib.ExitStack() as uploads:
+        for _ in range(25):
+            uploads.enter_context(budget.reserve("alice"))(size)
+        with pytest.raises(ServiceError):
+            uploads.enter_context(budget.reserve("bob"))(size)
+    with budget.reserve("bob") as allocate:
+        allocate(budget.MAX_BYTES)
 
 
 def children(pid: int) -> list[int]:
