@@ -38,14 +38,18 @@ class ConcurrencyLimit:
 class FairSemaphore:
     """A semaphore with at most `share` slots per user.
 
-    A released slot goes to the waiting user who holds the fewest; of several, users take turns.
+    A released slot goes to the waiting user who holds the fewest; of several, to the one who got a slot the
+    longest ago or never.
     """
 
     def __init__(self, limit: int, share: int) -> None:
         self._free = limit
         self._share = share
         self._held: collections.Counter[str] = collections.Counter()
-        self._waiting: dict[asyncio.Future[None], str] = {}  # the user of each waiter, in order of turns
+        self._waiting: dict[asyncio.Future[None], str] = {}  # the user of each waiter, in order of arrival
+        self._acquired = 0
+        # the number of each user's last slot: of users who hold one, and of all while somebody waits
+        self._last_slot: dict[str, int] = {}
 
     @contextlib.asynccontextmanager
     async def slot(self, user_id: str, deadline: float | None) -> AsyncIterator[None]:
@@ -83,6 +87,8 @@ class FairSemaphore:
     def _acquire(self, user_id: str) -> None:
         self._free -= 1
         self._held[user_id] += 1
+        self._acquired += 1
+        self._last_slot[user_id] = self._acquired
 
     def _release(self, user_id: str) -> None:
         self._free += 1
@@ -93,12 +99,16 @@ class FairSemaphore:
             if self._held[user] < self._share and not waiter.cancelled()
         ]
         if eligible:
-            waiter = min(eligible, key=lambda waiter: self._held[self._waiting[waiter]])
-            user = self._waiting.pop(waiter)
-            for other in [other for other, owner in self._waiting.items() if owner == user]:
-                self._waiting[other] = self._waiting.pop(other)  # behind everybody else's
-            self._acquire(user)
+            waiter = min(eligible, key=self._rank)
+            self._acquire(self._waiting.pop(waiter))
             waiter.set_result(None)
+        if not self._waiting:
+            for user in self._last_slot.keys() - self._held.keys():
+                del self._last_slot[user]
+
+    def _rank(self, waiter: asyncio.Future[None]) -> tuple[int, int]:
+        user = self._waiting[waiter]
+        return self._held[user], self._last_slot.get(user, 0)
 
 
 def half(limit: int) -> int:

@@ -92,7 +92,22 @@ async def test_users_with_as_many_slots_take_turns() -> None:
     while calls.running:
         served += calls.running
         await calls.end(calls.running[0])
-    assert served == ["a1", "a2", "b1", "c1", "a3", "b2"]
+    assert served == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
+async def test_users_who_return_keep_their_turn() -> None:
+    calls = Calls(1)
+    for name in ("a1", "b1", "b2", "c1", "c2"):
+        await calls.start(name[0], name)
+    served = []
+    while calls.running:
+        served += calls.running
+        await calls.end(served[-1])
+        if served[-1] == "a1":  # a sends the next call once the last has ended
+            await calls.start("a", "a2")
+        elif served[-1] == "a2":
+            await calls.start("a", "a3")
+    assert served == ["a1", "b1", "c1", "a2", "b2", "c2", "a3"]
 
 
 async def test_cancelled_waiter_leaves_the_queue() -> None:
