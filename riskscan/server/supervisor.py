@@ -135,16 +135,15 @@ class Supervisor:
     def _wait(self, seconds: float | None) -> None:
         """Wait for a signal or a worker that serves, or for `seconds`."""
         readable, _, _ = select.select([self._wakeup_r.fileno(), self.serving_r], [], [], seconds)
+        with contextlib.suppress(BlockingIOError):
+            signals = self._wakeup_r.recv(4096)  # one byte each
+            self.stop_signals += sum(signum in (signal.SIGTERM, signal.SIGINT) for signum in signals)
         if self.serving_r in readable:
             served = len(self.serving)
             self.serving.update(os.read(self.serving_r, 4096))
-            if served < self.workers == len(self.serving):  # once, not when a worker is restarted
+            # once, not when a worker is restarted, and not after STOPPING=1
+            if served < self.workers == len(self.serving) and not self.stop_signals and not self.failed:
                 notify_systemd("READY=1")
-        try:
-            signals = self._wakeup_r.recv(4096)  # one byte each
-        except BlockingIOError:
-            return
-        self.stop_signals += sum(signum in (signal.SIGTERM, signal.SIGINT) for signum in signals)
 
     def _reap(self) -> None:
         for name, child in list(self.children.items()):

@@ -563,6 +563,33 @@ def test_systemd_is_not_told_of_workers_that_cannot_start(start: Start, tmp_path
         assert systemd.recv(100) == b"STOPPING=1"
 
 
+def test_systemd_is_not_told_of_workers_that_serve_after_sigterm(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(
+        "import functools, os, signal, socket\n"
+        "from riskscan.server.supervisor import Supervisor, Worker\n"
+        "def work():\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
+        "    os.kill(os.getppid(), signal.SIGTERM)\n"
+        "    signal.sigwait([signal.SIGTERM])\n"
+        "    os.write(supervisor.serving_w, bytes([1]))\n"
+        "    return 0\n"
+        "starters = {'worker 1': functools.partial(Worker, work)}\n"
+        "supervisor = Supervisor(starters, socket.create_server(('127.0.0.1', 0)), 1)\n"
+        "raise SystemExit(supervisor.run())\n"
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(60)
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PYTHONPATH": str(ROOT)}
+        assert (
+            subprocess.run([sys.executable, tmp_path / "late.py"], env=environ, check=False).returncode == 0
+        )
+        assert systemd.recv(100) == b"STOPPING=1"
+        systemd.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            systemd.recv(100)
+
+
 class UnixSocket:
     """A program that listens on a Unix socket, and requests to it as from a proxy."""
 
