@@ -263,6 +263,14 @@ async def test_scoring_processes_have_no_network(http: aiohttp.ClientSession, se
     assert all(has_seccomp_filter(scorer.pid) for scorer in scorers)
 
 
+async def test_scoring_processes_have_a_lower_priority_than_the_service(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    await scan(http, service, text="The budget is tight.")
+    parent = psutil.Process(service.process.pid)
+    assert {scorer.nice() - parent.nice() for scorer in parent.children()} == {5}
+
+
 def has_seccomp_filter(pid: int) -> bool:
     return "\nSeccomp:\t2\n" in Path(f"/proc/{pid}/status").read_text()
 
