@@ -1,5 +1,6 @@
 """The analysis takes time in proportion to the text, whatever it says: at most three times that of prose."""
 
+import datetime
 import time
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -91,16 +92,29 @@ def test_no_mixture_of_cues_takes_longer(pieces: list[str], separators: list[str
     assert_as_fast_as_prose(pattern, 2_500)
 
 
-@pytest.mark.parametrize("separator", [", ", " "])
-def test_no_kind_of_cue_takes_longer(separator: str) -> None:
-    words_by_tag: dict[str, list[str]] = {}
+def group_words_by_tag() -> dict[str, list[str]]:
+    words: dict[str, list[str]] = {}
     for lexicon in (LEXICON, KHMER_LEXICON):
         for word, tags in lexicon.items():
             for tag in tags:
-                words_by_tag.setdefault(f"{tag} {lexicon is LEXICON}", []).append(word)
-    for words in words_by_tag.values():
+                words.setdefault(f"{tag} {lexicon is LEXICON}", []).append(word)
+    return words
+
+
+WORDS_BY_TAG = group_words_by_tag()
+
+
+@pytest.mark.parametrize("separator", [", ", " "])
+def test_no_kind_of_cue_takes_longer(separator: str) -> None:
+    for words in WORDS_BY_TAG.values():
         # spread over all words of the tag
         assert_as_fast_as_prose(separator.join(words[:: len(words) // 100 + 1]) + separator, 2_000)
+
+
+def test_no_single_cue_takes_longer() -> None:
+    day = datetime.datetime.now(datetime.UTC).toordinal()  # each day another word of each tag
+    for words in WORDS_BY_TAG.values():
+        assert_as_fast_as_prose(words[day % len(words)] + ", ", 2_000)
 
 
 def test_no_phrase_takes_longer() -> None:
@@ -118,10 +132,15 @@ def test_near_duplicates_are_found_in_the_time_of_prose() -> None:
     contexts = [f"no {first} {second}" for first in PROSE.split()[:20] for second in PROSE.split()[20:40]]
     candidates = [Finding(position, "", "Legal", context) for position, context in enumerate(contexts)]
     candidates += [candidates[-1]._replace(position=position) for position in range(400, 1_000)]
-    started = time.process_time()
-    findings.deduplicate(candidates)
-    seconds = time.process_time() - started
-    assert seconds <= measure(fill(PROSE, sum(len(finding.context) for finding in candidates)))
+    prose = fill(PROSE, sum(len(finding.context) for finding in candidates))
+    ratios = []
+    for _ in range(ROUNDS):
+        started = time.process_time()
+        findings.deduplicate(candidates)
+        ratios.append((time.process_time() - started) / measure(prose))
+        if ratios[-1] <= 1:
+            return
+    raise AssertionError(f"near-duplicates take {min(ratios):.1f} times as long as prose")
 
 
 def test_a_batch_is_bounded_in_units_and_in_characters() -> None:
