@@ -18,6 +18,7 @@ from .auth.sessions import DatabaseSessionStorage
 from .concurrency import (
     ACTIVE_REQUESTS,
     AI_CALLS,
+    DECODING,
     SCANS_IN_FLIGHT,
     TEXT_MEMORY,
     TURNS,
@@ -73,6 +74,7 @@ def create_app(settings: Settings) -> web.Application:
     app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)
     turns = half(settings.database_pool_size)
     app[TURNS] = FairSemaphore(turns, share=half(turns))
+    app[DECODING] = asyncio.Lock()
     app[ACTIVE_REQUESTS] = ActiveRequests()
     app[ACCESS_LOG] = AccessLog()
     app.add_routes(make_routes())

@@ -165,6 +165,7 @@ class MemoryBudget:
                 del self._used[user]
 
 
+DECODING = web.AppKey("DECODING", asyncio.Lock)  # one long body at a time, so that others run in between
 TEXT_MEMORY = web.AppKey("TEXT_MEMORY", MemoryBudget)  # of scans; files are on disk
 
 

@@ -17,7 +17,7 @@ import multipart
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ..concurrency import overloaded
+from ..concurrency import DECODING, overloaded
 from ..errors import ApiError, error_from_status, invalid_request, payload_too_large, text_too_large
 from ..schemas import (
     CreateApiToken,
@@ -185,6 +185,14 @@ async def read_form(
         raise invalid_request("The request body is incomplete or badly encoded.") from exc
     except OSError as exc:  # the disk of the temporary file is full
         raise overloaded() from exc
+    if len(body) <= MAX_FORM_BYTES:
+        return decode_form(request, body)
+    async with request.app[DECODING]:
+        return decode_form(request, body)
+
+
+def decode_form(request: web.Request, body: bytearray) -> Form:
+    """Return the fields of a JSON or URL-encoded body. Raises 400 `invalid_request`."""
     if not body:
         return Form({})
     if request.content_type == "application/json" or request.content_type.endswith("+json"):
