@@ -25,7 +25,7 @@ MAX_FILE_BYTES = 256 * 1024**2
 
 def limit_resources() -> None:
     """Limit the memory, CPU time and file sizes of this process and its children."""
-    os.nice(5)
+    os.nice(9)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))

@@ -60,7 +60,7 @@ def respond(line: bytes) -> bytes:
 
 def main() -> None:
     """Respond to requests until standard input is closed."""
-    os.nice(5)  # as readers do: the workers, which answer everybody, go first
+    os.nice(9)  # as readers do: the workers, which answer everybody, go first
     enter_sandbox()
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(respond(line))

@@ -268,7 +268,7 @@ async def test_scoring_processes_have_a_lower_priority_than_the_service(
 ) -> None:
     await scan(http, service, text="The budget is tight.")
     parent = psutil.Process(service.process.pid)
-    assert {scorer.nice() - parent.nice() for scorer in parent.children()} == {5}
+    assert {scorer.nice() - parent.nice() for scorer in parent.children()} == {9}
 
 
 def has_seccomp_filter(pid: int) -> bool:
