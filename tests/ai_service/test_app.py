@@ -200,7 +200,7 @@ def test_documents_of_one_user_fill_at_most_half_of_the_memory_while_others_use_
 
 
 def test_documents_of_a_lone_user_may_fill_the_memory() -> None:
-    budget = MemoryBudget()
+    budget = MemoryBudget(too_many_documents)
     size = budget.MAX_BYTES // 25
     with contextlib.ExitStack() as uploads:
         for _ in range(25):
