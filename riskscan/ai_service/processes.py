@@ -136,8 +136,8 @@ async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
         # libraries write warnings that may quote the document
         stderr=asyncio.subprocess.DEVNULL,
         limit=MAX_LINE_BYTES,
-        # a process group of its own: Tesseract is killed with its reader, and ^C reaches only the service; not
-        # a session, among which Linux shares the CPU before it looks at niceness (autogroup, sched(7))
+        # a process group of its own: Tesseract is killed with its reader, and ^C reaches only the service;
+        # not a session, among which Linux shares the CPU before it looks at niceness (autogroup, sched(7))
         process_group=0,
         # no secrets: a document may take over the library that reads it
         env={
