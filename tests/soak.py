@@ -28,7 +28,7 @@ from aiohttp import web
 from tests.support.ai import Ai
 from tests.support.application import SECRET
 from tests.support.postgres import Postgres, database_name
-from tests.support.program import ROOT, Program
+from tests.support.program import FOR_LOAD, ROOT, Program
 from tests.support.tcp_proxy import Proxy
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
@@ -424,13 +424,8 @@ async def run_soak(postgres: Postgres, folder: Path, results: Results) -> bool:
             "JWT_SECRET": SECRET,
             "AI_SERVICE_URL": f"http://127.0.0.1:{proxy.port}",
             "AI_SERVICE_TIMEOUT": str(AI_TIMEOUT),
-            "ACCESS_TOKEN_EXPIRE_MINUTES": "1000",
             "WORKERS": str(WORKERS),
-            "BCRYPT_COST": "4",
-            "LOGIN_LIMIT": "off",
-            "REGISTER_LIMIT": "off",
-            "SCAN_LIMIT": "off",
-            "LOG_LEVEL": "warning",
+            **FOR_LOAD,
             "LOOP_MONITOR_FOLDER": str(folder),
         }
         program = await asyncio.to_thread(

@@ -33,7 +33,7 @@ from PIL import Image
 
 from tests.support.application import SECRET
 from tests.support.postgres import Postgres
-from tests.support.program import ROOT, Program
+from tests.support.program import FOR_LOAD, ROOT, Program
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
 ABUSE = os.environ.get("ABUSE") or "1"
@@ -298,13 +298,8 @@ def run_program(postgres: Postgres, folder: Path) -> Iterator[Program]:
         "DATABASE_URL": postgres.create_database(),
         "JWT_SECRET": SECRET,
         "METRICS_TOKEN": METRICS_TOKEN,
-        "ACCESS_TOKEN_EXPIRE_MINUTES": "1000",
         "WORKERS": str(WORKERS),
-        "BCRYPT_COST": "4",
-        "LOGIN_LIMIT": "off",
-        "REGISTER_LIMIT": "off",
-        "SCAN_LIMIT": "off",
-        "LOG_LEVEL": "warning",
+        **FOR_LOAD,
     }
     folder.mkdir()
     program = Program(folder, environ)

@@ -19,6 +19,15 @@ from tests.support.process_log import ProcessLog
 
 ROOT = Path(__file__).parents[2]
 STOPS_WITHIN_SECONDS = 10
+# the settings of a program under load: no rate limits, fast passwords, no line per request
+FOR_LOAD = {
+    "ACCESS_TOKEN_EXPIRE_MINUTES": "1000",
+    "BCRYPT_COST": "4",
+    "LOGIN_LIMIT": "off",
+    "REGISTER_LIMIT": "off",
+    "SCAN_LIMIT": "off",
+    "LOG_LEVEL": "warning",
+}
 
 needs_access_to_processes = pytest.mark.skipif(
     sys.platform == "linux" and os.geteuid() != 0, reason="only root can look into undumpable processes"
