@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -136,8 +137,11 @@ class TextPayload(aiohttp.Payload):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, content_type="text/plain; charset=utf-8")
-        slices = (text[begin : begin + CHUNK_BYTES] for begin in range(0, len(text), CHUNK_BYTES))
-        self._size = sum(len(piece.encode()) for piece in slices)
+        self._size = sum(map(len, self.encode_in_slices()))
+
+    def encode_in_slices(self) -> Iterator[bytes]:
+        for begin in range(0, len(self._value), CHUNK_BYTES):
+            yield self._value[begin : begin + CHUNK_BYTES].encode()
 
     async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         return self.decode().encode()
@@ -147,8 +151,8 @@ class TextPayload(aiohttp.Payload):
         return text
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        for begin in range(0, len(self._value), CHUNK_BYTES):
-            await writer.write(self._value[begin : begin + CHUNK_BYTES].encode())
+        for piece in self.encode_in_slices():
+            await writer.write(piece)
 
 
 class FilePayload(aiohttp.Payload):
