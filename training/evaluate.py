@@ -55,7 +55,7 @@ def find_by_keywords(units: list[sentences.Unit]) -> list[Finding]:
 
 def split_passage(passage: str, name: str = "text.txt") -> list[sentences.Unit]:
     """Split a passage into units as the service does."""
-    return list(sentences.split_into_units(documents.read_blocks(name, passage.encode())))
+    return list(sentences.split_into_units(documents.read_blocks(name, passage.encode(), [])))
 
 
 def f1(hits: float, found: float, wanted: float) -> tuple[float, float, float]:
@@ -170,7 +170,7 @@ def readable_formats() -> str:
     paths = sorted(SAMPLES.iterdir())
     for path in paths:
         with contextlib.suppress(ServiceError):
-            if list(sentences.split_into_units(documents.read_blocks(path.name, path.read_bytes()))):
+            if list(sentences.split_into_units(documents.read_blocks(path.name, path.read_bytes(), []))):
                 readable.add(path.suffix)
     return f"{len(readable)} of {len({path.suffix for path in paths})} ({' '.join(sorted(readable))})"
 

@@ -17,7 +17,7 @@ from ..errors import REQUEST_ID, read_request_id
 from ..logs import Event
 from .errors import InternalError, ServiceError, UnreadableDocument, format_trace
 from .llm import LanguageModel, LanguageModelError
-from .processes import DocumentReaders, ScoringPool, scoring_pool
+from .processes import DocumentReaders, Reading, ScoringPool, scoring_pool
 from .scan_form import ScanForm, read_form, too_many_documents
 from .settings import SETTINGS, Settings
 
@@ -75,7 +75,7 @@ async def scan(request: web.Request) -> web.Response:
         form = await read_form(request, app[SETTINGS].max_upload_bytes, allocate)
         try:
             async with asyncio.timeout(SCAN_SECONDS):
-                units = await read_units(app, user, form)
+                units, notes = await read_form_parts(app, user, form)
                 seconds_left = SCAN_SECONDS - (time.monotonic() - started)
                 source, data = await find_risks(request, user, units, form.force_llm, seconds_left)
         except TimeoutError:
@@ -84,21 +84,22 @@ async def scan(request: web.Request) -> web.Response:
             ) from None
     milliseconds = round((time.monotonic() - started) * 1000, 1)
     log.info(ScanEvent(len(units), len(data), source, milliseconds, request[REQUEST_ID]))
-    return web.json_response({"data": data, "source": source})
+    return web.json_response({"data": data, "source": source} | ({"notes": notes} if notes else {}))
 
 
-async def read_units(app: web.Application, user: str, form: ScanForm) -> list[Any]:
-    """Split the file, then the text, into units (see sentences.Unit) as JSON lists."""
-    units: list[Any] = []
+async def read_form_parts(app: web.Application, user: str, form: ScanForm) -> Reading:
+    """Read the file, then the text."""
+    parts: list[Reading] = []
     if form.filename or form.file:
-        units += await app[DOCUMENT_READERS].read(user, form.filename or "file", form.file)
+        parts.append(await app[DOCUMENT_READERS].read(user, form.filename or "file", form.file))
     if len(form.text) > LONG_TEXT_CHARS:
-        units += await app[DOCUMENT_READERS].read(user, "", form.text.encode("utf-8", "replace"))
+        parts.append(await app[DOCUMENT_READERS].read(user, "", form.text.encode("utf-8", "replace")))
     elif form.text.strip():
-        units += await app[SCORING_POOL].run(user, "split", form.text)
+        parts.append(Reading(await app[SCORING_POOL].run(user, "split", form.text), []))
+    units = [unit for part in parts for unit in part.units]
     if not units:
         raise UnreadableDocument("No readable text found.")
-    return units
+    return Reading(units, [note for part in parts for note in part.notes])
 
 
 async def find_risks(
@@ -129,7 +130,8 @@ async def score_units(pool: ScoringPool, user: str, units: list[Any]) -> list[di
     candidates: list[Any] = []
     expected = 0.0
     for start, batch in split_into_batches(units):
-        found, expected_in_batch = await pool.run(user, "score", [start, batch])
+        # the score is that of the text and its section; places stay here
+        found, expected_in_batch = await pool.run(user, "score", [start, [unit[:3] for unit in batch]])
         candidates += found
         expected += expected_in_batch
     if not candidates:

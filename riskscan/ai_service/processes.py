@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..concurrency import FairSemaphore, half
 from .errors import InternalError, ServiceError, UnreadableDocument
@@ -74,6 +74,13 @@ async def _exchange_lines(process: asyncio.subprocess.Process, request: bytes) -
     return response
 
 
+class Reading(NamedTuple):
+    """What was read of a document: units (see sentences.Unit) as JSON lists, and notes for people."""
+
+    units: list[Any]
+    notes: list[str]
+
+
 class DocumentReaders:
     """Reads documents, each in a process of its own with limited resources.
 
@@ -83,8 +90,8 @@ class DocumentReaders:
     def __init__(self) -> None:
         self._slots = FairSemaphore(MAX_READERS, half(MAX_READERS))
 
-    async def read(self, user: str, filename: str, data: bytes | bytearray) -> list[Any]:
-        """Return the document's units (see sentences.Unit) as JSON lists; raises ServiceError."""
+    async def read(self, user: str, filename: str, data: bytes | bytearray) -> Reading:
+        """Read a document; raises ServiceError."""
         async with self._slots.slot(user, None):
             with tempfile.TemporaryDirectory(prefix="riskscan-") as scratch:
                 process = await _start("reader", TMPDIR=scratch)
@@ -95,15 +102,17 @@ class DocumentReaders:
                     raise UnreadableDocument("Reading the document took too long.") from None
                 finally:
                     await _kill(process)
-        result = json.loads(response) if response else {"trace": f"exit status {process.returncode}"}
-        if isinstance(result, dict):
-            if "trace" in result:
-                raise UnreadableDocument(
-                    "The document could not be read: it is damaged or needs too much memory or time.",
-                    f"the reader failed: {result['trace']}",
-                )
+        result: dict[str, Any] = (
+            json.loads(response) if response else {"trace": f"exit status {process.returncode}"}
+        )
+        if "trace" in result:
+            raise UnreadableDocument(
+                "The document could not be read: it is damaged or needs too much memory or time.",
+                f"the reader failed: {result['trace']}",
+            )
+        if "status" in result:
             raise ServiceError(result["status"], result["code"], result["detail"])
-        return list(result)
+        return Reading(result["units"], result["notes"])
 
 
 async def _send_document(

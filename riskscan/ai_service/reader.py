@@ -2,7 +2,7 @@
 
 Standard input: the name in UTF-8 and the document, each after its length (8 bytes, big endian), then end
 of file, when the parent finishes or dies. Any local user could read a name on the command line.
-Standard output: one line of JSON, the units, {"status", "code", "detail"}, or after a bug {"trace"}.
+Standard output: one line of JSON, {"units", "notes"}, {"status", "code", "detail"}, or after a bug {"trace"}.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import zlib
+from typing import Any
 
 from .errors import ServiceError, UnreadableDocument, format_trace
 from .reading import documents, sentences
@@ -46,17 +47,18 @@ def exit_with_parent() -> None:
 def respond(filename: str, data: bytes) -> str:
     """Read the document and return the line to write."""
     try:
-        return json.dumps(read_units(filename, data), ensure_ascii=False)
+        return json.dumps(read_document(filename, data), ensure_ascii=False)
     except ServiceError as error:
         return json.dumps({"status": error.status, "code": error.code, "detail": error.detail})
     except Exception as error:
         return json.dumps({"trace": format_trace(error)})
 
 
-def read_units(filename: str, data: bytes) -> list[sentences.Unit]:
+def read_document(filename: str, data: bytes) -> dict[str, list[Any]]:
     """Read the document; raises ServiceError, also for the exceptions of parsers of damaged files."""
+    notes: list[str] = []
     try:
-        units = list(sentences.split_into_units(documents.read_blocks(filename, data)))
+        units = list(sentences.split_into_units(documents.read_blocks(filename, data, notes)))
     except MemoryError:
         raise UnreadableDocument("The document needs too much memory to be read.") from None
     except RecursionError:
@@ -65,7 +67,7 @@ def read_units(filename: str, data: bytes) -> list[sentences.Unit]:
         raise UnreadableDocument("The document is damaged and could not be read.") from None
     if not units:
         raise UnreadableDocument("No readable text found in the document.")
-    return units
+    return {"units": units, "notes": notes}
 
 
 def receive() -> bytes:

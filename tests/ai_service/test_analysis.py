@@ -91,7 +91,7 @@ def test_text_is_split_into_sentences_and_items(text: str, pieces: list[str]) ->
     ],
 )
 def test_the_first_line_is_a_heading_of_this_level(text: str, level: int) -> None:
-    first = next(parse_text(text))
+    first = next(parse_text([Block("text", [text])]))
     assert (first.kind == "heading", first.level) == (level > 0, level)
 
 

@@ -9,16 +9,34 @@ from ..errors import UnreadableDocument
 MAX_CHARS = 2_000_000
 
 
+class Place(NamedTuple):
+    """Where a passage stands in its document, as far as the format says; 0 and "" where it does not.
+
+    Pages (also slides), tables, rows and paragraphs count from 1. `part` names a sheet, an attachment, or
+    what stands beside the text, such as "Comment". `headings` are those above the passage, the highest first.
+    """
+
+    page: int = 0
+    part: str = ""
+    table: int = 0
+    row: int = 0
+    paragraph: int = 0
+    headings: tuple[str, ...] = ()
+
+
 class Block(NamedTuple):
     """A passage of a document.
 
     `texts` holds the cells of a row, and one text for the other kinds; "text" is running text whose
     line breaks and headings are still to be found. `level` is that of a heading, 1 the highest.
+    `names` are the heads of the columns of a row, once tables.py has found them.
     """
 
-    kind: Literal["text", "heading", "paragraph", "item", "row"]
+    kind: Literal["text", "heading", "paragraph", "item", "row", "comment", "form value", "footnote"]
     texts: list[str]
     level: int = 0
+    place: Place = Place()
+    names: tuple[str, ...] = ()
 
 
 def limit_size(blocks: Iterable[Block]) -> Iterator[Block]:

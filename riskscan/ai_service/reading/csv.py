@@ -11,7 +11,7 @@ from .text import decode
 DELIMITERS = ",;\t|"
 
 
-def read_blocks(data: bytes) -> Iterator[Block]:
+def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     """Read the rows that are not empty; the delimiter is the most frequent one."""
     text = decode(data)
     delimiter = max(DELIMITERS, key=text[:20_000].count)

@@ -14,15 +14,18 @@ EMPTY_ZIP = b"PK\5\6"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def read_blocks(filename: str, data: bytes) -> Iterator[Block]:
-    """Read a document by its content and name, or without a name as UTF-8; raises UnreadableDocument."""
+def read_blocks(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]:
+    """Read a document by its content and name, or without a name as UTF-8; raises UnreadableDocument.
+
+    Sentences for people about what was not read, and why, are appended to `notes`.
+    """
     if not filename:
         return limit_size([Block("text", [data.decode("utf-8", "replace")])])
     if not data:
         raise UnreadableDocument("The file is empty.")
     # imported when it is needed, because libraries for Word, PDF and images are slow to import
     reader = import_module(f".{detect_type(filename, data).reader}", __package__)
-    return limit_size(reader.read_blocks(data))
+    return limit_size(reader.read_blocks(data, notes))
 
 
 def detect_type(filename: str, data: bytes) -> FileType:

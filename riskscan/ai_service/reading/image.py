@@ -17,7 +17,7 @@ MIN_SIDE_PIXELS = 1600
 SMALL_SIDE_PIXELS = 2400
 
 
-def read_blocks(data: bytes) -> Iterator[Block]:
+def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     """Read the text of the pages by OCR as one block of running text."""
     ocr.require_tesseract()
     Image.MAX_IMAGE_PIXELS = None  # the size is checked below, with a message for people

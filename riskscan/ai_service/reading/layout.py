@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from ..khmer import KHMER
-from .blocks import Block
+from .blocks import Block, Place
 
 BULLET = re.compile(r"^[-*+•‣▪◦●○■□–—·➢✓✔→>]\s+|^o\s+(?=[A-Z])|^\[[ xX]\]\s+")
 CLAUSE_NUMBER = re.compile(
@@ -27,23 +28,38 @@ NOT_A_HEADING = 0
 
 
 def parse_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Resolve running text, and remove the marks of items; no block of kind text is left."""
-    for block in blocks:
-        if block.kind == "text":
-            yield from parse_text(block.texts[0])
-        elif block.kind == "item":
-            yield Block("item", [strip_marks(block.texts[0])])
-        elif block.kind == "paragraph":
-            yield from map(_parse_plain_line, filter(str.strip, block.texts[0].splitlines()))
-        elif block.kind == "row":
-            yield Block("row", [cell.strip() for cell in block.texts])
+    """Resolve running text, and remove the marks of items; no block of kind text is left.
+
+    Blocks of running text that follow each other, such as pages, are one text.
+    """
+    for is_text, group in groupby(blocks, lambda block: block.kind == "text"):
+        if is_text:
+            yield from parse_text(list(group))
         else:
-            yield block
+            for block in group:
+                yield from _parse_block(block)
 
 
-def parse_text(text: str) -> Iterator[Block]:
+def _parse_block(block: Block) -> Iterator[Block]:
+    if block.kind == "item":
+        yield block._replace(texts=[strip_marks(block.texts[0])])
+    elif block.kind == "paragraph":
+        for line in filter(str.strip, block.texts[0].splitlines()):
+            yield _parse_plain_line(line)._replace(place=block.place)
+    elif block.kind == "row":
+        yield block._replace(texts=[cell.strip() for cell in block.texts])
+    else:
+        yield block
+
+
+def parse_text(blocks: list[Block]) -> Iterator[Block]:
     """Join wrapped lines into paragraphs and items, and detect headings and rows; code is left out."""
-    lines = [line.strip() for line in HYPHENATION.sub("", text).splitlines()]
+    lines: list[str] = []
+    places: list[Place] = []
+    for text in blocks:
+        added = [line.strip() for line in HYPHENATION.sub("", text.texts[0]).splitlines()]
+        lines += added
+        places += [text.place] * len(added)
     next_texts = _next_texts(lines)
     # the paragraph or item that the next line may continue, with its lines
     current: Block | None = None
@@ -54,6 +70,7 @@ def parse_text(text: str) -> Iterator[Block]:
             continue
         if current:
             yield _join(current)
+        block = block._replace(place=places[number]) if block else None
         current = block if block and block.kind in ("paragraph", "item") else None
         if block and not current:
             yield block
@@ -62,7 +79,7 @@ def parse_text(text: str) -> Iterator[Block]:
 
 
 def _join(block: Block) -> Block:
-    return Block(block.kind, [" ".join(block.texts)])
+    return block._replace(texts=[" ".join(block.texts)])
 
 
 def _skip_code(lines: list[str]) -> Iterator[tuple[int, str]]:

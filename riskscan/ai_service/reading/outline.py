@@ -34,7 +34,7 @@ class Outline:
     """The headings above the current line, and the kind of the current section."""
 
     def __init__(self) -> None:
-        self._open: list[tuple[int, str]] = []
+        self._open: list[tuple[int, str, str]] = []
         self._in_list = False
 
     def enter(self, heading: str, level: int) -> None:
@@ -42,7 +42,7 @@ class Outline:
         self._in_list = False
         while self._open and self._open[-1][0] >= level:
             self._open.pop()
-        self._open.append((level, classify_heading(heading)))
+        self._open.append((level, classify_heading(heading), heading))
 
     def enter_text(self, is_item: bool) -> None:
         """Enter a list item or a paragraph."""
@@ -53,7 +53,12 @@ class Outline:
 
     @property
     def section(self) -> str:
-        return next((section for _, section in reversed(self._open) if section), "")
+        return next((section for _, section, _ in reversed(self._open) if section), "")
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The open headings, the highest first."""
+        return tuple(heading for _, _, heading in self._open)
 
 
 def classify_heading(heading: str) -> str:

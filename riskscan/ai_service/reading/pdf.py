@@ -21,7 +21,7 @@ POINTS_PER_INCH = 72
 MIN_PAGE_CHARS = 20
 
 
-def read_blocks(data: bytes) -> Iterator[Block]:
+def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     """Read the text of the pages, by OCR where they have none, as one block of running text."""
     document = _open(data)
     pages = _read_pages(document)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from ..khmer import KHMER
-from .blocks import Block
+from .blocks import Block, Place
 from .layout import BULLET, parse_blocks
 from .outline import Outline
-from .tables import Column, is_header_row, parse_header, risk_cells
+from .tables import name_cells, parse_header, risk_cells
 
 Kind = Literal["sentence", "item", "cell"]
 
@@ -23,6 +23,7 @@ class Unit(NamedTuple):
     text: str
     kind: Kind
     section: str
+    place: Place = Place()
 
 
 # a longer sentence is cut into pieces of at least MIN_PIECE_CHARS
@@ -40,37 +41,32 @@ SENTENCE_GAP = re.compile(
 
 
 def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
-    """Return the units of the blocks, tracking headings and the header rows of tables."""
+    """Return the units of the blocks, each with its place; no unit crosses a block."""
     outline = Outline()
-    # header row of the current table; [] if it has none, None outside a table
-    header: list[Column] | None = None
-    for block in parse_blocks(blocks):
-        if block.kind == "row" and header is None:
-            header = parse_header(block.texts) if is_header_row(block.texts) else []
-            if header:
-                continue
-        if block.kind == "row":
-            yield from _split_row(header or [], block.texts, outline.section)
-            continue
-        header = None
+    for number, block in enumerate(name_cells(parse_blocks(blocks)), 1):
         if block.kind == "heading":
             outline.enter(block.texts[0], block.level)
+            continue
+        place = block.place._replace(headings=outline.headings)
+        if block.kind == "row":
+            yield from _split_row(block, outline.section, place)
         else:
             outline.enter_text(block.kind == "item")
             kind: Kind = "item" if block.kind == "item" else "sentence"
-            yield from _to_units(RISK_ID.sub("", block.texts[0]), kind, outline.section)
+            place = place._replace(paragraph=number)
+            yield from _to_units(RISK_ID.sub("", block.texts[0]), kind, outline.section, place)
 
 
-def _split_row(header: list[Column], cells: list[str], section: str) -> Iterator[Unit]:
-    for cell, cell_section in risk_cells(header, cells, section):
+def _split_row(row: Block, section: str, place: Place) -> Iterator[Unit]:
+    for cell, cell_section in risk_cells(parse_header(row.names), row.texts, section):
         for line in cell.splitlines():
-            yield from _to_units(BULLET.sub("", line.strip()), "cell", cell_section)
+            yield from _to_units(BULLET.sub("", line.strip()), "cell", cell_section, place)
 
 
-def _to_units(text: str, kind: Kind, section: str) -> Iterator[Unit]:
+def _to_units(text: str, kind: Kind, section: str, place: Place) -> Iterator[Unit]:
     for sentence in split_sentences(text):
         if _is_scorable(sentence):
-            yield Unit(sentence, kind, section)
+            yield Unit(sentence, kind, section, place)
 
 
 def split_sentences(text: str) -> Iterator[str]:

@@ -2,10 +2,11 @@
 """Tables: header rows, and the cells that describe a risk."""
 
 import re
-from collections.abc import Iterator
-from itertools import chain, repeat
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby, repeat
 from typing import NamedTuple
 
+from .blocks import Block
 from .layout import SENTENCE_END
 
 # column heads of a risk register: the columns that describe the risk, and the others
@@ -36,8 +37,30 @@ class Column(NamedTuple):
     section: str = ""
 
 
-def parse_header(cells: list[str]) -> list[Column]:
+def name_cells(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Leave out the head of each table and give its names to the rows below it.
+
+    Rows that follow each other in the same table, by the number in their place, are one table.
+    """
+    for (kind, _), group in groupby(blocks, lambda block: (block.kind, block.place.table)):
+        if kind == "row":
+            yield from _name_rows(group)
+        else:
+            yield from group
+
+
+def _name_rows(rows: Iterator[Block]) -> Iterator[Block]:
+    first = next(rows)
+    names = tuple(first.texts) if is_header_row(first.texts) else ()
+    if not names:
+        yield first
+    for row in rows:
+        yield row._replace(names=names)
+
+
+def parse_header(cells: Iterable[str]) -> list[Column]:
     """Return the columns that a header row names."""
+    cells = tuple(cells)
     is_register = any(REGISTER_COLUMN.search(name) for name in cells)
     columns = []
     for name in cells:

@@ -18,7 +18,7 @@ WESTERN = frozenset(
 )
 
 
-def read_blocks(data: bytes) -> Iterator[Block]:
+def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     """Read the whole text as one block of running text."""
     yield Block("text", [decode(data)])
 

@@ -23,7 +23,7 @@ CONTAINERS = (W + "sdt", W + "sdtContent", W + "ins", W + "moveTo", W + "customX
 BOLD_LINE_LEVEL = 9
 
 
-def read_blocks(data: bytes) -> Iterator[Block]:
+def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     """Read headers, body with tables, footnotes and endnotes, footers."""
     try:
         _check_archive(data)
