@@ -9,18 +9,17 @@ import socket
 import struct
 import subprocess
 import sys
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
-import docx
 import psutil
 import pytest
 from PIL import Image
 
 from riskscan.ai_service.processes import MAX_READERS
+from tests.ai_service.documents import body, pdf, word
 from tests.ai_service.service import (
     EndlessTesseract,
     Service,
@@ -38,26 +37,6 @@ pytestmark = pytest.mark.slow
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has seccomp")
-
-
-def word(document_xml: str | bytes, **more: bytes) -> bytes:
-    """A Word file with this main part."""
-    file = io.BytesIO()
-    empty = io.BytesIO()
-    docx.Document().save(empty)
-    with zipfile.ZipFile(empty) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
-        for entry in source.infolist():
-            if entry.filename != "word/document.xml":
-                target.writestr(entry, source.read(entry))
-        target.writestr("word/document.xml", document_xml)
-        for name, content in more.items():
-            target.writestr(name, content)
-    return file.getvalue()
-
-
-def body(inner: str, before: str = "") -> str:
-    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    return f'<?xml version="1.0"?>{before}<w:document xmlns:w="{space}"><w:body>{inner}</w:body></w:document>'
 
 
 def word_bomb() -> bytes:
@@ -79,20 +58,6 @@ def deep_word() -> bytes:
     depth = 20_000
     inner = "<w:tbl><w:tr><w:tc>" * depth + "<w:p/>" + "</w:tc></w:tr></w:tbl>" * depth
     return word(body(inner))
-
-
-def pdf(objects: list[bytes]) -> bytes:
-    """A PDF of these objects, the first of which is the catalogue."""
-    file = bytearray(b"%PDF-1.7\n")
-    places = []
-    for number, content in enumerate(objects, 1):
-        places.append(len(file))
-        file += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    start = len(file)
-    file += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    file += b"".join(b"%010d 00000 n \n" % place for place in places)
-    file += b"trailer <</Size %d /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start)
-    return bytes(file)
 
 
 def pdf_bomb() -> bytes:

@@ -1,0 +1,1 @@
+"""Tests of the readers, a module for each format."""
