@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import itertools
 import json
 import re
 import time
@@ -21,7 +22,7 @@ from .concurrency import AI_CALLS
 from .errors import ApiError, unavailable
 from .metrics import METRICS
 from .request.uploads import SPOOL_BYTES, Document, Upload
-from .schemas import Findings, Risk
+from .schemas import MAX_NOTE_LENGTH, MAX_NOTES, Findings, Risk
 from .settings import SETTINGS
 
 AI_SESSION = web.AppKey("AI_SESSION", aiohttp.ClientSession)
@@ -196,19 +197,28 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
 def read_findings(body: bytes) -> Findings:
     """Return the findings in a response body. Raises InvalidResponse if it breaks the contract.
 
-    NUL and lone surrogates become U+FFFD; fields beyond the three are dropped.
+    NUL and lone surrogates become U+FFFD; fields beyond the three are dropped, and notes that are no text.
     """
     try:
         text = body.decode()
-        if "\\u" not in text:  # only escapes can hold NUL or lone surrogates
+        # only escapes can hold NUL or lone surrogates, and only notes may be of any type
+        if "\\u" not in text and '"notes"' not in text:
             return FINDINGS_DECODER.decode(text)
         # msgspec's own decoder refuses lone surrogates
         # int() refuses numbers of thousands of digits
         decoded = json.loads(text, parse_constant=reject_constant, parse_int=float)
+        notes = clean_notes(decoded.pop("notes", [])) if isinstance(decoded, dict) else []
         findings = msgspec.convert(decoded, Findings)
     except (ValueError, RecursionError) as exc:  # msgspec's are ValueErrors
         raise InvalidResponse(str(exc)) from exc
-    return Findings([sanitize(risk) for risk in findings.data], findings.source)
+    return Findings([sanitize(risk) for risk in findings.data], findings.source, notes)
+
+
+def clean_notes(notes: Any) -> list[str]:
+    """Return at most 20 lines of at most 300 characters each; blank notes and other types are dropped."""
+    texts = notes if isinstance(notes, list) else []
+    lines = (clean_line(text, MAX_NOTE_LENGTH) for text in texts if isinstance(text, str))
+    return list(itertools.islice(filter(None, lines), MAX_NOTES))
 
 
 def reject_constant(constant: str) -> Any:
@@ -246,8 +256,13 @@ async def read_message(response: aiohttp.ClientResponse) -> str:
         message = extract_message(json.loads(body))
     except (ValueError, RecursionError):
         message = body if response.content_type == "text/plain" else ""
-    clean = BLANKS.sub(" ", UNSTORABLE.sub("\ufffd", message)).strip()
-    return clean if len(clean) <= MAX_MESSAGE else clean[: MAX_MESSAGE - 1] + "…"
+    return clean_line(message, MAX_MESSAGE)
+
+
+def clean_line(text: str, limit: int) -> str:
+    """Return a text as one line without control characters; a longer one is cut and ends with an ellipsis."""
+    clean = BLANKS.sub(" ", UNSTORABLE.sub("\ufffd", text)).strip()
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def extract_message(body: Any) -> str:

@@ -49,6 +49,7 @@ CONTROL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 SPACE = r" \u1680\u2000-\u200a\u202f\u205f\u3000\xa0"
 MIN_PASSWORD, MAX_PASSWORD = 6, 128  # characters
 MAX_TOKEN_NAME = 100
+MAX_NOTES, MAX_NOTE_LENGTH = 20, 300  # of a scan; in characters
 Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 NonEmptyText = Annotated[str, Meta(min_length=1)]
 NewPassword = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
@@ -72,6 +73,7 @@ class Findings(Struct, frozen=True):
 
     data: list[Risk]
     source: Source
+    notes: list[str] = []
 
 
 class User(Struct, frozen=True):
@@ -106,6 +108,9 @@ RisksJson = Annotated[
 ]
 
 
+Note = Annotated[str, Meta(min_length=1, max_length=MAX_NOTE_LENGTH)]
+
+
 class Scan(Struct, frozen=True):
     """A document or text that was scanned, with its findings."""
 
@@ -116,6 +121,14 @@ class Scan(Struct, frozen=True):
     risk_count: int
     created_at: Time
     timestamp: Annotated[Time, Meta(description="The same as `created_at`")]
+    notes: Annotated[
+        list[Note],
+        Meta(
+            max_length=MAX_NOTES,
+            description="What a reader of the findings should know, in sentences of the AI service, such as "
+            "which pages were not read and why; empty as a rule",
+        ),
+    ]
 
     @property
     def risks(self) -> list[Risk]:

@@ -169,6 +169,54 @@ async def test_unstorable_characters_in_findings_are_replaced(alice: Person, ai:
     assert (await alice.get(f"/api/scans/{scan['scan_id']}")).json == scan
 
 
+@pytest.mark.parametrize(
+    "notes",
+    [None, True, 7, 1e300, "a sentence", {"a": "sentence"}, [], [7, None, ["a"], {"a": "b"}], [" \n", ""]],
+)
+async def test_notes_that_are_no_text_are_dropped(alice: Person, ai: Ai, notes: Any) -> None:
+    ai.findings = {**FINDINGS, "notes": notes}
+    scan = await alice.scan(text="tight budget")
+    assert (scan["data"], scan["notes"]) == (RISKS, [])
+
+
+@pytest.mark.parametrize("number", ["1e999", "9" * 6000])
+async def test_numbers_of_any_size_may_stand_among_the_notes(alice: Person, ai: Ai, number: str) -> None:
+    for notes, kept in ((number, []), (f'[{number}, "Page 3 was not read."]', ["Page 3 was not read."])):
+        ai.respond_with(200, f'{{"data": [], "source": "model", "notes": {notes}}}'.encode())
+        assert (await alice.scan(text="tight budget"))["notes"] == kept
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("x" * 300, "x" * 300),
+        ("x" * 301, "x" * 299 + "…"),
+        ("ខ" * 10_000, "ខ" * 299 + "…"),
+        ("two\r\nlines,\ta tab,\x1b\x07 bells\u2028and\x85more ", "two lines, a tab, bells and more"),
+        ("nul\x00, lone \ud800", "nul\ufffd, lone \ufffd"),
+        ('<b>bold</b> & "quoted"', '<b>bold</b> & "quoted"'),
+        ("\u200fالصفحة 3\u202e", "\u200fالصفحة 3\u202e"),
+    ],
+    ids=ascii,
+)
+async def test_notes_are_single_lines_of_at_most_300_characters(
+    alice: Person, ai: Ai, sent: str, kept: str
+) -> None:
+    ai.respond_with(200, {**FINDINGS, "notes": [sent, 3, "A second note."]})
+    scan = await alice.scan(text="tight budget")
+    assert scan["notes"] == [kept, "A second note."]
+    assert (await alice.get(f"/api/scans/{scan['scan_id']}")).json == scan
+
+
+async def test_the_first_20_notes_are_kept(alice: Person, ai: Ai) -> None:
+    ai.findings = {
+        **FINDINGS,
+        "notes": [None, "", *(f"Page {number} was not read." for number in range(1000))],
+    }
+    scan = await alice.scan(text="tight budget")
+    assert scan["notes"] == [f"Page {number} was not read." for number in range(20)]
+
+
 async def send_then_abort(writer: asyncio.StreamWriter, sent: bytes) -> None:
     writer.write(sent)
     await writer.drain()

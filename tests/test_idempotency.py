@@ -16,7 +16,7 @@ from riskscan.database import DATABASE
 from riskscan.database.idempotency_keys import delete_expired_keys
 from riskscan.database.rows import to_utc, utc_now
 from riskscan.idempotency import MAX_KEY_LENGTH
-from tests.support.ai import RISKS, Ai
+from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, Server, serve
 from tests.support.client import PASSWORD, Person, Reply, assert_error, form, sign_up
 
@@ -70,6 +70,13 @@ async def test_same_key_and_input_replay_the_first_response(
     assert (len(ai.calls), await count_scans(alice)) == (1, 1)
     if "file" in fields:  # the digest was computed before the file was forwarded
         assert ai.calls[0].parts["file"].body == fields["file"][1]
+
+
+async def test_replay_repeats_the_notes(alice: Person, ai: Ai) -> None:
+    ai.findings = {**FINDINGS, "notes": NOTES}
+    first = await send_scan(alice)
+    assert_replayed(await send_scan(alice), first)
+    assert first.json["notes"] == NOTES
 
 
 async def test_replay_repeats_the_links_to_earlier_scans(alice: Person) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ai import FINDINGS, NOTES, Ai
 from tests.support.application import Server
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,10 @@ EXAMPLES = CASES // 28  # per operation; operations without input have only one
 @pytest.mark.parametrize(
     ("database_url", "hooks"), [("postgresql", "schema_hooks"), ("sqlite", "")], indirect=["database_url"]
 )
-async def test_api_conforms_to_its_openapi_document(server: Server, hooks: str, tmp_path: Path) -> None:
+async def test_api_conforms_to_its_openapi_document(
+    server: Server, ai: Ai, hooks: str, tmp_path: Path
+) -> None:
+    ai.findings = {**FINDINGS, "notes": [*NOTES, "x" * 1000]}
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(SUPPORT / "schemathesis.toml")),
         *("run", f"{server.url}/api/openapi.json", f"--max-examples={EXAMPLES}"),

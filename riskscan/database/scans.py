@@ -28,9 +28,15 @@ class PreviousScan(NamedTuple):
         return "same bytes" if self.same_bytes else "same name"
 
 
+decode_notes = msgspec.json.Decoder(list[str]).decode
+
 INSERT_SCAN = """
-INSERT INTO scans (id, user_id, filename, data, digest, risk_count, categories, words, source, created_at)
-VALUES (:id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :created_at)
+INSERT INTO scans (
+    id, user_id, filename, data, digest, risk_count, categories, words, source, notes, created_at
+)
+VALUES (
+    :id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :notes, :created_at
+)
 RETURNING (
     SELECT id FROM scans AS previous
     WHERE user_id = :user_id AND filename = :filename AND (created_at, id) < (:created_at, :id)
@@ -60,6 +66,7 @@ async def insert_scan(
         "words": index_terms(scan.filename, risks),
         "digest": digest,
         "source": scan.source,
+        "notes": msgspec.json.encode(scan.notes).decode(),
         "created_at": scan.created_at,
     }
     try:
@@ -74,7 +81,7 @@ async def insert_scan(
 
 
 FIND_SCAN = """
-SELECT scans.id, filename, data, source, risk_count, scans.created_at FROM users
+SELECT scans.id, filename, data, source, risk_count, notes, scans.created_at FROM users
 LEFT JOIN scans ON scans.id = :id AND user_id = :user_id
 WHERE users.id = :user_id AND token_version = :token_version
 """
@@ -98,6 +105,7 @@ def to_scan(row: Row) -> Scan:
         risk_count=row["risk_count"],
         created_at=created_at,
         timestamp=created_at,
+        notes=decode_notes(row["notes"]),
     )
 
 

@@ -84,6 +84,7 @@ def make_scan(scan_id: str, document: Document, findings: Findings) -> Scan:
         risk_count=len(findings.data),
         created_at=now,
         timestamp=now,
+        notes=findings.notes,
     )
 
 

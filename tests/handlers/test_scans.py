@@ -12,7 +12,7 @@ from aiohttp import web
 
 from riskscan.concurrency import AI_CALLS, TEXT_MEMORY
 from riskscan.settings import Rate
-from tests.support.ai import FINDINGS, RISKS, Ai
+from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import Server
 from tests.support.client import PASSWORD, Person, assert_error, form
 
@@ -29,6 +29,7 @@ async def test_scan_is_returned_stored_and_listed(alice: Person, ai: Ai) -> None
         "risk_count": 2,
         "created_at": scan["timestamp"],
         "timestamp": scan["timestamp"],
+        "notes": [],
     }
     assert scan["timestamp"].endswith("Z")
     assert reply.headers["Cache-Control"] == "no-store"
@@ -37,6 +38,17 @@ async def test_scan_is_returned_stored_and_listed(alice: Person, ai: Ai) -> None
     summary = {name: scan[name] for name in ("scan_id", "filename", "source", "risk_count", "created_at")}
     listed = await alice.get("/api/scans")
     assert listed.json == {"scans": [summary], "total": 1, "limit": 20, "offset": 0, "next_cursor": None}
+
+
+async def test_notes_are_returned_and_stored_with_the_scan_but_not_listed(alice: Person, ai: Ai) -> None:
+    ai.findings = {**FINDINGS, "notes": NOTES}
+    scan = await alice.scan(text="The budget is tight. The deadline is aggressive.")
+    assert (scan["data"], scan["notes"]) == (RISKS, NOTES)
+    assert (await alice.get(f"/api/scans/{scan['scan_id']}")).json == scan
+    (listed,) = (await alice.get("/api/scans")).json["scans"]
+    assert listed == {
+        name: scan[name] for name in ("scan_id", "filename", "source", "risk_count", "created_at")
+    }
 
 
 async def test_scan_is_also_shown_as_a_page(alice: Person) -> None:

@@ -34,7 +34,7 @@ async def save_scan(
     created_at = datetime.datetime.fromisoformat(at) if at else utc_now()
     found = [Risk(risk, category, "so it says") for risk, category in risks]
     data = msgspec.Raw(msgspec.json.encode(found))
-    scan = Scan(str(uuid.uuid4()), name, data, source, len(found), created_at, created_at)
+    scan = Scan(str(uuid.uuid4()), name, data, source, len(found), created_at, created_at, [])
     await insert_scan(server.app[DATABASE], person.id, scan, found)
 
 

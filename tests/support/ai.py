@@ -14,6 +14,10 @@ RISKS = [
     {"risk": "Deadline is aggressive", "category": "Schedule", "context": "The deadline is aggressive."},
 ]
 FINDINGS = {"data": RISKS, "source": "model"}
+NOTES = [
+    "Pages 11 to 14 were not read, because they are pictures.",
+    "The sheet “Old risks” is hidden, but was read.",
+]
 
 
 class Part(NamedTuple):
