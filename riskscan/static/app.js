@@ -160,11 +160,13 @@ function setUpScanForm(form) {
     const result = parseJson(request.responseText);
     if (request.status === 200) {
       const count = result.risk_count;
+      const notes = result.notes ?? [];  // none from a server of the version before
       const message = count === 0 ? "No risks found" : count === 1 ? "1 risk found" : `${count} risks found`;
       const link = Object.assign(document.createElement("a"), {href: `/scans/${result.scan_id}`, className: "button open", textContent: "View result"});
       link.setAttribute("aria-label", `View result: ${item.name}`);
       setState(item, "done", message, link);
-      announce(`${item.name}: ${message}.`);
+      showNotes(item, notes);
+      announce(`${item.name}: ${message}.${notes.length ? ` Notes: ${notes.length}.` : ""}`);
       if (item.source === text.value) text.value = "";
       if (typeof item.source === "string" && sessionStorage.getItem(DRAFT) === item.source) clearDraft();
     } else if (request.status === 401) {
@@ -196,6 +198,12 @@ function setUpScanForm(form) {
     const hadFocus = item.row.contains(document.activeElement);
     item.row.querySelector(".actions").replaceChildren(...actions);
     if (hadFocus) (actions[0] ?? submit).focus();  // the button that had the focus is gone
+  }
+
+  function showNotes(item, notes) {
+    const box = item.row.querySelector(".notes");
+    box.replaceChildren(...notes.map((note) => Object.assign(document.createElement("p"), {dir: "auto", textContent: note})));
+    box.hidden = notes.length === 0;
   }
 
   function remove(item) {

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser, FilePayload, Locator, Page, Route, expect
 
-from tests.support.ai import RISKS, Ai
+from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, Server, serve
 from tests.support.browser import (
     Visitor,
@@ -447,6 +447,30 @@ async def test_scripts_in_filenames_and_findings_do_not_run(visitor: Visitor, ai
 
 
 @SQLITE_ONLY
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
+async def test_notes_are_shown_with_the_result(
+    browser: Browser, server: Server, ai: Ai, javascript: bool
+) -> None:
+    attack = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    ai.findings = {**FINDINGS, "notes": [*NOTES, attack]}
+    async with visit(browser, server.url, java_script_enabled=javascript) as visitor:
+        page = await register(visitor)
+        page.on("dialog", lambda dialog: visitor.problems.append(f"dialog: {dialog.message}"))
+        await scan_text(page)
+        if javascript:
+            notes = queue_rows(page).get_by_role("note", name="Notes").get_by_role("paragraph")
+            await expect(notes).to_have_text([*NOTES, attack])
+            ai.findings = FINDINGS
+            await scan_text(page, "The deadline is aggressive.")
+            await expect(queue_rows(page).last).to_contain_text("2 risks found")
+            await expect(page.get_by_role("note")).to_have_count(1)
+            await queue_rows(page).first.get_by_role("link").click()
+        notes = page.get_by_role("region", name="Notes").get_by_role("listitem")
+        await expect(notes).to_have_text([*NOTES, attack])
+        await expect(page.locator("main img, main script")).to_have_count(0)
+
+
+@SQLITE_ONLY
 async def test_arabic_text_is_displayed_right_to_left(visitor: Visitor, ai: Ai) -> None:
     arabic = {"risk": "قد يتأخر الترخيص", "category": "قانوني", "context": "لم يصدر الترخيص بعد"}
     ai.findings = {"data": [arabic, RISKS[0]], "source": "model"}
@@ -460,14 +484,15 @@ async def test_arabic_text_is_displayed_right_to_left(visitor: Visitor, ai: Ai) 
 
 
 @SQLITE_ONLY
-async def test_print_layout_contains_only_the_report(visitor: Visitor) -> None:
+async def test_print_layout_contains_only_the_report(visitor: Visitor, ai: Ai) -> None:
+    ai.findings = {**FINDINGS, "notes": NOTES}
     page = await register(visitor)
     await scan_text(page)
     await queue_rows(page).get_by_role("link").click()
     await page.emulate_media(media="print", color_scheme="dark")
     for hidden in ("Log out", "Print", "Delete this scan", "← History", "API documentation"):
         await expect(page.get_by_text(hidden, exact=True)).to_be_hidden()
-    for visible in ("Pasted text", "Budget may run out", "The budget is tight.", "Risks by category"):
+    for visible in ("Pasted text", *NOTES, "Budget may run out", "The budget is tight.", "Risks by category"):
         await expect(page.get_by_text(visible, exact=True)).to_be_visible()
     assert (
         await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
@@ -568,13 +593,14 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     yield page
     await page.get_by_role("link", name="New scan").click()
     ai.findings["data"] = [*RISKS, {"risk": long, "category": long[:80], "context": long}]
+    ai.findings["notes"] = [*NOTES, long]
     await page.get_by_label("Add files").set_input_files(
         [sample_file("film.mp4"), sample_file(f"{long}.txt")]
     )
     yield page
     await page.get_by_role("button", name="Find risks").click()
     await expect(page.get_by_role("link", name=f"View result: {long}")).to_be_visible()
-    ai.findings["data"] = []
+    ai.findings["data"] = ai.findings["notes"] = []
     await scan_text(page)
     await expect(queue_rows(page).filter(has_text="No risks found")).to_be_visible()
     yield page

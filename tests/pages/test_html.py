@@ -28,7 +28,7 @@ from riskscan.file_types import EXTENSIONS, FILE_TYPES
 from riskscan.handlers import scans
 from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Risk, Stats
 from riskscan.template_filters import asset_url, detect_language
-from tests.support.ai import RISKS, Ai
+from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, serve
 from tests.support.client import PASSWORD, Person, Reply, form, sign_up, text_of
 
@@ -351,6 +351,43 @@ async def test_result_page_explains_an_empty_result(ana: Person, ai: Ai) -> None
     page = text_of(await ana.get(location))
     assert "No risks found" in page
     assert "That doesn't mean there are none" in page
+
+
+@pytest.mark.parametrize("risks", [RISKS, []])
+async def test_result_page_shows_the_notes_above_the_findings(
+    ana: Person, ai: Ai, risks: list[dict[str, str]]
+) -> None:
+    attack = "<script>alert(1)</script> & {{ 7 * 7 }}"
+    ai.findings = {"data": risks, "source": "model", "notes": [*NOTES, attack, "ទំព័រ", "صفحة\u202e 3"]}
+    location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
+    page = text_of(await ana.get(location))
+    section = page.partition('<section class="notes" aria-labelledby="notes-title">')[2].partition(
+        "</section>"
+    )[0]
+    assert '<h2 id="notes-title">Notes</h2>' in section
+    assert re.findall(r'<li dir="auto" lang="(.*?)">(.*?)</li>', section) == [
+        ("", NOTES[0]),
+        ("", NOTES[1]),
+        ("", "&lt;script&gt;alert(1)&lt;/script&gt; &amp; {{ 7 * 7 }}"),
+        ("km", "ទំព័រ"),
+        ("ar", "صفحة\u202e 3"),
+    ]
+    assert page.index(NOTES[0]) < page.index("Budget may run out" if risks else "No risks found")
+    assert NOTES[0] in text_of(await ana.get(f"{location}?category=Schedule"))
+
+
+async def test_lists_and_comparisons_show_no_notes(ana: Person, ai: Ai) -> None:
+    ai.findings = {**FINDINGS, "notes": NOTES}
+    first, second = [(await ana.post("/scan", data=form(text=text))).headers["Location"] for text in "xy"]
+    other = first.rpartition("/")[2]
+    for path in ("/scans", "/scans/overview", f"{second}/compare?with={other}"):
+        reply = await ana.get(path)
+        assert (reply.status, NOTES[0] in text_of(reply)) == (200, False)
+
+
+async def test_result_page_without_notes_has_no_section_for_them(ana: Person) -> None:
+    location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
+    assert "notes" not in text_of(await ana.get(location)).partition("<main")[2]
 
 
 async def test_khmer_and_arabic_text_is_marked_with_its_language(ana: Person, ai: Ai) -> None:
