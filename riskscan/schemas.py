@@ -179,6 +179,14 @@ class RegisterRow(Struct, frozen=True):
     context: str
     source: Source
     link: Annotated[str, Meta(description="Address of the scan's page")]
+    notes: Annotated[
+        list[Note],
+        Meta(
+            max_length=MAX_NOTES,
+            description="The scan's notes, only in a row before those of its findings; its `ref`, `risk`, "
+            "`category` and `context` are empty",
+        ),
+    ] = []
 
 
 class CategoryRisks(Struct, frozen=True):

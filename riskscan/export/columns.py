@@ -33,12 +33,17 @@ class Column(NamedTuple):
         return self.title.lower().replace(" ", "_")
 
 
-def scan_rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
+def scan_rows(scan: Scan, origin: str, *, with_notes: bool = False) -> Iterator[RegisterRow]:
     """Yield a row for each risk of a scan; `origin` is the scheme and host of the links.
+
+    With notes, a scan that has some begins with a row for them, without a reference or a risk.
 
     A reference is the start of the scan's ID and the number of the risk. 60 bits of it are random, so the
     probability that two of a million scans share a reference is one in two million.
     """
+    link = f"{origin}/scans/{scan.scan_id}"
+    if with_notes and scan.notes:
+        yield RegisterRow("", scan.created_at, scan.filename, "", "", "", scan.source, link, scan.notes)
     for number, risk in enumerate(scan.each_risk(), 1):
         yield RegisterRow(
             ref=f"R-{scan.scan_id[:18]}-{number:02}",
@@ -48,7 +53,7 @@ def scan_rows(scan: Scan, origin: str) -> Iterator[RegisterRow]:
             category=risk.category,
             context=risk.context,
             source=scan.source,
-            link=f"{origin}/scans/{scan.scan_id}",
+            link=link,
         )
 
 
@@ -93,10 +98,14 @@ COLUMNS = (
 
 
 class Layout(NamedTuple):
-    """A choice of columns; `label` is its entry in the export menu, as an Excel file."""
+    """A choice of columns; `label` is its entry in the export menu, as an Excel file.
+
+    `notes` says whether a format that has rows for notes may have them in this layout.
+    """
 
     label: str
     columns: tuple[Column, ...]
+    notes: bool = True
 
 
 LAYOUTS = {
@@ -129,5 +138,6 @@ LAYOUTS = {
             empty_column("residual_proba", 16),
             Column("treatment", lambda _: TREATMENTS[0], 12, TREATMENTS),
         ),
+        notes=False,  # every row is imported as a risk scenario
     ),
 }

@@ -7,7 +7,7 @@ import datetime
 import io
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -86,7 +86,11 @@ class Markdown:
         return markdown_row(titles) + markdown_row(["---"] * len(titles))
 
     def lines(self, rows: Sequence[RegisterRow]) -> str:
-        return "".join(markdown_row([self._cell(column, row) for column in self._columns]) for row in rows)
+        return "".join(
+            markdown_row([self._cell(column, line) for column in self._columns])
+            for row in rows
+            for line in ([row] if not row.notes else note_rows(row))
+        )
 
     def tail(self) -> str:
         return ""
@@ -95,6 +99,11 @@ class Markdown:
         value = column.value(row)
         # only the link to the scan's page stays a link
         return row.link if value == row.link else escape_markdown(cell_text(value))
+
+
+def note_rows(row: RegisterRow) -> list[RegisterRow]:
+    """Return a row for each note of a scan."""
+    return [msgspec.structs.replace(row, risk="Note", context=note) for note in row.notes]
 
 
 def markdown_row(cells: Sequence[str]) -> str:
@@ -120,7 +129,9 @@ class Json:
     def lines(self, rows: Sequence[RegisterRow]) -> str:
         items = []
         for row in rows:
-            item = {column.key: column.value(row) for column in self._columns}
+            item: dict[str, Any] = {column.key: column.value(row) for column in self._columns}
+            if row.notes:
+                item["notes"] = row.notes
             items.append(self._separator + encoder.encode(item).decode())
             self._separator = ",\n"
         return "".join(items)
@@ -130,16 +141,20 @@ class Json:
 
 
 class FileFormat(NamedTuple):
-    """A file format; `label` is its entry in the export menu, `table` is None for a workbook (xlsx.py)."""
+    """A file format; `label` is its entry in the export menu, `table` is None for a workbook (xlsx.py).
+
+    `notes` says whether it has rows for the notes of scans.
+    """
 
     media_type: str
     label: str
     table: Callable[[Sequence[Column]], Table] | None
+    notes: bool = False
 
 
 FORMATS = {
     "csv": FileFormat("text/csv; charset=utf-8", "CSV", Csv),
     "xlsx": FileFormat("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "Excel", None),
-    "md": FileFormat("text/markdown; charset=utf-8", "Markdown (GitHub, Jira)", Markdown),
-    "json": FileFormat("application/json", "JSON", Json),
+    "md": FileFormat("text/markdown; charset=utf-8", "Markdown (GitHub, Jira)", Markdown, notes=True),
+    "json": FileFormat("application/json", "JSON", Json, notes=True),
 }

@@ -54,10 +54,11 @@ log = logging.getLogger("riskscan.export")
 
 
 class ExportOptions(NamedTuple):
-    """The format of an exported file, and its columns."""
+    """The format of an exported file, its columns, and whether it has the notes of scans."""
 
     format: str
     columns: Sequence[Column]
+    notes: bool
 
 
 async def export_scan(request: web.Request) -> web.StreamResponse:
@@ -65,19 +66,19 @@ async def export_scan(request: web.Request) -> web.StreamResponse:
     scan = await find_own_scan(request)
     options = parse_export_options(request)
     stem = PurePath(scan.filename).stem[:STEM_LENGTH] if scan.filename else "text"
-    batches = batch_rows(just(scan), request_origin(request))
+    batches = batch_rows(just(scan), request_origin(request), with_notes=options.notes)
     return await stream_file(request, options, batches, f"{stem}-{scan.created_at:%Y-%m-%d}")
 
 
 async def export_all(request: web.Request) -> web.StreamResponse:
     """Export the risks of the scans that match the filters, newest scan first.
 
-    A filter by category also selects the rows of each scan.
+    A filter by category also selects the risks of each scan.
     """
     subject = await authenticate_lazily(request)
     options, scan_filter = parse_export_options(request), read_filter(request)
     scans = stream_scans(request.app[DATABASE], subject, scan_filter)
-    batches = batch_rows(scans, request_origin(request), scan_filter.category)
+    batches = batch_rows(scans, request_origin(request), scan_filter.category, with_notes=options.notes)
     return await stream_file(request, options, batches, f"register-{utc_now():%Y-%m-%d}")
 
 
@@ -89,7 +90,8 @@ def parse_export_options(request: web.Request) -> ExportOptions:
     if layout not in LAYOUTS:
         names = ", ".join(filter(None, LAYOUTS))
         raise invalid_request("Unknown layout.", layout=f"Must be one of: {names}.")
-    return ExportOptions(file_format, LAYOUTS[layout].columns)
+    notes = FORMATS[file_format].notes and LAYOUTS[layout].notes
+    return ExportOptions(file_format, LAYOUTS[layout].columns, notes)
 
 
 async def just(scan: Scan) -> AsyncIterator[Scan]:
@@ -113,12 +115,14 @@ async def stream_scans(db: Executor, subject: TokenSubject, scan_filter: Filter)
         after = CursorPosition(page.scans[-1].created_at, page.scans[-1].scan_id)
 
 
-async def batch_rows(scans: AsyncIterator[Scan], own_origin: str, category: str = "") -> Batches:
-    """Yield the rows of the scans in batches; with a category term, only its rows."""
+async def batch_rows(
+    scans: AsyncIterator[Scan], own_origin: str, category: str = "", *, with_notes: bool
+) -> Batches:
+    """Yield the rows of the scans in batches; with a category term, only its risks."""
     batch = []
     async for scan in scans:
-        for row in scan_rows(scan, own_origin):
-            if category and category_term(row.category) != category:
+        for row in scan_rows(scan, own_origin, with_notes=with_notes):
+            if category and not row.notes and category_term(row.category) != category:
                 continue
             batch.append(row)
             if len(batch) == ROWS_PER_BATCH:

@@ -108,6 +108,21 @@ def test_markdown_escapes_every_text(text: str) -> None:
     assert not re.search(r"[@#]\w", re.sub("<[^>]*>", "", page).replace("&#", ""))
 
 
+@pytest.mark.parametrize(
+    "text", ["<img src=x>", "a | b", "[x](http://y)", "www.y.z", "line\nbreak", "\u202ex"]
+)
+def test_markdown_escapes_notes(text: str) -> None:
+    body = render("md", [make_row("", ref="", notes=[text, "second"]), make_row("risk")])
+    _, *cells = md_rows(body)
+    assert [[cell[0], cell[3], cell[5]] for cell in cells] == [
+        ["", "Note", " ".join(text.split())],
+        ["", "Note", "second"],
+        ["R-1", "risk", "risk"],
+    ]
+    html = cmarkgfm.github_flavored_markdown_to_html(body.decode())
+    assert not re.search('<img|y"', html)
+
+
 async def test_menu_has_every_format_and_layout(guest: Person) -> None:
     await sign_up(guest)
     page = await guest.post("/scan", data={"text": "tight budget"})

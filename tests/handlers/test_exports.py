@@ -26,10 +26,10 @@ from riskscan.export.columns import LAYOUTS
 from riskscan.export.text import FORMATS
 from riskscan.handlers.exports import MAX_WORKBOOKS, WORKBOOK_SLOTS
 from riskscan.settings import SQLITE, sqlite_path
-from tests.support.ai import RISKS, Ai
+from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import SECRET, MakeSettings, Server, serve
 from tests.support.client import PASSWORD, Person, Reply, assert_error, bearer, registered_person
-from tests.support.exports import KHMER, TITLES, csv_rows, read_rows
+from tests.support.exports import KHMER, TITLES, csv_rows, md_rows, read_rows
 from tests.support.postgres import Postgres, database_name
 from tests.support.program import Program, Start, needs_access_to_processes
 
@@ -135,6 +135,89 @@ async def test_export_accepts_the_filters_of_the_list(alice: Person, ai: Ai, kin
         field = wrong.partition("=")[0]
         reply = await alice.get(f"/api/scans/export?format={kind}&{wrong}")
         assert_error(reply, 400, "invalid_request", **{field: ...})
+
+
+async def scan_with_and_without_notes(person: Person, ai: Ai) -> list[dict[str, Any]]:
+    """Scan with notes, without any, and with notes but without risks; return the scans, newest first."""
+    scans = []
+    for name, findings in (
+        ("both.txt", {**FINDINGS, "notes": NOTES}),
+        ("risks.txt", FINDINGS),
+        ("notes.txt", {"data": [], "source": "model", "notes": NOTES[:1]}),
+    ):
+        ai.findings = findings
+        scans.append(await person.scan(file=(name, b"tight budget")))
+    return scans[::-1]
+
+
+def note_rows(person: Person, scan: dict[str, Any]) -> list[list[str]]:
+    """Return the rows that a Markdown table must have for the notes of a scan."""
+    date, link = drop_fraction(scan["created_at"]), f"{person.url}/scans/{scan['scan_id']}"
+    return [["", date, scan["filename"], "Note", "", note, "model", link] for note in scan["notes"]]
+
+
+@pytest.mark.parametrize("query", ["", "&category=financial"])
+async def test_markdown_has_a_row_for_each_note_before_the_risks_of_its_scan(
+    alice: Person, ai: Ai, query: str
+) -> None:
+    scans = await scan_with_and_without_notes(alice, ai)
+    rows = [note_rows(alice, scan) + expected_rows(alice, scan)[: 1 if query else None] for scan in scans]
+    for path, of_path in (
+        ("/api/scans/export", [*rows[0], *rows[1], *rows[2]] if not query else [*rows[1], *rows[2]]),
+        (
+            f"/api/scans/{scans[2]['scan_id']}/export",
+            note_rows(alice, scans[2]) + expected_rows(alice, scans[2]),
+        ),
+        (f"/api/scans/{scans[0]['scan_id']}/export", note_rows(alice, scans[0])),
+    ):
+        reply = await alice.get(f"{path}?format=md{query}")
+        assert md_rows(reply.body) == [TITLES, *of_path]
+
+
+async def test_json_has_a_row_with_the_notes_before_the_risks_of_a_scan(alice: Person, ai: Ai) -> None:
+    nothing_found, without_notes, with_both = await scan_with_and_without_notes(alice, ai)
+
+    def notes_row(scan: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "ref": "",
+            "scan_date": scan["created_at"],
+            "file": scan["filename"],
+            "risk": "",
+            "category": "",
+            "context": "",
+            "source": "model",
+            "link": f"{alice.url}/scans/{scan['scan_id']}",
+            "notes": scan["notes"],
+        }
+
+    def risk_rows(scan: dict[str, Any]) -> list[dict[str, str]]:
+        names = [title.lower().replace(" ", "_") for title in TITLES]
+        return [dict(zip(names, row, strict=True)) for row in expected_rows(alice, scan, "json")]
+
+    one = await alice.get(f"/api/scans/{with_both['scan_id']}/export?format=json")
+    assert one.json == [notes_row(with_both), *risk_rows(with_both)]
+    everything = [notes_row(nothing_found), *risk_rows(without_notes), *one.json]
+    assert (await alice.get("/api/scans/export?format=json")).json == everything
+    register = (await alice.get("/api/scans/export?format=json&layout=register")).json
+    assert [row.get("notes") for row in register] == [NOTES[:1], None, None, NOTES, None, None]
+    assert register[0]["owner"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "layout"),
+    [(kind, layout) for kind in FORMATS for layout in LAYOUTS if kind in ("csv", "xlsx") or "ciso" in layout],
+)
+async def test_other_formats_and_layouts_have_risks_only(
+    alice: Person, ai: Ai, kind: str, layout: str
+) -> None:
+    scans = await scan_with_and_without_notes(alice, ai)
+    rows = await export_rows(alice, "/api/scans/export", kind, f"&layout={layout}")
+    refs = [row[0] for scan in scans for row in expected_rows(alice, scan)]
+    assert [row[0] for row in rows[1:]] == refs
+    (_, *of_empty) = await export_rows(
+        alice, f"/api/scans/{scans[0]['scan_id']}/export", kind, f"&layout={layout}"
+    )
+    assert of_empty == []
 
 
 async def test_csv_is_the_default_and_head_has_no_body(alice: Person) -> None:
