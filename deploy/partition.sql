@@ -7,7 +7,7 @@ ALTER TABLE scans_before RENAME CONSTRAINT scans_pkey TO scans_before_pkey;
 ALTER INDEX scans_user_id_created_at RENAME TO scans_before_user_id_created_at;
 ALTER INDEX scans_created_at RENAME TO scans_before_created_at;
 
-CREATE TABLE scans (LIKE scans_before INCLUDING CONSTRAINTS) PARTITION BY HASH (user_id);
+CREATE TABLE scans (LIKE scans_before INCLUDING CONSTRAINTS INCLUDING DEFAULTS) PARTITION BY HASH (user_id);
 
 DO $$ BEGIN FOR part IN 0..15 LOOP
     EXECUTE format('CREATE TABLE scans_%s PARTITION OF scans FOR VALUES WITH (MODULUS 16, REMAINDER %s)', part, part);

@@ -64,6 +64,9 @@ SETTINGS = Settings(
     jwt_secret=SECRET,
     ai_service_url="http://127.0.0.1:1",
 )
+DEFAULT_NOTES = """
+SELECT column_default FROM information_schema.columns WHERE table_name = 'scans' AND column_name = 'notes'
+"""
 PARTITION = Path(__file__).parents[2] / "deploy" / "partition.sql"
 SCANS, USERS, PAGE = 1_000_000, 1000, 21
 # the users with 500,000 scans, all older than everyone else's, and with 10,000
@@ -289,7 +292,9 @@ async def test_previous_scans_are_found_by_index(large: str, owner: int, filenam
     assert indexes_used(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
     assert rows_read(plan) <= 3
     fresh = {"id": str(uuid.uuid4()), "digest": "0" * 64, "data": "[]", "risk_count": 0, "source": "model"}
-    plan = await explain(large, INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": ""})
+    plan = await explain(
+        large, INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": "", "notes": "[]"}
+    )
     assert_indexed(plan)
     wanted = {"scans_user_id_digest"} | ({"scans_user_id_filename"} if filename else set())
     assert indexes_used(plan) == wanted
@@ -358,6 +363,8 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
         await insert_scan(pool, owner, scans[0], scans[0].risks)
         with psycopg.connect(url) as connection:
             connection.execute(PARTITION.read_bytes())
+            (default,) = connection.execute(DEFAULT_NOTES).fetchall()
+            assert default == ("'[]'::text",)  # for processes that do not know the column
         for scan in scans:  # the first exists already; inserting it again changes nothing
             await insert_scan(pool, owner, scan, scan.risks)
         assert await delete_scan(pool, owner, scans[0].scan_id)
