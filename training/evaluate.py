@@ -37,8 +37,8 @@ KEYWORDS = {
 
 def find_by_model(units: list[sentences.Unit]) -> list[Finding]:
     """Return the findings of the service."""
-    candidates, expected = findings.score_units(units)
-    return findings.select_findings(candidates, expected, len(units))
+    candidates, expected = findings.score_units(enumerate(units))
+    return findings.select_findings(candidates, expected, len(units)).findings
 
 
 def find_by_keywords(units: list[sentences.Unit]) -> list[Finding]:

@@ -5,8 +5,9 @@ import heapq
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp import web
@@ -16,7 +17,17 @@ from ..concurrency import MemoryBudget
 from ..errors import REQUEST_ID, read_request_id
 from ..logs import Event
 from .errors import InternalError, ServiceError, UnreadableDocument, format_trace
-from .llm import LanguageModel, LanguageModelError
+from .llm import DocumentTooLong, LanguageModel, LanguageModelError, NamedSentence
+from .notes import (
+    HELP_AFTER_FAILURE,
+    HELP_TOO_LONG,
+    HELP_WITHOUT_MODEL,
+    READ_LANGUAGES,
+    TOO_LONG,
+    describe_foreign_parts,
+    describe_left_out,
+    limit_notes,
+)
 from .processes import DocumentReaders, Reading, ScoringPool, scoring_pool
 from .scan_form import ScanForm, read_form, too_many_documents
 from .settings import SETTINGS, Settings
@@ -40,11 +51,12 @@ log = logging.getLogger(__name__)
 
 
 class ScanEvent(Event, frozen=True):
-    """A completed scan."""
+    """A completed scan; `languages` are those of its sentences, if the built-in analyser read them."""
 
     sentences: int
     findings: int
     source: str
+    languages: str
     milliseconds: float
     request_id: str
 
@@ -65,6 +77,15 @@ class FallbackEvent(Event, frozen=True):
     request_id: str
 
 
+class Analysis(NamedTuple):
+    """The findings of a document with their source, the languages of its sentences if known, and notes."""
+
+    source: str
+    data: list[dict[str, str]]
+    languages: list[str]
+    notes: list[str]
+
+
 async def scan(request: web.Request) -> web.Response:
     """Find the risks in a document, a text, or both."""
     started = time.monotonic()
@@ -77,13 +98,17 @@ async def scan(request: web.Request) -> web.Response:
             async with asyncio.timeout(SCAN_SECONDS):
                 units, notes = await read_form_parts(app, user, form)
                 seconds_left = SCAN_SECONDS - (time.monotonic() - started)
-                source, data = await find_risks(request, user, units, form.force_llm, seconds_left)
+                analysis = await find_risks(request, user, units, form.force_llm, seconds_left)
         except TimeoutError:
             raise ServiceError(
                 503, "overloaded", "The service is too busy to finish this scan in time."
             ) from None
     milliseconds = round((time.monotonic() - started) * 1000, 1)
-    log.info(ScanEvent(len(units), len(data), source, milliseconds, request[REQUEST_ID]))
+    source, data, languages, _ = analysis
+    log.info(
+        ScanEvent(len(units), len(data), source, ", ".join(languages), milliseconds, request[REQUEST_ID])
+    )
+    notes = limit_notes([*analysis.notes, *notes])
     return web.json_response({"data": data, "source": source} | ({"notes": notes} if notes else {}))
 
 
@@ -99,46 +124,73 @@ async def read_form_parts(app: web.Application, user: str, form: ScanForm) -> Re
     units = [unit for part in parts for unit in part.units]
     if not units:
         raise UnreadableDocument("No readable text found.")
-    return Reading(units, [note for part in parts for note in part.notes])
+    notes = [note for part in parts for note in part.notes]
+    if notes and len(parts) > 1:
+        notes.append("Both the file and the text beside it were read.")
+    return Reading(units, notes)
 
 
 async def find_risks(
     request: web.Request, user: str, units: list[Any], force_llm: bool, seconds_left: float
-) -> tuple[str, list[dict[str, str]]]:
+) -> Analysis:
     """Find risks with the language model, or with the built-in analyser without one or when it fails."""
     app = request.app
     language_model = app[LANGUAGE_MODEL]
+    notes, help_with_languages = [], HELP_WITHOUT_MODEL
     if language_model:
         seconds = min(app[SETTINGS].llm_timeout, seconds_left - BUILT_IN_SECONDS)
         try:
             named = await language_model.find_risks([unit[0] for unit in units], seconds)
-            return "llm", list(await app[SCORING_POOL].run(user, "verify", named))
+            return await verify_findings(app[SCORING_POOL], user, named)
         except LanguageModelError as error:
             cause = f"the language model failed: {error}"
             if force_llm:
                 detail = f"The language model failed: {error}."
                 raise ServiceError(503, "llm_unavailable", detail, cause) from None
             log.warning(FallbackEvent(cause, request[REQUEST_ID]))
+            help_with_languages = HELP_AFTER_FAILURE
+            if isinstance(error, DocumentTooLong):
+                notes, help_with_languages = [TOO_LONG], HELP_TOO_LONG
     elif force_llm:
         cause = "force_llm was sent, but LLM_BASE_URL is not set"
         raise ServiceError(503, "llm_not_configured", "This server has no language model.", cause)
-    return "model", await score_units(app[SCORING_POOL], user, units)
+    analysis = await score_units(app[SCORING_POOL], user, units, help_with_languages)
+    return analysis._replace(notes=notes + analysis.notes)
 
 
-async def score_units(pool: ScoringPool, user: str, units: list[Any]) -> list[dict[str, str]]:
+async def verify_findings(pool: ScoringPool, user: str, named: list[NamedSentence]) -> Analysis:
+    """Verify what the language model named."""
+    data, left_out, passed = await pool.run(user, "verify", named[:MAX_CANDIDATES])
+    return Analysis("llm", data, [], describe_left_out(len(data), left_out, passed < len(named), "first"))
+
+
+async def score_units(pool: ScoringPool, user: str, units: list[Any], help_with_languages: str) -> Analysis:
     """Score the units batch by batch and return the findings in document order."""
     candidates: list[Any] = []
     expected = 0.0
+    sentences: Counter[str] = Counter()
+    chars: Counter[str] = Counter()
+    language = ""
     for start, batch in split_into_batches(units):
         # the score is that of the text and its section; places stay here
-        found, expected_in_batch = await pool.run(user, "score", [start, [unit[:3] for unit in batch]])
+        argument = [start, [unit[:3] for unit in batch], language]
+        found, expected_in_batch, languages = await pool.run(user, "score", argument)
         candidates += found
         expected += expected_in_batch
-    if not candidates:
-        return []
+        language = languages[-1]
+        sentences.update(languages)
+        for unit, its_language in zip(batch, languages, strict=True):
+            chars[its_language] += len(unit[0])
+    notes = describe_foreign_parts(sentences, chars, help_with_languages)
     # the last item of a finding is its score
-    candidates = heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[-1]))
-    return list(await pool.run(user, "select", [candidates, expected, len(units)]))
+    surest = heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[-1]))
+    if not surest:
+        return Analysis("model", [], list(sentences), notes)
+    count = sum(sentences[its_language] for its_language in READ_LANGUAGES)
+    data, left_out, passed = await pool.run(user, "select", [surest, expected, count])
+    has_more = passed == len(surest) < len(candidates)
+    notes += describe_left_out(len(data), left_out, has_more, "surest")
+    return Analysis("model", data, list(sentences), notes)
 
 
 def split_into_batches(units: list[Any]) -> Iterator[tuple[int, list[Any]]]:

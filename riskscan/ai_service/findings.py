@@ -26,6 +26,14 @@ MAX_THRESHOLD_SHIFT = 0.9
 SECTION_PRIOR = {"risks": 1.0, "neutral": -1.0, "closed": -4.0, "": 0.0}
 
 
+class Selection(NamedTuple):
+    """The findings to report, how many were left out at the cap, and how many passed the threshold."""
+
+    findings: list[dict[str, str]]
+    left_out: int
+    passed: int
+
+
 class Finding(NamedTuple):
     """One risk; position counts units, score is in log odds above the threshold, 0 from a language model."""
 
@@ -36,12 +44,15 @@ class Finding(NamedTuple):
     score: float = 0.0
 
 
-def score_units(units: list[Unit], first_position: int = 0) -> tuple[list[Finding], float]:
-    """Return the candidates among the units, and the number of risks that the model expects in them."""
+def score_units(units: Iterable[tuple[int, Unit]]) -> tuple[list[Finding], float]:
+    """Return the candidates among the units, and the number of risks that the model expects in them.
+
+    Each unit comes with its position in the document.
+    """
     candidates: list[Finding] = []
     expected = 0.0
     model = load_model()
-    for position, unit in enumerate(units, first_position):
+    for position, unit in units:
         features = extract_features(unit.text)
         score = model.risk_score(features) + SECTION_PRIOR[unit.section] - model.threshold
         expected += 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
@@ -71,25 +82,28 @@ def document_threshold(expected: float, count: int) -> float:
     return max(0.0, min(MAX_THRESHOLD_SHIFT, (BASE_RATE - expected / count) * 10))
 
 
-def select_findings(candidates: Iterable[Finding], expected: float, count: int) -> list[dict[str, str]]:
+def select_findings(candidates: Iterable[Finding], expected: float, count: int) -> Selection:
     """Drop candidates below the document threshold, then near-duplicates.
 
     `expected` is the sum that score_units() returned for the document's `count` units.
     """
     threshold = document_threshold(expected, count)
-    return to_json(deduplicate(finding for finding in candidates if finding.score > threshold))
+    return _select_surest([finding for finding in candidates if finding.score > threshold])
 
 
-def to_json(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    """Return the findings as the response to a scan holds them."""
-    return [
-        {"risk": finding.risk, "category": finding.category, "context": finding.context}
-        for finding in findings
-    ]
+def _select_surest(findings: list[Finding]) -> Selection:
+    """Drop near-duplicates and select the 200 highest scores, in document order."""
+    distinct = deduplicate(findings)
+    selected = sorted(distinct[:MAX_FINDINGS], key=lambda finding: finding.position)
+    return Selection(
+        [{"risk": item.risk, "category": item.category, "context": item.context} for item in selected],
+        len(distinct) - len(selected),
+        len(findings),
+    )
 
 
 def deduplicate(candidates: Iterable[Finding]) -> list[Finding]:
-    """Drop near-duplicates and return the 200 highest scores in document order."""
+    """Drop near-duplicates and return the others, the highest score first."""
     selected: list[tuple[Finding, frozenset[str]]] = []
     frequencies: Counter[str] = Counter()
     for finding in sorted(candidates, key=lambda finding: -finding.score):
@@ -105,9 +119,7 @@ def deduplicate(candidates: Iterable[Finding]) -> list[Finding]:
             continue
         frequencies.update(terms)
         selected.append((finding, terms))
-        if len(selected) == MAX_FINDINGS:
-            break
-    return sorted((finding for finding, _ in selected), key=lambda finding: finding.position)
+    return [finding for finding, _ in selected]
 
 
 def _is_duplicate(
@@ -128,11 +140,12 @@ def extract_terms(text: str) -> frozenset[str]:
     return frozenset(WORD.findall(normalized))
 
 
-def verify_names(named: Iterable[Finding]) -> list[dict[str, str]]:
-    """Drop near-duplicates among a language model's findings, and verify the names of the others."""
-    return to_json(
-        finding._replace(risk=verify_name(finding.risk, finding.context)) for finding in deduplicate(named)
-    )
+def verify_names(named: Iterable[Finding]) -> Selection:
+    """Drop near-duplicates among a language model's findings, and verify the names of the first 200."""
+    selection = _select_surest(list(named))
+    for item in selection.findings:
+        item["risk"] = verify_name(item["risk"], item["context"])
+    return selection
 
 
 def verify_name(name: str, context: str) -> str:

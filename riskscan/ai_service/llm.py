@@ -86,6 +86,10 @@ class LanguageModelError(Exception):
     """The language model gave no usable response; the message is for people and holds no secret."""
 
 
+class DocumentTooLong(LanguageModelError):
+    """The document has more chunks than the language model is asked about."""
+
+
 class NamedSentence(NamedTuple):
     """A sentence that the model reported, with its name of the risk; position counts units."""
 
@@ -109,7 +113,7 @@ class LanguageModel:
         """Send all sentences; raises LanguageModelError unless every chunk succeeds within `seconds`."""
         chunks = _split_into_chunks(sentences)
         if len(chunks) > MAX_CHUNKS:
-            raise LanguageModelError("the document is too long")
+            raise DocumentTooLong("the document is too long")
         slots = asyncio.Semaphore(MAX_PARALLEL_REQUESTS)
 
         async def find(start: int, lines: list[str]) -> list[NamedSentence]:

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import findings
+from . import findings, language
 from .errors import format_trace
+from .notes import READ_LANGUAGES
 from .reading import sentences
 from .reading.blocks import Block
 from .sandbox import enter_sandbox
@@ -22,20 +23,29 @@ def split(text: str) -> list[Any]:
     return list(sentences.split_into_units([Block("text", [text])]))
 
 
-def score(argument: list[Any]) -> tuple[list[Any], float]:
-    """Score a batch of units, given with the position of the first."""
-    first, units = argument
-    found, expected = findings.score_units([sentences.Unit(*unit) for unit in units], first)
-    return list(found), expected
+def score(argument: list[Any]) -> tuple[list[Any], float, list[str]]:
+    """Score a batch of units, given with the position of the first and the language of the one before it.
+
+    Returns candidates, the expected number of risks, and the language of each unit. Units in languages
+    that are not read have no candidates and no risks.
+    """
+    first, items, before = argument
+    units = [sentences.Unit(*item) for item in items]
+    languages = language.identify_all([unit.text for unit in units], before)
+    numbered = zip(range(first, first + len(units)), units, languages, strict=True)
+    found, expected = findings.score_units(
+        (position, unit) for position, unit, its_language in numbered if its_language in READ_LANGUAGES
+    )
+    return list(found), expected, languages
 
 
-def select(argument: list[Any]) -> list[dict[str, str]]:
+def select(argument: list[Any]) -> findings.Selection:
     """Select the findings of a document: drop doubtful ones and near-duplicates."""
     candidates, expected, count = argument
     return findings.select_findings([findings.Finding(*item) for item in candidates], expected, count)
 
 
-def verify(named: list[Any]) -> list[dict[str, str]]:
+def verify(named: list[Any]) -> findings.Selection:
     """Drop near-duplicates among what a language model named, and verify the names of the others."""
     return findings.verify_names(findings.Finding(*item) for item in named)
 

@@ -24,7 +24,7 @@ def texts(text: str) -> list[str]:
 
 def find_risks(text: str) -> list[dict[str, str]]:
     its = units(text)
-    return findings.select_findings(*findings.score_units(its), len(its))
+    return findings.select_findings(*findings.score_units(enumerate(its)), len(its)).findings
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_model_is_small_and_needs_no_numeric_library() -> None:
     code = (
         "import sys\n"
         "from riskscan.ai_service import scorer\n"
-        "scorer.score([0, scorer.split('The dam may break.')])\n"
+        "scorer.score([0, scorer.split('The dam may break.'), ''])\n"
         "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskscan.ai_service import findings
+from riskscan.ai_service import findings, language
 from riskscan.ai_service.app import BATCH_CHARS, BATCH_UNITS, split_into_batches
 from riskscan.ai_service.findings import Finding
 from riskscan.ai_service.model.lexicon import KHMER_LEXICON, LEXICON
@@ -41,10 +41,11 @@ def fill(text: str, size: int) -> str:
 
 
 def measure(text: str) -> float:
-    """Return the seconds of CPU time that splitting, scoring and selecting take."""
+    """Return the seconds of CPU time that splitting, detecting languages, scoring and selecting take."""
     started = time.process_time()
     units = list(sentences.split_into_units([Block("text", [text])]))
-    findings.select_findings(*findings.score_units(units), len(units))
+    language.identify_all([unit.text for unit in units])
+    findings.select_findings(*findings.score_units(enumerate(units)), len(units))
     return time.process_time() - started
 
 

@@ -103,6 +103,66 @@ async def test_file_and_text_are_both_analysed(http: aiohttp.ClientSession, serv
     ]
 
 
+GERMAN = (
+    "Der Lieferant der Pumpen ist zahlungsunfähig. Ohne Ersatz wird das Klärwerk im Herbst nicht fertig. "
+    "Die Genehmigung für den Steg fehlt noch, und die Stadt hat bisher nicht geantwortet."
+)
+
+
+async def test_a_document_in_another_language_has_a_note_and_no_findings() -> None:
+    with run_service(LOG_FORMAT="json") as own:
+        async with aiohttp.ClientSession() as http:
+            status, answer = await scan(http, own, text=GERMAN)
+            assert (status, answer) == (
+                200,
+                {
+                    "data": [],
+                    "source": "model",
+                    "notes": [
+                        "This document is in German, which the built-in analyser does not read."
+                        " A language model does: whoever runs this server can set LLM_BASE_URL."
+                    ],
+                },
+            )
+            # without one there are no notes
+            assert set((await scan(http, own, text="The budget is tight."))[1]) == {"data", "source"}
+        events = [json.loads(line) for line in own.log().splitlines()[1:]]
+    assert [event["languages"] for event in events] == ["German", "English"]
+
+
+async def test_only_the_english_parts_of_a_mixed_document_are_analysed(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    risk = "The pump leaks badly and may fail."
+    # longer than what is scored at once, so that the parts meet in different places
+    report = "\n\n".join(f"Tea number {number} was served to the guests of the pier." for number in range(70))
+    annex = "\n\n".join([GERMAN] * 8)
+    _, answer = await scan(http, service, text=f"{report}\n\n{risk}\n\n{annex}\n\nThe budget is tight.")
+    assert contexts(answer["data"]) == [risk, "The budget is tight."]
+    assert answer["notes"][0].startswith("Parts of this document are in German, which the built-in analyser")
+    # a quotation gives no note
+    _, answer = await scan(http, service, text=f"{report}\n\n{risk} {GERMAN.split('. ')[0]}.")
+    assert set(answer) == {"data", "source"}
+    assert contexts(answer["data"]) == [risk]
+
+
+async def test_findings_left_out_at_the_cap_are_counted_in_a_note(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    def lines(number: int) -> str:
+        return "\n\n".join(
+            f"Supplier {n} may not deliver part {n * 7} of machine {n * 3}." for n in range(number)
+        )
+
+    _, answer = await scan(http, service, text=lines(200))
+    assert set(answer) == {"data", "source"}
+    _, answer = await scan(http, service, text=lines(300))
+    assert len(answer["data"]) == 200
+    assert answer["notes"] == ["Only the surest 200 findings are shown; 100 more were left out."]
+    _, answer = await scan(http, service, text=lines(1500))
+    assert answer["notes"] == ["Only the surest 200 findings are shown; more than 800 others were left out."]
+
+
 @pytest.mark.parametrize("start", ["PKI ", "%PDF- is how a PDF begins. ", "BM: ", "GIF "])
 async def test_text_that_starts_like_another_format_is_read_as_text(
     http: aiohttp.ClientSession, service: Service, start: str

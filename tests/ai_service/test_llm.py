@@ -250,6 +250,36 @@ async def test_chunks_of_a_long_document_are_sent_in_parallel(
     assert contexts(answer["data"]) == [lines[20], lines[80], lines[140]]
 
 
+async def test_the_local_model_says_what_it_does_not_read_only_when_it_takes_over(
+    http: aiohttp.ClientSession, service: Service, fake: FakeModel
+) -> None:
+    text = "Der Lieferant der Pumpen ist zahlungsunfähig. Das Klärwerk wird im Herbst nicht fertig."
+    fake.last = answering(risk(1, "Lieferant ist zahlungsunfähig"))
+    _, answer = await scan(http, service, text=text)
+    assert set(answer) == {"data", "source"}
+    assert len(answer["data"]) == 1
+    fake.last = answering(status=401)
+    assert (await scan(http, service, text=text))[1] == {
+        "data": [],
+        "source": "model",
+        "notes": [
+            "This document is in German, which the built-in analyser does not read."
+            " The language model, which does, failed this time: scan the document again later."
+        ],
+    }
+
+
+async def test_a_document_that_is_too_long_for_the_language_model_has_a_note(
+    http: aiohttp.ClientSession, service: Service, fake: FakeModel
+) -> None:
+    lines = [f"Pole {n} was painted on day {n}." for n in range(3700)]
+    status, answer = await scan(http, service, text="\n\n".join(lines))
+    assert (status, answer["source"], fake.requests) == (200, "model", [])
+    assert answer["notes"] == [
+        "This document is too long for the language model, so the built-in analyser read it instead."
+    ]
+
+
 async def test_force_llm_without_a_language_model_is_503(
     http: aiohttp.ClientSession,
 ) -> None:
