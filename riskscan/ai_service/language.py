@@ -197,8 +197,13 @@ def weigh_words(text: str) -> Evidence:
     """Return the evidence of the words in the Latin script, each counted once."""
     english_words, languages_of = load_words()
     ranks, _ = load_vectors()
-    words = WORD.findall(text.lower() if text.isupper() else text)
+    words = WORD.findall(text)
+    # in capitals, names cannot be told from other words
+    in_capitals = text.isupper()
+    if in_capitals:
+        words = [word.lower() for word in words if len(word) > 1]
     english = 0.0
+    known = 0
     others: dict[str, float] = {}
     seen: set[str] = set()
     unknown: list[str] = []
@@ -209,36 +214,40 @@ def weigh_words(text: str) -> Evidence:
         if lower in seen:
             continue
         languages = languages_of.get(lower, ())
-        if languages and lower not in english_words and _is_part_of_name(words, position):
-            continue
-        seen.add(lower)
+        weight = 0.0
         if lower in english_words:
+            weight = SHARED_WORD
             english += SHARED_WORD if languages else 1.0
-        elif not languages:
-            if lower in ranks or lower in LEXICON:
-                english += KNOWN_WORD
-            else:
-                unknown.append(word)
-        weight = SHARED_WORD if lower in english_words else 1.0 + RARE_WORD / max(1, len(languages))
+        elif languages:
+            if (in_capitals and lower in PARTICLES) or _is_part_of_name(words, position):
+                continue
+            weight = 1.0 + RARE_WORD / len(languages)
+        elif lower in ranks or lower in LEXICON:
+            english += KNOWN_WORD
+            known += 1
+        else:
+            unknown.append(word)
+        seen.add(lower)
         for language in languages:
             others[language] = others.get(language, 0.0) + weight
-    _weigh_unknown_words(unknown, others)
+    if not in_capitals:
+        _weigh_unknown_words([word for word in unknown if word.islower()], known, others)
     return Evidence(english, others, is_complete=not unknown)
 
 
-def _weigh_unknown_words(words: list[str], others: dict[str, float]) -> None:
+def _weigh_unknown_words(words: list[str], known: int, others: dict[str, float]) -> None:
     """Add the evidence of lower-case words that no list has: their letters, and that English lacks them."""
-    words = [word for word in words if word.islower()]
     for word in words:
         if not word.isascii():
             odd = {letter for letter in word if letter > "\x7f"}
             for language in FUNCTION_WORDS:
                 fits = odd.issubset(LETTERS.get(language, ""))
                 others[language] = others.get(language, 0.0) + (LETTER_WORD if fits else -LETTER_WORD)
-    long = sum(len(word) > 3 for word in words)
+    # among words that English has, they are misspelled or cut
+    excess = max(0, sum(len(word) > 3 for word in words) - known)
     for language, evidence in others.items():
         if evidence >= 1:
-            others[language] = evidence + UNKNOWN_WORD * long
+            others[language] = evidence + UNKNOWN_WORD * excess
 
 
 def _is_part_of_name(words: Sequence[str], position: int) -> bool:

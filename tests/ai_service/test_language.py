@@ -237,6 +237,10 @@ ENGLISH_TEXTS = [
     "I am in a do or die of an on me at as is so no.",
     "To be or not to be on time?",
     "Cost +12 %, date -3 wk",
+    "NIRMAL K. MINDA & ASSOCIATES",
+    "DE LA SALLE UNIVERSITY, LOS BAÑOS",
+    "VITA LI BI S. INC.",
+    "Biased recommendati ons affecting intern ational guests of the pi er",
     "Nil.",
     "N/A",
 ]
