@@ -8,17 +8,30 @@ from typing import NamedTuple
 class FileType(NamedTuple):
     """A type of file; `signatures` are how its content may start, none for text.
 
-    `reader` is the module of ai_service/reading that reads it.
+    `reader` is the module of ai_service/reading that reads it. `content_types`, in lower case, tell the
+    formats apart that are ZIP archives: the type of the main part, or what the file `mimetype` says.
     """
 
     name: str
     extensions: tuple[str, ...]
     signatures: tuple[bytes, ...]
     reader: str
+    content_types: tuple[str, ...] = ()
 
 
 PDF = FileType("PDF", (".pdf",), (b"%PDF-",), "pdf")
-WORD = FileType("Word", (".docx",), (b"PK\x03\x04",), "word")
+WORD = FileType(
+    "Word",
+    (".docx", ".docm", ".dotx", ".dotm"),
+    (b"PK\x03\x04",),
+    "word",
+    (
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
+        "application/vnd.ms-word.document.macroenabled.main+xml",
+        "application/vnd.ms-word.template.macroenabledtemplate.main+xml",
+    ),
+)
 PNG = FileType("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), "image")
 JPEG = FileType("JPEG", (".jpg", ".jpeg"), (b"\xff\xd8\xff",), "image")
 BMP = FileType("BMP", (".bmp",), (b"BM",), "image")

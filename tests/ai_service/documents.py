@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import docx
@@ -11,6 +12,8 @@ from riskscan.ai_service.reading.blocks import Block
 from riskscan.ai_service.reading.layout import parse_blocks
 from riskscan.ai_service.reading.sentences import Unit, split_into_units
 from riskscan.ai_service.reading.tables import name_cells
+
+RELATIONSHIPS = "application/vnd.openxmlformats-package.relationships+xml"
 
 
 class Reading(NamedTuple):
@@ -50,6 +53,35 @@ def word(document_xml: str | bytes, **more: bytes) -> bytes:
 def body(inner: str, before: str = "") -> str:
     space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
     return f'<?xml version="1.0"?>{before}<w:document xmlns:w="{space}"><w:body>{inner}</w:body></w:document>'
+
+
+def archive(parts: Mapping[str, str | bytes]) -> bytes:
+    """A ZIP archive of these files."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in parts.items():
+            target.writestr(name, content)
+    return file.getvalue()
+
+
+def relationships(links: Mapping[str, tuple[str, str]]) -> str:
+    """The XML of relationships: for each ID its kind and target."""
+    space = "http://schemas.openxmlformats.org/package/2006/relationships"
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    inner = "".join(
+        f'<Relationship Id="{number}" Type="{kinds}/{kind}" Target="{target}"/>'
+        for number, (kind, target) in links.items()
+    )
+    return f'<Relationships xmlns="{space}">{inner}</Relationships>'
+
+
+def content_types(types: Mapping[str, str]) -> str:
+    """The XML of content types: for each part its own."""
+    space = "http://schemas.openxmlformats.org/package/2006/content-types"
+    inner = "".join(f'<Override PartName="/{part}" ContentType="{name}"/>' for part, name in types.items())
+    inner += '<Default Extension="xml" ContentType="application/xml"/>'
+    inner += f'<Default Extension="rels" ContentType="{RELATIONSHIPS}"/>'
+    return f'<Types xmlns="{space}">{inner}</Types>'
 
 
 def pdf(objects: list[bytes]) -> bytes:

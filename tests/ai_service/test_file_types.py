@@ -7,6 +7,7 @@ import pytest
 from riskscan.ai_service.errors import UnreadableDocument
 from riskscan.ai_service.reading.documents import detect_type
 from riskscan.file_types import BMP, EXTENSIONS, FILE_TYPES, PDF, PNG, TEXT, WORD, FileType
+from tests.ai_service.documents import archive, content_types, relationships
 
 parametrize_types = pytest.mark.parametrize("file_type", FILE_TYPES, ids=lambda file_type: file_type.name)
 
@@ -52,3 +53,55 @@ def test_content_counts_more_than_the_name(name: str, content: bytes, file_type:
 def test_text_under_the_name_of_another_type_is_refused(file_type: FileType) -> None:
     with pytest.raises(UnreadableDocument, match=file_type.name):
         detect_type(f"plan{file_type.extensions[0]}", b"plain text")
+
+
+def package(media_type: str) -> bytes:
+    """An Open XML document whose main part has this content type, or a file with this `mimetype`."""
+    if "opendocument" in media_type:
+        return archive({"mimetype": media_type, "content.xml": "<x/>"})
+    return archive(
+        {
+            "[Content_Types].xml": content_types({"main.xml": media_type}),
+            "_rels/.rels": relationships({"r1": ("officeDocument", "main.xml")}),
+            "main.xml": "<x/>",
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["plan.docx", "plan.xlsx", "plan.pdf", "plan.txt", "plan"])
+@pytest.mark.parametrize("file_type", [known for known in FILE_TYPES if known.content_types])
+def test_a_zip_archive_is_told_by_what_is_inside(file_type: FileType, name: str) -> None:
+    for media_type in file_type.content_types:
+        assert detect_type(name, package(media_type)) is file_type
+
+
+def test_formats_that_are_zip_archives_have_content_types() -> None:
+    for known in FILE_TYPES:
+        assert bool(known.content_types) == (b"PK\3\4" in known.signatures)
+        assert all(name == name.lower() for name in known.content_types)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"plan.txt": "text", "plan.docx": "PK"}, "ZIP archive"),
+        ({"index/document.iwa": "x"}, "Pages, Numbers and Keynote"),
+        ({"mimetype": "application/epub+zip"}, "ZIP archive"),
+        ({"[Content_Types].xml": "<Types", "_rels/.rels": "<"}, "damaged"),
+    ],
+)
+def test_other_archives_are_refused_in_words(parts: dict[str, str], words: str) -> None:
+    for name in ("plan.docx", "plan.zip"):
+        with pytest.raises(UnreadableDocument, match=words):
+            detect_type(name, archive(parts))
+
+
+def test_an_encrypted_archive_is_refused_in_words() -> None:
+    data = bytearray(package(WORD.content_types[0]))
+    for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        position = data.find(signature)
+        while position >= 0:
+            data[position + offset] |= 1
+            position = data.find(signature, position + 4)
+    with pytest.raises(UnreadableDocument, match="password"):
+        detect_type("plan.docx", bytes(data))

@@ -1,5 +1,7 @@
 """A document of any type into blocks, by the module of this package that reads its type."""
 
+import io
+import zipfile
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -9,7 +11,7 @@ from .blocks import Block, limit_size
 
 # some programs write a line or two before the header of a PDF
 PDF_HEADER_BYTES = 1024
-EMPTY_ZIP = b"PK\5\6"
+ZIP = (b"PK\3\4", b"PK\5\6")
 # the container of .doc, .xls and .ppt, and of encrypted .docx
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -35,8 +37,8 @@ def detect_type(filename: str, data: bytes) -> FileType:
     head = data[:PDF_HEADER_BYTES]
     if head.lstrip().startswith(PDF.signatures) or (named is PDF and PDF.signatures[0] in head):
         return PDF
-    if data.startswith(EMPTY_ZIP):
-        return WORD
+    if data.startswith(ZIP):
+        return _detect_package(data, named)
     if data.startswith(OLE):
         raise _refuse_ole(data)
     # content of another type than the name's counts unless it may be text
@@ -47,6 +49,29 @@ def detect_type(filename: str, data: bytes) -> FileType:
     if named.signatures:
         raise UnreadableDocument(f"The file is damaged or isn't a {named.name} file.")
     return named
+
+
+def _detect_package(data: bytes, named: FileType) -> FileType:
+    """Return the type of a ZIP archive by what is inside."""
+    from .package import Package
+
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        # cut off: its reader says so
+        return named if named.content_types else WORD
+    package = Package(data)
+    media_type = package.media_type()
+    for known in FILE_TYPES:
+        if media_type in known.content_types:
+            return known
+    if any(part.endswith((".iwa", "index.apxl")) for part in package):
+        raise UnreadableDocument(
+            "Pages, Numbers and Keynote files aren't supported; export the document as Word or PDF."
+        )
+    names = " or ".join(known.name for known in FILE_TYPES if known.content_types)
+    raise UnreadableDocument(
+        f"The file is a ZIP archive, but not a document of {names}; unpack it and send the documents in it, "
+        "or save the document as PDF."
+    )
 
 
 def _refuse_ole(data: bytes) -> UnreadableDocument:
