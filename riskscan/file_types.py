@@ -32,6 +32,20 @@ WORD = FileType(
         "application/vnd.ms-word.template.macroenabledtemplate.main+xml",
     ),
 )
+POWERPOINT = FileType(
+    "PowerPoint",
+    (".pptx", ".pptm", ".ppsx"),
+    (b"PK\x03\x04",),
+    "powerpoint",
+    (
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
+        "application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml",
+        "application/vnd.openxmlformats-officedocument.presentationml.template.main+xml",
+        "application/vnd.ms-powerpoint.presentation.macroenabled.main+xml",
+        "application/vnd.ms-powerpoint.slideshow.macroenabled.main+xml",
+        "application/vnd.ms-powerpoint.template.macroenabled.main+xml",
+    ),
+)
 PNG = FileType("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), "image")
 JPEG = FileType("JPEG", (".jpg", ".jpeg"), (b"\xff\xd8\xff",), "image")
 BMP = FileType("BMP", (".bmp",), (b"BM",), "image")
@@ -40,7 +54,7 @@ TEXT = FileType("text", (".txt",), (), "text")
 MARKDOWN = FileType("Markdown", (".md",), (), "text")
 CSV = FileType("CSV", (".csv",), (), "csv")
 
-FILE_TYPES = (PDF, WORD, PNG, JPEG, BMP, TIFF, TEXT, MARKDOWN, CSV)
+FILE_TYPES = (PDF, WORD, POWERPOINT, PNG, JPEG, BMP, TIFF, TEXT, MARKDOWN, CSV)
 SIGNATURES = {extension: known.signatures for known in FILE_TYPES for extension in known.extensions}
 EXTENSIONS = tuple(SIGNATURES)
 TYPES_BESIDE_IMAGES = tuple(known for known in FILE_TYPES if known.reader != "image")

@@ -49,8 +49,3 @@ def limit_size(blocks: Iterable[Block]) -> Iterator[Block]:
                 f"The document holds more than {MAX_CHARS:,} characters of text; send it in parts."
             )
         yield block
-
-
-def is_title(text: str) -> bool:
-    """Return whether a text in the style of a heading is one; contracts set whole clauses in such styles."""
-    return len(text) <= 120 and (len(text.split()) <= 6 or not text.rstrip().endswith((".", ";", "។")))

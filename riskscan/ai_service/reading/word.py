@@ -6,9 +6,9 @@ from typing import Any
 
 from ..errors import UnreadableDocument
 from . import documents
-from .blocks import Block, Place, is_title
-from .layout import BULLET, CLAUSE_NUMBER
+from .blocks import Block, Place
 from .package import Package
+from .paragraphs import FONT_CHARACTERS, LINE_BREAK, PAGE_BREAK, is_title, join_lines, split_lines
 from .word_styles import VAL, Style, Styles, W, find, is_on, outline_level, properties_of, value
 
 R_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -32,20 +32,11 @@ LEFT_OUT = frozenset(
         *("del", "moveFrom", "delText", "instrText", "delInstrText"),
     )
 )
-# these characters cannot occur in XML
-LINE_BREAK, PAGE_BREAK = "\v", "\f"
 CHARACTERS = {
     W + "tab": " ",
     W + "ptab": " ",
     W + "cr": LINE_BREAK,
     W + "noBreakHyphen": "-",
-}
-# the bullets and signs of the fonts Symbol and Wingdings, which Word stores from F000 on; and the soft hyphen
-FONT_CHARACTERS = {
-    0xAD: "",
-    **dict.fromkeys((0xF0B7, 0xF0A7, 0xF0D8, 0xF06C, 0xF06E, 0xF076), "•"),
-    **dict(zip((0xF0A8, 0xF0FC, 0xF0FE, 0xF0FB, 0xF0E0, 0xF0E8), "☐✓☑✗→→", strict=True)),
-    **dict(zip((0xF0A3, 0xF0B3, 0xF0B0, 0xF0B1, 0xF0B4, 0xF0B9, 0xF0AE), "≤≥°±×≠→", strict=True)),
 }
 NOTE_KINDS = {W + "footnoteReference": "Footnote", W + "endnoteReference": "Endnote"}
 COMMENT_REFERENCE = W + "commentReference"
@@ -171,17 +162,17 @@ class _Reader:
                 if (mark := properties.get(RUN_PROPERTIES)) is not None and _is_mark_deleted(mark):
                     # what is left of the paragraph and the next one are one paragraph
                     continue
-                if not style.is_contents and (lines := _split_lines("".join(pieces))):
+                if not style.is_contents and (lines := split_lines("".join(pieces))):
                     yield from self._to_blocks(element, properties, style, lines)
             elif pieces:
-                yield Block("paragraph", [_clean("".join(pieces))])
+                yield Block("paragraph", [join_lines("".join(pieces))])
             pieces = []
             yield from self._take_beside()
             if element.tag == TABLE:
                 yield from self._read_table(element)
             elif element.tag == W + "altChunk":
                 yield from self._read_chunk(element)
-        if text := _clean("".join(pieces)):
+        if text := join_lines("".join(pieces)):
             yield Block("paragraph", [text])
         yield from self._take_beside()
 
@@ -402,25 +393,3 @@ def _is_bold_title(paragraph: Any, text: str) -> bool:
         if any((node.text or "").strip() for node in run.iter(TEXT))
     ]
     return bool(runs) and all(is_on(properties_of(run, RUN_PROPERTIES).get(W + "b")) for run in runs)
-
-
-def _clean(text: str) -> str:
-    return " ".join(_split_lines(text))
-
-
-def _split_lines(text: str) -> list[str]:
-    """Return the lines of a paragraph; a break is a space, but not above a bullet or beside another break."""
-    if not text.isascii():
-        text = text.translate(FONT_CHARACTERS)
-    lines: list[list[str]] = []
-    is_new = True
-    for part in text.replace(PAGE_BREAK, LINE_BREAK * 2).split(LINE_BREAK):
-        words = " ".join(part.split())
-        if not words:
-            is_new = True
-            continue
-        if is_new or BULLET.match(words) or CLAUSE_NUMBER.match(words):
-            lines.append([])
-        lines[-1].append(words)
-        is_new = False
-    return [" ".join(parts) for parts in lines]

@@ -1,0 +1,41 @@
+"""The text of a paragraph of an office document, from the pieces that its XML holds."""
+
+from .layout import BULLET, CLAUSE_NUMBER
+
+# these characters cannot occur in XML
+LINE_BREAK, PAGE_BREAK = "\v", "\f"
+# the bullets and signs of the fonts Symbol and Wingdings, which Word stores from F000 on; and the soft hyphen
+FONT_CHARACTERS = {
+    0xAD: "",
+    **dict.fromkeys((0xF0B7, 0xF0A7, 0xF0D8, 0xF06C, 0xF06E, 0xF076), "•"),
+    **dict(zip((0xF0A8, 0xF0FC, 0xF0FE, 0xF0FB, 0xF0E0, 0xF0E8), "☐✓☑✗→→", strict=True)),
+    **dict(zip((0xF0A3, 0xF0B3, 0xF0B0, 0xF0B1, 0xF0B4, 0xF0B9, 0xF0AE), "≤≥°±×≠→", strict=True)),
+}
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a paragraph; a break is a space, but not above a bullet or beside another break."""
+    if not text.isascii():
+        text = text.translate(FONT_CHARACTERS)
+    lines: list[list[str]] = []
+    is_new = True
+    for part in text.replace(PAGE_BREAK, LINE_BREAK * 2).split(LINE_BREAK):
+        words = " ".join(part.split())
+        if not words:
+            is_new = True
+            continue
+        if is_new or BULLET.match(words) or CLAUSE_NUMBER.match(words):
+            lines.append([])
+        lines[-1].append(words)
+        is_new = False
+    return [" ".join(parts) for parts in lines]
+
+
+def join_lines(text: str) -> str:
+    """Return the text of a paragraph in one line."""
+    return " ".join(split_lines(text))
+
+
+def is_title(text: str) -> bool:
+    """Return whether a text in the style of a heading is one; contracts set whole clauses in such styles."""
+    return len(text) <= 120 and (len(text.split()) <= 6 or not text.rstrip().endswith((".", ";", "។")))
