@@ -32,6 +32,13 @@ WORD = FileType(
         "application/vnd.ms-word.template.macroenabledtemplate.main+xml",
     ),
 )
+OPENDOCUMENT = FileType(
+    "OpenDocument",
+    (".odt", ".ott"),
+    (b"PK\x03\x04",),
+    "opendocument",
+    ("application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text-template"),
+)
 POWERPOINT = FileType(
     "PowerPoint",
     (".pptx", ".pptm", ".ppsx"),
@@ -54,7 +61,7 @@ TEXT = FileType("text", (".txt",), (), "text")
 MARKDOWN = FileType("Markdown", (".md",), (), "text")
 CSV = FileType("CSV", (".csv",), (), "csv")
 
-FILE_TYPES = (PDF, WORD, POWERPOINT, PNG, JPEG, BMP, TIFF, TEXT, MARKDOWN, CSV)
+FILE_TYPES = (PDF, WORD, OPENDOCUMENT, POWERPOINT, PNG, JPEG, BMP, TIFF, TEXT, MARKDOWN, CSV)
 SIGNATURES = {extension: known.signatures for known in FILE_TYPES for extension in known.extensions}
 EXTENSIONS = tuple(SIGNATURES)
 TYPES_BESIDE_IMAGES = tuple(known for known in FILE_TYPES if known.reader != "image")
