@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 from riskscan.ai_service.processes import MAX_READERS
-from tests.ai_service.documents import body, pdf, word
+from riskscan.file_types import OPENDOCUMENT, POWERPOINT
+from tests.ai_service.documents import archive, body, content_types, pdf, relationships, word
 from tests.ai_service.service import (
     EndlessTesseract,
     Service,
@@ -58,6 +59,25 @@ def deep_word() -> bytes:
     depth = 20_000
     inner = "<w:tbl><w:tr><w:tc>" * depth + "<w:p/>" + "</w:tc></w:tr></w:tbl>" * depth
     return word(body(inner))
+
+
+def slide_bomb() -> bytes:
+    return archive(
+        {
+            "[Content_Types].xml": content_types({"deck.xml": POWERPOINT.content_types[0]}),
+            "_rels/.rels": relationships({"r1": ("officeDocument", "deck.xml")}),
+            "deck.xml": " " * 200_000_000,
+        }
+    )
+
+
+def deep_opendocument() -> bytes:
+    space = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+    depth = 20_000
+    content = (
+        f'<office:text xmlns:office="{space}">' + "<office:text>" * depth + "</office:text>" * (depth + 1)
+    )
+    return archive({"mimetype": OPENDOCUMENT.content_types[0], "content.xml": content})
 
 
 def pdf_bomb() -> bytes:
@@ -121,6 +141,8 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "10,001 entries": ("a.docx", many_entries),
     "entities": ("a.docx", laughing_word),
     "a deep Word file": ("a.docx", deep_word),
+    "a bomb of slides": ("a.pptx", slide_bomb),
+    "a deep OpenDocument file": ("a.odt", deep_opendocument),
     "a PDF bomb": ("a.pdf", pdf_bomb),
     "10,000 pages": ("a.pdf", many_pages),
     "pages of themselves": ("a.pdf", self_reference),

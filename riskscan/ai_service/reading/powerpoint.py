@@ -5,17 +5,12 @@ from typing import Any, NamedTuple
 
 from ..errors import UnreadableDocument
 from .blocks import Block, Place
+from .drawing import CHART, DIAGRAM, A, R, has_text, read_paragraphs, read_text, read_texts
 from .package import Package, Relationship
-from .paragraphs import LINE_BREAK, is_title, join_lines, split_lines
+from .paragraphs import is_title, join_lines, split_lines
 
 P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
-A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 ALTERNATIVES = "{http://schemas.openxmlformats.org/markup-compatibility/2006}AlternateContent"
-DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
-CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
-MATH_TEXT = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
-TEXT = A + "t"
 TITLES = ("title", "ctrTitle")
 BULLETED = ("body", "obj")
 REPEATED = ("dt", "sldNum", "hdr", "ftr", "sldImg")
@@ -34,8 +29,8 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     links = package.relationships(main)
     reader = _Reader(package)
     for number, node in enumerate(package.parse(main).iter(P + "sldId"), 1):
-        # each slide once, whatever the list says
-        if link := links.pop(node.get(R + "id"), None):
+        link = links.get(node.get(R + "id"))
+        if link and reader.is_new(link.part):
             for block in reader.read_slide(link.part, number):
                 yield block._replace(place=block.place._replace(page=number))
     if reader.hidden_slides:
@@ -55,8 +50,15 @@ class _Reader:
     def __init__(self, package: Package) -> None:
         self.hidden_slides: list[int] = []
         self._package = package
+        self._seen: set[str] = set()
         self._positions: dict[str, dict[str, tuple[int, int]]] = {}
         self._tables = 0
+
+    def is_new(self, part: str) -> bool:
+        """Return whether a part was not read yet; each is read once, however often it is linked."""
+        known = part in self._seen
+        self._seen.add(part)
+        return not known
 
     def read_slide(self, part: str, number: int) -> Iterator[Block]:
         slide = _drop_alternatives(self._package.parse(part))
@@ -65,8 +67,8 @@ class _Reader:
             self.hidden_slides.append(number)
         layout = next((link.part for link in links.values() if link.kind == "slideLayout"), "")
         shapes = list(self._shapes(slide, self._layout_positions(layout)))
-        title = next((shape for shape in shapes if shape.role in TITLES and _has_text(shape.element)), None)
-        text = " ".join(_texts(title.element)) if title else ""
+        title = next((shape for shape in shapes if shape.role in TITLES and has_text(shape.element)), None)
+        text = " ".join(read_texts(title.element)) if title else ""
         # the heading of the slide before must not stand above this one
         yield Block("heading", [text if text and is_title(text) else f"Slide {number}"], 1)
         if text and not is_title(text):
@@ -75,9 +77,9 @@ class _Reader:
             if shape is not title:
                 yield from self._read_shape(shape, links)
         for link in links.values():
-            if link.kind == "notesSlide":
+            if link.kind == "notesSlide" and self.is_new(link.part):
                 yield from self._read_notes(link.part)
-            elif link.kind == "comments":
+            elif link.kind == "comments" and self.is_new(link.part):
                 yield from self._read_comments(link.part)
 
     def _shapes(self, parent: Any, positions: dict[str, tuple[int, int]]) -> Iterator[_Shape]:
@@ -107,35 +109,36 @@ class _Reader:
     def _read_shape(self, shape: _Shape, links: dict[str, Relationship]) -> Iterator[Block]:
         element = shape.element
         if element.tag != P + "graphicFrame":
-            for paragraph in _paragraphs(element):
+            for paragraph in read_paragraphs(element):
                 is_item = _is_item(paragraph, shape.role in BULLETED)
-                for line in split_lines(_text(paragraph)):
+                for line in split_lines(read_text(paragraph)):
                     yield Block("item" if is_item else "paragraph", [line])
             return
         for table in element.iter(A + "tbl"):
             yield from self._read_table(table)
         # the texts of diagrams and charts are parts of their own
         for node in element.iter(DIAGRAM, CHART):
-            if link := links.get(node.get(R + "dm") or node.get(R + "id")):
-                for text in _texts(self._package.parse(link.part)):
+            link = links.get(node.get(R + "dm") or node.get(R + "id"))
+            if link and self.is_new(link.part):
+                for text in read_texts(self._package.parse(link.part)):
                     yield Block("item", [text])
 
     def _read_table(self, table: Any) -> Iterator[Block]:
         self._tables += 1
         for number, row in enumerate(table.iterchildren(A + "tr"), 1):
-            texts = ["\n".join(_texts(cell)) for cell in row.iterchildren(A + "tc")]
+            texts = ["\n".join(read_texts(cell)) for cell in row.iterchildren(A + "tc")]
             if any(texts):
                 yield Block("row", texts, place=Place(table=self._tables, row=number))
 
     def _read_notes(self, part: str) -> Iterator[Block]:
         for shape in self._shapes(self._package.parse(part), {}):
-            for text in _texts(shape.element):
+            for text in read_texts(shape.element):
                 yield Block("paragraph", [text], place=Place(part="Notes"))
 
     def _read_comments(self, part: str) -> Iterator[Block]:
         """Read the comments of old and of new programs; the latter have replies inside them."""
         for node in self._package.parse(part).iter("{*}text", "{*}txBody"):
-            text = " ".join(_texts(node)) or join_lines(node.text or "")
+            text = " ".join(read_texts(node)) or join_lines(node.text or "")
             if text:
                 yield Block("comment", [text], place=Place(part="Comment"))
 
@@ -143,7 +146,7 @@ class _Reader:
 def _drop_alternatives(root: Any) -> Any:
     """Leave one branch of what is there twice, for new programs and for old ones: the first with text."""
     for alternatives in list(root.iter(ALTERNATIVES)):
-        chosen = next((branch for branch in alternatives if _has_text(branch)), None)
+        chosen = next((branch for branch in alternatives if has_text(branch)), None)
         for branch in alternatives:
             if branch is not chosen:
                 alternatives.remove(branch)
@@ -190,32 +193,3 @@ def _is_item(paragraph: Any, is_bulleted: bool) -> bool:
             return True
         is_bulleted = is_bulleted and all(node.tag != A + "buNone" for node in properties)
     return is_bulleted
-
-
-def _has_text(element: Any) -> bool:
-    return next(element.iter(TEXT, MATH_TEXT, DIAGRAM, CHART), None) is not None
-
-
-def _paragraphs(element: Any) -> Iterator[Any]:
-    yield from element.iter(A + "p")
-
-
-def _texts(element: Any) -> list[str]:
-    """Return the paragraphs of a shape, cell, diagram or chart that are not empty."""
-    return [text for paragraph in _paragraphs(element) if (text := join_lines(_text(paragraph)))]
-
-
-def _text(paragraph: Any) -> str:
-    pieces = []
-    for node in paragraph.iter(TEXT, MATH_TEXT, A + "br"):
-        if node.tag == A + "br":
-            pieces.append(LINE_BREAK)
-        elif not _is_number_or_date(node.getparent()):
-            # PowerPoint writes some line breaks so
-            pieces.append((node.text or "").replace("_x000B_", LINE_BREAK))
-    return "".join(pieces)
-
-
-def _is_number_or_date(run: Any) -> bool:
-    """Return whether a run is a field that shows the number of the slide or today's date."""
-    return bool(run.tag == A + "fld" and run.get("type", "").startswith(("slidenum", "datetime")))

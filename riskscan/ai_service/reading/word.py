@@ -7,14 +7,14 @@ from typing import Any
 from ..errors import UnreadableDocument
 from . import documents
 from .blocks import Block, Place
+from .drawing import CHART, DIAGRAM, MATH_TEXT, A, R, read_texts
 from .package import Package
 from .paragraphs import FONT_CHARACTERS, LINE_BREAK, PAGE_BREAK, is_title, join_lines, split_lines
 from .word_styles import VAL, Style, Styles, W, find, is_on, outline_level, properties_of, value
 
-R_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-MATH_TEXT = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
 ALTERNATIVES, TEXT_BOX = MC + "AlternateContent", W + "txbxContent"
+DRAWING_PARAGRAPH = A + "p"
 PARAGRAPH, TABLE, ROW, CELL = W + "p", W + "tbl", W + "tr", W + "tc"
 PARAGRAPH_PROPERTIES, RUN_PROPERTIES, STYLE, RUN_STYLE, OUTLINE, NUMBERING = (
     W + name for name in ("pPr", "rPr", "pStyle", "rStyle", "outlineLvl", "numPr")
@@ -82,6 +82,8 @@ class _Reader:
             "Endnote": self._by_id("endnotes", "endnote"),
         }
         self._beside: list[Block] = []
+        # headers, documents and diagrams are read once, however often they are linked
+        self._seen: set[str] = set()
         # inside a cell, text box, comment, note, header or footer, where nothing is a heading
         self._is_aside = False
         self._open_fields: list[bool] = []
@@ -115,14 +117,13 @@ class _Reader:
 
     def _read_headers(self, root: Any) -> Iterator[Block]:
         """Read each header and footer, and each text in them, once."""
-        seen: set[str] = set()
         texts: set[tuple[str, ...]] = set()
         for part, tag in (("Header", W + "headerReference"), ("Footer", W + "footerReference")):
             for node in root.iter(tag):
-                link = self._links.get(node.get(R_ID))
-                if link is None or link.part in seen:
+                link = self._links.get(node.get(R + "id"))
+                if link is None or link.part in self._seen:
                     continue
-                seen.add(link.part)
+                self._seen.add(link.part)
                 for block in self._read_aside(self._package.parse(link.part), part):
                     if tuple(block.texts) not in texts:
                         texts.add(tuple(block.texts))
@@ -208,7 +209,8 @@ class _Reader:
             texts = [""] * _count(row, "trPr", "gridBefore", default=0)
             for cell in self._cells(row):
                 texts.append(self._read_cell(cell, beside))
-                texts += [""] * (_count(cell, "tcPr", "gridSpan", default=1) - 1)
+                columns = _count(cell, "tcPr", "gridSpan", default=1)
+                texts += [""] * min(columns - 1, MAX_COLUMNS - len(texts))
             if any(texts):
                 yield Block("row", texts, place=Place(table=number, row=row_number))
         yield from beside
@@ -231,9 +233,10 @@ class _Reader:
 
     def _read_chunk(self, element: Any) -> Iterator[Block]:
         """Read a document of another type that stands at this place, once."""
-        link = self._links.pop(element.get(R_ID), None)
-        if link is None:
+        link = self._links.get(element.get(R + "id"))
+        if link is None or link.part in self._seen:
             return
+        self._seen.add(link.part)
         media_type = self._package.content_type(link.part).partition(";")[0]
         name = posixpath.basename(link.part) + EXTENSIONS.get(media_type, "")
         last = self._tables
@@ -296,9 +299,21 @@ class _Reader:
             self._beside += self._read_comment(node.get(W + "id"))
         elif tag in NOTE_KINDS:
             self._beside += self._read_note(NOTE_KINDS[tag], node.get(W + "id"))
+        elif tag in (DIAGRAM, CHART):
+            self._read_diagram(node)
+        elif tag == DRAWING_PARAGRAPH:
+            self._beside += [Block("paragraph", [text]) for text in read_texts(node)]
         else:
             return False
         return True
+
+    def _read_diagram(self, node: Any) -> None:
+        link = self._links.get(node.get(R + "dm") or node.get(R + "id"))
+        if link is not None and link.part not in self._seen:
+            self._seen.add(link.part)
+            self._beside += [
+                Block("paragraph", [text]) for text in read_texts(self._package.parse(link.part))
+            ]
 
     def _read_field(self, node: Any, pieces: list[str]) -> None:
         kind = node.get(W + "fldCharType")
@@ -342,7 +357,7 @@ class _Reader:
 def _choose(alternatives: Any) -> Any:
     """Return the first alternative with text: the same text box, for new programs and for old ones."""
     for branch in alternatives:
-        if next(branch.iter(TEXT, MATH_TEXT), None) is not None:
+        if next(branch.iter(TEXT, MATH_TEXT, DRAWING_PARAGRAPH, DIAGRAM, CHART), None) is not None:
             return branch
     return ()
 

@@ -15,6 +15,8 @@ SPACES = {
     "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
     "wps": "http://schemas.microsoft.com/office/word/2010/wordprocessingShape",
     "v": "urn:schemas-microsoft-com:vml",
+    "a": "http://schemas.openxmlformats.org/drawingml/2006/main",
+    "dgm": "http://schemas.openxmlformats.org/drawingml/2006/diagram",
     "m": "http://schemas.openxmlformats.org/officeDocument/2006/math",
 }
 DOCX = WORD.content_types[0]
@@ -210,6 +212,16 @@ def test_text_boxes_inside_text_boxes_and_cells_are_read_once() -> None:
         "The crane is rusty.",
         "Its brakes failed twice.",
     ]
+
+
+def test_the_texts_of_diagrams_are_read_once_as_paragraphs_of_their_own() -> None:
+    shapes = "".join(
+        f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>" for text in ("Build the pier", "Then ask for money")
+    )
+    data = f'<d:dataModel xmlns:d="{SPACES["dgm"]}" xmlns:a="{SPACES["a"]}">{shapes}</d:dataModel>'
+    drawing = '<w:r><w:drawing><dgm:relIds r:dm="d"/></w:drawing></w:r>'
+    reading = read_word(par("The plan is this.", drawing, drawing), d=("diagramData", data))
+    assert reading.texts == ["The plan is this.", "Build the pier", "Then ask for money"]
 
 
 # -- comments, notes, headers ----------------------------------------------------------------------
