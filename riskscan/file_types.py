@@ -58,10 +58,15 @@ JPEG = FileType("JPEG", (".jpg", ".jpeg"), (b"\xff\xd8\xff",), "image")
 BMP = FileType("BMP", (".bmp",), (b"BM",), "image")
 TIFF = FileType("TIFF", (".tif", ".tiff"), (b"II*\x00", b"MM\x00*"), "image")
 TEXT = FileType("text", (".txt",), (), "text")
-MARKDOWN = FileType("Markdown", (".md",), (), "text")
+MARKDOWN = FileType("Markdown", (".md",), (), "markdown")
 CSV = FileType("CSV", (".csv",), (), "csv")
+HTML = FileType("HTML", (".html", ".htm"), (), "html")
+MAIL = FileType("email", (".eml",), (), "mail")
+RTF = FileType("RTF", (".rtf",), (b"{\\rtf",), "rtf")
 
-FILE_TYPES = (PDF, WORD, OPENDOCUMENT, POWERPOINT, PNG, JPEG, BMP, TIFF, TEXT, MARKDOWN, CSV)
+FILE_TYPES = (
+    PDF, WORD, POWERPOINT, OPENDOCUMENT, HTML, MAIL, RTF, TEXT, MARKDOWN, CSV, PNG, JPEG, BMP, TIFF,
+)  # fmt: skip
 SIGNATURES = {extension: known.signatures for known in FILE_TYPES for extension in known.extensions}
 EXTENSIONS = tuple(SIGNATURES)
 TYPES_BESIDE_IMAGES = tuple(known for known in FILE_TYPES if known.reader != "image")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..errors import UnreadableDocument
 from .blocks import Block
-from .text import decode
+from .encodings import decode
 
 DELIMITERS = ",;\t|"
 

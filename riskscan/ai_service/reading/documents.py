@@ -7,6 +7,7 @@ from importlib import import_module
 
 from ...file_types import FILE_TYPES, NEVER_TEXT, PDF, TEXT, WORD, FileType
 from ..errors import UnreadableDocument
+from . import text
 from .blocks import Block, limit_size
 
 # some programs write a line or two before the header of a PDF
@@ -22,7 +23,7 @@ def read_blocks(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]
     Sentences for people about what was not read, and why, are appended to `notes`.
     """
     if not filename:
-        return limit_size([Block("text", [data.decode("utf-8", "replace")])])
+        return limit_size(text.parse(data.decode("utf-8", "replace")))
     if not data:
         raise UnreadableDocument("The file is empty.")
     # imported when it is needed, because libraries for Word, PDF and images are slow to import

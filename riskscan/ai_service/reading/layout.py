@@ -2,24 +2,58 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from ..khmer import KHMER
 from .blocks import Block, Place
 
-BULLET = re.compile(r"^[-*+•‣▪◦●○■□–—·➢✓✔→>]\s+|^o\s+(?=[A-Z])|^\[[ xX]\]\s+")
+BULLET = re.compile(
+    # signs, Word's private ones, and emoji
+    r"^[-*+•‣▪◦●○■□–—·→>»‐⁃∙\uf0b7\uf0a7\uf0d8\u2b1b-\u2b55\u25a0-\u27bf\U0001f300-\U0001faff]\ufe0f?\s+"
+    r"|^o\s+(?=[A-Z])|^\[[ xX]\]\s+"
+)
 CLAUSE_NUMBER = re.compile(
-    r"^(?:\(?\d{1,3}[.)](?=\s|[A-Z])|\d{1,3}(?:\.\d{1,3})+\.?(?=\s)|\(?[a-zA-Z]\)|[A-Z]\.(?=\s[A-Z])|\(?[ivxIVX]{1,5}[.)](?=\s)"
-    r"|(?:Article|Section|Clause|§|Art\.|ប្រការ|មាត្រា)\s*[\d០-៩]+(?:\.\d+)*[.:)៖]?(?=\s)|[០-៩]{1,3}(?:[.,][០-៩]+)*\s?[.។)៖\-](?=\s))\s*"
+    r"^(?:\(?\d{1,3}[.)](?=\s|[A-Z])|\d{1,3}(?:\.\d{1,3})+(?:\.(?=\s)|(?=\s+[^\Wa-z]))|\(?[a-zA-Z]\)|[A-Ha-z]\.(?=\s+[A-Z])|\(?[ivxIVX]{1,5}[.)](?=\s)"
+    r"|(?:Article|Section|Clause|§|Art\.|ប្រការ|មាត្រា)\s*[\d០-៩]+(?:\.\d+)*(?:[.:)៖](?=\s)|(?=\s+(?:[-–—]\s+)?[A-Z\u1780-\u17ff]))|[០-៩]{1,3}(?:[.,][០-៩]+)*\s?[.។)៖\-](?=\s))\s*"
 )
 HORIZONTAL_RULE = re.compile(r"^[\s=\-_*~.|+:]{3,}$")
-CODE_FENCE = re.compile(r"^(```|~~~)")
 SENTENCE_END = re.compile(r"[.!?;:។៕៖…][\"'”’)\]]*$")
+UNESCAPED_BAR = re.compile(r"(?<!\\)\|")
+WRAPPED_HYPHEN = re.compile(r"(?<=[^\W\d_])-\ (?=[^\W\d_])")
 LETTER = re.compile(r"[^\W\d_]")
 HYPHENATION = re.compile(r"(?<=\w)[\ufffe\x02\xad]\r?\n?")
 # a line that ends with one of these continues on the next line
-FUNCTION_WORDS = ("the", "a", "an", "of", "to", "in", "and", "or", "for", "by")
+FUNCTION_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "the a an of to in and or for by with from that which is are was be on at as not",
+    )
+)
+# as in "Owner: Ana", which starts a line of its own
+LABEL = re.compile(r"[A-Z][\w'/-]{0,20}(?: [\w'/&-]{1,20}){0,2}:(?:\s|$)")
+# lines are not wrapped at less than this many characters
+MIN_WRAP_WIDTH = 34
+MAX_WRAP_WIDTH = 130
+# a line of this length that ends no sentence goes on, even where it is shorter than its neighbours
+MIN_UNFINISHED = 45
+# letters have different widths: a line with this share of the longest is full
+FULL_LINE = 0.85
+# a number below one of these words is no number of an item
+NUMBERED_REFERENCE = frozenset(
+    re.findall(r"\w+", "in of to with by from per under see the Section Article Clause")
+)
+# of the next page, which doesn't interrupt a sentence
+PAGE_NUMBER = re.compile(
+    r"(?:page|p\.|seite)\s*\d{1,4}(?:\s*(?:of|/|von)\s*\d{1,4})?|[-–—]\s*\d{1,4}\s*[-–—]"
+    r"|\d{1,4} (?:of|/) \d{1,4}",
+    re.I,
+)
+QUOTE = re.compile(r"(?:>[ \t]?)+")
+# the end of an entry of a table of contents; looked for in the last characters alone
+LEADER = re.compile(r"(?:\.{4,}|(?:\. ){3,}|…{2,}|_{4,}|·{4,})[.\s]*(?:\d{1,4}|[ivxl]{1,6})$")
+GAP_BEFORE_PAGE = re.compile(r"\S(?:\t|[ \xa0]{3,})\s*(\d{1,4})$")
+MAX_LEADER_CHARS = 40
 
 # levels of headings; Markdown has 1 to 6
 CAPITALS_LEVEL = 7
@@ -53,25 +87,30 @@ def _parse_block(block: Block) -> Iterator[Block]:
 
 
 def parse_text(blocks: list[Block]) -> Iterator[Block]:
-    """Join wrapped lines into paragraphs and items, and detect headings and rows; code is left out."""
+    """Join wrapped lines into paragraphs and items, and detect headings and rows."""
     lines: list[str] = []
     places: list[Place] = []
     for text in blocks:
-        added = [line.strip() for line in HYPHENATION.sub("", text.texts[0]).splitlines()]
+        added = _clean_lines(HYPHENATION.sub("", text.texts[0]))
         lines += added
         places += [text.place] * len(added)
+    lines, places = _remove_double_spacing(lines, places)
     next_texts = _next_texts(lines)
+    widths = _wrap_widths(lines)
     # the paragraph or item that the next line may continue, with its lines
     current: Block | None = None
-    for number, line in _skip_code(lines):
-        block = _parse_line(lines, number, next_texts[number], in_paragraph=current is not None)
-        if current and block and block.kind == "paragraph" and _continues(current.texts[-1], line):
+    before = ""
+    for number, line in enumerate(lines):
+        if current and line and is_continuation(before, line, widths[number]):
             current.texts.append(line)
+            before = line
             continue
         if current:
             yield _join(current)
+        block = _parse_line(lines, number, next_texts[number], in_paragraph=current is not None)
         block = block._replace(place=places[number]) if block else None
         current = block if block and block.kind in ("paragraph", "item") else None
+        before = line
         if block and not current:
             yield block
     if current:
@@ -79,17 +118,92 @@ def parse_text(blocks: list[Block]) -> Iterator[Block]:
 
 
 def _join(block: Block) -> Block:
-    return block._replace(texts=[" ".join(block.texts)])
+    text = " ".join(block.texts)
+    # a word that was wrapped at its hyphen
+    return block._replace(texts=[WRAPPED_HYPHEN.sub("-", text) if "- " in text else text])
 
 
-def _skip_code(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Return the numbered lines outside Markdown's code fences."""
-    in_code = False
-    for number, line in enumerate(lines):
-        if CODE_FENCE.match(line):
-            in_code = not in_code
-        elif not in_code:
-            yield number, line
+def _clean_lines(text: str) -> list[str]:
+    """Return the lines without marks of quoted e-mails, page numbers and entries of tables of contents."""
+    raw = text.splitlines()
+    contents = _contents_lines(raw)
+    breaks = {
+        number for number, line in enumerate(text.replace("\f", "\n\f").split("\n")) if line[:1] == "\f"
+    }
+    lines: list[str] = []
+    depth = 0
+    after_page = False
+    for number, line in enumerate(raw):
+        line = line.strip()
+        quote = QUOTE.match(line) if line.startswith(">") else None
+        marks = quote.group().count(">") if quote else 0
+        if marks != depth:
+            depth = marks
+            lines.append("")
+        line = line[quote.end() :].strip() if quote else line
+        if number in contents:
+            line = ""
+        is_page_number = PAGE_NUMBER.fullmatch(line) or (
+            line.isdecimal() and len(line) < 5 and not breaks.isdisjoint(range(number - 1, number + 3))
+        )
+        if is_page_number or number in breaks:
+            after_page = True
+        if is_page_number or (after_page and not line):
+            continue
+        if after_page:
+            _end_page(lines, line)
+            after_page = False
+        lines.append(line)
+    return lines
+
+
+def _end_page(lines: list[str], next_line: str) -> None:
+    """Remove the empty lines at the end of a page, and add one unless the next page continues its sentence."""
+    while lines and not lines[-1]:
+        lines.pop()
+    if lines and (SENTENCE_END.search(lines[-1]) or not next_line[0].islower()):
+        lines.append("")
+
+
+def _contents_lines(lines: list[str]) -> set[int]:
+    """Return the numbers of the lines that are entries of a table of contents."""
+    found = set()
+    run: list[int] = []
+    last = 0
+    for number, line in enumerate([*lines, "end"]):
+        end = line[-MAX_LEADER_CHARS:].rstrip()
+        if not end:
+            continue
+        if end[-1] in "0123456789ivxl" and LEADER.search(end):
+            found.add(number)
+        gap = GAP_BEFORE_PAGE.search(end) if end[-1].isdecimal() else None
+        if gap and int(gap[1]) >= last and line.strip().count("\t") <= 2:
+            run.append(number)
+            last = int(gap[1])
+            continue
+        if len(run) > 2:
+            found.update(run)
+        run = []
+        last = 0
+    return found
+
+
+def _remove_double_spacing(lines: list[str], places: list[Place]) -> tuple[list[str], list[Place]]:
+    """Remove the empty lines between the lines of a text that has one after nearly every line."""
+    gaps = torn = 0
+    for number in range(1, len(lines) - 1):
+        if not lines[number] and lines[number - 1] and lines[number + 1]:
+            gaps += 1
+            torn += lines[number + 1][0].islower() and not SENTENCE_END.search(lines[number - 1])
+    texts = sum(map(bool, lines))
+    if torn < 2 or torn * 4 < gaps or gaps * 4 < texts * 3 - 3:
+        return lines, places
+    kept = [
+        number
+        for number, line in enumerate(lines)
+        if line or not (number and lines[number - 1]) or not all(lines[number + 1 : number + 2])
+    ]
+    return [lines[number] for number in kept], [places[number] for number in kept]
 
 
 def _parse_line(lines: list[str], number: int, next_text: str, in_paragraph: bool) -> Block | None:
@@ -113,7 +227,12 @@ def _parse_plain_line(line: str) -> Block:
 def _split_row(line: str) -> list[str]:
     """Return the cells of a row written with bars or tabs; none if the line is not a row."""
     if line.count("|") >= 2 or (line.startswith("|") and line.endswith("|")):
-        return [cell.strip() for cell in line.strip("|").split("|")]
+        cells = UNESCAPED_BAR.split(line)
+        if len(cells) > 2:
+            start, end = not cells[0].strip(), not cells[-1].strip()
+            return [cell.replace("\\|", "|").strip() for cell in cells[start : len(cells) - end]]
+    if "\t" not in line or BULLET.match(line):
+        return []
     cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
     return cells if len(cells) > 2 else []
 
@@ -129,16 +248,68 @@ def strip_marks(line: str) -> str:
     return line
 
 
-def _continues(before: str, line: str) -> bool:
-    """Return whether a line continues the sentence of the line before it."""
-    first = line[0]
-    if first.islower() or before.endswith((",", "-", "(", "&")):
+def is_continuation(before: str, line: str, width: int) -> bool:
+    """Return whether a line is more of the paragraph above it, and neither an item, a row nor a heading."""
+    if BULLET.match(line) or HORIZONTAL_RULE.match(line) or _split_row(line):
+        return False
+    if CLAUSE_NUMBER.match(line) and before.rsplit(maxsplit=1)[-1] not in NUMBERED_REFERENCE:
+        return False
+    is_heading = line.startswith("**") or (SENTENCE_END.search(before) and _is_upper(line))
+    return not is_heading and continues(before, line, width)
+
+
+def continues(before: str, line: str, width: int) -> bool:
+    """Return whether a line continues the sentence of the line before it, in text wrapped at this width."""
+    if not before:
+        return False
+    if (
+        line[:1].islower()
+        or (line[0] == "(" and line[1:2].islower())
+        or before.endswith((",", "-", "(", "&"))
+    ):
         return True
     if KHMER.search(line):
         return not before.endswith(("។", "៕")) and len(before) >= 30
-    if len(before) >= 45:
-        return True
-    return not SENTENCE_END.search(before) and before.split()[-1].lower() in FUNCTION_WORDS
+    if not SENTENCE_END.search(before):
+        if len(before) >= MIN_UNFINISHED and width <= MAX_WRAP_WIDTH:
+            return not LABEL.match(line)
+        if before.rsplit(maxsplit=1)[-1].lower() in FUNCTION_WORDS:
+            return True
+    # the first word of a wrapped line had no room on the line before it
+    is_full = len(before) + 1 + len(line.split(maxsplit=1)[0]) > FULL_LINE * width
+    return is_full and width >= MIN_WRAP_WIDTH and not LABEL.match(line)
+
+
+def join_wrapped_lines(text: str) -> str:
+    """Join the lines of a cell that continue the line above them."""
+    if "\n" not in text:
+        return text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    width = wrap_width(lines)
+    joined = lines[:1]
+    for before, line in pairwise(lines):
+        if is_continuation(before, line, width):
+            joined[-1] += " " + line
+        else:
+            joined.append(line)
+    return "\n".join(joined)
+
+
+def wrap_width(lines: list[str]) -> int:
+    """Return the length of the longest of these lines of a paragraph, but for one that stands out."""
+    lengths = sorted(map(len, lines))
+    if len(lengths) > 2 and lengths[-1] > 1.4 * lengths[-2]:
+        return lengths[-2]
+    return lengths[-1] if lengths else 0
+
+
+def _wrap_widths(lines: list[str]) -> list[int]:
+    """Return for each line the width at which its paragraph is wrapped."""
+    widths: list[int] = []
+    for is_text, group in groupby(lines, bool):
+        paragraph = list(group)
+        widths += [wrap_width(paragraph) if is_text else 0] * len(paragraph)
+    return widths
 
 
 def _next_texts(lines: list[str]) -> list[str]:
@@ -193,8 +364,13 @@ def _cannot_be_a_heading(line: Line) -> bool:
 
 
 def _is_in_capitals(line: Line) -> bool:
-    letters = [character for character in line.content if character.isalpha()]
-    return len(letters) > 3 and all(letter.isupper() for letter in letters)
+    """In capitals, and not the first line of a paragraph in capitals."""
+    is_wrapped = line.after and len(line.text) >= MIN_WRAP_WIDTH and _is_upper(line.after)
+    return _is_upper(line.content) and not is_wrapped
+
+
+def _is_upper(text: str) -> bool:
+    return text.isupper() and sum(map(str.isalpha, text)) > 3
 
 
 def _has_bullet_or_label(line: Line) -> bool:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from ..khmer import KHMER
 from .blocks import Block, Place
 from .layout import BULLET, parse_blocks
 from .outline import Outline
@@ -26,18 +25,55 @@ class Unit(NamedTuple):
     place: Place = Place()
 
 
-# a longer sentence is cut into pieces of at least MIN_PIECE_CHARS
+# a longer sentence is cut into pieces of at least MIN_PIECE_CHARS, at the first of CUTS that it has
 MAX_UNIT_CHARS = 600
 MIN_PIECE_CHARS = 80
+CUTS = (
+    re.compile(r"(?:[;:]|[.]\))\s(?=(?:and |or |and/or )?\(?[a-zA-Z0-9]{1,4}[.)]\s)"),
+    re.compile(r"[;៖]\s|\s[—–]\s"),
+    re.compile(
+        r"[:,]\s(?=(?:and|but|or|so|which|who|provided|unless|if|where|when|because|although|while|including)\s)"
+    ),
+    re.compile(r"[,、，]\s?"),
+    re.compile(r"\s"),
+)
 RISK_ID = re.compile(r"^(?:R|RISK|Risk|I)[- ]?\d{1,3}\s*[:.\-–]\s*")
+# these end no sentence
 ABBREVIATION = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Art|Arts|Fig|Figs|Sec|Cl|cl|para|paras|approx|vs|cf|ca|Inc|Ltd|Co|Corp|Bros|Jr|Sr"
-    r"|Rev|Gen|Col|Capt|Hon|Messrs|pp|p|vol|ed|eds|resp|incl|excl|min|max|est|tel|ext|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep"
-    r"|Oct|Nov|Dec|e\.g|i\.e|a\.m|p\.m|U\.S|U\.K|Ph\.D|z\.B)|\b[A-Z])\.$"
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Nos?|Arts?|Figs?|Secs?|Sect|Ch|Eq|Ref|Tab|App|Cl|cl|para|paras|approx|vs|v|cf|ca|viz|Bros|Jr|Sr|Rev"
+    r"|Gen|Col|Capt|Hon|Messrs|Lt|Sgt|Gov|Sen|Rep|Dept|Univ|Mt|Ave|Blvd|pp|p|vol|ed|eds|resp|incl|excl|min|max|est|tel|ext"
+    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec|e\.g|i\.e|eg|ie|Ph\.D|z\.B|bzw|d\.h|M|Mme|Sra?|al))\.$"
 )
+# these may, before a word that begins a sentence: companies, times, countries, initials
+AMBIGUOUS = re.compile(
+    r"(?:\b(?:Inc|Ltd|Co|Corp|LLC|Pty|Pte|Plc|plc|a\.m|p\.m|U\.S|U\.K|U\.N|E\.U|D\.C|S\.A|N\.V|B\.V)|\b[A-Z])\.$"
+)
+STARTERS = frozenset(
+    re.findall(
+        r"\w+",
+        "The This That These Those It We They He She You If When While There In On At For All Each Any No "
+        "Our Its Their But And However Please As After Before Because Until Unless Under With Without "
+        "Neither Nobody Some Every Both",
+    )
+)
+# a number or letter in front of the text that it counts
+ENUMERATOR = re.compile(r"\(?(?:\d{1,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxIVX]{1,5})\.$")
+LIST_LETTER = re.compile(r"(?:[a-z]|[ivx]{2,4})[.)]\s")
 SENTENCE_GAP = re.compile(
-    r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9À-ÖØ-Þ\u1780-\u17b3\u0400-\u042f\u0386-\u03ab])|(?<=[។៕])(?!ល។)\s*|(?<=[。！？])\s*"
+    r"[.!?…؟۔។៕।॥。！？](?:"
+    r"(?<=[.!?…؟۔])(?:\[\d{1,3}\]){0,3}[\"'”’)\]»]{0,4}\s+(?=[^a-zß-öø-ÿ]|[a-z]{1,3}[A-Z]|[a-z]{1,4}[.)]\s)"
+    # without a space, as in "late.The"
+    r"|(?<=[a-zA-Z)][.!?])(?=(?:The|This|These|It|We|If|In|They|He|She|There|Each|All|A|An|No)\s)"
+    r"|(?<=[។៕])(?!ល។)\s*|(?<=[।॥])\s*|(?<=[。！？])[」』”’）]{0,3}\s*)"
 )
+OPENING_MARKS = "\"'“‘«„(["
+# scripts without spaces between words
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+# characters that nobody sees; in scripts without spaces they separate words
+ZERO_WIDTH = re.compile(
+    r"(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])[\u200b\u2060\ufeff]+(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])"
+)
+TWO_WORDS = re.compile(r"[^\W\d_]{2,}[\W\d_](?:.*?[\W\d_])??[^\W\d_]{2,}")
 
 
 def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
@@ -71,35 +107,52 @@ def _to_units(text: str, kind: Kind, section: str, place: Place) -> Iterator[Uni
 
 def split_sentences(text: str) -> Iterator[str]:
     """Split a paragraph into sentences, with whitespace collapsed."""
+    if not text.isascii():
+        text = ZERO_WIDTH.sub("", text).replace("\xad", "")
     text = " ".join(text.split())
     start = 0
     for gap in SENTENCE_GAP.finditer(text):
-        before = text[max(start, gap.start() - 12) : gap.start()]
-        if ABBREVIATION.search(before) or (
-            before.endswith(" no.") and text[gap.end() : gap.end() + 1].isdigit()
-        ):
+        if not _is_sentence_end(text, start, gap):
             continue
         yield from _split_long_sentence(text[start : gap.end()].strip())
         start = gap.end()
     yield from _split_long_sentence(text[start:].strip())
 
 
+def _is_sentence_end(text: str, start: int, gap: re.Match[str]) -> bool:
+    """Return whether the sentence from `start` ends at the gap, and not an abbreviation or a number."""
+    stop = gap.start() + 1
+    before = text[max(start, stop - 12) : stop]
+    after = text[gap.end() : gap.end() + 20].lstrip(OPENING_MARKS)
+    if not after or not before.endswith("."):
+        return not after[:1].islower() or before[-1] not in ".…"
+    if ABBREVIATION.search(before) or (before.endswith(" no.") and after[0].isdigit()):
+        return False
+    if AMBIGUOUS.search(before) and not (
+        before[-3:-2] not in ("", " ") and after.split(maxsplit=1)[0] in STARTERS
+    ):
+        return False
+    if stop - start == len(before) and ENUMERATOR.fullmatch(before.lstrip()):
+        return False
+    # of words in lower case, names such as iPhone and the letters of a list begin a sentence
+    return not after[0].islower() or any(map(str.isupper, after[1:4])) or bool(LIST_LETTER.match(after))
+
+
 def _split_long_sentence(sentence: str) -> Iterator[str]:
+    """Cut a sentence of more than MAX_UNIT_CHARS where a clause ends."""
     start = 0
     while len(sentence) - start > MAX_UNIT_CHARS:
-        first, last = start + MIN_PIECE_CHARS, start + MAX_UNIT_CHARS
-        end = max(sentence.rfind(mark, first, last) for mark in ("; ", "៖ ", "— "))
-        if end < 0:
-            end = max(sentence.rfind(mark, first, last) for mark in (", ", " "))
-        if end < 0:
-            end = last - 1
-        yield sentence[start : end + 1].strip()
-        start = end + 1
+        first = start + MIN_PIECE_CHARS
+        last = min(start + MAX_UNIT_CHARS, len(sentence) - MIN_PIECE_CHARS)
+        cuts = (list(cut.finditer(sentence, first, last)) for cut in CUTS)
+        found = next((matches[-1].end() for matches in cuts if matches), start + MAX_UNIT_CHARS)
+        yield sentence[start:found].strip()
+        start = found
     if rest := sentence[start:].strip():
         yield rest
 
 
 def _is_scorable(sentence: str) -> bool:
-    if KHMER.search(sentence):
+    if not sentence.isascii() and UNSPACED.search(sentence):
         return len(sentence) >= 6
-    return len(sentence) >= 8 and len(re.findall(r"[^\W\d_]{2,}", sentence)) >= 2
+    return len(sentence) >= 8 and TWO_WORDS.search(sentence) is not None

@@ -1,62 +1,119 @@
-"""Plain text and Markdown, in any common encoding."""
+"""Plain text, in any common encoding, and the Markdown and e-mails that people paste into it."""
 
+import re
 from collections.abc import Iterator
 
-from ..errors import UnreadableDocument
-from .blocks import Block
+from . import markdown
+from .blocks import MAX_CHARS, Block
+from .encodings import decode
 
-BYTE_ORDER_MARKS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\0\0", "utf-32"),
-    (b"\0\0\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
+PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html)\b", re.I)
+# lines of e-mails in English, German, French, Spanish, Italian, Portuguese and Dutch
+MAIL = re.compile(
+    r"^[> \t]{0,40}(?:\*{0,2}(?:From|Von|De|Da|Van) ?:|-- ?$|-{2,}.{0,40}-$|(?:On|Am|Le|El|Il|Em|Op) .)", re.M
 )
-# the characters beyond ASCII that Western European text uses
-WESTERN = frozenset(
-    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüŒœŠšŽžÿ‘’“”„«»–—•…€£§°©®™²³½·\xa0"
+ATTRIBUTION = re.compile(
+    r"(?:On|Am|Le|El|Il|Em|Op) .{5,250}"
+    r"(?:wrote|schrieb.{0,100}|a écrit|escribió|ha scritto|escreveu|schreef.{0,100}) ?:$"
 )
+SENDER = re.compile(r"\*{0,2}(?:From|Von|De|Da|Van) ?:")
+HEADER = re.compile(
+    r"\*{0,2}(From|Sent|To|Cc|CC|Bcc|Date|Subject|Reply-To|Importance|Attachments?|Von|Gesendet|An|Betreff|Datum|De"
+    r"|Envoyé|À|Objet|Para|Asunto|Enviado|Fecha|Da|A|Oggetto|Inviato|Assunto|Van|Aan|Onderwerp|Verzonden) ?:\*{0,2}(.*)$"
+)
+SUBJECTS = ("Subject", "Betreff", "Objet", "Asunto", "Oggetto", "Assunto", "Onderwerp")
+REPLY = re.compile(r"(?:\s*(?:Re|Fwd?|Aw|Wg|Tr|Rv)\s?:\s*){1,9}", re.I)
+FORWARD = re.compile(r"-{2,} ?[A-Z][^-]{5,40}-{2,}$|Begin forwarded message:$")
+QUOTE = re.compile(r"[> \t]*>[ \t]?")
+# a longer passage below "-- " is no signature
+MAX_SIGNATURE_LINES = 12
 
 
 def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read the whole text as one block of running text."""
-    yield Block("text", [decode(data)])
+    """Read the text; what is Markdown in it is read as Markdown."""
+    text = decode(data)
+    return parse(text, is_markdown=bool(markdown.BOLD.search(text)))
 
 
-def decode(data: bytes) -> str:
-    """Decode text in any common encoding; raises UnreadableDocument for binary data."""
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return _remove_nulls(data.decode(encoding, "replace"))
-    head = data[:4096]
-    if b"\0" in head:
-        # UTF-16 without a byte order mark has most of its zero bytes at odd or at even positions
-        even, odd = head[::2].count(0), head[1::2].count(0)
-        if max(even, odd) < len(head) // 8 or min(even, odd) > max(even, odd) // 4:
-            raise UnreadableDocument("The file is not text.")
-        return _remove_nulls(data.decode("utf-16-le" if odd > even else "utf-16-be", "replace"))
-    text = data.decode("utf-8", "replace")
-    broken = text.count("\ufffd")
-    # a few invalid bytes among many valid characters are damage, not another encoding
-    if broken and sum(character > "\x7f" for character in text) < 5 * broken:
-        text = _decode_8_bit(data)
-    return _remove_nulls(text)
+def parse(text: str, is_markdown: bool = False) -> Iterator[Block]:
+    """Read the text as running text, or as Markdown or HTML if it has the marks of them."""
+    if len(text) > MAX_CHARS:
+        yield Block("text", [text])
+        return
+    if PAGE.match(text):
+        from . import html  # slow to import
+
+        yield from html.parse(text)
+        return
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = remove_mail_headers(markdown.remove_front_matter(text))
+    if is_markdown or markdown.MARKUP.search(text):
+        yield from markdown.parse(text, has_indented_code=False)
+    else:
+        yield Block("text", [text])
 
 
-def _decode_8_bit(data: bytes) -> str:
-    """Decode Windows-1252 if all characters fit, else the encoding that charset-normalizer finds."""
-    western = data.decode("cp1252", "replace")
-    if all(character in WESTERN for character in set(western) if character > "\x7f"):
-        return western
-    from charset_normalizer import from_bytes
+def remove_mail_headers(text: str) -> str:
+    """Remove signatures and the header lines of quoted e-mails; their subject becomes a heading."""
+    if not MAIL.search(text):
+        return text
+    lines = text.split("\n")
+    kept: list[str] = []
+    number = 0
+    while number < len(lines):
+        mark = QUOTE.match(lines[number])
+        prefix = mark.group() if mark else ""
+        length, subject = _mail_header(lines, number, len(prefix))
+        if length and subject:
+            kept += [prefix, prefix + subject, prefix + "=====", prefix]
+        elif length:
+            kept.append(prefix)
+        else:
+            kept.append(lines[number])
+        number += max(1, length)
+    return "\n".join(kept)
 
-    best = from_bytes(data[:65536]).best()
-    return data.decode(best.encoding, "replace") if best else western
+
+def _mail_header(lines: list[str], number: int, start: int) -> tuple[int, str]:
+    """Return how many lines from this one on belong to an e-mail and not to its text, and the subject."""
+    line = lines[number][start:].strip()
+    if line == "--":
+        return _signature_length(lines, number, start), ""
+    if FORWARD.match(line):
+        return 1, ""
+    if SENDER.match(line):
+        return _header_length(lines, number, start)
+    if line.startswith(("On ", "Am ", "Le ", "El ", "Il ", "Em ", "Op ")):
+        for length in range(1, 4):
+            attribution = " ".join(part[start:].strip() for part in lines[number : number + length])
+            if ATTRIBUTION.match(attribution):
+                return length, ""
+    return 0, ""
 
 
-def _remove_nulls(text: str) -> str:
-    """Return the text without NUL; raises UnreadableDocument where control characters are frequent."""
-    controls = sum(text[:4096].count(chr(code)) for code in (*range(9), *range(14, 32)))
-    if controls * 50 > len(text[:4096]):
-        raise UnreadableDocument("The file is not text.")
-    return text.replace("\0", "")
+def _header_length(lines: list[str], number: int, start: int) -> tuple[int, str]:
+    subject = ""
+    length = 0
+    for line in lines[number : number + 20]:
+        header = HEADER.match(line[start:].strip())
+        if header and header[1] in SUBJECTS:
+            subject = REPLY.sub("", header[2], count=1).strip(" *")
+        elif not header and not (length and line[start:].startswith((" ", "\t")) and line.strip()):
+            break
+        length += 1
+    return (length, subject) if length > 1 else (0, "")
+
+
+def _signature_length(lines: list[str], number: int, start: int) -> int:
+    """Return the lines from "-- " to the next quotation, forwarded e-mail or end; 0 if it is no signature."""
+    quote = lines[number][:start]
+    for length in range(1, MAX_SIGNATURE_LINES + 1):
+        if number + length >= len(lines):
+            return length
+        line = lines[number + length]
+        if not line.startswith(quote.strip()) or (not quote and line.startswith(">")):
+            return length
+        rest = line[start:].strip()
+        if SENDER.match(rest) or FORWARD.match(rest) or ATTRIBUTION.match(rest):
+            return length
+    return 0
