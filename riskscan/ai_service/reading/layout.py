@@ -144,7 +144,7 @@ def _clean_lines(text: str) -> list[str]:
         if number in contents:
             line = ""
         is_page_number = PAGE_NUMBER.fullmatch(line) or (
-            line.isdecimal() and len(line) < 5 and not breaks.isdisjoint(range(number - 1, number + 3))
+            line.isdecimal() and len(line) < 5 and not breaks.isdisjoint(range(number - 3, number + 5))
         )
         if is_page_number or number in breaks:
             after_page = True
@@ -158,7 +158,7 @@ def _clean_lines(text: str) -> list[str]:
 
 
 def _end_page(lines: list[str], next_line: str) -> None:
-    """Remove the empty lines at the end of a page, and add one unless the next page continues its sentence."""
+    """Remove the empty lines at the end of a page, and add one unless the next one continues it."""
     while lines and not lines[-1]:
         lines.pop()
     if lines and (SENTENCE_END.search(lines[-1]) or not next_line[0].islower()):
@@ -343,7 +343,7 @@ def heading_level(lines: list[str], number: int, next_text: str, in_paragraph: b
     """Return the level of a heading (1 is the highest), or NOT_A_HEADING."""
     text = lines[number]
     after = lines[number + 1] if number + 1 < len(lines) else ""
-    if text.startswith("#"):
+    if text.startswith("#") and text.lstrip("#")[:1].isspace():
         return min(len(text) - len(text.lstrip("#")), 6)
     if len(after) >= 3 and set(after) in ({"="}, {"-"}):
         return 1 if after[0] == "=" else 2

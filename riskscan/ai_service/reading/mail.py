@@ -4,9 +4,11 @@ import mimetypes
 import re
 import time
 from collections.abc import Iterator
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.message import Message
+from email.policy import Compat32
 
 from ...file_types import EXTENSIONS
 from ..errors import ServiceError
@@ -31,14 +33,16 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     yield from _Reader(notes).read(_parse(data), 0)
 
 
+class _Policy(Compat32):
+    """Cuts long headers, which the library takes very long to parse; so do its newer policies any header."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:MAX_HEADER_CHARS]
+
+
 def _parse(data: bytes) -> Message:
-    message = message_from_bytes(data.lstrip(), policy=policy.default)
-    for part in message.walk():
-        for name, value in list(part.raw_items()):
-            # the library takes very long to parse them
-            if len(value) > MAX_HEADER_CHARS:
-                del part[name]
-    return message
+    return message_from_bytes(data.lstrip(), policy=_Policy())
 
 
 class _Reader:
@@ -199,11 +203,17 @@ def _content(part: Message) -> bytes:
 
 
 def _header(message: Message, name: str) -> str:
-    """Return a header; "" if it is missing or so damaged that the library fails."""
+    """Return a header, "" if it is missing."""
+    raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
+    return _decode_words(raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
+def _decode_words(raw: str) -> str:
+    """Decode the encoded words of a header; those that are damaged stay as they are."""
     try:
-        return " ".join(str(message.get(name, "")).split())
-    except (MessageError, ValueError, LookupError, AttributeError, TypeError):
-        return ""
+        return " ".join(str(make_header(decode_header(raw))).split())
+    except (MessageError, ValueError, LookupError):
+        return " ".join(raw.split())
 
 
 def _attachment_name(part: Message, number: int) -> str:
@@ -212,7 +222,7 @@ def _attachment_name(part: Message, number: int) -> str:
     except (MessageError, ValueError, LookupError, AttributeError, TypeError):
         name = None
     if name and name.strip():
-        return re.split(r"[/\\]", name.strip())[-1][:100]
+        return re.split(r"[/\\]", _decode_words(name))[-1][:100]
     if part.get_content_type() == "message/rfc822":
         return f"message {number}"
     return f"attachment {number}{mimetypes.guess_extension(part.get_content_type()) or ''}"

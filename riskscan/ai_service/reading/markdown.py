@@ -260,20 +260,23 @@ class _Reader:
         lines = [line for line in lines if not _is_left_out(line)]
         stripped = [line.strip() for line in lines]
         width = wrap_width(stripped)
-        joined: list[str] = []
+        joined: list[list[str]] = []
         in_item = False
+        brackets = 0  # that are open: the text of a link goes on
         for number, line in enumerate(stripped):
             is_marked = bool(_is_marked(line))
             if joined and (
                 (in_item and lines[number][0].isspace() and not is_marked)
-                or joined[-1].count("[") > joined[-1].count("]")
+                or brackets > 0
                 or (not line.startswith(">") and is_continuation(stripped[number - 1], line, width))
             ):
-                joined[-1] += " " + line
+                joined[-1].append(line)
             else:
-                joined.append(line)
+                joined.append([line])
                 in_item = is_marked
-        for line in joined:
+                brackets = 0
+            brackets += line.count("[") - line.count("]")
+        for line in map(" ".join, joined):
             bold = BOLD_LINE.match(line) if line[0] in "*_" else None
             if line[0] in "[:>":
                 line = LINE_MARK.sub(r"\1", line, count=1)
@@ -336,7 +339,7 @@ def clean_inline(text: str, references: set[str]) -> str:
     if not INLINE_SIGN.search(text):
         return text
     kept: list[str] = []
-    text = _set_aside(text, kept)
+    text = _set_aside(text.replace("\ue000", ""), kept)
     if "[" in text:
         text = FOOTNOTE.sub("", text)
         # an image inside a link

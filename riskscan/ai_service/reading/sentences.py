@@ -73,7 +73,7 @@ UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 ZERO_WIDTH = re.compile(
     r"(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])[\u200b\u2060\ufeff]+(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])"
 )
-TWO_WORDS = re.compile(r"[^\W\d_]{2,}[\W\d_](?:.*?[\W\d_])??[^\W\d_]{2,}")
+WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
@@ -155,4 +155,5 @@ def _split_long_sentence(sentence: str) -> Iterator[str]:
 def _is_scorable(sentence: str) -> bool:
     if not sentence.isascii() and UNSPACED.search(sentence):
         return len(sentence) >= 6
-    return len(sentence) >= 8 and TWO_WORDS.search(sentence) is not None
+    first = WORD.search(sentence)
+    return len(sentence) >= 8 and first is not None and WORD.search(sentence, first.end()) is not None

@@ -19,7 +19,8 @@ ATTRIBUTION = re.compile(
 SENDER = re.compile(r"\*{0,2}(?:From|Von|De|Da|Van) ?:")
 HEADER = re.compile(
     r"\*{0,2}(From|Sent|To|Cc|CC|Bcc|Date|Subject|Reply-To|Importance|Attachments?|Von|Gesendet|An|Betreff|Datum|De"
-    r"|Envoyé|À|Objet|Para|Asunto|Enviado|Fecha|Da|A|Oggetto|Inviato|Assunto|Van|Aan|Onderwerp|Verzonden) ?:\*{0,2}(.*)$"
+    r"|Envoyé|À|Objet|Para|Asunto|Enviado|Fecha|Da|A|Oggetto|Inviato|Assunto|Van|Aan|Onderwerp|Verzonden)"
+    r" ?:\*{0,2}(.*)$"
 )
 SUBJECTS = ("Subject", "Betreff", "Objet", "Asunto", "Oggetto", "Assunto", "Onderwerp")
 REPLY = re.compile(r"(?:\s*(?:Re|Fwd?|Aw|Wg|Tr|Rv)\s?:\s*){1,9}", re.I)

@@ -1,0 +1,147 @@
+# ruff: noqa: E501
+"""Plain text: wrapped lines, e-mails, tables of contents, pages."""
+
+import textwrap
+
+import pytest
+
+from tests.ai_service.documents import read
+
+SENTENCES = [
+    "The pier was built of oak in 1911 and nobody has looked at the piles under water since the flood of that year.",
+    "Mr. Prem asked the harbour office for a diver, but the Office has not answered and the season ends in October.",
+    "If the piles are rotten, the Harbour must close the pier at once and the ferry has no other place to land.",
+]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", ""])
+@pytest.mark.parametrize("width", [40, 60, 72, 100])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_wrapped_lines_are_joined_at_any_width(name: str, width: int, line_end: str) -> None:
+    text = "\n\n".join([textwrap.fill(" ".join(SENTENCES), width), "- " + textwrap.fill(SENTENCES[1], width)])
+    assert read(name, text.replace("\n", line_end) + line_end).texts == [*SENTENCES, SENTENCES[1]]
+
+
+@pytest.mark.parametrize("width", [60, 72])
+def test_double_spaced_text_is_joined(width: int) -> None:
+    text = textwrap.fill(" ".join(SENTENCES), width).replace("\n", "\n\n")
+    assert read("a.txt", text).texts == SENTENCES
+
+
+def test_short_lines_below_each_other_stay_apart() -> None:
+    text = "Place: harbour office\nPresent: Ana Prem and Bo Lind\nApologies: Chanda Vell\n\nThe pier is closed for now.\n"
+    assert read("a.txt", text).texts == [*text.split("\n")[:3], "The pier is closed for now."]
+
+
+def test_a_paragraph_in_capitals_is_one_text_and_no_headings() -> None:
+    text = (
+        "THE HARBOUR IS NOT LIABLE FOR ANY DAMAGE TO A BOAT THAT\nLIES AT THE PIER, NOR FOR THE LOSS OF ITS CARGO.\n\n"
+        "OPEN POINTS\n\nThe pier is closed for now.\n"
+    )
+    assert read("a.txt", text).texts == [
+        "THE HARBOUR IS NOT LIABLE FOR ANY DAMAGE TO A BOAT THAT LIES AT THE PIER, NOR FOR THE LOSS OF ITS CARGO.",
+        "The pier is closed for now.",
+    ]
+
+
+def test_the_numbers_of_clauses_are_removed_and_numbers_in_sentences_kept() -> None:
+    text = (
+        "1.1\nThe lessee pays the rent in advance.\n\n(a) The lessor may raise it at any time.\n\nArticle 5\n"
+        "The lessor may end the lease.\n\nSection 5.2 applies to boats as well.\n\n3.5 million dollars are missing.\n\n"
+        "The lessee pays the costs that are named in\nSection 7 of this lease and in no other.\n"
+    )
+    assert read("a.txt", text).texts == [
+        "The lessee pays the rent in advance.",
+        "The lessor may raise it at any time.",
+        "The lessor may end the lease.",
+        "Section 5.2 applies to boats as well.",
+        "3.5 million dollars are missing.",
+        "The lessee pays the costs that are named in Section 7 of this lease and in no other.",
+    ]
+
+
+@pytest.mark.parametrize("leader", [" ........ ", "........", " . . . . . ", " …… ", "\t", "      "])
+def test_entries_of_a_table_of_contents_are_left_out(leader: str) -> None:
+    entries = [
+        "Failure of the old pumps",
+        "Late invoices and unpaid bills",
+        "1.2 Loss of the gate",
+        "Sign-off and penalties",
+    ]
+    contents = "\n".join(f"{entry}{leader}{page}" for page, entry in enumerate(entries, 9))
+    assert read("a.txt", f"Contents\n\n{contents}\n\nThe depot opens at seven.\n").texts == [
+        "The depot opens at seven."
+    ]
+
+
+def test_page_numbers_and_form_feeds_do_not_cut_a_sentence() -> None:
+    text = (
+        "The depot has no fire doors and the city\n\n- 3 -\n\fwill close it in May if none are built.\n\n"
+        "It has no lift either, and nobody knows\n\n4\n\n\fhow the pumps are to be moved.\nPage 5 of 9\n\fThe rent is paid.\n"
+    )
+    assert read("a.txt", text).texts == [
+        "The depot has no fire doors and the city will close it in May if none are built.",
+        "It has no lift either, and nobody knows how the pumps are to be moved.",
+        "The rent is paid.",
+    ]
+
+
+def test_characters_that_nobody_sees_are_removed() -> None:
+    text = "The har\xadbour\u200b is\xa0closed and the pier too.\n\nIt is a well-\nknown and rotten pier.\n"
+    assert read("a.txt", text).texts == [
+        "The harbour is closed and the pier too.",
+        "It is a well-known and rotten pier.",
+    ]
+
+
+def test_items_with_any_bullet_are_items() -> None:
+    marks = ["•\t", "- ", "* ", "▪ ", "– ", "→ ", "☐ ", "✅ ", "🔴 ", "⚠️ ", "\uf0b7\t", "» ", "‣ "]
+    reading = read(
+        "a.txt", "".join(f"{mark}The pier number {n} is rotten.\n" for n, mark in enumerate(marks))
+    )
+    assert [(unit.text, unit.kind) for unit in reading.units] == [
+        (f"The pier number {n} is rotten.", "item") for n in range(len(marks))
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.txt", ""])
+def test_headers_quotations_and_signatures_of_an_email_are_no_sentences(name: str) -> None:
+    text = (
+        "From: Ana Prem <ana@example.org>\nSent: Monday, 2 November\nTo: Bo Lind; Chanda\n Vell\nSubject: Re: AW: Pump house risks\n\n"
+        "Bo, please see below.\n\n-- \nAna Prem, Harbour Failure Office\nNo liability is taken\n\n"
+        "On Mon, 2 Nov 2026 at 09:14, Bo Lind <bo@example.org>\nwrote:\n"
+        "> The pump maker told us that the second pump will not be\n> shipped before May, and nobody else could\n> Deliver one.\n>\n"
+        ">> The Electrician finished the lights and the\n>> neighbours are happy.\n"
+        ">\n> Am 1. Nov. 2026 um 10:00 schrieb Chanda Vell:\n>\n>>> The old pump leaks.\n\n"
+        "-----Original Message-----\nFrom: Dara\nDate: 1 May\nSubject: Rent\n\nThe rent was never paid.\n"
+    )
+    reading = read(name, text)
+    assert reading.texts == [
+        "Bo, please see below.",
+        "The pump maker told us that the second pump will not be shipped before May, and nobody else could Deliver one.",
+        "The Electrician finished the lights and the neighbours are happy.",
+        "The old pump leaks.",
+        "The rent was never paid.",
+    ]
+    assert reading.units[0].place.headings == ("Pump house risks",)
+    assert reading.units[-1].place.headings == ("Rent",)
+
+
+def test_two_hyphens_above_a_long_text_are_no_signature() -> None:
+    lines = "\n\n".join(f"The pier number {n} is rotten." for n in range(20))
+    assert len(read("a.txt", f"The harbour is closed.\n\n--\n\n{lines}\n").texts) == 21
+
+
+def test_a_page_of_html_in_a_text_file_is_read_as_html() -> None:
+    assert read("a.txt", "<!DOCTYPE html>\n<html><body><p>The pier is\nclosed.</p></body></html>").texts == [
+        "The pier is closed."
+    ]
+
+
+def test_an_escaped_bar_divides_no_cells() -> None:
+    rows = [block.texts for block in read("a.txt", r"| 1 | The oven \| dryer line is late | Open |").blocks]
+    assert rows == [["1", "The oven | dryer line is late", "Open"]]
+
+
+def test_bold_words_in_a_text_file_lose_their_marks() -> None:
+    assert read("a.txt", "The **pump** leaks.\n").texts == ["The pump leaks."]
