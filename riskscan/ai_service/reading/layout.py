@@ -105,6 +105,8 @@ def parse_text(blocks: list[Block]) -> Iterator[Block]:
             current.texts.append(line)
             before = line
             continue
+        if current and not line and _goes_on(before, next_texts[number]):
+            continue
         if current:
             yield _join(current)
         block = _parse_line(lines, number, next_texts[number], in_paragraph=current is not None)
@@ -278,6 +280,16 @@ def continues(before: str, line: str, width: int) -> bool:
     # the first word of a wrapped line had no room on the line before it
     is_full = len(before) + 1 + len(line.split(maxsplit=1)[0]) > FULL_LINE * width
     return is_full and width >= MIN_WRAP_WIDTH and not LABEL.match(line)
+
+
+def _goes_on(before: str, next_text: str) -> bool:
+    """Return whether a sentence goes on below empty lines, such as those of a page break."""
+    return (
+        len(before) >= MIN_UNFINISHED
+        and (next_text[:1].islower() or before.endswith((" the", " of", " a", " an")))
+        and not SENTENCE_END.search(before)
+        and not (BULLET.match(next_text) or CLAUSE_NUMBER.match(next_text))
+    )
 
 
 def join_wrapped_lines(text: str) -> str:

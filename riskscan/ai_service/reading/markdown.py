@@ -189,7 +189,10 @@ class _Reader:
         )
         number = 0
         while number < len(lines):
-            if table := _table_length(lines, number):
+            if not lines[number].strip():
+                self.lines.append("")
+                number += 1
+            elif table := _table_length(lines, number):
                 yield from self._flush()
                 yield from self._read_table(lines[number : number + table])
                 number += table
@@ -202,8 +205,7 @@ class _Reader:
             else:
                 length = _paragraph_length(lines, number)
                 self._add_paragraph(lines[number : number + length])
-                number += max(length, 1)
-                self.lines.append("")
+                number += length
         yield from self._flush()
 
     def read_html(self, text: str) -> Iterator[Block]:

@@ -86,6 +86,14 @@ def test_page_numbers_and_form_feeds_do_not_cut_a_sentence() -> None:
     ]
 
 
+def test_a_sentence_goes_on_below_empty_lines() -> None:
+    text = "The lessee takes all precautions to prevent others from using\n\n\n\nthe pier in any way.\n\na) He pays for it.\n"
+    assert read("a.txt", text).texts == [
+        "The lessee takes all precautions to prevent others from using the pier in any way.",
+        "He pays for it.",
+    ]
+
+
 def test_characters_that_nobody_sees_are_removed() -> None:
     text = "The har\xadbour\u200b is\xa0closed and the pier too.\n\nIt is a well-\nknown and rotten pier.\n"
     assert read("a.txt", text).texts == [
