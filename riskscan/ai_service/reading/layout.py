@@ -49,6 +49,7 @@ PAGE_NUMBER = re.compile(
     r"|\d{1,4} (?:of|/) \d{1,4}",
     re.I,
 )
+FENCE = re.compile(r"[ \t>]{0,40}(?:[-*+]\s{1,4}|\d{1,3}[.)]\s{1,4})?(`{3,}|~{3,})([^`\n]*)$")
 QUOTE = re.compile(r"(?:>[ \t]?)+")
 # the end of an entry of a table of contents; looked for in the last characters alone
 LEADER = re.compile(r"(?:\.{4,}|(?:\. ){3,}|…{2,}|_{4,}|·{4,})[.\s]*(?:\d{1,4}|[ivxl]{1,6})$")
@@ -125,8 +126,30 @@ def _join(block: Block) -> Block:
     return block._replace(texts=[WRAPPED_HYPHEN.sub("-", text) if "- " in text else text])
 
 
+def remove_fenced_code(text: str) -> str:
+    """Remove code between fences; of a fence without an end the line alone, so that no text is lost."""
+    if "```" not in text and "~~~" not in text:
+        return text
+    kept: list[str] = []
+    code: list[str] = []
+    mark = ""
+    for line in text.split("\n"):
+        fence = FENCE.match(line) if "```" in line or "~~~" in line else None
+        if fence and mark and fence[1].startswith(mark) and not fence[2].strip():
+            kept.append("")
+            code, mark = [], ""
+        elif fence and (not mark or fence[2].strip()):
+            # the start of another code: the one before has no end
+            kept += code
+            code, mark = [""], fence[1]
+        else:
+            (code if mark else kept).append(line)
+    return "\n".join(kept + code)
+
+
 def _clean_lines(text: str) -> list[str]:
     """Return the lines without marks of quoted e-mails, page numbers and entries of tables of contents."""
+    text = remove_fenced_code(text)
     raw = text.splitlines()
     contents = _contents_lines(raw)
     breaks = {

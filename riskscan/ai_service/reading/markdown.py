@@ -13,6 +13,7 @@ from .layout import (
     UNESCAPED_BAR,
     is_continuation,
     join_wrapped_lines,
+    remove_fenced_code,
     wrap_width,
 )
 
@@ -23,10 +24,10 @@ MARKUP = re.compile(
     re.M,
 )
 BOLD = re.compile(r"(?<![\w*])(\*\*|~~)(?=\w)[^*~\n]{1,400}(?<=[\w.,:;!?)])\1")
-FENCE = re.compile(r"[ \t>]{0,40}(?:[-*+]\s{1,4}|\d{1,3}[.)]\s{1,4})?(`{3,}|~{3,})([^`\n]*)$")
 KEY = re.compile(r"[\w.\"'-]+\s*[:=]|[\s#\[\]{}-]|\.\.\.$")
 MAX_FRONT_MATTER_LINES = 200
 HEADING = re.compile(r"[ \t]{0,3}(#{1,6})(?:[ \t]+|(?<=##)(?=[^\W\d_]))")
+HEADING_ID = re.compile(r"\s\{#[^{}\s]{1,100}\}$")
 HTML_HEADING = re.compile(r"\s*<(h[1-6]|summary)\b[^<>]*>([^\n]*)</\1>\s*$", re.I)
 BOLD_LINE = re.compile(r"(\*\*|__)(?![\s*_])([^*_]+)(?<!\s)(?::\1|\1:?)$")
 # a line that defines where the links of a label lead
@@ -82,7 +83,7 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
 
 def parse(text: str, has_indented_code: bool = True) -> Iterator[Block]:
     """Read headings, rows of tables, and running text in which items keep their marks; code is left out."""
-    text = remove_comments(_remove_fenced_code(text))
+    text = remove_comments(remove_fenced_code(text))
     if "<" in text:
         text = BROKEN_TAG.sub(lambda tag: tag.group().replace("\n", " "), text)
     reader = _Reader(has_indented_code)
@@ -126,27 +127,6 @@ def remove_comments(text: str) -> str:
         else:
             start = closing + 3
     return "".join(pieces) + text[start:]
-
-
-def _remove_fenced_code(text: str) -> str:
-    """Remove code between fences; of a fence without an end the line alone, so that no text is lost."""
-    if "```" not in text and "~~~" not in text:
-        return text
-    kept: list[str] = []
-    code: list[str] = []
-    mark = ""
-    for line in text.split("\n"):
-        fence = FENCE.match(line) if "```" in line or "~~~" in line else None
-        if fence and mark and fence[1].startswith(mark) and not fence[2].strip():
-            kept.append("")
-            code, mark = [], ""
-        elif fence and (not mark or fence[2].strip()):
-            # the start of another code: the one before has no end
-            kept += code
-            code, mark = [""], fence[1]
-        else:
-            (code if mark else kept).append(line)
-    return "\n".join(kept + code)
 
 
 def _html_regions(text: str) -> Iterator[tuple[int, int, str]]:
@@ -260,7 +240,8 @@ class _Reader:
     def _add_paragraph(self, lines: list[str]) -> None:
         """Add the lines to the running text, wrapped ones joined, without the marks inside them."""
         lines = [line for line in lines if not _is_left_out(line)]
-        stripped = [line.strip() for line in lines]
+        # a backslash at the end is a line break
+        stripped = [line.strip().removesuffix("\\") for line in lines]
         width = wrap_width(stripped)
         joined: list[list[str]] = []
         in_item = False
@@ -302,7 +283,7 @@ def _is_marked(line: str) -> re.Match[str] | None:
 
 def _read_heading(line: str) -> tuple[int, str] | None:
     if "#" in line and (found := HEADING.match(line)):
-        return len(found[1]), line[found.end() :].rstrip("# \t")
+        return len(found[1]), HEADING_ID.sub("", line[found.end() :].rstrip("# \t"))
     if "<" in line and (found := HTML_HEADING.match(line)):
         return int(found[1][1]) if found[1][0] in "hH" else 6, found[2]
     return None

@@ -25,6 +25,7 @@ def headings(text: str) -> list[str]:
         ("[![Mill closed](a.png)](https://example.org) and locked today.", "Mill closed and locked today."),
         ("Write to <baker@example.org> about rent.", "Write to baker@example.org about rent."),
         ("The `oven --hot` command fails at `a*b*c`.", "The oven --hot command fails at a*b*c."),
+        ("The oven is old\\\nand cold.", "The oven is old and cold."),
         (r"The \*oven\* costs 5\_000 \| 6\_000 dollars.", "The *oven* costs 5_000 | 6_000 dollars."),
         ("Flour &amp; water are <b>very</b> dear<sup>2</sup> now.", "Flour & water are very dear2 now."),
         ("Delivered by <date> to the <Customer> in town.", "Delivered by <date> to the <Customer> in town."),
@@ -158,7 +159,7 @@ def test_lists_keep_their_items_with_the_lines_below_them() -> None:
 
 
 def test_headings_of_all_kinds_are_found() -> None:
-    text = "Bakery\n======\n\nMove\n----\n\n### The *old* oven ###\n\n##Rent\n\n**Open points**\n\nThe mill is closed.\n\n#1023 is no heading.\n"
+    text = "Bakery\n======\n\nMove\n----\n\n### The *old* oven ###\n\n##Rent {#rent}\n\n**Open points**\n\nThe mill is closed.\n\n#1023 is no heading.\n"
     assert headings(text) == ["Bakery", "Move", "The old oven", "Rent", "Open points"]
 
 
