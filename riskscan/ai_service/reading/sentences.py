@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from .blocks import Block, Place
+from .columns import read_cells
 from .layout import BULLET, parse_blocks
-from .outline import Outline
-from .tables import name_cells, parse_header, risk_cells
+from .outline import Outline, classify_heading
+from .tables import name_cells
 
 Kind = Literal["sentence", "item", "cell"]
 
@@ -83,7 +84,7 @@ def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
         if block.kind == "heading":
             outline.enter(block.texts[0], block.level)
             continue
-        place = block.place._replace(headings=outline.headings)
+        place = block.place._replace(headings=outline.headings + block.place.headings)
         if block.kind == "row":
             yield from _split_row(block, outline.section, place)
         else:
@@ -94,7 +95,9 @@ def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
 
 
 def _split_row(row: Block, section: str, place: Place) -> Iterator[Unit]:
-    for cell, cell_section in risk_cells(parse_header(row.names), row.texts, section):
+    for title in row.place.headings:
+        section = classify_heading(title) or section
+    for cell, cell_section in read_cells(row.names, row.texts, section):
         for line in cell.splitlines():
             yield from _to_units(BULLET.sub("", line.strip()), "cell", cell_section, place)
 

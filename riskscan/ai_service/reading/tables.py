@@ -1,99 +1,277 @@
-# ruff: noqa: E501
-"""Tables: header rows, and the cells that describe a risk."""
+"""Tables: where the names of their columns stand, and sheets and registers that have them at the left."""
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, groupby, repeat
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
-from .blocks import Block
-from .layout import SENTENCE_END
+from .blocks import Block, Place
+from .columns import MAX_NAME_CHARS, MIN_SENTENCE_WORDS, RATING, classify_name, is_plain_name, names_risks
+from .outline import classify_heading
 
-# column heads of a risk register: the columns that describe the risk, and the others
-RISK_COLUMN = re.compile(
-    r"\b(risks?|issues?|threats?|concerns?|problems?|descriptions?|events?|findings?|weakness|observations?|comments?"
-    r"|remarks?|details?|notes?|consequences?|causes?)\b|ហានិភ័យ|បញ្ហា|ការពិពណ៌នា|បរិយាយ",
-    re.I,
-)
-OTHER_COLUMN = re.compile(
-    r"\b(mitigations?|responses?|actions?|controls?|owners?|status|state|likelihood|probability|impact|severity|score"
-    r"|rating|priority|category|type|id|no|date|due|responsible|contingency plan|treatment|step|milestone|measures?)\b"
-    r"|វិធានការ|អ្នកទទួលខុសត្រូវ|ស្ថានភាព|ដំណោះស្រាយ",
-    re.I,
-)
-REGISTER_COLUMN = re.compile(r"\b(risks?|issues?|threats?|concerns?|problems?)\b|ហានិភ័យ", re.I)
-STATUS_COLUMN = re.compile(r"\b(status|state)\b|ស្ថានភាព", re.I)
-CLOSED_STATUS = re.compile(
-    r"^\W*(closed|done|completed?|resolved|solved|fixed|retired|expired|mitigated|cancelled|rejected|បានបិទ|បិទ|ចប់|បានដោះស្រាយ)",
-    re.I,
-)
-
-
-class Column(NamedTuple):
-    """What the head of a column says of its cells; `section` as in Unit.section."""
-
-    describes_risk: bool = True
-    is_status: bool = False
-    section: str = ""
+# the head stands among the first rows
+MAX_ROWS_ABOVE = 30
+MAX_LABELS = 100
+MAX_LATER_NAME_CHARS = 40
+MAX_TITLE_CHARS = 120
+MAX_TITLE_WORDS = 8
+DIGIT = re.compile(r"\d")
+LONG_WORD = re.compile(r"[^\W\d_]{3}")
+SENTENCE_END = re.compile(r"[^\W\d_]{4}[.!;។]\W*$")
+PLURAL_RISKS = re.compile(r"\b(?:risks|issues|threats|concerns|problems)\W*$", re.I)
 
 
 def name_cells(blocks: Iterable[Block]) -> Iterator[Block]:
     """Leave out the head of each table and give its names to the rows below it.
 
-    Rows that follow each other in the same table, by the number in their place, are one table.
+    Rows that follow each other in the same table, by the number in their place, are one table. A row
+    that is a title of the rows below it becomes the heading in their places.
     """
     for (kind, _), group in groupby(blocks, lambda block: (block.kind, block.place.table)):
         if kind == "row":
-            yield from _name_rows(group)
+            yield from _name_rows(_clean(row) for row in group if any(map(str.strip, row.texts)))
         else:
             yield from group
 
 
+def _clean(row: Block) -> Block:
+    """Return a row without the repeated texts of merged cells."""
+    texts = [text.strip() for text in row.texts]
+    if texts == row.texts and len(set(texts)) == len(texts):
+        return row
+    for number in range(len(texts) - 1, 0, -1):
+        if texts[number] == texts[number - 1] and len(texts[number].split()) >= MIN_SENTENCE_WORDS:
+            texts[number] = ""
+    return row._replace(texts=texts)
+
+
 def _name_rows(rows: Iterator[Block]) -> Iterator[Block]:
-    first = next(rows)
-    names = tuple(first.texts) if is_header_row(first.texts) else ()
-    if not names:
-        yield first
-    for row in rows:
-        yield row._replace(names=names)
+    first = list(islice(rows, MAX_ROWS_ABOVE))
+    texts = [row.texts for row in first]
+    head = find_head(texts)
+    if has_labels(texts, head):
+        yield from _turn_sheets(chain(first, rows))
+        return
+    titles: tuple[str, ...] = ()
+    for row in first[: head.first if head else 0]:
+        if title := _find_title(row.texts, ()):
+            titles = (title,)
+        else:
+            # columns of which nothing is known: a version, a date
+            yield row._replace(names=("",) * len(row.texts))
+    names = head.names if head else ()
+    for row in chain(first[head.end if head else 0 :], rows):
+        if names and _may_be_head(row.texts) and is_head(row.texts) and names_risks(tuple(row.texts)):
+            # the head again, on the next page, or that of another table
+            names = tuple(row.texts)
+        elif title := _find_title(row.texts, names):
+            titles = (title,)
+        else:
+            place = row.place._replace(headings=titles) if titles else row.place
+            # a cell over the whole table is a text of its own
+            yield row._replace(names=names if len(row.texts) > 1 or len(names) < 2 else (), place=place)
 
 
-def parse_header(cells: Iterable[str]) -> list[Column]:
-    """Return the columns that a header row names."""
-    cells = tuple(cells)
-    is_register = any(REGISTER_COLUMN.search(name) for name in cells)
-    columns = []
-    for name in cells:
-        is_risk_column = bool(RISK_COLUMN.search(name))
-        columns.append(
-            Column(
-                is_risk_column or not OTHER_COLUMN.search(name),
-                bool(STATUS_COLUMN.search(name)),
-                "risks" if is_risk_column and is_register else "",
-            )
-        )
-    return columns
+# -- the head --------------------------------------------------------------------------------------
 
 
-def is_header_row(cells: list[str]) -> bool:
-    """Return whether a row names columns: words of a register, or one or two capitalized words in each."""
-    texts = [cell.strip() for cell in cells if cell.strip()]
-    if len(texts) < 2:
+class Head(NamedTuple):
+    """The names of the columns, and the rows that they stand in: from `first` to before `end`."""
+
+    names: tuple[str, ...]
+    first: int
+    end: int
+
+
+def find_head(rows: list[list[str]]) -> Head | None:
+    """Return the head among the first rows of a table, by what its names mean, else by their look."""
+    heads = [number for number, row in enumerate(rows) if is_head(row)]
+    number = next(
+        (number for number in heads if any(_describes_risk(name) for name in rows[number])),
+        heads[0] if heads else None,
+    )
+    if number is None:
+        number = next((number for number, row in enumerate(rows) if len(_filled(row)) > 1), 0)
+        if not _looks_like_head(rows, number):
+            return None
+    names, first, end = rows[number], number, number + 1
+    if number and _is_group_head(rows[number - 1], names):
+        names, first = _join(rows[number - 1], names), number - 1
+    elif end < len(rows) and _is_lower_head(names, rows[end]):
+        names, end = _join(names, rows[end]), end + 1
+    return Head(tuple(names), first, end)
+
+
+def _filled(row: list[str]) -> list[str]:
+    """Return the different texts of a row."""
+    return list(dict.fromkeys(filter(None, row)))
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= MAX_NAME_CHARS and not SENTENCE_END.search(text)
+
+
+def _describes_risk(name: str) -> bool:
+    return classify_name(name) in ("risk", "description")
+
+
+def is_head(row: list[str]) -> bool:
+    """Return whether most cells are known names of columns."""
+    if len(row) < 2 or any(len(text) > MAX_NAME_CHARS for text in row):
         return False
-    if all(len(text.split()) <= 2 and text[0].isupper() for text in texts):
+    texts = [text for text, _ in groupby(row) if text]
+    # "Open" and "Closed" stand below a status too
+    known = {text for text in texts if _is_name(text) and classify_name(text) not in ("", "open", "closed")}
+    return len(known) >= 2 and 2 * len(known) > len(texts) and any(map(is_plain_name, known))
+
+
+def _may_be_head(row: list[str]) -> bool:
+    """Return whether a row has no long cell and no number: most rows of a register have one."""
+    return len(max(row, key=len)) <= MAX_LATER_NAME_CHARS and not any(map(str.isdigit, row))
+
+
+def _looks_like_head(rows: list[list[str]], number: int) -> bool:
+    """Return whether a row without enough known names has one, or short ones unlike the next row."""
+    texts = _filled(rows[number])
+    if len(max(rows, key=len)) == 1 or all(len(_filled(row)) == 1 for row in rows):
+        return len(rows) > 1 and _describes_risk(texts[0]) and is_plain_name(texts[0])
+    if len(texts) < 2 or not all(map(_is_name, texts)) or any(text[0].isdigit() for text in texts):
+        return False
+    if any(map(is_plain_name, texts)):
         return True
-    return (
-        all(len(text) <= 40 and not SENTENCE_END.search(text) for text in texts)
-        and not any(text[0].isdigit() for text in texts)
-        and any(RISK_COLUMN.search(text) or OTHER_COLUMN.search(text) for text in texts)
+    after = _filled(rows[number + 1]) if number + 1 < len(rows) else []
+    return _is_short(texts) and not (len(after) > 1 and _is_short(after))
+
+
+def _is_short(texts: list[str]) -> bool:
+    """Return whether each text is one to three words, the first of them capitalized, and no rating."""
+    return all(len(text.split()) <= 3 and text[0].isupper() and not RATING.fullmatch(text) for text in texts)
+
+
+def _is_group_head(above: list[str], head: list[str]) -> bool:
+    """Return whether a row names groups of the columns below it: "Risk", "Assessment"."""
+    texts = _filled(above)
+    return 2 <= len(texts) < len(_filled(head)) + above.count("") and all(
+        _is_name(text) and not DIGIT.search(text) and not text.endswith(":") for text in texts
     )
 
 
-def risk_cells(header: list[Column], cells: list[str], section: str) -> Iterator[tuple[str, str]]:
-    """Return the cells that may describe a risk, with their section; none if the row's status is closed."""
-    columns = list(zip(chain(header, repeat(Column())), cells, strict=False))
-    if any(column.is_status and CLOSED_STATUS.search(cell) for column, cell in columns):
-        return
-    for column, cell in columns:
-        if column.describes_risk:
-            yield cell, section or column.section
+def _is_lower_head(head: list[str], row: list[str]) -> bool:
+    """Return whether a row names the columns of the groups that the head names."""
+    texts = _filled(row)
+    if len(texts) < 2 or any(len(text.split()) > 3 or DIGIT.search(text) for text in texts):
+        return False
+    width = max(len(head), len(row))
+    padded = [*head, *[""] * (width - len(head))]
+    gaps = [not name or name == before for before, name in zip(["", *padded], padded, strict=False)]
+    under_groups = [
+        gaps[number] or gaps[number + 1 : number + 2] == [True] for number, text in enumerate(row) if text
+    ]
+    known = sum(classify_name(text) != "" for text in texts)
+    return (all(under_groups) or is_head(row)) and known > 0 and any(gaps)
+
+
+def _join(groups: list[str], names: list[str]) -> list[str]:
+    """Return the names of columns, each after that of its group, which may span several."""
+    joined, group = [], ""
+    for number in range(max(len(groups), len(names))):
+        upper = groups[number] if number < len(groups) else ""
+        name = names[number] if number < len(names) else ""
+        group = upper or (group if name else "")
+        joined.append(name if group in ("", name) else f"{group} {name}".strip())
+    return joined
+
+
+def _find_title(texts: list[str], names: tuple[str, ...]) -> str:
+    """Return the text of a row that is the title of those below it, else ""."""
+    title = next(filter(None, texts))
+    if texts.count("") + texts.count(title) < len(texts) or (names and len(names) < 2):
+        return ""
+    if len(title) > MAX_TITLE_CHARS or SENTENCE_END.search(title) or not LONG_WORD.search(title):
+        return ""
+    if not names:
+        return title if len(texts) > 1 else ""
+    if len(title.split()) > MAX_TITLE_WORDS or (not texts[0] and texts.count(title) == 1):
+        return ""
+    is_merged = len(texts) == 1 or texts.count(title) > 1
+    if not is_merged and _describes_risk(names[0]):
+        return title if classify_heading(title) == "closed" or PLURAL_RISKS.search(title) else ""
+    return title
+
+
+# -- labels at the left ----------------------------------------------------------------------------
+
+
+def has_labels(rows: list[list[str]], head: Head | None) -> bool:
+    """Return whether the first column holds labels: a sheet, or a register with a column for each risk."""
+    below = rows
+    if head and is_head(rows[head.end - 1]):
+        if any(len(_filled(row)) > 2 for row in rows):
+            return False
+        below = rows[head.end :]
+    labels = [row[0] for row in below if row[0]]
+    known = [label.lower() for label in labels if _is_label(label)]
+    return (
+        len(set(known)) >= 2
+        and 3 * len(known) >= len(labels)
+        and any(_describes_risk(row[0]) for row in rows)
+    )
+
+
+def _turn_sheets(rows: Iterable[Block]) -> Iterator[Block]:
+    """Return a row for each sheet, with its labels as names; a label that comes again begins the next."""
+    sheet: dict[str, list[str]] = {}
+    place = Place()
+    titles: tuple[str, ...] = ()
+    for row in rows:
+        filled = _filled(row.texts)
+        if len(filled) == 1 and row.texts[0] and not is_plain_name(filled[0]):
+            if sheet and not any(sheet[last := next(reversed(sheet))]):
+                sheet[last] = filled
+                continue
+            yield from _to_rows(sheet, place)
+            sheet = {}
+            titles = (filled[0],) if len(filled[0]) <= MAX_TITLE_CHARS else titles
+            if not titles or titles[0] != filled[0]:
+                yield row
+            continue
+        for label, values in _split_pairs(row.texts):
+            if not label and sheet:
+                _add_lines(sheet[next(reversed(sheet))], values)
+                continue
+            if label in sheet or len(sheet) == MAX_LABELS:
+                yield from _to_rows(sheet, place)
+                sheet = {}
+            if not sheet:
+                place = row.place._replace(headings=titles)
+            sheet[label] = values
+    yield from _to_rows(sheet, place)
+
+
+def _split_pairs(row: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Return the label of a row with its values, or both pairs of "Owner", "Ana", "Status", "Open"."""
+    labels = [label for label in row[::2] if label]
+    if len(row) > 3 and row[0] and row[2] and all(map(_is_label, labels)):
+        for number in range(0, len(row), 2):
+            if row[number]:
+                yield row[number].rstrip(" :"), row[number + 1 : number + 2]
+    else:
+        yield row[0].rstrip(" :"), row[1:]
+
+
+def _is_label(text: str) -> bool:
+    return is_plain_name(text) and classify_name(text) not in ("open", "closed")
+
+
+def _add_lines(values: list[str], more: list[str]) -> None:
+    """Add the values of a row without a label to those of the row above."""
+    values += [""] * (len(more) - len(values))
+    for number, text in enumerate(more):
+        values[number] = f"{values[number]}\n{text}".strip()
+
+
+def _to_rows(sheet: dict[str, list[str]], place: Place) -> Iterator[Block]:
+    for number in range(max(map(len, sheet.values()), default=0)):
+        texts = [values[number] if number < len(values) else "" for values in sheet.values()]
+        if any(texts):
+            yield Block("row", texts, place=place, names=tuple(sheet))
