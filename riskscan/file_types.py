@@ -39,6 +39,18 @@ OPENDOCUMENT = FileType(
     "opendocument",
     ("application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text-template"),
 )
+EXCEL = FileType(
+    "Excel",
+    (".xlsx", ".xlsm"),
+    (b"PK\x03\x04",),
+    "excel",
+    (
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml",
+        "application/vnd.ms-excel.sheet.macroenabled.main+xml",
+        "application/vnd.ms-excel.template.macroenabled.main+xml",
+    ),
+)
 POWERPOINT = FileType(
     "PowerPoint",
     (".pptx", ".pptm", ".ppsx"),
@@ -65,7 +77,7 @@ MAIL = FileType("email", (".eml",), (), "mail")
 RTF = FileType("RTF", (".rtf",), (b"{\\rtf",), "rtf")
 
 FILE_TYPES = (
-    PDF, WORD, POWERPOINT, OPENDOCUMENT, HTML, MAIL, RTF, TEXT, MARKDOWN, CSV, PNG, JPEG, BMP, TIFF,
+    PDF, WORD, EXCEL, POWERPOINT, OPENDOCUMENT, HTML, MAIL, RTF, TEXT, MARKDOWN, CSV, PNG, JPEG, BMP, TIFF,
 )  # fmt: skip
 SIGNATURES = {extension: known.signatures for known in FILE_TYPES for extension in known.extensions}
 EXTENSIONS = tuple(SIGNATURES)

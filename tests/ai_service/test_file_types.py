@@ -6,7 +6,7 @@ import pytest
 
 from riskscan.ai_service.errors import UnreadableDocument
 from riskscan.ai_service.reading.documents import detect_type
-from riskscan.file_types import BMP, EXTENSIONS, FILE_TYPES, PDF, PNG, TEXT, WORD, FileType
+from riskscan.file_types import BMP, EXCEL, EXTENSIONS, FILE_TYPES, PDF, PNG, TEXT, WORD, FileType
 from tests.ai_service.documents import archive, content_types, relationships
 
 parametrize_types = pytest.mark.parametrize("file_type", FILE_TYPES, ids=lambda file_type: file_type.name)
@@ -38,6 +38,7 @@ def test_name_and_content_of_a_type_are_detected_as_this_type(file_type: FileTyp
         ("plan.pdf", b"From a printer:\n%PDF-1.7", PDF),
         ("plan.txt", b"From a printer:\n%PDF-1.7", TEXT),
         ("plan.pdf", b"PK\3\4", WORD),
+        ("plan.xlsx", b"PK\3\4", EXCEL),
         ("plan", b"PK\5\6", WORD),
         ("plan.jpg", b"\x89PNG\r\n\x1a\n", PNG),
         ("plan.png", b"BM", BMP),

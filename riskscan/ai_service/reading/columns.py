@@ -28,7 +28,8 @@ WORDS: dict[Kind, str] = {
     ),
     "description": (
         "description descriptions desc detail details statement statements summary title name event events scenario"
-        " scenarios finding findings observation observations weakness weaknesses gap gaps explanation narrative item"
+        " scenarios finding findings observation observations weakness weaknesses gap gaps explanation narrative"
+        " meaning definition definitions item"
         " happened"
     ),
     "effect": (

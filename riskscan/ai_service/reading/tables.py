@@ -47,29 +47,48 @@ def _clean(row: Block) -> Block:
 
 def _name_rows(rows: Iterator[Block]) -> Iterator[Block]:
     first = list(islice(rows, MAX_ROWS_ABOVE))
+    indent = min(next(number for number, text in enumerate(row.texts) if text) for row in first)
+    table = (_remove_indent(row, indent) for row in chain(first, rows)) if indent else chain(first, rows)
+    first = list(islice(table, len(first)))
     texts = [row.texts for row in first]
     head = find_head(texts)
     if has_labels(texts, head):
-        yield from _turn_sheets(chain(first, rows))
+        yield from _turn_sheets(chain(first, table))
         return
     titles: tuple[str, ...] = ()
     for row in first[: head.first if head else 0]:
-        if title := _find_title(row.texts, ()):
+        if title := _find_single_text(row.texts):
             titles = (title,)
         else:
             # columns of which nothing is known: a version, a date
             yield row._replace(names=("",) * len(row.texts))
-    names = head.names if head else ()
-    for row in chain(first[head.end if head else 0 :], rows):
-        if names and _may_be_head(row.texts) and is_head(row.texts) and names_risks(tuple(row.texts)):
-            # the head again, on the next page, or that of another table
-            names = tuple(row.texts)
-        elif title := _find_title(row.texts, names):
-            titles = (title,)
+    below = chain(first[head.end if head else 0 :], table)
+    yield from _name_body(below, head.names if head else (), titles)
+
+
+def _remove_indent(row: Block, indent: int) -> Block:
+    """Return a row without the columns that are empty in the first rows."""
+    texts = row.texts
+    if any(texts[:indent]):
+        return row._replace(texts=[" ".join(filter(None, texts[: indent + 1])), *texts[indent + 1 :]])
+    return row._replace(texts=texts[indent:])
+
+
+def _name_body(rows: Iterable[Block], names: tuple[str, ...], titles: tuple[str, ...]) -> Iterator[Block]:
+    last, is_below_title = 0, False
+    for row in rows:
+        texts = row.texts
+        # another table may begin after an empty row; elsewhere its head has to name risks
+        begins = is_below_title or (last > 0 and row.place.row > last + 1)
+        last, is_below_title = row.place.row, False
+        if names and _may_be_head(texts) and is_head(texts) and (begins or names_risks(tuple(texts))):
+            names = tuple(texts)
+        elif title := _find_title(texts, names):
+            titles, is_below_title = (title,), True
         else:
             place = row.place._replace(headings=titles) if titles else row.place
-            # a cell over the whole table is a text of its own
-            yield row._replace(names=names if len(row.texts) > 1 or len(names) < 2 else (), place=place)
+            is_across = len(texts) == 1 < len(names) and not _describes_risk(names[0])
+            yield row._replace(names=() if is_across else names, place=place)
 
 
 # -- the head --------------------------------------------------------------------------------------
@@ -184,19 +203,21 @@ def _join(groups: list[str], names: list[str]) -> list[str]:
 
 def _find_title(texts: list[str], names: tuple[str, ...]) -> str:
     """Return the text of a row that is the title of those below it, else ""."""
-    title = next(filter(None, texts))
-    if texts.count("") + texts.count(title) < len(texts) or (names and len(names) < 2):
+    title = _find_single_text(texts)
+    if not title or len(title.split()) > MAX_TITLE_WORDS or len(names or texts) < 2:
         return ""
-    if len(title) > MAX_TITLE_CHARS or SENTENCE_END.search(title) or not LONG_WORD.search(title):
-        return ""
-    if not names:
-        return title if len(texts) > 1 else ""
-    if len(title.split()) > MAX_TITLE_WORDS or (not texts[0] and texts.count(title) == 1):
-        return ""
-    is_merged = len(texts) == 1 or texts.count(title) > 1
-    if not is_merged and _describes_risk(names[0]):
+    if texts.count(title) == 1 and (not texts[0] or (names and _describes_risk(names[0]))):
+        # it may be a risk of which nothing else is known
         return title if classify_heading(title) == "closed" or PLURAL_RISKS.search(title) else ""
     return title
+
+
+def _find_single_text(texts: list[str]) -> str:
+    """Return the only text of a row if it may be a title, else ""."""
+    text = next(filter(None, texts))
+    if texts.count("") + texts.count(text) < len(texts) or len(text) > MAX_TITLE_CHARS:
+        return ""
+    return text if LONG_WORD.search(text) and not SENTENCE_END.search(text) else ""
 
 
 # -- labels at the left ----------------------------------------------------------------------------
@@ -250,8 +271,10 @@ def _turn_sheets(rows: Iterable[Block]) -> Iterator[Block]:
 
 def _split_pairs(row: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Return the label of a row with its values, or both pairs of "Owner", "Ana", "Status", "Open"."""
-    labels = [label for label in row[::2] if label]
-    if len(row) > 3 and row[0] and row[2] and all(map(_is_label, labels)):
+    filled = [text for text in row if text]
+    if len(filled) > 3 and len(filled) % 2 == 0 and all(map(_is_label, filled[::2])):
+        row = filled
+    if len(row) > 3 and row[0] and row[2] and all(map(_is_label, filter(None, row[::2]))):
         for number in range(0, len(row), 2):
             if row[number]:
                 yield row[number].rstrip(" :"), row[number + 1 : number + 2]

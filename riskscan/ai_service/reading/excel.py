@@ -1,0 +1,159 @@
+"""Excel workbooks (.xlsx, .xlsm)."""
+
+import datetime
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+from lxml import etree
+from openpyxl import load_workbook
+
+from ..errors import UnreadableDocument
+from .blocks import Block, Place
+from .package import STRICT, TRANSITIONAL, Package, damaged, parse_xml
+
+# of all sheets, with the empty ones; they take about fifteen seconds
+MAX_CELLS = 500_000
+# openpyxl reads all shared texts first, which takes about ten seconds
+MAX_STRINGS = 1_000_000
+STRINGS = "sharedStrings"
+MAX_NAMED_SHEETS = 4
+# what openpyxl may raise for a workbook that another program wrote, or that is damaged
+PARSER_ERRORS = (ValueError, TypeError, LookupError, AttributeError, SyntaxError, zipfile.BadZipFile)
+# left out of a copy: parts without text, which are often not as openpyxl expects them; then styles too
+UNUSED_PARTS = (
+    None,
+    re.compile(r"docProps/|xl/(?:theme|calcChain|drawings|media|charts|pivot|externalLinks)"),
+    re.compile(r"docProps/|xl/(?:theme|calcChain|drawings|media|charts|pivot|externalLinks|styles)"),
+)
+MIDNIGHT = datetime.time()
+# how Excel begins a comment of a thread, for programs that do not know threads
+THREADED = re.compile(r"\[Threaded comment\].*?\bComment:\s*", re.S)
+
+
+def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
+    """Read each sheet under its name: the values of its cells, then its comments."""
+    package = Package(data)
+    workbook = _open(data, package)
+    cells = iter(range(MAX_CELLS))
+    hidden = []
+    for number, sheet in enumerate(workbook.worksheets, 1):
+        place = Place(part=sheet.title, table=number)
+        is_empty = True
+        for block in _read_rows(sheet, place, cells):
+            if is_empty:
+                yield Block("heading", [sheet.title], 1, place)
+                is_empty = False
+            yield block
+        yield from _read_comments(package, sheet, place)
+        if sheet.sheet_state != "visible" and not is_empty:
+            hidden.append(f"“{sheet.title}”")
+    if hidden:
+        notes.append(_name_sheets(hidden))
+    if next(cells, None) is None:
+        notes.append(f"The workbook has more than {MAX_CELLS:,} cells; those after them were not read.")
+
+
+def _name_sheets(names: list[str]) -> str:
+    listed = ", ".join(names[:MAX_NAMED_SHEETS])
+    more = f" and {len(names) - MAX_NAMED_SHEETS} more" if len(names) > MAX_NAMED_SHEETS else ""
+    return f"Hidden sheets were read too: {listed}{more}."
+
+
+def _open(data: bytes, package: Package) -> Any:
+    """Open a workbook, if need be without the parts that openpyxl refuses; raises UnreadableDocument."""
+    if "sheet" not in package.media_type():
+        raise UnreadableDocument("The file is a ZIP archive, but not an Excel workbook.")
+    strings = [
+        link.part for link in package.relationships(package.main_part()).values() if link.kind == STRINGS
+    ]
+    if sum(package.read(part).count(b"<si") for part in strings) > MAX_STRINGS:
+        raise UnreadableDocument("The workbook holds too many texts; send it in parts.")
+    for unused in UNUSED_PARTS:
+        try:
+            file = io.BytesIO(_rewrite(data, package.main_part(), unused) if unused else data)
+            with warnings.catch_warnings(action="ignore"):
+                workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        except PARSER_ERRORS:
+            continue
+        if workbook.worksheets:
+            return workbook
+    raise damaged()
+
+
+def _rewrite(data: bytes, main_part: str, unused: re.Pattern[str]) -> bytes:
+    """Return a copy without the unused parts, in which Strict Open XML is made transitional."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy,
+    ):
+        for entry in archive.infolist():
+            name = entry.filename.replace("\\", "/").lstrip("/")
+            if unused.match(name) or not name.endswith((".xml", ".rels")):
+                continue
+            content = STRICT.sub(TRANSITIONAL, archive.read(entry))
+            copy.writestr(name, _keep_sheets(content) if name == main_part else content)
+    return file.getvalue()
+
+
+def _keep_sheets(workbook: bytes) -> bytes:
+    """Return the main part of a workbook with little but the list of its sheets."""
+    root = parse_xml(workbook)
+    for child in list(root):
+        if etree.QName(child).localname not in ("workbookPr", "bookViews", "sheets"):
+            root.remove(child)
+    return bytes(etree.tostring(root))
+
+
+# -- cells -----------------------------------------------------------------------------------------
+
+
+def _read_rows(sheet: Any, place: Place, cells: Iterator[int]) -> Iterator[Block]:
+    """Read the rows that are not empty, as long as there are numbers left in `cells`."""
+    # other programs write dimensions that are too small, and Excel some of a million empty rows
+    sheet.reset_dimensions()
+    for number, row in enumerate(sheet.iter_rows(), 1):
+        texts = [_to_text(cell) for cell, _ in zip(row, cells, strict=False)]
+        # one more for the row, which may be empty
+        if next(cells, None) is None:
+            return
+        if any(texts):
+            yield Block("row", texts, place=place._replace(row=number))
+
+
+def _to_text(cell: Any) -> str:
+    """Return what a cell shows, with dates as in ISO 8601; "" for an error."""
+    value = cell.value
+    if value is None or cell.data_type == "e":
+        return ""
+    if isinstance(value, str):
+        return value.replace("_x000D_", "").strip()
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        return f"{value * 100:.10g} %" if "%" in cell.number_format else f"{value:.12g}"
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ", "minutes") if value.time() != MIDNIGHT else value.date().isoformat()
+    return str(value)
+
+
+def _read_comments(package: Package, sheet: Any, place: Place) -> Iterator[Block]:
+    """Read the comments on the cells of a sheet, which openpyxl reads only with the whole workbook."""
+    # the path has no public name
+    for link in package.relationships(sheet._worksheet_path).values():
+        if link.kind != "comments":
+            continue
+        for comment in package.parse(link.part).iter("{*}comment"):
+            pieces = [
+                node.text or ""
+                for node in comment.iterfind("{*}text//{*}t")
+                if etree.QName(node.getparent()).localname != "rPh"
+            ]
+            text = THREADED.sub("", "".join(pieces), count=1)
+            row = re.sub(r"\D", "", comment.get("ref", ""))[:7]
+            if text.strip():
+                yield Block("comment", [" ".join(text.split())], place=place._replace(row=int(row or 0)))
