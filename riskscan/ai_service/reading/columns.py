@@ -2,7 +2,6 @@
 """The columns of a risk register: what their names say of the cells, and which cells describe a risk."""
 
 import re
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -42,7 +41,8 @@ WORDS: dict[Kind, str] = {
     "closed": "closed resolved done retired",
     "rating": (
         "likelihood probability chance severity score rating ratings level priority criticality exposure rank ranking"
-        " grade weight value assessment evaluation significance urgency proximity detectability rag rpn pxi l i p s %"
+        " grade weight value assessment evaluation significance urgency proximity detectability"
+        " rag rpn pxi imp l i p s %"
     ),
     "other": (
         "owner owners mitigation mitigations response responses action actions control controls responsible"
@@ -77,102 +77,30 @@ KHMER_KINDS: dict[str, Kind] = {word: kind for kind, words in KHMER_WORDS.items(
 WORD = re.compile(r"[^\W\d_]+|[#№%]")
 CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 IN_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+
+
+def _split(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # what follows one of these says more about the noun before it: "Date of risk", "Impact on cost"
-PREPOSITIONS = frozenset(
-    [
-        "of",
-        "for",
-        "to",
-        "on",
-        "in",
-        "from",
-        "at",
-        "with",
-        "if",
-        "that",
-        "per",
-        "under",
-        "against",
-        "about",
-        "we",
-        "you",
-        "since",
-        "as",
-    ]
-)
-QUESTIONS = frozenset(["what", "who", "why", "how", "when", "where", "which", "is"])
-NO_QUESTION = frozenset(["who", "how", "when", "where", "whose"])
+PREPOSITIONS = _split("of for to on in from at with if that per under against about we you since as")
+QUESTIONS = _split("what who why how when where which is")
+NO_QUESTION = _split("who how when where whose")
 # a name has no verb, unless it asks
-VERBS = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "has",
-        "have",
-        "had",
-        "may",
-        "might",
-        "will",
-        "would",
-        "can",
-        "could",
-        "must",
-        "should",
-        "cannot",
-        "does",
-        "do",
-        "did",
-    ]
-)
+VERBS = _split("is are was were has have had may might will would can could must should cannot does do did")
 # "Risk identified", "Actions taken": the noun before says what it is
-PARTICIPLES = frozenset(
-    [
-        "identified",
-        "raised",
-        "found",
-        "reported",
-        "noted",
-        "taken",
-        "required",
-        "needed",
-        "planned",
-        "observed",
-        "proposed",
-    ]
-)
-RATED = frozenset(
-    ["current", "residual", "inherent", "overall", "net", "gross", "target", "initial", "remaining", "total"]
-)
-PLANNED = frozenset(["target", "planned", "expected", "due", "forecast", "estimated", "proposed"])
+PARTICIPLES = _split("identified raised found reported noted taken required needed planned observed proposed")
+RATED = _split("current residual inherent overall net gross target initial remaining total")
+ENDED = _split("closed resolved retired mitigated former past")
+PLANNED = _split("target planned expected due forecast estimated proposed")
 
 # that a name may have besides known words
 PLAIN_WORDS = (
     RATED
     | PLANNED
     | PARTICIPLES
-    | frozenset(
-        [
-            "a",
-            "an",
-            "the",
-            "our",
-            "key",
-            "main",
-            "top",
-            "possible",
-            "potential",
-            "other",
-            "short",
-            "full",
-            "brief",
-            "before",
-            "after",
-            "pre",
-            "post",
-        ]
-    )
+    | _split("a an by the our key main top possible potential other short full brief before after pre post")
 )
 
 TYPE_NAME = re.compile(r"\b(?:type|category|kind|class)\W*$|^ប្រភេទ", re.I)
@@ -182,7 +110,9 @@ CLOSED_STATUS = re.compile(
     r"(?:(?:closed|done|completed?|resolved|solved|fixed|retired|expired|mitigated|remediated|cancell?ed|rejected|dropped"
     r"|withdrawn|archived|obsolete|superseded|void|finished|ended|eliminated|avoided|removed|deleted|inactive|duplicate"
     r"|n\s?[/.]\s?a|not applicable|not relevant|not active|no longer|no more)\b"
-    r"(?!\s*/\s*open|\s+by\b|\W+no\W*$|\W+\d\d?\s?%)"
+    r"(?!\s*/\s*open|\W+no\W*$|\W+\d\d?\s?%|(?<=done|lete|eted|shed)\s+by\b"
+    # "Completed the first test" is news of a risk that is open
+    r"|\s+(?:the|a|an|our|their|its|first|second|some|half|parts?|phase|one|two|most)\b)"
     r"|បានបិទ|បិទ|ចប់|បានដោះស្រាយ|បានបញ្ចប់|រួចរាល់|លុបចោល|[✓✔☑✅]|100\s?%|c$)",
     re.I,
 )
@@ -249,6 +179,8 @@ def _classify_noun(words: list[str]) -> Kind:
     kind = KINDS.get(last, "")
     if last == "risk" and not RATED.isdisjoint(words[:-1]):
         return "rating"
+    if kind == "risk" and not ENDED.isdisjoint(words[:-1]):
+        return "other"
     if kind == "" and len(words) > 1:
         # "Risks we see" holds risks, "Risk horizon" does not
         return "risk" if words[0].endswith("s") and KINDS.get(words[0]) == "risk" else ""
@@ -289,14 +221,14 @@ def _lower_words(name: str) -> list[str]:
 class Columns(NamedTuple):
     """What the names of a table say of its columns, by number.
 
-    `described` hold its risks, if it is a register; `others` are read too, and all after them from
-    `unnamed` on; `statuses` and `types` say what a row is.
+    `described` hold the risks of a register, whose `effects` are read too; of other tables `texts` are, and
+    the columns without a name. `statuses` and `types` say what a row is.
     """
 
     is_register: bool
-    described: list[int]
-    others: list[int]
-    unnamed: int
+    described: frozenset[int]
+    effects: frozenset[int]
+    texts: frozenset[int]
     statuses: list[tuple[int, Kind]]
     types: list[int]
 
@@ -306,14 +238,16 @@ def understand(names: tuple[str, ...]) -> Columns:
     """Return what the names of a table say of its columns."""
     kinds = [classify_name(name) for name in names]
     is_register = names_risks(names)
-    described = [number for number, kind in enumerate(kinds) if kind in ("risk", "description")]
-    read = ("effect",) if is_register else ("description", "effect", "text", "")
+
+    def find(*wanted: Kind) -> frozenset[int]:
+        return frozenset(number for number, kind in enumerate(kinds) if kind in wanted)
+
     return Columns(
         is_register,
-        described if is_register else [],
-        [] if _is_scale(kinds) else [number for number, kind in enumerate(kinds) if kind in read],
-        sys.maxsize if is_register else len(names),
-        [(number, kind) for number, kind in enumerate(kinds) if kind in ("status", "open", "closed")],
+        find("risk", "description"),
+        find("effect"),
+        frozenset() if _is_scale(kinds) else find("description", "effect", "text", ""),
+        [(number, kinds[number]) for number in find("status", "open", "closed")],
         [] if is_register else [number for number, name in enumerate(names) if TYPE_NAME.search(name)],
     )
 
@@ -335,17 +269,19 @@ def read_cells(names: tuple[str, ...], cells: list[str], section: str) -> Iterat
     if not names and any(1 < len(cell) <= 12 and CLOSED_STATUS.fullmatch(cell) for cell in cells):
         return
     if section != "closed":
-        section = _find_type(columns, cells) or ("" if columns.is_register else section)
+        section = _find_type(columns, cells) or section
+    if columns.is_register or (section == "risks" and columns.described and columns.texts):
+        beside = "closed" if section == "closed" else ""
+        for number, cell in enumerate(cells):
+            if number in columns.described and not RATING.fullmatch(cell):
+                yield cell, beside or "risks"
+            elif number in columns.effects and _is_sentence(cell):
+                yield cell, beside
+        return
     reads_short = not names or section == "risks"
     for number, cell in enumerate(cells):
-        if number in columns.described:
-            if not RATING.fullmatch(cell):
-                yield cell, section or "risks"
-        elif (
-            (number in columns.others or number >= columns.unnamed)
-            and (reads_short or _is_sentence(cell))
-            and not RATING.fullmatch(cell)
-        ):
+        is_read = number in columns.texts or number >= len(names)
+        if is_read and (reads_short or _is_sentence(cell)) and not RATING.fullmatch(cell):
             yield cell, section
 
 

@@ -11,13 +11,14 @@ from .outline import classify_heading
 
 # the head stands among the first rows
 MAX_ROWS_ABOVE = 30
-MAX_LABELS = 100
+MAX_LABELS = 60
+MAX_LINES = 100
 MAX_LATER_NAME_CHARS = 40
 MAX_TITLE_CHARS = 120
 MAX_TITLE_WORDS = 8
 DIGIT = re.compile(r"\d")
 LONG_WORD = re.compile(r"[^\W\d_]{3}")
-SENTENCE_END = re.compile(r"[^\W\d_]{4}[.!;។]\W*$")
+SENTENCE_END = re.compile(r"\s.*[^\W\d_]{4}[.!;]\W*$|[។៕]$", re.S)
 PLURAL_RISKS = re.compile(r"\b(?:risks|issues|threats|concerns|problems)\W*$", re.I)
 
 
@@ -242,7 +243,7 @@ def has_labels(rows: list[list[str]], head: Head | None) -> bool:
 def _turn_sheets(rows: Iterable[Block]) -> Iterator[Block]:
     """Return a row for each sheet, with its labels as names; a label that comes again begins the next."""
     sheet: dict[str, list[str]] = {}
-    place = Place()
+    place, lines = Place(), 0
     titles: tuple[str, ...] = ()
     for row in rows:
         filled = _filled(row.texts)
@@ -257,15 +258,19 @@ def _turn_sheets(rows: Iterable[Block]) -> Iterator[Block]:
                 yield row
             continue
         for label, values in _split_pairs(row.texts):
-            if not label and sheet:
-                _add_lines(sheet[next(reversed(sheet))], values)
+            if not label:
+                lines += 1
+                if sheet and lines <= MAX_LINES:
+                    _add_lines(sheet[next(reversed(sheet))], values)
+                else:
+                    yield row
                 continue
             if label in sheet or len(sheet) == MAX_LABELS:
                 yield from _to_rows(sheet, place)
                 sheet = {}
             if not sheet:
                 place = row.place._replace(headings=titles)
-            sheet[label] = values
+            sheet[label], lines = values, 0
     yield from _to_rows(sheet, place)
 
 

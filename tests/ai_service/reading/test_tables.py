@@ -71,6 +71,8 @@ BOAT = "Rent a boat before the old one fails"
         ("ម្ចាស់ហានិភ័យ", "other"),
         ("ការពិពណ៌នាហានិភ័យ", "description"),
         ("ស្ថានភាពហានិភ័យ", "status"),
+        ("Open risks", "risk"),
+        ("Closed risks", "other"),
         ("Contractor", ""),
         ("The pier has problems", ""),
     ],
@@ -129,6 +131,7 @@ def test_a_status_that_ends_a_risk(cell: str) -> None:
             "Complete by June",
             "Accepted",
         ),
+        *("Completed the first test, the second has failed", "Closed the gap in the fence", "Done by June"),
         *("Will be closed", "Open/Closed", "Closed: no", "មិនទាន់បិទ"),
     ],
 )
@@ -275,6 +278,19 @@ def test_a_form_may_have_two_labels_in_a_row() -> None:
     assert sections(*rows) == [(PIER, "risks")]
 
 
+def test_a_form_whose_risk_is_closed_is_left_out() -> None:
+    rows = [
+        ["Risk title:", "Pier", "Status:", "Closed"],
+        ["Risk description:", PIER, "Raised by:", "Sok Lim"],
+    ]
+    assert texts(*rows) == []
+
+
+def test_names_may_be_abbreviated() -> None:
+    head = ["#", "Description of the risk", "Prob.", "Imp.", "Countermeasure", "Resp."]
+    assert sections(head, ["1", PIER, "H", "M", BOAT, "Sok Lim the elder"]) == [(PIER, "risks")]
+
+
 def test_a_register_may_have_a_column_for_each_risk() -> None:
     rows = [
         ["Risk ID", "R1", "R2", "R3"],
@@ -310,3 +326,9 @@ def test_tables_of_markdown_follow_the_same_rules() -> None:
         f"## Actions\n\n| Risk ID | Risk | Risk Owner |\n|---|---|---|\n| R1 | {PIER} | Sok Lim the elder |\n"
     )
     assert [(unit.text, unit.section) for unit in read("plan.md", table).units] == [(PIER, "risks")]
+
+
+def test_a_table_of_descriptions_below_a_heading_of_risks_is_a_register() -> None:
+    rows = [["No", "Description", "Contractor"], ["1", PIER, "The dredging company of Lim"]]
+    assert sections(*rows, heading="Risks") == [(PIER, "risks")]
+    assert len(sections(*rows, heading="Work")) == 2
