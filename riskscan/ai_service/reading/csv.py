@@ -16,6 +16,7 @@ DELIMITERS = ",;\t|"
 SAMPLE_ROWS = 200
 # a longer cell begins with a quotation mark that nobody closed
 MAX_CELL_LINES = 40
+MAX_BROKEN_ROWS = 100
 # Excel reads the delimiter from such a line
 DELIMITER_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*$", re.I)
 # text rather than a table, if fewer of its lines have as many cells as most
@@ -78,26 +79,28 @@ def _is_column(lines: list[str]) -> bool:
 
 
 def _read_rows(lines: list[str], delimiter: str) -> Iterator[list[str]]:
-    start = 0
+    start = broken = 0
     while start < len(lines):
-        row, height = _read_row(lines[start : start + MAX_CELL_LINES], delimiter)
+        # where quotation marks are often broken, each line is a row
+        height = MAX_CELL_LINES if broken < MAX_BROKEN_ROWS else 1
+        row, height = _read_row(lines[start : start + height], delimiter)
+        if not height:
+            row, height = [cell.strip('"') for cell in lines[start].rstrip("\r\n").split(delimiter)], 1
+            broken += 1
         yield row
         start += height
 
 
 def _read_row(lines: list[str], delimiter: str) -> tuple[list[str], int]:
-    """Return the first row and the number of its lines: one, where its quotation marks are broken."""
+    """Return the first row and the number of its lines, 0 where its quotation marks are broken."""
     parser = csv.reader(lines, delimiter=delimiter)
     try:
         row = next(parser)
     except csv.Error:  # a cell that is too long
-        height = 0
-    else:
-        height = parser.line_num
-    marks = sum(line.count('"') for line in lines[:height])
-    if height == 1 or (1 < height < MAX_CELL_LINES and marks % 2 == 0):
-        return row, height
-    return [cell.strip('"') for cell in lines[0].rstrip("\r\n").split(delimiter)], 1
+        return [], 0
+    height = parser.line_num
+    is_odd = sum(line.count('"') for line in lines[:height]) % 2 == 1
+    return row, 0 if is_odd and (height > 1 or height == len(lines)) else height
 
 
 def _join_cells(row: list[str], delimiter: str, width: int) -> list[str]:
