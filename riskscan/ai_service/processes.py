@@ -153,6 +153,8 @@ async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
             **select_variables(os.environ, SYSTEM_VARIABLES),
             "PYTHONUTF8": "1",
             "OMP_THREAD_LIMIT": "1",
+            # each thread of OCR would reserve 64 MB of the address space that a reader is allowed
+            "MALLOC_ARENA_MAX": "2",
             **env,
         },
     )

@@ -1,7 +1,9 @@
 """Images: PNG, JPEG, BMP, and TIFF with one or more pages."""
 
 import io
+import time
 from collections.abc import Iterator
+from itertools import islice
 
 from PIL import Image, ImageOps, ImageSequence
 
@@ -9,16 +11,20 @@ from ...file_types import FILE_TYPES
 from ..errors import UnreadableDocument
 from . import ocr
 from .blocks import Block
+from .geometry import find_lines
+from .pages import Page, to_blocks
 
 # file_types.py names them as Pillow does
 PILLOW_FORMATS = [known.name for known in FILE_TYPES if known.reader == "image"]
+MAX_PAGES = 2_000
 # smaller images are enlarged, to SMALL_SIDE_PIXELS at most threefold
 MIN_SIDE_PIXELS = 1600
 SMALL_SIDE_PIXELS = 2400
 
 
 def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read the text of the pages by OCR as one block of running text."""
+    """Read the text of the pages by OCR."""
+    started = time.monotonic()
     ocr.require_tesseract()
     Image.MAX_IMAGE_PIXELS = None  # the size is checked below, with a message for people
     try:
@@ -27,12 +33,21 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
             raise UnreadableDocument(
                 f"The image has {image.width} × {image.height} pixels; at most 40 million can be read."
             )
-        texts = list(ocr.recognize_pages(_prepare(page) for page in ImageSequence.Iterator(image)))
+        count = min(getattr(image, "n_frames", 1), MAX_PAGES)
+        frames = islice(ImageSequence.Iterator(image), count)
+        results = list(ocr.recognize_pages(map(_prepare, frames), started))
     except (OSError, ValueError, SyntaxError, EOFError):
         raise UnreadableDocument("The image is damaged and could not be read.") from None
-    if not any(text.strip() for text in texts):
+    read = {number: recognized for number, recognized in enumerate(results, 1) if recognized}
+    if not any(recognized.words for recognized in read.values()):
         raise UnreadableDocument("No text was found in the image.")
-    yield Block("text", ["\n\n".join(texts)])
+    ocr.note_unread(read, range(1, count + 1), count, notes)
+    yield from to_blocks(
+        [
+            Page(number, find_lines(recognized.words), 0.0, recognized.height)
+            for number, recognized in read.items()
+        ]
+    )
 
 
 def _prepare(image: Image.Image) -> Image.Image:

@@ -1,34 +1,59 @@
-"""PDF documents."""
+"""PDF documents, by PDFium; pages that are pictures by OCR."""
 
 from __future__ import annotations
 
+import ctypes
+import math
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import struct
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice, pairwise, repeat
+from typing import Literal
 
 import pypdfium2
+import pypdfium2.raw as pdfium
 
-from ..errors import ServiceError, UnreadableDocument
-from . import ocr
+from ..errors import UnreadableDocument
+from .annotations import read_annotations
 from .blocks import MAX_CHARS, Block
-
-if TYPE_CHECKING:  # only scanned pages need the image library
-    from PIL.Image import Image
+from .geometry import Word, find_lines, median
+from .legibility import is_cipher
+from .pages import Page, to_blocks
 
 MAX_PAGES = 2_000
-POINTS_PER_INCH = 72
 # a page with less text is treated as scanned
 MIN_PAGE_CHARS = 20
+# so is one with less than this over a picture of this share of the page
+MAX_CHARS_ON_PICTURE = 600
+PICTURE_SHARE = 0.6
+# unless the text is hidden, and as much as this: an earlier OCR
+MIN_HIDDEN_CHARS = 100
+MAX_OBJECTS = 20_000
+# PDFium writes a hyphen at the end of a line as U+FFFE or U+0002, without a space behind it
+WORD = re.compile(r"[^\s\ufffe\x02]+[\ufffe\x02]?")
+# a longer word without a space may be several: its gaps are measured
+LONG_WORD_CHARS = 18
+# of the height of a line, the gap between two letters that is a space
+LETTER_GAP = 0.08
+Box = tuple[float, float, float, float]
+BOXES = 4_096
+BUFFER = (pdfium.FS_RECTF * BOXES)()
+REFERENCES = [ctypes.byref(box) for box in BUFFER]
 
 
 def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read the text of the pages, by OCR where they have none, as one block of running text."""
+    """Read the text of the pages, by OCR where they are pictures or where the text layer is a cipher."""
+    started = time.monotonic()
     document = _open(data)
+    _note_what_is_not_read(document, notes)
     pages = _read_pages(document)
-    scanned = [number for number, lines in enumerate(pages) if sum(map(len, lines)) < MIN_PAGE_CHARS]
-    if scanned:
-        _recognize_pages(document, scanned, pages)
-    yield Block("text", ["\n".join("\n".join(lines) for lines in _drop_headers_and_footers(pages))])
+    if any(page.needs_ocr for page in pages):
+        from .pdf_scans import read_scans
+
+        pages = read_scans(document, pages, started, notes)
+    yield from to_blocks(pages)
 
 
 def _open(data: bytes) -> pypdfium2.PdfDocument:
@@ -44,89 +69,168 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
         raise UnreadableDocument(
             f"The PDF has {len(document):,} pages; at most {MAX_PAGES:,} can be read. Send it in parts."
         )
+    # without it fields have no values; it does nothing where there is no form
+    document.init_forms()
     return document
 
 
-def _read_pages(document: pypdfium2.PdfDocument) -> list[list[str]]:
-    """Return the lines of each page; stops when there are too many for limit_size()."""
-    pages: list[list[str]] = []
+def _note_what_is_not_read(document: pypdfium2.PdfDocument, notes: list[str]) -> None:
+    if document.get_formtype() == pdfium.FORMTYPE_XFA_FULL:
+        notes.append(
+            "The PDF is an XFA form, of which only the plain pages were read; print it and send that PDF."
+        )
+    if count := document.count_attachments():
+        files = "1 file" if count == 1 else f"{count} files"
+        notes.append(f"The PDF has {files} attached, which were not read. Send attached files by themselves.")
+
+
+# -- the text layer --------------------------------------------------------------------------------
+
+
+def _read_pages(document: pypdfium2.PdfDocument) -> list[Page]:
+    """Return the pages by their text layers; stops when there is too much text for limit_size()."""
+    pages: list[Page] = []
+    seen = set[tuple[str, str]]()
     size = 0
     for number in range(len(document)):
         try:
-            pages.append(_read_lines(document[number].get_textpage()))
+            page, chars = _read_page(document, number, seen)
         except pypdfium2.PdfiumError:
-            pages.append([])
-        size += sum(map(len, pages[-1]))
+            page, chars = Page(number + 1, [], 0.0, 1.0, needs_ocr="empty"), 0
+        pages.append(page)
+        size += chars
         if size > MAX_CHARS:
             break
     return pages
 
 
-def _recognize_pages(document: pypdfium2.PdfDocument, scanned: list[int], pages: list[list[str]]) -> None:
-    """Replace the lines of scanned pages, as many as there is time for."""
-    try:
-        ocr.require_tesseract()
-        images = (_render(document[number]) for number in scanned)
-        for number, text in zip(scanned, ocr.recognize_pages(images), strict=False):
-            pages[number] = text.split("\n")
-    except ServiceError:
-        # in a document with text, a page without is an image or blank
-        if not any(pages):
-            raise
+def _read_page(document: pypdfium2.PdfDocument, number: int, seen: set[tuple[str, str]]) -> tuple[Page, int]:
+    """Return a page with its lines, and the number of its characters."""
+    page = document[number]
+    rotation = page.get_rotation()
+    if rotation:
+        # PDFium shuffles lines that run otherwise than the page; it reads both ways right without rotation
+        page.set_rotation(0)
+    text_page = page.get_textpage()
+    text = str(text_page.get_text_range())
+    words = _read_words(text_page, text)
+    left, bottom, right, top = page.get_cropbox()
+    if rotation:
+        page.set_rotation(rotation)
+    upright = max(words, key=lambda angle: len(words[angle]))
+    edges = _turn(Word("", left, right, bottom, top), upright)
+    turned = [line for angle in words if angle != upright for line in find_lines(words[angle])]
+    beside = read_annotations(document, page, number + 1, seen)
+    lines = find_lines(words[upright])
+    reason = _why_ocr(page, text)
+    return Page(number + 1, lines, edges.bottom, edges.top, turned, beside, reason), len(text)
 
 
-def _render(page: pypdfium2.PdfPage) -> Image:
-    """Return the page as an image for OCR."""
-    width, height = page.get_size()
-    scale = min(
-        ocr.DOTS_PER_INCH / POINTS_PER_INCH,
-        (ocr.MAX_PIXELS / max(1.0, width * height)) ** 0.5,
-        ocr.MAX_SIDE_PIXELS / max(width, height, 1.0),
+def _read_words(text_page: pypdfium2.PdfTextPage, text: str) -> dict[int, list[Word]]:
+    """Return the words by their direction, in degrees counterclockwise, each turned upright."""
+    indices = _find_indices(text_page, text)
+    spans = [match.span() for match in WORD.finditer(text)]
+    boxes = _read_boxes(text_page, [indices[place] for start, end in spans for place in (start, end - 1)])
+    level: list[Word] = []
+    words = {0: level}
+    angle = 0
+    # the boxes of the first and of the last character
+    for (start, end), (left, top, right, bottom), (left2, top2, right2, bottom2) in zip(
+        spans, boxes, boxes, strict=True
+    ):
+        if end - start > 1:
+            half = 0.5 * (top - bottom)
+            is_level = left <= left2 and -half < bottom2 - bottom < half
+            angle = 0 if is_level else _read_angle(text_page, indices[start])
+        low, high = (bottom if bottom < bottom2 else bottom2), (top if top > top2 else top2)
+        if angle:
+            word = Word(text[start:end], min(left, left2), max(right, right2), low, high)
+            words.setdefault(angle, []).append(_turn(word, angle))
+        elif end - start > LONG_WORD_CHARS:
+            word = Word(text[start:end], left, right2, low, high)
+            level.extend(_split_word(word, _read_boxes(text_page, indices[start:end])))
+        else:
+            level.append(Word(text[start:end], left, right2, low, high))
+    return words
+
+
+def _read_boxes(text_page: pypdfium2.PdfTextPage, indices: Sequence[int]) -> Iterator[Box]:
+    """Return left, top, right and bottom of characters."""
+    raw, read_box = text_page.raw, pdfium.FPDFText_GetLooseCharBox
+    for start in range(0, len(indices), BOXES):
+        some = indices[start : start + BOXES]
+        # in C, as far as possible: half of the time of reading a PDF goes into this
+        deque(map(read_box, repeat(raw), some, REFERENCES), maxlen=0)
+        yield from struct.iter_unpack("4f", memoryview(BUFFER).cast("B")[: 16 * len(some)])
+
+
+def _find_indices(text_page: pypdfium2.PdfTextPage, text: str) -> Sequence[int]:
+    """Return the index of PDFium for each character of the text: it counts what it leaves out."""
+    if text_page.count_chars() == len(text):
+        return range(len(text))
+    units = accumulate((1 + (character > "\uffff") for character in text), initial=0)
+    return [max(0, pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, unit)) for unit in units]
+
+
+def _read_angle(text_page: pypdfium2.PdfTextPage, index: int) -> int:
+    """Return the direction of a character in degrees, to a right angle if it is near one."""
+    degrees = -math.degrees(pdfium.FPDFText_GetCharAngle(text_page, index))
+    right_angle = round(degrees / 90) * 90
+    return (right_angle if abs(degrees - right_angle) < 10 else round(degrees)) % 360
+
+
+def _turn(word: Word, angle: int) -> Word:
+    """Return the word where it stands if the page is turned so that a direction is level."""
+    _, left, right, bottom, top = word
+    if angle == 90:
+        return word._replace(left=bottom, right=top, bottom=-right, top=-left)
+    if angle == 180:
+        return word._replace(left=-right, right=-left, bottom=-top, top=-bottom)
+    if angle == 270:
+        return word._replace(left=-top, right=-bottom, bottom=left, top=right)
+    return word
+
+
+def _split_word(word: Word, boxes: Iterator[Box]) -> Iterator[Word]:
+    """Split a long word where the gap between two letters is wider than the usual one between letters."""
+    places = [(left, right) for left, _, right, _ in boxes]
+    gaps = [after[0] - before[1] for before, after in pairwise(places)]
+    widest = median(gaps) + LETTER_GAP * (word.top - word.bottom)
+    start = 0
+    for end in [*(number + 1 for number, gap in enumerate(gaps) if gap > widest), len(places)]:
+        yield word._replace(text=word.text[start:end], left=places[start][0], right=places[end - 1][1])
+        start = end
+
+
+# -- whether a page is a picture -----------------------------------------------------------------------
+
+
+def _why_ocr(page: pypdfium2.PdfPage, text: str) -> Literal["", "empty", "picture", "cipher"]:
+    """Return why the text layer of a page is not enough, "" if it is."""
+    chars = len(text.strip())
+    if chars > MAX_CHARS_ON_PICTURE:
+        return "cipher" if is_cipher(text) else ""
+    objects = list(islice(page.get_objects(max_depth=3), MAX_OBJECTS))
+    if chars < MIN_PAGE_CHARS:
+        return "empty" if objects else ""
+    if is_cipher(text):
+        return "cipher"
+    is_hidden = any(
+        pdfium.FPDFTextObj_GetTextRenderMode(found) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
+        for found in objects
+        if found.type == pdfium.FPDF_PAGEOBJ_TEXT
     )
-    image: Image = page.render(scale=scale, grayscale=True).to_pil()
-    return image
+    if is_hidden and chars >= MIN_HIDDEN_CHARS:
+        return ""
+    return "picture" if _picture_share(page, objects) > PICTURE_SHARE else ""
 
 
-def _read_lines(text_page: pypdfium2.PdfTextPage) -> list[str]:
-    """Return the lines of a page, with an empty line for each vertical gap."""
-    text = text_page.get_text_range()
-    if text_page.count_chars() != len(text):
-        return str(text).splitlines()
-    lines: list[tuple[str, float, float]] = []
-    position = 0
-    for line in re.split(r"(\r?\n)", text):
-        if line.strip():
-            start = position + len(line) - len(line.lstrip())
-            _left, bottom, _right, top = text_page.get_charbox(start, loose=True)
-            lines.append((line, bottom, top))
-        position += len(line)
-    result = []
-    for number, (line, _bottom, top) in enumerate(lines):
-        if number:
-            before_bottom, before_top = lines[number - 1][1:]
-            if before_bottom - top > 0.6 * (before_top - before_bottom) or top - before_top > 2:
-                result.append("")
-        result.append(line)
-    return result
-
-
-def _drop_headers_and_footers(pages: list[list[str]]) -> list[list[str]]:
-    """Drop headers and footers: first or last lines that most pages share, except for their digits."""
-    if len(pages) < 3:
-        return pages
-    counts: dict[str, int] = {}
-    for lines in pages:
-        for line in {_mask_digits(line) for line in (*lines[:2], *lines[-2:]) if line}:
-            counts[line] = counts.get(line, 0) + 1
-    often = {line for line, count in counts.items() if count * 2 > len(pages)}
-    kept = []
-    for lines in pages:
-        edge = {0, 1, len(lines) - 2, len(lines) - 1}
-        kept.append(
-            [line for i, line in enumerate(lines) if i not in edge or _mask_digits(line) not in often]
-        )
-    return kept
-
-
-def _mask_digits(line: str) -> str:
-    return re.sub(r"\d+", "0", line.strip())
+def _picture_share(page: pypdfium2.PdfPage, objects: list[pypdfium2.PdfObject]) -> float:
+    """Return the share of the page that pictures cover; some scanners cut one into strips."""
+    left, bottom, right, top = page.get_cropbox()
+    area = 0.0
+    for found in objects:
+        if found.type == pdfium.FPDF_PAGEOBJ_IMAGE:
+            x1, y1, x2, y2 = found.get_bounds()
+            area += max(0.0, min(x2, right) - max(x1, left)) * max(0.0, min(y2, top) - max(y1, bottom))
+    return float(area / max(1.0, (right - left) * (top - bottom)))

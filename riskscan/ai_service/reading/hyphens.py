@@ -1,0 +1,50 @@
+"""Words that the end of a line divides."""
+
+import re
+
+from ..model.word_vectors import load_vectors
+
+# a hyphen, soft ones, and what PDFium writes for a hyphen at the end of a line
+HYPHENS = "-\xad\u2010\ufffe\x02"
+# after these the hyphen stays where the word without it is unknown
+PREFIXES = frozenset(
+    ("self", "non", "ex", "well", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+)
+LAST_WORD = re.compile(r"[^\W\d_]+$")
+FIRST_WORD = re.compile(r"[^\W\d_]+")
+
+
+def join_narrow_lines(before: str, after: str, words: set[str]) -> str:
+    """Join two lines as join_lines() does; narrow cells also divide words without a hyphen."""
+    last, first = LAST_WORD.search(before[-40:]), FIRST_WORD.match(after[:40])
+    if last and first:
+        common = load_vectors()[0]
+        one, other = last[0].lower(), first[0].lower()
+        if one + other in common and not (one in common and other in common):
+            return before + after
+    return join_lines(before, after, words)
+
+
+def join_lines(before: str, after: str, words: set[str]) -> str:
+    """Join two lines of a paragraph: a divided word becomes whole, a compound keeps its hyphen.
+
+    `words` are those of the document in lower case, compounds among them.
+    """
+    stem = before.rstrip(HYPHENS)
+    if stem == before or stem[-1:].isspace():
+        return f"{before} {after}"
+    last, first = LAST_WORD.search(stem[-40:]), FIRST_WORD.match(after[:40])
+    keeps_hyphen = not last or not first or _is_compound(last[0], first[0], words)
+    return f"{stem}-{after}" if keeps_hyphen else stem + after
+
+
+def _is_compound(last: str, first: str, words: set[str]) -> bool:
+    if first[0].isupper() or last.isupper():
+        return True
+    last, first = last.lower(), first.lower()
+    if last + first in words:
+        return False
+    if f"{last}-{first}" in words:
+        return True
+    common = load_vectors()[0]
+    return last + first not in common and (last in PREFIXES or (last in common and first in common))

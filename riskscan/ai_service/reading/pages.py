@@ -1,0 +1,223 @@
+"""Pages of positioned lines into blocks: without headers and footers, with paragraphs and headings."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, takewhile
+from typing import Literal, NamedTuple
+
+from .blocks import Block, Place
+from .geometry import Line, Paragraph, find_paragraphs, goes_on, median, order_lines, usual_distance
+from .hyphens import HYPHENS, join_lines, join_narrow_lines
+from .layout import SENTENCE_END
+
+# the share of a page's height at its top and bottom in which headers and footers stand
+MARGIN = 0.15
+# of its height, how far a header may stand from where it stands on other pages
+SHIFT = 0.01
+# a header without a gap below it has to be on this many pages
+MIN_PAGES = 3
+PAGE_NUMBER = re.compile(
+    r"^\W*(?:(?:page|seite|p\.|ទំព័រ)\s*)?(?:\d{1,4}|[ivxl]{1,6})(?:\s*(?:/|of|von|de|-|–)\s*\d{1,4})?\W*$",
+    re.I,
+)
+# a heading is larger than the body by this factor, and short
+LARGER = 1.2
+MAX_HEADING_CHARS = 100
+HEADING_LEVELS = 6
+# layout.py joins lines after one as long as this, or that ends so, if no empty line is between them
+LONG_LINE_CHARS = 45
+OPEN_ENDS = (",", "-", "(", "&")
+# lines of so few words are those of a cell
+NARROW_WORDS = 3
+WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+
+
+class Page(NamedTuple):
+    """The lines of a page as they are drawn, and its upper and lower edge.
+
+    `turned` are lines that run in another direction than most, such as stamps, `beside` its comments and
+    form values. `needs_ocr` says why its text layer is not enough: it has none, its text lies over a
+    picture, or it is a cipher.
+    """
+
+    number: int
+    lines: list[Line]
+    bottom: float
+    top: float
+    turned: Sequence[Line] = ()
+    beside: Sequence[Block] = ()
+    needs_ocr: Literal["", "empty", "picture", "cipher"] = ""
+
+
+def to_blocks(pages: list[Page]) -> Iterator[Block]:
+    """Return paragraphs as blocks of running text, and headings that are larger than the text."""
+    pages = drop_headers_and_footers(pages)
+    body = _body_height(pages)
+    words = _collect_words(pages)
+    held, waiting = None, list[Block]()
+    for page in pages:
+        paragraphs = find_paragraphs(order_lines(page.lines)) + [
+            Paragraph([line], is_apart=True) for line in page.turned
+        ]
+        for number, paragraph in enumerate(paragraphs):
+            block = _to_block(paragraph, page.number, body, words)
+            if held and number == 0 and _continues_page(held, block):
+                held = held._replace(texts=[join_lines(held.texts[0], block.texts[0].lstrip("\n"), words)])
+                continue
+            if held:
+                yield held
+            yield from waiting
+            held, waiting = _set_apart(held, block), []
+        waiting = [*waiting, *page.beside]
+    if held:
+        yield held
+    yield from waiting
+
+
+def _to_block(paragraph: Paragraph, page: int, body: float, words: set[str]) -> Block:
+    place = Place(page=page)
+    if paragraph.is_row:
+        return Block("row", [line.text for line in paragraph.lines], place=place)
+    text = paragraph.lines[0].text
+    for before, line in pairwise(paragraph.lines):
+        join = join_narrow_lines if before.words <= NARROW_WORDS else join_lines
+        text = join(text, line.text, words)
+    steps = median([line.height for line in paragraph.lines]) / body
+    if steps > LARGER and len(text) <= MAX_HEADING_CHARS and not SENTENCE_END.search(text.rstrip(":")):
+        return Block("heading", [text], max(1, HEADING_LEVELS - round(4 * (steps - 1))), place)
+    return Block("text", ["\n" + text if paragraph.is_apart else text], place=place)
+
+
+def _set_apart(before: Block | None, block: Block) -> Block:
+    """Put an empty line before a paragraph that layout.py would take for the rest of the one before it."""
+    text, last = block.texts[0], before.texts[0].lstrip() if before else ""
+    if block.kind == "text" and (
+        len(last) >= LONG_LINE_CHARS or last.endswith(OPEN_ENDS) or goes_on(text.lstrip())
+    ):
+        return block._replace(texts=["\n" + text])
+    return block
+
+
+def _continues_page(before: Block, after: Block) -> bool:
+    """Return whether the first paragraph of a page goes on with the last one of the page before it."""
+    return (
+        before.kind == after.kind == "text"
+        and not SENTENCE_END.search(before.texts[0])
+        and len(before.texts[0].split()) > NARROW_WORDS
+        and goes_on(after.texts[0].lstrip("\n"))
+    )
+
+
+def _body_height(pages: list[Page]) -> float:
+    """Return the height of the lines that hold most of the text."""
+    sizes = Counter[float]()
+    for page in pages:
+        for line in page.lines:
+            sizes[round(line.height, 1)] += line.words
+    return sizes.most_common(1)[0][0] if sizes else 1.0
+
+
+def _collect_words(pages: list[Page]) -> set[str]:
+    """Return the words of the document, in lower case, if any line ends with a hyphen."""
+    lines = [line for page in pages for line in page.lines]
+    if not any(line.text[-1] in HYPHENS for line in lines):
+        return set()
+    return {word for line in lines for word in WORDS.findall(line.text.lower().rstrip(HYPHENS)) if word}
+
+
+# -- headers and footers ---------------------------------------------------------------------------
+
+
+def drop_headers_and_footers(pages: list[Page]) -> list[Page]:
+    """Leave out what stands at the same place in the margins of half of the pages, and page numbers.
+
+    So do stamps across the text. Digits may differ. The body is kept also where pages begin alike.
+    """
+    places = _find_places(pages)
+    stamps = Counter(text for page in pages for text in {_mask(line.text) for line in page.turned})
+    return [
+        page._replace(
+            lines=_drop_margins(page, places, len(pages)),
+            turned=[line for line in page.turned if stamps[_mask(line.text)] < max(2, len(pages) / 2)],
+        )
+        for page in pages
+    ]
+
+
+def _find_places(pages: list[Page]) -> dict[str, list[float]]:
+    """Return where the text of each line in a margin stands, in shares of the page's height, page by page."""
+    places: dict[str, list[float]] = {}
+    for page in pages:
+        for line in page.lines:
+            place = _place(line, page)
+            if min(place, 1 - place) < MARGIN:
+                places.setdefault(_mask(line.text), []).append(place)
+    return places
+
+
+def _place(line: Line, page: Page) -> float:
+    return ((line.top + line.bottom) / 2 - page.bottom) / max(page.top - page.bottom, 1.0)
+
+
+def _mask(text: str) -> str:
+    return re.sub(r"\d+", "0", text)
+
+
+def _drop_margins(page: Page, places: dict[str, list[float]], count: int) -> list[Line]:
+    rows = sorted(page.lines, key=lambda line: -line.bottom)
+    repeated = {id(line) for line in rows if _is_repeated(line, page, places, count)}
+    distance = usual_distance([line for line in rows if id(line) not in repeated])
+    edges = []
+    upper = {id(line) for line in rows if _place(line, page) > 0.5}
+    for ordered, half in ((rows, repeated & upper), (rows[::-1], repeated - upper)):
+        edge = ordered[: len(list(takewhile(half.__contains__, map(id, ordered))))]
+        # a body that begins alike on all pages has no gap below its first line, but it is made of sentences
+        while edge and not (count >= MIN_PAGES and _is_label(edge)):
+            if _is_apart(edge[-1], ordered[len(edge) :], distance):
+                break
+            edge.pop()
+        edges.append(edge)
+    if sum(map(len, edges)) >= len(rows):
+        # pages that are alike
+        edges = [edge for edge in edges if _is_label(edge)]
+    dropped = {id(line) for edge in edges for line in edge}
+    return [line for line in page.lines if id(line) not in dropped]
+
+
+def _is_label(lines: list[Line]) -> bool:
+    return not any(SENTENCE_END.search(line.text) for line in lines)
+
+
+def _is_repeated(line: Line, page: Page, places: dict[str, list[float]], count: int) -> bool:
+    place = _place(line, page)
+    if min(place, 1 - place) >= MARGIN:
+        return False
+    same = sum(abs(other - place) < SHIFT for other in places[_mask(line.text)])
+    # on the first page it may be missing
+    return bool(PAGE_NUMBER.match(line.text)) or same >= max(2, (count - 1) / 2)
+
+
+def _is_apart(line: Line, others: list[Line], distance: float) -> bool:
+    """Return whether the next line is farther away than lines usually are."""
+    return not others or abs(line.bottom - others[0].bottom) > 1.25 * distance * line.height
+
+
+def name_pages(numbers: Iterable[int], count: int) -> str:
+    """Return "Page 3 of 9 was", "Pages 3 and 4 of 9 were" or "Pages 3 to 9 and 11 of 14 were"."""
+    numbers = list(numbers)
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    names = [_name_run(run) for run in runs[:8]]
+    if len(runs) > len(names):
+        names.append(f"{sum(map(len, runs[8:]))} more")
+    listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    return f"Page {listed} of {count} was" if len(numbers) == 1 else f"Pages {listed} of {count} were"
+
+
+def _name_run(run: list[int]) -> str:
+    return str(run[0]) if len(run) == 1 else f"{run[0]} {'to' if len(run) > 2 else 'and'} {run[-1]}"
