@@ -4,6 +4,8 @@ from .layout import BULLET, CLAUSE_NUMBER
 
 # these characters cannot occur in XML
 LINE_BREAK, PAGE_BREAK = "\v", "\f"
+# pasted text that was wrapped has longer lines
+SHORT_LINE_CHARS = 45
 # the bullets and signs of the fonts Symbol and Wingdings, which Word stores from F000 on; and the soft hyphen
 FONT_CHARACTERS = {
     0xAD: "",
@@ -14,7 +16,7 @@ FONT_CHARACTERS = {
 
 
 def split_lines(text: str) -> list[str]:
-    """Return the lines of a paragraph; a break is a space, but not above a bullet or beside another break."""
+    """Return the lines of a paragraph; a break inside a sentence is a space."""
     if not text.isascii():
         text = text.translate(FONT_CHARACTERS)
     lines: list[list[str]] = []
@@ -24,11 +26,18 @@ def split_lines(text: str) -> list[str]:
         if not words:
             is_new = True
             continue
-        if is_new or BULLET.match(words) or CLAUSE_NUMBER.match(words):
+        if is_new or not _continues(lines[-1][-1], words):
             lines.append([])
         lines[-1].append(words)
         is_new = False
     return [" ".join(parts) for parts in lines]
+
+
+def _continues(before: str, line: str) -> bool:
+    """Return whether a line continues the line before it; short ones with a capital are a list."""
+    if BULLET.match(line) or CLAUSE_NUMBER.match(line):
+        return False
+    return len(before) >= SHORT_LINE_CHARS or line[0].islower() or before.endswith((",", "-", "("))
 
 
 def join_lines(text: str) -> str:

@@ -475,6 +475,22 @@ def test_an_empty_line_or_a_bullet_after_a_line_break_starts_a_new_line() -> Non
     ]
 
 
+def test_short_lines_that_begin_like_sentences_are_not_glued_and_wrapped_text_is_not_cut() -> None:
+    def lines(*texts: str) -> str:
+        return par("<w:r>" + "<w:br/>".join(f"<w:t>{text}</w:t>" for text in texts) + "</w:r>")
+
+    assert read_word(lines("The pier may sink", "The roof may leak")).texts == [
+        "The pier may sink",
+        "The roof may leak",
+    ]
+    wrapped = (
+        "The inspector of the harbour said on Monday that",
+        "Anders Holm has no licence for the crane,",
+        "Nita neither.",
+    )
+    assert read_word(lines(*wrapped)).texts == [" ".join(wrapped)]
+
+
 def test_lines_in_the_source_of_a_text_are_spaces() -> None:
     assert read_word(par("<w:r><w:t>The pier\n   may sink.</w:t></w:r>")).texts == ["The pier may sink."]
 
