@@ -25,6 +25,8 @@ MAX_CELLS = 30
 # lines of columns have so many words, those of cells have fewer
 COLUMN_WORDS = 4
 MARK = re.compile(r"^(?:[-*+•‣▪◦●○■□–—·➢✓✔→\uf0b7\uf0a7]|o|\(?[\w.]{1,5}[.)]|[\d.]{1,6})$")
+# of the width of a column, the room that a Khmer word may need
+KHMER_ROOM = 0.15
 DASH = re.compile(r"^[-–—]+\w")
 LABEL = re.compile(r"^[A-Z][\w ]{0,24}:\s")
 NUMBER_IN_PROSE = re.compile(r"^[\d.()]+\s+[a-z]")
@@ -318,6 +320,10 @@ def _is_wrapped(before: Line, line: Line, edge: float, distance: float) -> bool:
         return is_higher and is_wide and not SENTENCE_END.search(text) and goes_on(next_text)
     if not SENTENCE_END.search(text) and next_text[0].islower():
         return True
-    is_full = edge - before.right < line.first_width + 0.5 * line.height
+    needed = line.first_width + 0.5 * line.height
+    if KHMER.search(next_text):
+        # its words have no spaces between them
+        needed = min(needed, KHMER_ROOM * (edge - before.left))
+    is_full = edge - before.right < needed
     is_indented = abs(line.left - before.left) > 0.8 * line.height and SENTENCE_END.search(text)
     return is_full and not (is_indented and not BULLET.match(text))
