@@ -17,7 +17,7 @@ RISK_HEADING = re.compile(
 NEUTRAL_HEADING = re.compile(
     r"\b(agenda|attend(?:ees|ance)|present|apologies|glossary|definitions?|interpretation|references|contacts?"
     r"|achieve(?:d|ments?)|accomplish(?:ed|ments)|progress|planned|plan for|next (?:steps|week|month|period)|this week"
-    r"|strengths|opportunit(?:y|ies)|went well|highlights|roles|responsibilit(?:y|ies)|mitigations?|mitigated|controls"
+    r"|strengths|opportunit(?:y|ies)|went well|highlights|roles|responsibilit(?:y|ies)|mitigations?|controls"
     r"|install(?:ation|ing)?|usage|quick ?start|getting started|configuration|license|contributing|table of contents"
     r"|contents|decisions|actions?|abbreviations|acknowledg\w+|distribution|governing law|notices|counterparts"
     r"|background|scope|deliverables|purpose|aims?|objectives?|lessons)\b"
@@ -25,9 +25,12 @@ NEUTRAL_HEADING = re.compile(
     re.I,
 )
 CLOSED_HEADING = re.compile(
-    r"\b(closed|done|completed?|resolved|solved|fixed|retired|no longer|finished|archived)\b|បានដោះស្រាយ|បានបិទ|បានបញ្ចប់",
+    r"\b(closed|done|completed?|resolved|solved|fixed|retired|no longer|finished|archived|withdrawn|cancell?ed"
+    r"|mitigated)\b|បានដោះស្រាយ|បានបិទ|បានបញ្ចប់",
     re.I,
 )
+# "Open and closed risks", "Not yet resolved"
+OPEN_HEADING = re.compile(r"\b(open|not|partly|partially|being)\b", re.I)
 
 
 class Outline:
@@ -65,7 +68,7 @@ def classify_heading(heading: str) -> str:
     """Return the kind of section that a heading opens, as in Unit.section."""
     if len(heading) > 80:
         return ""
-    if CLOSED_HEADING.search(heading):
+    if CLOSED_HEADING.search(heading) and not OPEN_HEADING.search(heading):
         return "closed"
     if NEUTRAL_HEADING.search(heading):
         return "neutral"

@@ -203,6 +203,17 @@ def test_a_column_of_risks_counts_more_than_the_heading_above() -> None:
     assert sections(*rows, heading="Closed risks") == [(PIER, "closed")]
 
 
+@pytest.mark.parametrize(
+    ("heading", "section"),
+    [
+        *(("Open and closed risks", "risks"), ("Risks that are not yet resolved", "risks")),
+        *(("Mitigated risks", "closed"), ("Withdrawn", "closed"), ("Resolved issues", "closed")),
+    ],
+)
+def test_a_heading_of_closed_risks_names_no_open_ones(heading: str, section: str) -> None:
+    assert sections(["Risk", "Owner"], [PIER, "Sok"], heading=heading) == [(PIER, section)]
+
+
 def test_effects_count_as_text_and_ratings_do_not_count() -> None:
     rows = [
         ["Risk", "Impact", "Level"],
