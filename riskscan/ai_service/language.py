@@ -73,7 +73,7 @@ SIGNS = {
         ("Hindi", re.compile("")),
     ),
     # Danish words do not end in two consonants of a kind
-    "Danish": (("Norwegian", re.compile(r"([bdfglmnprst])\1\b|sjon")),),
+    "Danish": (("Norwegian", re.compile(r"([bdfglmnprst])\1\b|sj")),),
     "Czech": (("Slovak", re.compile(r"[ľĺŕôä]|[aáií]ť\b|\b(?:sa|aj|pre|nie|alebo)\b")),),
     "Han": (("Chinese", re.compile("")),),
     "Kana": (("Japanese", re.compile("")),),
