@@ -20,7 +20,9 @@ from dotenv import dotenv_values
 MASK = "********"
 SQLITE = "sqlite:///"
 UNIX_SOCKET = "unix:"
-OTHER_SETTINGS = ("DATA_DIR", "LLM_BASE_URL", "LLM_MODEL", "LLM_API_KEY", "LLM_TIMEOUT", "AI_WORKERS")
+OTHER_SETTINGS = (
+    "DATA_DIR", "LLM_BASE_URL", "LLM_MODEL", "LLM_API_KEY", "LLM_TIMEOUT", "LLM_PARALLEL", "AI_WORKERS",
+)  # fmt: skip
 # how alike a variable and a setting must be to name it; the environment holds those of other programs too, as
 # .env may (TIMEOUT is no misspelled LLM_TIMEOUT)
 ALIKE_IN_FILE, ALIKE_IN_ENVIRONMENT = 0.78, 0.85

@@ -17,7 +17,7 @@ from ..concurrency import MemoryBudget
 from ..errors import REQUEST_ID, read_request_id
 from ..logs import Event
 from .errors import InternalError, ServiceError, UnreadableDocument, format_trace
-from .llm import DocumentTooLong, LanguageModel, LanguageModelError, NamedSentence
+from .llm import Answer, DocumentTooLong, LanguageModel, LanguageModelError, NamedSentence
 from .notes import (
     HELP_AFTER_FAILURE,
     HELP_TOO_LONG,
@@ -26,6 +26,7 @@ from .notes import (
     TOO_LONG,
     describe_foreign_parts,
     describe_left_out,
+    describe_part_read,
     limit_notes,
 )
 from .processes import DocumentReaders, Reading, ScoringPool, scoring_pool
@@ -140,8 +141,13 @@ async def find_risks(
     if language_model:
         seconds = min(app[SETTINGS].llm_timeout, seconds_left - BUILT_IN_SECONDS)
         try:
-            named = await language_model.find_risks([unit[0] for unit in units], seconds)
-            return await verify_findings(app[SCORING_POOL], user, named)
+            answer = await language_model.find_risks(user, [unit[0] for unit in units], seconds)
+            if not answer.unread:
+                return await verify_findings(app[SCORING_POOL], user, answer.named)
+            if force_llm:
+                raise LanguageModelError(answer.cause)
+            log.warning(FallbackEvent(f"the language model read a part: {answer.cause}", request[REQUEST_ID]))
+            return await complete_answer(app[SCORING_POOL], user, units, answer)
         except LanguageModelError as error:
             cause = f"the language model failed: {error}"
             if force_llm:
@@ -156,6 +162,19 @@ async def find_risks(
         raise ServiceError(503, "llm_not_configured", "This server has no language model.", cause)
     analysis = await score_units(app[SCORING_POOL], user, units, help_with_languages)
     return analysis._replace(notes=notes + analysis.notes)
+
+
+async def complete_answer(pool: ScoringPool, user: str, units: list[Any], answer: Answer) -> Analysis:
+    """Let the built-in analyser read what the language model did not."""
+    named = await verify_findings(pool, user, answer.named)
+    unread = [units[position] for position in answer.unread]
+    others = await score_units(pool, user, unread, HELP_AFTER_FAILURE)
+    known = {finding["context"] for finding in named.data}
+    data = named.data + [finding for finding in others.data if finding["context"] not in known]
+    positions = {unit[0]: position for position, unit in reversed(list(enumerate(units)))}
+    data.sort(key=lambda finding: positions[finding["context"]])
+    note = describe_part_read(len(units) - len(unread), len(units))
+    return Analysis("model", data, others.languages, [note, *named.notes, *others.notes])
 
 
 async def verify_findings(pool: ScoringPool, user: str, named: list[NamedSentence]) -> Analysis:
@@ -207,6 +226,7 @@ def split_into_batches(units: list[Any]) -> Iterator[tuple[int, list[Any]]]:
 async def show_info(request: web.Request) -> web.Response:
     """Describe the service and whether it has a language model."""
     settings = request.app[SETTINGS]
+    language_model = request.app[LANGUAGE_MODEL]
     return web.json_response(
         {
             "service": "riskscan-ai",
@@ -214,6 +234,7 @@ async def show_info(request: web.Request) -> web.Response:
             "version": __version__,
             "model": settings.llm_model or "built-in",
             "llm_configured": bool(settings.llm_base_url),
+            "llm_paused": bool(language_model and language_model.paused),
         }
     )
 
@@ -261,8 +282,9 @@ async def connect_language_model(app: web.Application) -> AsyncIterator[None]:
         return
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        app[LANGUAGE_MODEL] = LanguageModel(session, app[SETTINGS])
+        app[LANGUAGE_MODEL] = language_model = LanguageModel(session, app[SETTINGS])
         yield
+        await language_model.close()
 
 
 def create_app(settings: Settings | None = None) -> web.Application:

@@ -60,6 +60,11 @@ def _name_languages(sizes: Mapping[str, int]) -> str:
     return " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
 
 
+def describe_part_read(read: int, count: int) -> str:
+    """Return the note about a document of which the language model read only some sentences."""
+    return f"The language model read {read:,} of {count:,} sentences; the built-in analyser read the others."
+
+
 def describe_left_out(kept: int, left_out: int, has_more: bool, which: str) -> list[str]:
     """Return a note if findings were left out at a cap; `has_more` if not all of them were counted."""
     if not left_out and not has_more:

@@ -43,6 +43,7 @@ class Settings:
     llm_model: str = ""
     llm_api_key: str = ""
     llm_timeout: float = 45.0
+    llm_parallel: int = 6
     log_level: str = "info"
     log_format: str = "console"
 
@@ -64,6 +65,7 @@ class Settings:
             llm_model=model,
             llm_api_key=env.get("LLM_API_KEY", "").strip(),
             llm_timeout=_read_number(env, "LLM_TIMEOUT", 45, 1, 50),
+            llm_parallel=int(_read_number(env, "LLM_PARALLEL", 6, 1, 64)),
             log_level=_read_choice(env, "LOG_LEVEL", "info", "debug", "warning", "error"),
             log_format=_read_choice(env, "LOG_FORMAT", "console", "json"),
         )

@@ -355,6 +355,7 @@ def test_invalid_settings_and_a_taken_port_are_reported_in_one_line() -> None:
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
         ({"LLM_BASE_URL": "localhost"}, "LLM_BASE_URL"),
         ({"LLM_BASE_URL": "http://localhost:1/v1", "LLM_MODEL": ""}, "LLM_MODEL"),
+        ({"LLM_PARALLEL": "0"}, "LLM_PARALLEL"),
     ):
         failed = run("--port", "0", **env)
         assert failed.returncode == 1

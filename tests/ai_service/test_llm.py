@@ -280,6 +280,63 @@ async def test_a_document_that_is_too_long_for_the_language_model_has_a_note(
     ]
 
 
+def sinking_piers(count: int, *numbers: int) -> list[str]:
+    lines = [f"Pole {n} was painted on day {n}." for n in range(count)]
+    for n in numbers:
+        lines[n] = f"Pier {n} sinks by {n + 1} cm a month."
+    return lines
+
+
+async def name_sinking_piers(request: web.Request, payload: dict[str, Any]) -> web.Response:
+    """Report the sentences about sinking, but fail wherever pole 70 is mentioned."""
+    lines = payload["messages"][1]["content"].splitlines()
+    if any("Pole 70 " in line for line in lines):
+        return web.json_response({}, status=500, headers={"Retry-After": "0"})
+    numbers = [line.partition(":")[0] for line in lines if "sinks" in line]
+    return completion(json.dumps({"risks": [risk(n, "Pier sinks", "Technical") for n in numbers]}))
+
+
+async def test_the_local_model_reads_what_the_language_model_did_not(
+    http: aiohttp.ClientSession, service: Service, fake: FakeModel
+) -> None:
+    fake.last = name_sinking_piers
+    lines = sinking_piers(150, 20, 80, 140)
+    lines[75] = lines[20]
+    lines[119] = "The contractor may go bankrupt."
+    status, answer = await scan(http, service, text="\n\n".join(lines))
+    assert (status, answer["source"]) == (200, "model")
+    assert answer["notes"] == [
+        "The language model read 90 of 150 sentences; the built-in analyser read the others."
+    ]
+    found = contexts(answer["data"])
+    # in document order, and the repeated sentence once
+    assert found == list(dict.fromkeys(line for line in lines if line in found))
+    assert {lines[20], lines[119], lines[140]} <= set(found)
+    names = {finding["context"]: finding["risk"] for finding in answer["data"]}
+    assert names[lines[20]] == "Pier sinks"
+    assert "the language model read a part: it responded with status 500" in service.log()
+    detail = await assert_refused(http, service, 503, text="\n\n".join(lines), force_llm="true")
+    assert "status 500" in detail
+
+
+async def test_a_language_model_that_keeps_failing_is_left_alone(
+    http: aiohttp.ClientSession, service: Service, fake: FakeModel
+) -> None:
+    async def is_paused() -> bool:
+        async with http.get(service.url + "/") as response:
+            return bool((await response.json())["llm_paused"])
+
+    fake.last = FAILURES["server error"]
+    for _ in range(3):
+        assert not await is_paused()
+        assert (await scan(http, service, text=TEXT))[1]["source"] == "model"
+    assert await is_paused()
+    sent = len(fake.requests)
+    assert (await scan(http, service, text=TEXT))[1]["source"] == "model"
+    assert "failed before" in await assert_refused(http, service, 503, text=TEXT, force_llm="true")
+    assert len(fake.requests) == sent
+
+
 async def test_force_llm_without_a_language_model_is_503(
     http: aiohttp.ClientSession,
 ) -> None:
