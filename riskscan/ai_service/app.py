@@ -125,10 +125,7 @@ async def read_form_parts(app: web.Application, user: str, form: ScanForm) -> Re
     units = [unit for part in parts for unit in part.units]
     if not units:
         raise UnreadableDocument("No readable text found.")
-    notes = [note for part in parts for note in part.notes]
-    if notes and len(parts) > 1:
-        notes.append("Both the file and the text beside it were read.")
-    return Reading(units, notes)
+    return Reading(units, [note for part in parts for note in part.notes])
 
 
 async def find_risks(

@@ -8,9 +8,9 @@ MAX_NOTE_CHARS = 300
 
 # what the built-in analyser reads
 READ_LANGUAGES = ENGLISH, KHMER = ("English", "Khmer")
-HELP_WITHOUT_MODEL = "A language model does: whoever runs this server can set LLM_BASE_URL."
-HELP_AFTER_FAILURE = "The language model, which does, failed this time: scan the document again later."
-HELP_TOO_LONG = "The language model does: send the document in parts."
+HELP_WITHOUT_MODEL = "A language model can read it: ask whoever runs this server to set LLM_BASE_URL."
+HELP_AFTER_FAILURE = "The language model can read it but failed this time: scan the document again later."
+HELP_TOO_LONG = "The language model can read it in parts: send each as a document of its own."
 TOO_LONG = "This document is too long for the language model, so the built-in analyser read it instead."
 # a few quoted sentences in another language are not worth a note
 MIN_FOREIGN_SENTENCES = 10
@@ -37,17 +37,16 @@ def describe_foreign_parts(
         or share >= (MIN_FOREIGN_SHARE if count > 1 else MIN_FOREIGN_SHARE_OF_ONE)
     ):
         return []
-    names = _name_languages(foreign)
     if len(foreign) == len(chars):
-        start = f"This document is in {names}, which the built-in analyser does not read."
+        subject, verb = "This document is", "was"
+    elif share > 0.5:
+        subject, verb = "Most of this document is", "was"
     else:
-        part = "Most of this document is" if share > 0.5 else "Parts of this document are"
-        read = " and ".join(language for language in READ_LANGUAGES if language in chars)
-        start = (
-            f"{part} in {names}, which the built-in analyser does not read;"
-            f" only the {read} parts were analysed."
-        )
-    return [f"{start} {help_with_languages}"]
+        subject, verb = "Parts of this document are", "were"
+    return [
+        f"{subject} in {_name_languages(foreign)} and {verb} not searched for risks: the built-in analyser"
+        f" reads only {' and '.join(READ_LANGUAGES)}. {help_with_languages}"
+    ]
 
 
 def _name_languages(sizes: Mapping[str, int]) -> str:

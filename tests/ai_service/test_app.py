@@ -119,8 +119,9 @@ async def test_a_document_in_another_language_has_a_note_and_no_findings() -> No
                     "data": [],
                     "source": "model",
                     "notes": [
-                        "This document is in German, which the built-in analyser does not read."
-                        " A language model does: whoever runs this server can set LLM_BASE_URL."
+                        "This document is in German and was not searched for risks: the built-in analyser"
+                        " reads only English and Khmer. A language model can read it: ask whoever runs this"
+                        " server to set LLM_BASE_URL."
                     ],
                 },
             )
@@ -139,7 +140,7 @@ async def test_only_the_english_parts_of_a_mixed_document_are_analysed(
     annex = "\n\n".join([GERMAN] * 8)
     _, answer = await scan(http, service, text=f"{report}\n\n{risk}\n\n{annex}\n\nThe budget is tight.")
     assert contexts(answer["data"]) == [risk, "The budget is tight."]
-    assert answer["notes"][0].startswith("Parts of this document are in German, which the built-in analyser")
+    assert answer["notes"][0].startswith("Parts of this document are in German and were not searched")
     # a quotation gives no note
     _, answer = await scan(http, service, text=f"{report}\n\n{risk} {GERMAN.split('. ')[0]}.")
     assert set(answer) == {"data", "source"}

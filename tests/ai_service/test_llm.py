@@ -263,8 +263,9 @@ async def test_the_local_model_says_what_it_does_not_read_only_when_it_takes_ove
         "data": [],
         "source": "model",
         "notes": [
-            "This document is in German, which the built-in analyser does not read."
-            " The language model, which does, failed this time: scan the document again later."
+            "This document is in German and was not searched for risks: the built-in analyser reads only"
+            " English and Khmer. The language model can read it but failed this time:"
+            " scan the document again later."
         ],
     }
 

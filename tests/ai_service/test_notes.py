@@ -23,28 +23,28 @@ def describe(sentences: dict[str, int], help_with_languages: str = HELP_WITHOUT_
 
 def test_a_document_in_another_language_gets_a_note_that_says_what_helps() -> None:
     assert describe({"German": 3}) == [
-        "This document is in German, which the built-in analyser does not read."
-        " A language model does: whoever runs this server can set LLM_BASE_URL."
+        "This document is in German and was not searched for risks: the built-in analyser reads only"
+        " English and Khmer. A language model can read it: ask whoever runs this server to set LLM_BASE_URL."
     ]
     assert describe({"Thai": 1}, HELP_AFTER_FAILURE) == [
-        "This document is in Thai, which the built-in analyser does not read."
-        " The language model, which does, failed this time: scan the document again later."
+        "This document is in Thai and was not searched for risks: the built-in analyser reads only"
+        " English and Khmer. The language model can read it but failed this time:"
+        " scan the document again later."
     ]
 
 
-def test_a_document_in_several_languages_names_what_was_analysed() -> None:
+def test_parts_in_other_languages_get_a_note_that_names_the_languages() -> None:
     assert describe({"English": 20, "German": 8})[0].startswith(
-        "Parts of this document are in German, which the built-in analyser does not read;"
-        " only the English parts were analysed. "
+        "Parts of this document are in German and were not searched for risks: "
     )
-    assert describe({"English": 5, "German": 9})[0].startswith("Most of this document is in German, which")
-    both = describe({"Khmer": 5, "English": 20, "French": 8, "Thai": 9})[0]
-    assert "are in Thai and French, which" in both
-    assert "only the English and Khmer parts were analysed." in both
+    assert describe({"English": 5, "German": 9})[0].startswith(
+        "Most of this document is in German and was not searched for risks: "
+    )
+    assert "are in Thai and French and were" in describe({"English": 20, "French": 8, "Thai": 9})[0]
 
 
 def test_a_language_that_few_sentences_were_taken_for_is_not_named() -> None:
-    assert "is in Danish, which" in describe({"Danish": 18, "Norwegian": 2})[0]
+    assert "is in Danish and was" in describe({"Danish": 18, "Norwegian": 2})[0]
 
 
 def test_the_longest_note_fits() -> None:

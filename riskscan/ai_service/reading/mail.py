@@ -21,8 +21,6 @@ MAX_PARTS = 200
 MAX_HEADER_CHARS = 20_000
 # attachments that are scans take long; what is left then is named in a note
 ATTACHMENT_SECONDS = 25
-MAX_NOTE_CHARS = 300
-MAX_NOTES = 8
 ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 # such as "Your program doesn't show HTML"
 MIN_PLAIN_SHARE = 0.2
@@ -74,12 +72,7 @@ class _Reader:
                 skipped.append(name)
         if skipped:
             names = ", ".join(f"“{name}”" for name in skipped)
-            self._note(f"Attachments that were not read: {names}")
-
-    def _note(self, sentence: str) -> None:
-        if len(self.notes) < MAX_NOTES:
-            cut = sentence if len(sentence) < MAX_NOTE_CHARS else sentence[: MAX_NOTE_CHARS - 2] + "…"
-            self.notes.append(cut if cut.endswith((".", "…")) else cut + ".")
+            self.notes.append(f"Attachments that were not read: {names}.")
 
     def _read_attached_message(self, part: Message, name: str, depth: int) -> Iterator[Block]:
         payload = part.get_payload()
@@ -95,10 +88,12 @@ class _Reader:
             yield from _in_part(self.read(_parse(data), depth + 1), name)
             return
         yield Block("heading", [name], 1)
+        notes: list[str] = []
         try:
-            yield from _in_part(documents.read_blocks(name, data, self.notes), name)
+            yield from _in_part(documents.read_blocks(name, data, notes), name)
         except ServiceError as error:
-            self._note(f"The attachment “{name}” was not read: {error.detail}")
+            notes.append(f"The attachment was not read. {error.detail}")
+        self.notes += [f"“{name}”: {note}" for note in notes]
 
 
 def _in_part(blocks: Iterator[Block], name: str) -> Iterator[Block]:

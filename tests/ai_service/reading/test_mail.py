@@ -1,8 +1,10 @@
 # ruff: noqa: E501
 """E-mails with their attachments."""
 
+import io
 from email.message import EmailMessage
 
+import openpyxl
 import pytest
 
 from tests.ai_service.documents import read
@@ -70,8 +72,23 @@ def test_attachments_of_known_types_are_read_and_others_named() -> None:
         ("The roof may leak", "register.csv"),
     ]
     assert reading.notes == [
-        "The attachment “plan.pdf” was not read: The PDF is damaged and could not be read.",
+        "“plan.pdf”: The attachment was not read. The PDF is damaged and could not be read.",
         "Attachments that were not read: “plans.zip”.",
+    ]
+
+
+def test_notes_on_an_attachment_name_it() -> None:
+    book = openpyxl.Workbook()
+    book.create_sheet("Old").append(["The pier is rotten."])
+    book["Old"].sheet_state = "hidden"
+    file = io.BytesIO()
+    book.save(file)
+    made = message("See the workbooks.")
+    for name in ("north.xlsx", "south.xlsx"):
+        made.add_attachment(file.getvalue(), maintype="application", subtype="octet-stream", filename=name)
+    assert read("a.eml", made.as_bytes()).notes == [
+        "“north.xlsx”: Hidden sheets were read too: “Old”.",
+        "“south.xlsx”: Hidden sheets were read too: “Old”.",
     ]
 
 
