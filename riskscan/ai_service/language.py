@@ -16,19 +16,19 @@ from .notes import ENGLISH, KHMER
 
 UNKNOWN = ""
 
-# for each script its letters, and how many of them count as a word
+# scripts by the language that is taken if SIGNS show no other: their letters, and how many count as a word
 SCRIPTS = {
-    "Cyrillic": ("\u0400-\u052f", 5),
+    "Russian": ("\u0400-\u052f", 5),
     "Greek": ("\u0370-\u03ff\u1f00-\u1fff", 5),
     "Arabic": ("\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc", 5),
-    "Devanagari": ("\u0900-\u097f", 5),
+    "Hindi": ("\u0900-\u097f", 5),
     "Hebrew": ("\u0590-\u05ff", 5),
     "Thai": ("\u0e00-\u0e7f", 5),
     "Lao": ("\u0e80-\u0eff", 5),
     "Burmese": ("\u1000-\u109f", 5),
     "Khmer": ("\u1780-\u17ff", 5),
-    "Kana": ("\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f", 3),
-    "Han": ("\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff", 3),
+    "Japanese": ("\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f", 3),
+    "Chinese": ("\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff", 3),
     "Korean": ("\u1100-\u11ff\u3130-\u318f\uac00-\ud7af", 3),
     "Bengali": ("\u0980-\u09ff", 5),
     "Punjabi": ("\u0a00-\u0a7f", 5),
@@ -45,9 +45,9 @@ SCRIPTS = {
     "Amharic": ("\u1200-\u139f", 3),
 }
 SCRIPT_RUN = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, (letters, _) in SCRIPTS.items()))
-# languages that share a script: the first whose letters or words the sentence has
+# languages that are like another one: the first whose letters or words the sentence has
 SIGNS = {
-    "Cyrillic": (
+    "Russian": (
         ("Belarusian", re.compile("[ўЎ]")),
         ("Ukrainian", re.compile("[іїєґІЇЄҐ]")),
         ("Macedonian", re.compile("[ѓќѕЃЌЅ]")),
@@ -60,23 +60,18 @@ SIGNS = {
                 r"[ъЪ]|\b(?:се|са|е|ще|че|това|няма|този|тази|която|който|което|трябва)\b|\w{3}(?:ето|ията)\b"
             ),
         ),
-        ("Russian", re.compile("")),
     ),
     "Arabic": (
         ("Urdu", re.compile("[ٹڈڑںے]")),
         ("Persian", re.compile("[پچژگکی]")),
-        ("Arabic", re.compile("")),
     ),
-    "Devanagari": (
+    "Hindi": (
         ("Nepali", re.compile("(?<!\\S)(?:छ|छन्|छैन|हुन्छ|गर्न|भएको|र)(?!\\S)")),
         ("Marathi", re.compile("ळ|(?<!\\S)(?:आहे|आहेत|नाही|आणि|झाले)(?!\\S)")),
-        ("Hindi", re.compile("")),
     ),
     # Danish words do not end in two consonants of a kind
     "Danish": (("Norwegian", re.compile(r"([bdfglmnprst])\1\b|sj")),),
     "Czech": (("Slovak", re.compile(r"[ľĺŕôä]|[aáií]ť\b|\b(?:sa|aj|pre|nie|alebo)\b")),),
-    "Han": (("Chinese", re.compile("")),),
-    "Kana": (("Japanese", re.compile("")),),
 }
 
 # not in addresses, paths and identifiers
@@ -174,7 +169,7 @@ def identify(text: str) -> str:
     ratio = MIN_RATIO
     if (letters := sum(scripts.values())) > evidence:
         # Japanese is written in Chinese characters too
-        best = "Kana" if "Kana" in scripts else max(scripts, key=scripts.__getitem__)
+        best = "Japanese" if "Japanese" in scripts else max(scripts, key=scripts.__getitem__)
         evidence, ratio = letters, MIN_SCRIPT_RATIO
     if evidence >= max(MIN_EVIDENCE, ratio * english):
         return next((language for language, sign in SIGNS.get(best, ()) if sign.search(text)), best)
