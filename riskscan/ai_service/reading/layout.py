@@ -148,7 +148,7 @@ def remove_fenced_code(text: str) -> str:
 
 
 def _clean_lines(text: str) -> list[str]:
-    """Return the lines without marks of quoted e-mails, page numbers and entries of tables of contents."""
+    """Return the lines without marks of quoted emails, page numbers and entries of tables of contents."""
     text = remove_fenced_code(text)
     raw = text.splitlines()
     contents = _contents_lines(raw)

@@ -1,4 +1,4 @@
-"""E-mails (.eml): subject, text, and attachments of known types."""
+"""Emails (.eml): subject, text, and attachments of known types."""
 
 import mimetypes
 import re
@@ -27,7 +27,7 @@ MIN_PLAIN_SHARE = 0.2
 
 
 def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read the subject as a heading, the text with the e-mails that it quotes, and the attachments."""
+    """Read the subject as a heading, the text with the emails that it quotes, and the attachments."""
     yield from _Reader(notes).read(_parse(data), 0)
 
 

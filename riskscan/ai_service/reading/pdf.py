@@ -77,11 +77,10 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
 def _note_what_is_not_read(document: pypdfium2.PdfDocument, notes: list[str]) -> None:
     if document.get_formtype() == pdfium.FORMTYPE_XFA_FULL:
         notes.append(
-            "The PDF is an XFA form, of which only the plain pages were read; print it and send that PDF."
+            "The PDF is an XFA form, of which only the plain pages were read; print it as PDF and send that."
         )
     if count := document.count_attachments():
-        files = "1 file" if count == 1 else f"{count} files"
-        notes.append(f"The PDF has {files} attached, which were not read. Send attached files by themselves.")
+        notes.append(f"Files attached to the PDF were not read: {count}. Send them by themselves.")
 
 
 # -- the text layer --------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from .pages import Page, name_pages
 
 POINTS_PER_INCH = 72
 MAX_OBJECTS = 20_000
-ILLEGIBLE = "the text layer can't be read, because its fonts name other letters than they show."
+ILLEGIBLE = "the text layer can't be read, because it holds other letters than the page shows."
 BY_OCR = f"Reading it by OCR {ocr.WHAT_TO_INSTALL}."
 
 

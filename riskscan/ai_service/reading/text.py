@@ -1,4 +1,4 @@
-"""Plain text, in any common encoding, and the Markdown and e-mails that people paste into it."""
+"""Plain text, in any common encoding, and the Markdown and emails that people paste into it."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from .blocks import MAX_CHARS, Block
 from .encodings import decode
 
 PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html)\b", re.I)
-# lines of e-mails in English, German, French, Spanish, Italian, Portuguese and Dutch
+# lines of emails in English, German, French, Spanish, Italian, Portuguese and Dutch
 MAIL = re.compile(
     r"^[> \t]{0,40}(?:\*{0,2}(?:From|Von|De|Da|Van) ?:|-- ?$|-{2,}.{0,40}-$|(?:On|Am|Le|El|Il|Em|Op) .)", re.M
 )
@@ -55,7 +55,7 @@ def parse(text: str, is_markdown: bool = False) -> Iterator[Block]:
 
 
 def remove_mail_headers(text: str) -> str:
-    """Remove signatures and the header lines of quoted e-mails; their subject becomes a heading."""
+    """Remove signatures and the header lines of quoted emails; their subject becomes a heading."""
     if not MAIL.search(text):
         return text
     lines = text.split("\n")
@@ -76,7 +76,7 @@ def remove_mail_headers(text: str) -> str:
 
 
 def _mail_header(lines: list[str], number: int, start: int) -> tuple[int, str]:
-    """Return how many lines from this one on belong to an e-mail and not to its text, and the subject."""
+    """Return how many lines from this one on belong to an email and not to its text, and the subject."""
     line = lines[number][start:].strip()
     if line == "--":
         return _signature_length(lines, number, start), ""
@@ -106,7 +106,7 @@ def _header_length(lines: list[str], number: int, start: int) -> tuple[int, str]
 
 
 def _signature_length(lines: list[str], number: int, start: int) -> int:
-    """Return the lines from "-- " to the next quotation, forwarded e-mail or end; 0 if it is no signature."""
+    """Return the lines from "-- " to the next quotation, forwarded email or end; 0 if it is no signature."""
     quote = lines[number][:start]
     for length in range(1, MAX_SIGNATURE_LINES + 1):
         if number + length >= len(lines):

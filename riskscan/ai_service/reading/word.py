@@ -45,7 +45,7 @@ MAX_COLUMNS = 63
 # the level of a bold line without a heading style: below all styles
 BOLD_LINE_LEVEL = 9
 MAX_BOLD_LINE_CHARS = 60
-# what documents.py needs to read a part of another type; MHTML is an e-mail
+# what documents.py needs to read a part of another type; MHTML is an email
 EXTENSIONS = {
     "text/html": ".html",
     "application/xhtml+xml": ".html",
@@ -103,7 +103,9 @@ class _Reader:
                 yield from self._read_note(part, note)
         files = sum(link.kind in ("package", "oleObject") for link in self._links.values())
         if files:
-            self._notes.append(f"Files embedded in the document were not read: {files}.")
+            self._notes.append(
+                f"Files embedded in the document were not read: {files}. Send them by themselves."
+            )
 
     def _parse_linked(self, kind: str) -> Any:
         part = next((link.part for link in self._links.values() if link.kind == kind), None)

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""E-mails with their attachments."""
+"""Emails with their attachments."""
 
 import io
 from email.message import EmailMessage

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Plain text: wrapped lines, e-mails, tables of contents, pages."""
+"""Plain text: wrapped lines, emails, tables of contents, pages."""
 
 import textwrap
 

@@ -166,7 +166,7 @@ def test_templates_and_files_with_macros_are_read(media_type: str) -> None:
 
 def test_embedded_files_are_named_in_a_note() -> None:
     reading = read_word(par("The pier is closed."), sheet=("package", b"PK"))
-    assert reading.notes == ["Files embedded in the document were not read: 1."]
+    assert reading.notes == ["Files embedded in the document were not read: 1. Send them by themselves."]
 
 
 # -- text boxes ------------------------------------------------------------------------------------
