@@ -12,7 +12,6 @@ import resource
 import signal
 import sys
 import threading
-import zlib
 from typing import Any
 
 from .errors import ServiceError, UnreadableDocument, format_trace
@@ -55,16 +54,9 @@ def respond(filename: str, data: bytes) -> str:
 
 
 def read_document(filename: str, data: bytes) -> dict[str, list[Any]]:
-    """Read the document; raises ServiceError, also for the exceptions of parsers of damaged files."""
+    """Read the document; raises ServiceError."""
     notes: list[str] = []
-    try:
-        units = list(sentences.split_into_units(documents.read_blocks(filename, data, notes)))
-    except MemoryError:
-        raise UnreadableDocument("The document needs too much memory to be read.") from None
-    except RecursionError:
-        raise UnreadableDocument("The document is nested too deeply to be read.") from None
-    except (ValueError, LookupError, OSError, EOFError, AttributeError, TypeError, SyntaxError, zlib.error):
-        raise UnreadableDocument("The document is damaged and could not be read.") from None
+    units = list(sentences.split_into_units(documents.read_blocks(filename, data, notes)))
     if not units:
         raise UnreadableDocument("No readable text found in the document.")
     return {"units": units, "notes": notes}

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -12,6 +13,10 @@ from .blocks import Block, limit_size
 
 # some programs write a line or two before the header of a PDF
 PDF_HEADER_BYTES = 1024
+# what parsers raise for damaged files
+PARSER_ERRORS = (
+    ValueError, LookupError, OSError, EOFError, AttributeError, TypeError, SyntaxError, zlib.error,
+)  # fmt: skip
 ZIP = (b"PK\3\4", b"PK\5\6")
 # the container of .doc, .xls and .ppt, and of encrypted .docx
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -22,13 +27,25 @@ def read_blocks(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]
 
     Sentences for people about what was not read, and why, are appended to `notes`.
     """
+    try:
+        yield from limit_size(_read(filename, data, notes))
+    except MemoryError:
+        raise UnreadableDocument("The document needs too much memory to be read.") from None
+    except RecursionError:
+        raise UnreadableDocument("The document is nested too deeply to be read.") from None
+    except PARSER_ERRORS:
+        raise UnreadableDocument("The document is damaged and could not be read.") from None
+
+
+def _read(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]:
     if not filename:
-        return limit_size(text.parse(data.decode("utf-8", "replace")))
+        return text.parse(data.decode("utf-8", "replace"))
     if not data:
         raise UnreadableDocument("The file is empty.")
     # imported when it is needed, because libraries for Word, PDF and images are slow to import
     reader = import_module(f".{detect_type(filename, data).reader}", __package__)
-    return limit_size(reader.read_blocks(data, notes))
+    blocks: Iterator[Block] = reader.read_blocks(data, notes)
+    return blocks
 
 
 def detect_type(filename: str, data: bytes) -> FileType:

@@ -2,12 +2,13 @@
 """Emails with their attachments."""
 
 import io
+import zipfile
 from email.message import EmailMessage
 
 import openpyxl
 import pytest
 
-from tests.ai_service.documents import read
+from tests.ai_service.documents import archive, read
 
 
 def message(text: str, subject: str = "Pump house") -> EmailMessage:
@@ -17,6 +18,15 @@ def message(text: str, subject: str = "Pump house") -> EmailMessage:
     made["Subject"] = subject
     made.set_content(text)
     return made
+
+
+def workbook(sheet: str, text: str, is_hidden: bool = False) -> bytes:
+    book = openpyxl.Workbook()
+    book.create_sheet(sheet).append([text])
+    book[sheet].sheet_state = "hidden" if is_hidden else "visible"
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
 
 
 def test_subject_is_a_heading_and_the_plain_text_is_read() -> None:
@@ -78,17 +88,27 @@ def test_attachments_of_known_types_are_read_and_others_named() -> None:
 
 
 def test_notes_on_an_attachment_name_it() -> None:
-    book = openpyxl.Workbook()
-    book.create_sheet("Old").append(["The pier is rotten."])
-    book["Old"].sheet_state = "hidden"
-    file = io.BytesIO()
-    book.save(file)
+    file = workbook("Old", "The pier is rotten.", is_hidden=True)
     made = message("See the workbooks.")
     for name in ("north.xlsx", "south.xlsx"):
-        made.add_attachment(file.getvalue(), maintype="application", subtype="octet-stream", filename=name)
+        made.add_attachment(file, maintype="application", subtype="octet-stream", filename=name)
     assert read("a.eml", made.as_bytes()).notes == [
         "“north.xlsx”: Hidden sheets were read too: “Old”.",
         "“south.xlsx”: Hidden sheets were read too: “Old”.",
+    ]
+
+
+def test_an_attachment_that_its_parser_fails_on_does_not_spoil_the_rest() -> None:
+    parts = zipfile.ZipFile(io.BytesIO(workbook("Open", "The pier is rotten.")))
+    damaged = {
+        name: parts.read(name).replace(b'baseColWidth="8"', b'baseColWidth="x"') for name in parts.namelist()
+    }
+    made = message("The pump leaks.")
+    made.add_attachment(archive(damaged), maintype="application", subtype="octet-stream", filename="a.xlsx")
+    reading = read("a.eml", made.as_bytes())
+    assert reading.texts == ["The pump leaks."]
+    assert reading.notes == [
+        "“a.xlsx”: The attachment was not read. The document is damaged and could not be read."
     ]
 
 
