@@ -54,7 +54,7 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     if hidden:
         notes.append(_name_sheets(hidden))
     if next(cells, None) is None:
-        notes.append(f"The workbook has more than {MAX_CELLS:,} cells; the cells after them were not read.")
+        notes.append(f"The workbook has more than {MAX_CELLS:,} cells; those after them were not read.")
 
 
 def _name_sheets(names: list[str]) -> str:

@@ -228,7 +228,7 @@ def test_a_workbook_with_too_many_cells_is_read_in_part(monkeypatch: pytest.Monk
     monkeypatch.setattr(excel, "MAX_CELLS", 12)
     reading = read("register.xlsx", register())
     assert reading.texts == [PIER]
-    assert reading.notes == ["The workbook has more than 12 cells; the cells after them were not read."]
+    assert reading.notes == ["The workbook has more than 12 cells; those after them were not read."]
 
 
 def test_a_row_far_below_the_others_is_bounded() -> None:

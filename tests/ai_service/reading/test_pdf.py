@@ -401,6 +401,7 @@ def test_attached_files_are_named_in_a_note() -> None:
         b"<</Type /EmbeddedFile /Length 3>>\nstream\nabc\nendstream",
     ]
     reading = read("a.pdf", paged(column(60, 700, PROSE), extra=files, catalog=names))
+    assert len(reading.notes) == 1
     assert reading.notes == ["Files attached to the PDF were not read: 1. Send them by themselves."]
 
 
