@@ -34,7 +34,7 @@ WORDS: dict[Kind, str] = {
     "effect": (
         "cause causes reason reasons consequence consequences effect effects impact impacts outcome outcomes result"
         " results comment comments remark remarks note notes trigger triggers implication implications rationale context"
-        " background why"
+        " background why assumption assumptions dependency dependencies lesson lessons"
     ),
     "status": "status state disposition",
     "open": "open active live",
@@ -278,7 +278,7 @@ def read_cells(names: tuple[str, ...], cells: list[str], section: str) -> Iterat
             elif number in columns.effects and _is_sentence(cell):
                 yield cell, beside
         return
-    reads_short = not names or section == "risks"
+    reads_short = not names or (section == "risks" and any(names))
     for number, cell in enumerate(cells):
         is_read = number in columns.texts or number >= len(names)
         if is_read and (reads_short or _is_sentence(cell)) and not RATING.fullmatch(cell):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, groupby, islice
+from itertools import chain, groupby, islice, product
 from typing import NamedTuple
 
 from .blocks import Block, Place
@@ -11,6 +11,8 @@ from .outline import classify_heading
 
 # the head stands among the first rows
 MAX_ROWS_ABOVE = 30
+# in a wider sheet tables side by side are not looked for
+MAX_SPLIT_COLUMNS = 60
 MAX_LABELS = 60
 MAX_LINES = 100
 MAX_LATER_NAME_CHARS = 40
@@ -48,6 +50,12 @@ def _clean(row: Block) -> Block:
 
 def _name_rows(rows: Iterator[Block]) -> Iterator[Block]:
     first = list(islice(rows, MAX_ROWS_ABOVE))
+    if gap := _find_gap(first):
+        whole = [*first, *rows]
+        for side in (slice(gap), slice(gap, None)):
+            parts = [row._replace(texts=row.texts[side]) for row in whole]
+            yield from _name_rows(row for row in parts if any(row.texts))
+        return
     indent = min(next(number for number, text in enumerate(row.texts) if text) for row in first)
     table = (_remove_indent(row, indent) for row in chain(first, rows)) if indent else chain(first, rows)
     first = list(islice(table, len(first)))
@@ -67,6 +75,21 @@ def _name_rows(rows: Iterator[Block]) -> Iterator[Block]:
     yield from _name_body(below, head.names if head else (), titles)
 
 
+def _find_gap(rows: list[Block]) -> int:
+    """Return the number of the empty column between two tables side by side, 0 if there is one table."""
+    width = max(len(row.texts) for row in rows)
+    if width > MAX_SPLIT_COLUMNS:
+        return 0
+    empty = [gap for gap in range(width) if not any("".join(row.texts[gap : gap + 1]) for row in rows)]
+    for gap, row in product(empty, rows):
+        left, right = row.texts[:gap], row.texts[gap + 1 :]
+        # a register has no name twice, but for its ratings before and after a measure
+        shared = {text for text in set(left) & set(right) if text and classify_name(text) != "rating"}
+        if shared and is_head(left) and is_head(right):
+            return gap
+    return 0
+
+
 def _remove_indent(row: Block, indent: int) -> Block:
     """Return a row without the columns that are empty in the first rows."""
     texts = row.texts
@@ -76,20 +99,27 @@ def _remove_indent(row: Block, indent: int) -> Block:
 
 
 def _name_body(rows: Iterable[Block], names: tuple[str, ...], titles: tuple[str, ...]) -> Iterator[Block]:
-    last, is_below_title = 0, False
+    last, title_row, is_after_gap = 0, 0, False
     for row in rows:
         texts = row.texts
-        # another table may begin after an empty row; elsewhere its head has to name risks
-        begins = is_below_title or (last > 0 and row.place.row > last + 1)
-        last, is_below_title = row.place.row, False
-        if names and _may_be_head(texts) and is_head(texts) and (begins or names_risks(tuple(texts))):
+        is_below_title = title_row > 0 and last == title_row
+        is_after_gap = (last > 0 and row.place.row > last + 1) or (is_after_gap and is_below_title)
+        last = row.place.row
+        if names and _may_be_head(texts) and _begins_table(texts, is_below_title, is_after_gap):
             names = tuple(texts)
         elif title := _find_title(texts, names):
-            titles, is_below_title = (title,), True
+            titles, title_row = (title,), last
         else:
             place = row.place._replace(headings=titles) if titles else row.place
             is_across = len(texts) == 1 < len(names) and not _describes_risk(names[0])
             yield row._replace(names=() if is_across else names, place=place)
+
+
+def _begins_table(texts: list[str], is_below_title: bool, is_after_gap: bool) -> bool:
+    """Return whether a row is the head of another table; one in the middle of a table has to name risks."""
+    if is_below_title and is_after_gap and len(_filled(texts)) > 1 and _is_label(_filled(texts)[0]):
+        return True
+    return is_head(texts) and (is_below_title or is_after_gap or names_risks(tuple(texts)))
 
 
 # -- the head --------------------------------------------------------------------------------------
@@ -157,9 +187,12 @@ def _looks_like_head(rows: list[list[str]], number: int) -> bool:
         return len(rows) > 1 and _describes_risk(texts[0]) and is_plain_name(texts[0])
     if len(texts) < 2 or not all(map(_is_name, texts)) or any(text[0].isdigit() for text in texts):
         return False
-    if any(map(is_plain_name, texts)):
+    if number + 1 == len(rows):
+        # the only row of a table is text rather than names
+        return False
+    if any(map(_is_label, texts)):
         return True
-    after = _filled(rows[number + 1]) if number + 1 < len(rows) else []
+    after = _filled(rows[number + 1])
     return _is_short(texts) and not (len(after) > 1 and _is_short(after))
 
 

@@ -197,6 +197,44 @@ def test_a_table_may_have_no_head(rows: list[list[str]]) -> None:
     assert texts(*rows) == [cell for row in rows for cell in row]
 
 
+def test_the_head_of_a_table_has_rows_below_it() -> None:
+    assert texts([PIER, "Open"]) == [PIER]
+    assert texts([PIER, "Open"], [ROOF, "Open"], [BOAT, "Closed"]) == [PIER, ROOF]
+    assert texts(["Risk description", "Mitigation plan"]) == []
+
+
+def test_tables_may_stand_side_by_side() -> None:
+    rows = [
+        ["Open risks", "", "", "", "Assumptions", ""],
+        ["Risk", "Owner", "Status", "", "Assumption", "Owner"],
+        [PIER, "Sok", "Closed", "", "The town pays for the new quay", "Lin"],
+        [ROOF, "Lin", "Open", "", "", ""],
+    ]
+    units = read_table(*rows)
+    assert [unit.text for unit in units] == [ROOF, "The town pays for the new quay"]
+    assert [unit.place.headings for unit in units] == [("Open risks",), ("Assumptions",)]
+    assert [unit.place.row for unit in units] == [4, 3]
+
+
+def test_an_empty_column_may_stand_inside_a_register() -> None:
+    rows = [["ID", "Risk", "Likelihood", "", "Plan", "Likelihood", "Status"]]
+    rows += [["1", PIER, "3", "", BOAT, "2", "Closed"], ["2", ROOF, "3", "", BOAT, "2", "Open"]]
+    assert texts(*rows) == [ROOF]
+
+
+def test_another_table_may_begin_below_its_title() -> None:
+    rows = [["No", "Action", "Due"], ["1", BOAT, "June"], ["", "", ""], ["Lessons learned", "", ""]]
+    rows += [["What happened", "What we learned", ""], [PIER, "Build piers of stone next time", ""]]
+    assert texts(*rows) == [PIER, "Build piers of stone next time"]
+    groups = [["", "", ""], ["Bakery", "", ""], ["The ovens are old", "Lin", "Open"]]
+    assert texts(["Risk", "Owner", "Status"], [PIER, "Sok", "Open"], *groups) == [PIER, "The ovens are old"]
+
+
+def test_labels_above_a_register_are_no_risks() -> None:
+    rows = [["Last updated:", "3 May 2026"], ["Risk", "Owner"], [PIER, "Sok"]]
+    assert sections(*rows, heading="Risks") == [(PIER, "risks")]
+
+
 def test_a_column_of_risks_counts_more_than_the_heading_above() -> None:
     rows = [["Risk", "Mitigation", "Owner"], [PIER, BOAT, "Sok Lim the elder"]]
     assert sections(*rows, heading="Actions") == [(PIER, "risks")]
@@ -314,7 +352,8 @@ def test_a_register_may_have_a_column_for_each_risk() -> None:
 
 def test_the_type_of_a_row_of_a_log_decides_its_section() -> None:
     rows = [["Type", "Description", "Status"], ["Risk", PIER, "Open"], ["Action", BOAT, "Open"]]
-    assert sections(*rows) == [(PIER, "risks"), (BOAT, "neutral")]
+    rows += [["Assumption", ROOF, "Open"]]
+    assert sections(*rows) == [(PIER, "risks"), (BOAT, "neutral"), (ROOF, "")]
 
 
 def test_a_table_that_is_no_register_is_read_whole() -> None:
