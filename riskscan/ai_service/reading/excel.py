@@ -17,6 +17,8 @@ from .package import STRICT, TRANSITIONAL, Package, damaged, parse_xml
 
 # of all sheets, with the empty ones; they take about fifteen seconds
 MAX_CELLS = 500_000
+# of all sheets, with the empty ones above a cell far below the others; they take about five seconds
+MAX_ROWS = 4 * 1024**2
 # openpyxl reads all shared texts first, which takes about ten seconds
 MAX_STRINGS = 1_000_000
 STRINGS = "sharedStrings"
@@ -38,12 +40,12 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     """Read each sheet under its name: the values of its cells, then its comments."""
     package = Package(data)
     workbook = _open(data, package)
-    cells = iter(range(MAX_CELLS))
+    cells, row_numbers = iter(range(MAX_CELLS)), iter(range(MAX_ROWS))
     hidden = []
     for number, sheet in enumerate(workbook.worksheets, 1):
         place = Place(part=sheet.title, table=number)
         is_empty = True
-        for block in _read_rows(sheet, place, cells):
+        for block in _read_rows(sheet, place, cells, row_numbers):
             if is_empty:
                 yield Block("heading", [sheet.title], 1, place)
                 is_empty = False
@@ -55,6 +57,8 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
         notes.append(_name_sheets(hidden))
     if next(cells, None) is None:
         notes.append(f"The workbook has more than {MAX_CELLS:,} cells; those after them were not read.")
+    if next(row_numbers, None) is None:
+        notes.append(f"The workbook has more than {MAX_ROWS:,} rows; those after them were not read.")
 
 
 def _name_sheets(names: list[str]) -> str:
@@ -112,14 +116,13 @@ def _keep_sheets(workbook: bytes) -> bytes:
 # -- cells -----------------------------------------------------------------------------------------
 
 
-def _read_rows(sheet: Any, place: Place, cells: Iterator[int]) -> Iterator[Block]:
-    """Read the rows that are not empty, as long as there are numbers left in `cells`."""
+def _read_rows(sheet: Any, place: Place, cells: Iterator[int], row_numbers: Iterator[int]) -> Iterator[Block]:
+    """Read the rows that are not empty, as long as `cells` and `row_numbers` have numbers left."""
     # other programs write dimensions that are too small, and Excel some of a million empty rows
     sheet.reset_dimensions()
-    for number, row in enumerate(sheet.iter_rows(), 1):
+    for number, (row, _) in enumerate(zip(sheet.iter_rows(), row_numbers, strict=False), 1):
         texts = [_to_text(cell) for cell, _ in zip(row, cells, strict=False)]
-        # one more for the row, which may be empty
-        if next(cells, None) is None:
+        if len(texts) < len(row):
             return
         if any(texts):
             yield Block("row", texts, place=place._replace(row=number))

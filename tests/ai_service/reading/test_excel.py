@@ -231,6 +231,14 @@ def test_a_workbook_with_too_many_cells_is_read_in_part(monkeypatch: pytest.Monk
     assert reading.notes == ["The workbook has more than 12 cells; those after them were not read."]
 
 
+def test_a_cell_in_the_last_row_of_a_sheet_hides_no_other_sheet() -> None:
+    book = workbook(Plan=[["This plan belongs to the harbour."]], Risks=REGISTER)
+    book["Plan"].cell(1_048_576, 1, "The end of the plan")
+    reading = read("register.xlsx", save(book))
+    assert reading.texts == ["This plan belongs to the harbour.", "The end of the plan", PIER]
+    assert reading.notes == []
+
+
 def test_a_row_far_below_the_others_is_bounded() -> None:
     def change(name: str, content: bytes) -> tuple[str, bytes]:
         row = b'<row r="999999999999"><c r="A999999999999"><v>1</v></c></row></sheetData>'
