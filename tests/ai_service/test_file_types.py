@@ -106,3 +106,10 @@ def test_an_encrypted_archive_is_refused_in_words() -> None:
             position = data.find(signature, position + 4)
     with pytest.raises(UnreadableDocument, match="password"):
         detect_type("plan.docx", bytes(data))
+
+
+@pytest.mark.parametrize("name", ["plan.doc", "risks.xls", "risks.xlsx", "note.msg"])
+def test_files_of_old_office_versions_are_refused_with_the_types_to_save_them_as(name: str) -> None:
+    with pytest.raises(UnreadableDocument) as refused:
+        detect_type(name, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512))
+    assert ".docx, .xlsx, .pptx or PDF, a message as .eml" in refused.value.detail

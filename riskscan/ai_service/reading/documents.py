@@ -98,5 +98,6 @@ def _refuse_ole(data: bytes) -> UnreadableDocument:
             "The document is protected by a password; save it without one and try again."
         )
     return UnreadableDocument(
-        "Legacy Office files such as .doc aren't supported; save the document as .docx or PDF."
+        "Files of old Office versions (.doc, .xls, .ppt) and Outlook messages (.msg) aren't supported; "
+        "save the document as .docx, .xlsx, .pptx or PDF, a message as .eml."
     )
