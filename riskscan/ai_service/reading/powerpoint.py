@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..errors import UnreadableDocument
 from .blocks import Block, Place
 from .drawing import CHART, DIAGRAM, A, R, has_text, read_paragraphs, read_text, read_texts
-from .package import Package, Relationship
+from .package import Package, Relationship, damaged
 from .paragraphs import is_title, join_lines, split_lines
 
 P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -25,7 +24,7 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     package = Package(data)
     main = package.main_part()
     if not main:
-        raise UnreadableDocument("The document is damaged and could not be read.")
+        raise damaged()
     links = package.relationships(main)
     reader = _Reader(package)
     for number, node in enumerate(package.parse(main).iter(P + "sldId"), 1):

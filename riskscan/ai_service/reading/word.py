@@ -8,7 +8,8 @@ from ..errors import UnreadableDocument
 from . import documents
 from .blocks import Block, Place
 from .drawing import CHART, DIAGRAM, MATH_TEXT, A, R, read_texts
-from .package import Package
+from .layout import PAGE_NUMBER
+from .package import Package, damaged
 from .paragraphs import FONT_CHARACTERS, LINE_BREAK, PAGE_BREAK, is_title, join_lines, split_lines
 from .word_styles import VAL, Style, Styles, W, find, is_on, outline_level, properties_of, value
 
@@ -62,7 +63,7 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     package = Package(data)
     main = package.main_part()
     if not main:
-        raise UnreadableDocument("The document is damaged and could not be read.")
+        raise damaged()
     yield from _Reader(package, main, notes).read()
 
 
@@ -118,7 +119,7 @@ class _Reader:
         return {node.get(W + "id"): node for node in found if node.get(W + "type", "normal") == "normal"}
 
     def _read_headers(self, root: Any) -> Iterator[Block]:
-        """Read each header and footer, and each text in them, once."""
+        """Read each header and footer, and each text in them but page numbers, once."""
         texts: set[tuple[str, ...]] = set()
         for part, tag in (("Header", W + "headerReference"), ("Footer", W + "footerReference")):
             for node in root.iter(tag):
@@ -127,7 +128,7 @@ class _Reader:
                     continue
                 self._seen.add(link.part)
                 for block in self._read_aside(self._package.parse(link.part), part):
-                    if tuple(block.texts) not in texts:
+                    if tuple(block.texts) not in texts and not PAGE_NUMBER.fullmatch(block.texts[0]):
                         texts.add(tuple(block.texts))
                         yield block
 
@@ -294,7 +295,8 @@ class _Reader:
         elif tag == SYMBOL:
             code = int(node.get(W + "char", "20"), 16)
             code |= 0xF000 if code < 0x100 else 0
-            pieces.append(" " if 0xF000 <= code < 0xF100 and code not in FONT_CHARACTERS else chr(code))
+            is_private = 0xD800 <= code < 0xF900 and code not in FONT_CHARACTERS
+            pieces.append(" " if is_private else chr(code))
         elif tag == FIELD:
             self._read_field(node, pieces)
         elif tag == COMMENT_REFERENCE:
