@@ -238,8 +238,11 @@ def _join(groups: list[str], names: list[str]) -> list[str]:
 def _find_title(texts: list[str], names: tuple[str, ...]) -> str:
     """Return the text of a row that is the title of those below it, else ""."""
     title = _find_single_text(texts)
-    if not title or len(title.split()) > MAX_TITLE_WORDS or len(names or texts) < 2:
+    if not title or len(title.split()) > MAX_TITLE_WORDS:
         return ""
+    if len(names or texts) < 2:
+        # in a sheet that is written like a page
+        return title if not names and classify_heading(title) else ""
     if texts.count(title) == 1 and (not texts[0] or (names and _describes_risk(names[0]))):
         # it may be a risk of which nothing else is known
         return title if classify_heading(title) == "closed" or PLURAL_RISKS.search(title) else ""

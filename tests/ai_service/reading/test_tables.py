@@ -230,6 +230,18 @@ def test_another_table_may_begin_below_its_title() -> None:
     assert texts(["Risk", "Owner", "Status"], [PIER, "Sok", "Open"], *groups) == [PIER, "The ovens are old"]
 
 
+def test_a_sheet_may_be_written_like_a_page() -> None:
+    rows = [
+        ["Top risks this month"],
+        [PIER],
+        ["Loss of licence"],
+        ["Progress"],
+        ["The paint has been ordered"],
+    ]
+    expected = [(PIER, "risks"), ("Loss of licence", "risks"), ("The paint has been ordered", "neutral")]
+    assert sections(*rows) == expected
+
+
 def test_labels_above_a_register_are_no_risks() -> None:
     rows = [["Last updated:", "3 May 2026"], ["Risk", "Owner"], [PIER, "Sok"]]
     assert sections(*rows, heading="Risks") == [(PIER, "risks")]
