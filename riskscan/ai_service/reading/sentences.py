@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from .blocks import Block, Place
 from .columns import read_cells
-from .layout import BULLET, parse_blocks
+from .layout import parse_blocks, strip_marks
 from .outline import Outline, classify_heading
 from .tables import name_cells
 
@@ -99,7 +99,7 @@ def _split_row(row: Block, section: str, place: Place) -> Iterator[Unit]:
         section = classify_heading(title) or section
     for cell, cell_section in read_cells(row.names, row.texts, section):
         for line in cell.splitlines():
-            yield from _to_units(BULLET.sub("", line.strip()), "cell", cell_section, place)
+            yield from _to_units(RISK_ID.sub("", strip_marks(line)), "cell", cell_section, place)
 
 
 def _to_units(text: str, kind: Kind, section: str, place: Place) -> Iterator[Unit]:

@@ -242,6 +242,15 @@ def test_a_sheet_may_be_written_like_a_page() -> None:
     assert sections(*rows) == expected
 
 
+def test_numbers_and_bullets_of_cells_are_no_text() -> None:
+    rows = [
+        ["Risk", "Owner"],
+        [f"1. {PIER}\n(b) {ROOF}\n• {BOAT}", "Sok"],
+        ["R4: The oven is too small", "Lin"],
+    ]
+    assert texts(*rows) == [PIER, ROOF, BOAT, "The oven is too small"]
+
+
 def test_labels_above_a_register_are_no_risks() -> None:
     rows = [["Last updated:", "3 May 2026"], ["Risk", "Owner"], [PIER, "Sok"]]
     assert sections(*rows, heading="Risks") == [(PIER, "risks")]
