@@ -197,6 +197,15 @@ def test_words_are_separated_by_their_positions() -> None:
     assert texts(drawn) == ["The sluice gate has not been tested since May."]
 
 
+def test_a_long_word_does_not_move_the_words_behind_it() -> None:
+    drawn = [
+        at(60, 700, "https://harbour.example/winter-lamps"),
+        at(60, 600, "The lamps are old;"),
+        at(300, 600, "Nobody checked them"),
+    ]
+    assert texts(drawn)[1:] == ["The lamps are old;", "Nobody checked them"]
+
+
 def test_letters_with_wide_spaces_are_words() -> None:
     x, drawn = 60.0, b""
     for letter in "The dam leaks.":
