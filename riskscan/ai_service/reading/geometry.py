@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..khmer import KHMER
-from .layout import BULLET, CLAUSE_NUMBER, SENTENCE_END
+from .layout import BULLET, CLAUSE_NUMBER, DASH, SENTENCE_END
 
 # gaps, in heights of a line: between cells or columns, and at most behind the mark of an item
 CELL_GAP = 1.0
@@ -27,7 +27,6 @@ COLUMN_WORDS = 4
 MARK = re.compile(r"^(?:[-*+•‣▪◦●○■□–—·➢✓✔→\uf0b7\uf0a7]|o|\(?[\w.]{1,5}[.)]|[\d.]{1,6})$")
 # of the width of a column, the room that a Khmer word may need
 KHMER_ROOM = 0.15
-DASH = re.compile(r"^[-–—]+\w")
 LABEL = re.compile(r"^[A-Z][\w ]{0,24}:\s")
 NUMBER_IN_PROSE = re.compile(r"^[\d.()]+\s+[a-z]")
 

@@ -14,9 +14,11 @@ BULLET = re.compile(
     r"|^o\s+(?=[A-Z])|^\[[ xX]\]\s+"
 )
 CLAUSE_NUMBER = re.compile(
-    r"^(?:\(?\d{1,3}[.)](?=\s|[A-Z])|\d{1,3}(?:\.\d{1,3})+(?:\.(?=\s)|(?=\s+[^\Wa-z]))|\(?[a-zA-Z]\)|[A-Ha-z]\.(?=\s+[A-Z])|\(?[ivxIVX]{1,5}[.)](?=\s)"
+    r"^(?:\(?\d{1,3}[.)](?=\s|[A-Z])|\d{1,3}(?:\.\d{1,3})+(?:\.(?=\s)|(?=\s+[^\Wa-z]))|\(?[a-zA-Z]\)|[A-Ha-z]\.(?=\s+(?:[A-Z]|\*\*|__|\[|<[a-z]))|\(?[ivxIVX]{1,5}[.)](?=\s)"
     r"|(?:Article|Section|Clause|§|Art\.|ប្រការ|មាត្រា)\s*[\d០-៩]+(?:\.\d+)*(?:[.:)៖](?=\s)|(?=\s+(?:[-–—]\s+)?[A-Z\u1780-\u17ff]))|[០-៩]{1,3}(?:[.,][០-៩]+)*\s?[.។)៖\-](?=\s))\s*"
 )
+# people write items so, too
+DASH = re.compile(r"[-–—]+\w")
 HORIZONTAL_RULE = re.compile(r"^[\s=\-_*~.|+:]{3,}$")
 SENTENCE_END = re.compile(r"[.!?;:។៕៖…][\"'”’)\]]*$")
 UNESCAPED_BAR = re.compile(r"(?<!\\)\|")
@@ -276,6 +278,8 @@ def strip_marks(line: str) -> str:
 def is_continuation(before: str, line: str, width: int) -> bool:
     """Return whether a line is more of the paragraph above it, and neither an item, a row nor a heading."""
     if BULLET.match(line) or HORIZONTAL_RULE.match(line) or _split_row(line):
+        return False
+    if DASH.match(line) and DASH.match(before):
         return False
     if CLAUSE_NUMBER.match(line) and before.rsplit(maxsplit=1)[-1] not in NUMBERED_REFERENCE:
         return False

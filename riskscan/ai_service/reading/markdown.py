@@ -224,8 +224,10 @@ class _Reader:
         line = lines[number]
         if not line.strip():
             return 0
-        if not INDENTED.match(line):
-            self.in_list = bool(_is_marked(line))
+        is_marked = bool(_is_marked(line))
+        # some people indent the items of the first level, too
+        if is_marked or not INDENTED.match(line):
+            self.in_list = is_marked
             return 0
         if self.in_list or not self.has_indented_code or (number and lines[number - 1].strip()):
             return 0

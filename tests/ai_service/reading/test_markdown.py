@@ -89,6 +89,22 @@ def test_text_below_a_code_fence_without_an_end_is_read() -> None:
     assert not any("start" in line for line in texts)
 
 
+def test_a_list_that_is_indented_from_the_start_is_no_code() -> None:
+    text = (
+        "    - Dredging (**Mara**)\n       - The barge is late again\n       - The dock leaks at the gate\n"
+    )
+    assert read("a.md", text).texts == [
+        "Dredging (Mara)",
+        "The barge is late again",
+        "The dock leaks at the gate",
+    ]
+
+
+def test_clauses_with_letters_before_markup_are_items_of_their_own() -> None:
+    text = "1. Upon termination of the lease:\n    a. **Tenant** leaves the mill\n    b. <b>Owner</b> takes the keys\n"
+    assert read("a.md", text).texts == ["Tenant leaves the mill", "Owner takes the keys"]
+
+
 def test_indented_code_is_left_out_and_indented_prose_read() -> None:
     text = (
         "Run this:\n\n    mill --stop all\n    mill --clean the oven\n\n    The baker wrote this himself.\n\n"

@@ -153,3 +153,12 @@ def test_an_escaped_bar_divides_no_cells() -> None:
 
 def test_bold_words_in_a_text_file_lose_their_marks() -> None:
     assert read("a.txt", "The **pump** leaks.\n").texts == ["The pump leaks."]
+
+
+def test_items_with_dashes_right_before_their_words_are_lines_of_their_own() -> None:
+    lines = [
+        "--find out what the orchard needs before winter",
+        "--order the nets that nobody has ordered so far",
+        "--ask the neighbours for their ladders",
+    ]
+    assert read("a.txt", "\n".join(lines)).texts == lines
