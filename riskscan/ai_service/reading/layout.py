@@ -57,6 +57,8 @@ QUOTE = re.compile(r"(?:>[ \t]?)+")
 LEADER = re.compile(r"(?:\.{4,}|(?:\. ){3,}|…{2,}|_{4,}|·{4,})[.\s]*(?:\d{1,4}|[ivxl]{1,6})$")
 GAP_BEFORE_PAGE = re.compile(r"\S(?:\t|[ \xa0]{3,})\s*(\d{1,4})$")
 MAX_LEADER_CHARS = 40
+# a longer line is text with the number of its page behind it
+MAX_ENTRY_CHARS = 200
 
 # levels of headings; Markdown has 1 to 6
 CAPITALS_LEVEL = 7
@@ -198,7 +200,7 @@ def _contents_lines(lines: list[str]) -> set[int]:
     run: list[int] = []
     last = 0
     for number, line in enumerate([*lines, "end"]):
-        end = line[-MAX_LEADER_CHARS:].rstrip()
+        end = line[-MAX_LEADER_CHARS:].rstrip() if len(line) <= MAX_ENTRY_CHARS else "text"
         if not end:
             continue
         if end[-1] in "0123456789ivxl" and LEADER.search(end):

@@ -162,3 +162,9 @@ def test_items_with_dashes_right_before_their_words_are_lines_of_their_own() -> 
         "--ask the neighbours for their ladders",
     ]
     assert read("a.txt", "\n".join(lines)).texts == lines
+
+
+def test_pages_that_are_one_line_each_are_no_table_of_contents() -> None:
+    page = " ".join(["The tenant of the mill keeps the weir free of branches and pays for repairs."] * 4)
+    text = "\n\n\n".join(f"{page}     {number}" for number in range(1, 6))
+    assert len(read("a.txt", text).texts) >= 20
