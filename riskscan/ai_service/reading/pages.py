@@ -123,7 +123,7 @@ def _collect_words(pages: list[Page]) -> set[str]:
     lines = [line for page in pages for line in page.lines]
     if not any(line.text[-1] in HYPHENS for line in lines):
         return set()
-    return {word for line in lines for word in WORDS.findall(line.text.lower().rstrip(HYPHENS)) if word}
+    return set(WORDS.findall("\n".join(line.text.rstrip(HYPHENS) for line in lines).lower()))
 
 
 # -- headers and footers ---------------------------------------------------------------------------

@@ -142,8 +142,7 @@ def _read_words(text_page: pypdfium2.PdfTextPage, text: str) -> dict[int, list[W
         spans, boxes, boxes, strict=True
     ):
         if end - start > 1:
-            half = 0.5 * (top - bottom)
-            is_level = left <= left2 and -half < bottom2 - bottom < half
+            is_level = left <= left2 and 2 * abs(bottom2 - bottom) < top - bottom
             angle = 0 if is_level else _read_angle(text_page, indices[start])
         low, high = (bottom if bottom < bottom2 else bottom2), (top if top > top2 else top2)
         if angle:
