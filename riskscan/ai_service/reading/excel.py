@@ -138,10 +138,18 @@ def _to_text(cell: Any) -> str:
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, int | float):
-        return f"{value * 100:.10g} %" if "%" in cell.number_format else f"{value:.12g}"
+        return f"{value * 100:.10g} %" if _is_percentage(cell) else f"{value:.12g}"
     if isinstance(value, datetime.datetime):
         return value.isoformat(" ", "minutes") if value.time() != MIDNIGHT else value.date().isoformat()
     return str(value)
+
+
+def _is_percentage(cell: Any) -> bool:
+    try:
+        return "%" in cell.number_format
+    except LookupError:
+        # some programs name styles that the workbook does not have
+        return False
 
 
 def _read_comments(package: Package, sheet: Any, place: Place) -> Iterator[Block]:

@@ -14,17 +14,20 @@ PICTURE = re.compile(r"[0-9a-fA-F\s]{1000,}")
 HIDDEN = re.compile(r"\{[^{}]*\\(?:v|deleted)(?![a-zA-Z0-9])[^{}]*\}")
 ROW_OR_BREAK = re.compile(r"\\(trowd|row|line|par)(?![a-zA-Z])")
 BRACE = re.compile(r"\\[{}]|[{}]")
-FOOTNOTE = "{\\footnote"
+# footnotes, endnotes and comments
+NOTE = re.compile(r"\{\\(?:footnote|\*\\annotation)(?![a-z])")
+# with binary data the number of bytes follows; printers' trays have names that begin alike
+NOT_BINARY = re.compile(r"\\bin(?!\d)[a-z]*\d* ?")
 
 
 def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read the paragraphs as running text, and the footnotes below; hidden and deleted text is left out."""
-    source = PICTURE.sub("", data.decode("cp1252", "replace"))
+    """Read the paragraphs as running text, and notes and comments below, without hidden and deleted text."""
+    source = NOT_BINARY.sub("", PICTURE.sub("", data.decode("cp1252", "replace")))
     if len(font_table_group(source)) > MAX_FONT_TABLE_CHARS:
         raise UnreadableDocument("The document names too many fonts to be read.")
     # without this the library adds the targets of links, in quadratic time
     source = HIDDEN.sub("", source).replace("{\\field{", "{\\field {")
-    text = rtf_to_text(_join_cell_lines(_move_footnotes(source)), errors="replace")
+    text = rtf_to_text(_join_cell_lines(_move_notes(source)), errors="replace")
     # characters beyond U+FFFF stand in two halves
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     lines = (line.strip().removesuffix("|") if line.count("|") == 1 else line for line in text.splitlines())
@@ -46,21 +49,21 @@ def _join_cell_lines(source: str) -> str:
     return ROW_OR_BREAK.sub(replace, source)
 
 
-def _move_footnotes(source: str) -> str:
-    """Move the footnotes to the end, because the library leaves them out."""
+def _move_notes(source: str) -> str:
+    """Move notes and comments to the end, because the library leaves them out."""
     pieces = []
-    footnotes = []
+    notes = []
     start = 0
-    while (opening := source.find(FOOTNOTE, start)) >= 0:
+    while opening := NOTE.search(source, start):
         depth = 0
         end = len(source)
-        for brace in BRACE.finditer(source, opening):
+        for brace in BRACE.finditer(source, opening.start()):
             depth += {"{": 1, "}": -1}.get(brace.group(), 0)
             if not depth:
                 end = brace.end()
                 break
-        pieces.append(source[start:opening])
-        footnotes.append("\\par {" + source[opening + len(FOOTNOTE) : end])
+        pieces.append(source[start : opening.start()])
+        notes.append("\\par {" + source[opening.end() : end])
         start = end
     rest = source[start:].rstrip().removesuffix("}")
-    return "".join([*pieces, rest, *footnotes, "\\par}"]) if footnotes else source
+    return "".join([*pieces, rest, *notes, "\\par}"]) if notes else source

@@ -50,6 +50,8 @@ def _clean(row: Block) -> Block:
 
 def _name_rows(rows: Iterator[Block]) -> Iterator[Block]:
     first = list(islice(rows, MAX_ROWS_ABOVE))
+    if not first:
+        return
     if gap := _find_gap(first):
         whole = [*first, *rows]
         for side in (slice(gap), slice(gap, None)):

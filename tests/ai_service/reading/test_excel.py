@@ -284,3 +284,11 @@ def test_too_many_shared_texts_are_refused() -> None:
 
     with pytest.raises(UnreadableDocument, match="too many texts"):
         read("register.xlsx", rewrite(file.getvalue(), change))
+
+
+def test_cells_may_name_styles_that_do_not_exist() -> None:
+    def add_style(name: str, content: bytes) -> tuple[str, bytes]:
+        return name, content.replace(b'<c r="B2"', b'<c r="B2" s="99"')
+
+    data = save(workbook(Risks=[["Risk", "Score"], [PIER, 12]]))
+    assert texts(rewrite(data, add_style)) == [PIER]

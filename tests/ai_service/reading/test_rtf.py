@@ -51,6 +51,18 @@ def test_links_footnotes_and_hidden_text() -> None:
     assert texts(body) == ["The pier is closed, see the letter.", "The ferry sank.", "The pier is of 1911."]
 
 
+def test_comments_follow_the_text() -> None:
+    body = (
+        r"The pier{\*\atnauthor Ana}\chatn {\*\annotation{\*\atnref 1}\pard The {\i pier} may sink.} is closed.\par"
+    )
+    assert texts(body) == ["The pier is closed.", "The pier may sink."]
+
+
+def test_words_that_begin_like_binary_data_are_none() -> None:
+    body = r"\binfsxn4\binsxn4 The pier is closed.{\pict\jpegblip\bin ffd8ffe0}\par The ferry sank.\par"
+    assert texts(body) == ["The pier is closed.", "The ferry sank."]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -256,6 +256,11 @@ def test_labels_above_a_register_are_no_risks() -> None:
     assert sections(*rows, heading="Risks") == [(PIER, "risks")]
 
 
+def test_a_table_may_be_blank() -> None:
+    assert texts(["", " "], ["", ""]) == []
+    assert read("a.md", f"| | |\n|---|---|\n| | |\n\n{PIER}.\n").texts == [f"{PIER}."]
+
+
 def test_a_column_of_risks_counts_more_than_the_heading_above() -> None:
     rows = [["Risk", "Mitigation", "Owner"], [PIER, BOAT, "Sok Lim the elder"]]
     assert sections(*rows, heading="Actions") == [(PIER, "risks")]
