@@ -65,7 +65,7 @@ def detect_type(filename: str, data: bytes) -> FileType:
         if is_certain and data.startswith(known.signatures):
             return known
     if named.signatures:
-        raise UnreadableDocument(f"The file is damaged or isn't a {named.name} file.")
+        raise UnreadableDocument(f"The file is damaged, or is no {named.name} file.")
     return named
 
 

@@ -103,7 +103,7 @@ def note_unread(
     if unread:
         notes.append(
             f"{name_pages(unread, count)} not read: there was no time left."
-            " Send them as a document of their own."
+            " Send the rest as another document."
         )
     if doubtful:
         notes.append(f"{name_pages(doubtful, count)} hard to read; what was recognized there may be wrong.")

@@ -40,6 +40,9 @@ CHARACTERS = {
     W + "noBreakHyphen": "-",
 }
 NOTE_KINDS = {W + "footnoteReference": "Footnote", W + "endnoteReference": "Endnote"}
+EMBEDDED = "{urn:schemas-microsoft-com:office:office}OLEObject"
+# Word stores formulas of old editors as embedded files
+EQUATION_EDITORS = ("Equation.", "MathType")
 COMMENT_REFERENCE = W + "commentReference"
 # Word has at most 63 columns
 MAX_COLUMNS = 63
@@ -102,7 +105,15 @@ class _Reader:
             placed = {node.get(W + "id") for node in root.iter(W + tag)}
             for note in [note for note in self._asides[part] if note not in placed]:
                 yield from self._read_note(part, note)
-        files = sum(link.kind in ("package", "oleObject") for link in self._links.values())
+        formulas = {
+            node.get(R + "id")
+            for node in root.iter(EMBEDDED)
+            if node.get("ProgID", "").startswith(EQUATION_EDITORS)
+        }
+        files = sum(
+            link.kind in ("package", "oleObject") and number not in formulas
+            for number, link in self._links.items()
+        )
         if files:
             self._notes.append(
                 f"Files embedded in the document were not read: {files}. Send them by themselves."

@@ -52,9 +52,7 @@ def test_links_footnotes_and_hidden_text() -> None:
 
 
 def test_comments_follow_the_text() -> None:
-    body = (
-        r"The pier{\*\atnauthor Ana}\chatn {\*\annotation{\*\atnref 1}\pard The {\i pier} may sink.} is closed.\par"
-    )
+    body = r"The pier{\*\atnauthor Ana}\chatn {\*\annotation{\*\atnref 1}\pard The {\i pier} may sink.} is closed.\par"
     assert texts(body) == ["The pier is closed.", "The pier may sink."]
 
 

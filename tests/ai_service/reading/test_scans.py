@@ -116,7 +116,7 @@ def test_pages_for_which_there_is_no_time_are_named() -> None:
     assert not read_pages
     ocr.note_unread({}, range(12, 15), 14, notes)
     assert notes == [
-        "Pages 12 to 14 of 14 were not read: there was no time left. Send them as a document of their own."
+        "Pages 12 to 14 of 14 were not read: there was no time left. Send the rest as another document."
     ]
 
 

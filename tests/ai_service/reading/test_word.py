@@ -169,6 +169,15 @@ def test_embedded_files_are_named_in_a_note() -> None:
     assert reading.notes == ["Files embedded in the document were not read: 1. Send them by themselves."]
 
 
+def test_formulas_of_old_editors_are_no_embedded_files() -> None:
+    office = "urn:schemas-microsoft-com:office:office"
+    formula = (
+        f'<w:r><w:object><o:OLEObject xmlns:o="{office}" ProgID="Equation.3" r:id="old"/></w:object></w:r>'
+    )
+    reading = read_word(par("The load is ", formula, " tons."), old=("oleObject", b"\xd0\xcf"))
+    assert (reading.texts, reading.notes) == (["The load is tons."], [])
+
+
 # -- text boxes ------------------------------------------------------------------------------------
 
 
