@@ -14,7 +14,7 @@ from ...file_types import EXTENSIONS
 from ..errors import ServiceError
 from . import documents, html, text
 from .blocks import Block
-from .encodings import decode
+from .encodings import BYTE_ORDER_MARKS, decode
 
 MAX_DEPTH = 5
 MAX_PARTS = 200
@@ -40,6 +40,9 @@ class _Policy(Compat32):
 
 
 def _parse(data: bytes) -> Message:
+    if any(data.startswith(mark) for mark, _ in BYTE_ORDER_MARKS):
+        # editors write it when people save a message as text
+        data = decode(data).encode("utf-8", "replace")
     return message_from_bytes(data.lstrip(), policy=_Policy())
 
 

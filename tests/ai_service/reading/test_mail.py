@@ -38,6 +38,15 @@ def test_subject_is_a_heading_and_the_plain_text_is_read() -> None:
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_message_that_was_saved_as_text_is_read(encoding: str) -> None:
+    source = message("The pier is closed.").as_string()
+    reading = read("a.eml", source.encode(encoding))
+    assert [(unit.text, unit.place.headings) for unit in reading.units] == [
+        ("The pier is closed.", ("Pump house",))
+    ]
+
+
 def test_html_is_read_where_the_plain_text_says_nothing() -> None:
     made = message("No HTML.")
     page = "<p>The pump that we bought in May is broken and nobody repairs it.</p><div><p>On Monday, 2 May 2026, Bo wrote:</p><blockquote>The pier is closed.</blockquote></div>"
