@@ -84,7 +84,9 @@ def _to_block(paragraph: Paragraph, page: int, body: float, words: set[str]) -> 
         join = join_narrow_lines if before.words <= NARROW_WORDS else join_lines
         text = join(text, line.text, words)
     steps = median([line.height for line in paragraph.lines]) / body
-    if steps > LARGER and len(text) <= MAX_HEADING_CHARS and not SENTENCE_END.search(text.rstrip(":")):
+    is_title = len(text) <= MAX_HEADING_CHARS and not SENTENCE_END.search(text.rstrip(":"))
+    # a line of a paragraph may be higher, where another font has its signs or figures
+    if steps > LARGER and is_title and not text[0].islower():
         return Block("heading", [text], max(1, HEADING_LEVELS - round(4 * (steps - 1))), place)
     return Block("text", ["\n" + text if paragraph.is_apart else text], place=place)
 

@@ -403,6 +403,20 @@ def test_a_larger_line_is_a_heading_and_every_block_has_its_page() -> None:
     ]
 
 
+def test_a_higher_line_in_the_middle_of_a_sentence_is_no_heading() -> None:
+    page = [
+        at(60, 735, "The survey of the harbour collects what is known, on average,", 10),
+        at(60, 723, "of 400 boats, among them ferries, barges and small", 14),
+        at(60, 711, "sailing boats, and nobody has paid for it.", 10),
+        *column(60, 670, PROSE),
+    ]
+    expected = (
+        "The survey of the harbour collects what is known, on average, of 400 boats, among them ferries, barges and small "
+        "sailing boats, and nobody has paid for it."
+    )
+    assert texts(page)[0] == expected
+
+
 def test_attached_files_are_named_in_a_note() -> None:
     names = b"/Names <</EmbeddedFiles <</Names [(plan.txt) 6 0 R]>>>>"
     files = [
