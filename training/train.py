@@ -1,9 +1,7 @@
-"""Train the local model on the labelled sentences beside this file.
+"""Train the linear model on the labelled sentences of the repository (see data.py).
 
-`python training/train.py` writes riskscan/ai_service/model/model.json; `--cross-validate` only prints the
-results of five-fold cross-validation. Each line of sentences/*.txt is a label and a sentence; the label is
-`-` for no risk, or the letters of its categories, the best one first (F S T L O C X in the order of
-CATEGORIES). The model depends on nothing but these lines and the features.
+`python -m training.train` writes riskscan/ai_service/model/model.json; `--cross-validate` only prints the
+results of five-fold cross-validation. The model depends on nothing but the sentences and the features.
 """
 
 import argparse
@@ -12,15 +10,13 @@ import math
 import random
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from riskscan.ai_service.categories import CATEGORIES
 from riskscan.ai_service.model.features import extract_features
 from riskscan.ai_service.model.linear import MODEL_FILE, LinearModel
+from training.data import Example, read_examples
 
-SENTENCES = Path(__file__).parent / "sentences"
-LETTERS = "FSTLOCX"
 # weights are stored as integers, multiplied by this
 SCALE = 200
 # a feature with no category weight above this, in units of 1 / SCALE, is left out
@@ -36,27 +32,8 @@ SEED = 7
 ORDERS = 4
 
 
-class Example(NamedTuple):
-    """A labelled sentence with indexes of CATEGORIES, none where it is no risk."""
-
-    text: str
-    categories: tuple[int, ...]
-
-
 # the features of a sentence, by their number
 Row = list[tuple[int, float]]
-
-
-def read_examples(folder: Path = SENTENCES) -> list[Example]:
-    """Read the labelled sentences in a fixed order."""
-    examples = []
-    for path in sorted(folder.glob("*.txt")):
-        for line in path.read_text("utf-8").splitlines():
-            if line and not line.startswith("#"):
-                label, text = line.split(" ", 1)
-                categories = tuple(LETTERS.index(letter) for letter in label if letter != "-")
-                examples.append(Example(text, categories))
-    return examples
 
 
 def train(examples: Sequence[Example]) -> dict[str, Any]:

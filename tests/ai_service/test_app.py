@@ -403,7 +403,7 @@ async def test_dead_reader_is_logged_with_its_exit_status(tmp_path: Path) -> Non
 
 
 def test_model_json_is_what_training_produces() -> None:
-    code = "import sys; sys.path.insert(0, 'training'); import train; print(train.build_model_json(), end='')"
+    code = "from training import train; print(train.build_model_json(), end='')"
     made = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout

@@ -1,0 +1,116 @@
+"""The labelled sentences that the models are trained on, and what is kept out to measure them.
+
+In the repository: sentences/*.txt, lone sentences, and documents/*.txt, whole documents in order, each
+below a line `# kind, title`. A line is a label and a sentence; the label is `-` for no risk, `?` for a
+debatable sentence, or the letters of its categories, the best one first (F S T L O C X in the order of
+CATEGORIES). Outside the repository: a folder of documents that others wrote, see read_outside().
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from riskscan.ai_service.categories import CATEGORIES
+from riskscan.ai_service.reading.sentences import split_sentences
+
+FOLDER = Path(__file__).parent
+LETTERS = "FSTLOCX"
+# sentences of the open sets of contracts and terms, of which there are more than of all others
+LEGAL_RISKS = 300
+LEGAL_NEGATIVES = 700
+SEED = 7
+# the parts of OutsideSet
+TRAINING, VALIDATION, HELD_OUT = range(3)
+
+
+class Example(NamedTuple):
+    """A labelled sentence with indexes of CATEGORIES, none where it is no risk."""
+
+    text: str
+    categories: tuple[int, ...]
+    document: str = ""
+
+
+def read_examples() -> list[Example]:
+    """Read the labelled sentences of the repository in a fixed order."""
+    paths = sorted((FOLDER / "sentences").glob("*.txt")) + sorted((FOLDER / "documents").glob("*.txt"))
+    return [example for path in paths for example in _read_file(path)]
+
+
+def _read_file(path: Path) -> Iterator[Example]:
+    document = ""
+    for line in path.read_text("utf-8").splitlines():
+        label, _, text = line.partition(" ")
+        if label == "#" and path.parent.name == "documents":
+            document = f"{path.stem}: {text}"
+        elif label and label not in "#?":
+            yield Example(text, tuple(LETTERS.index(letter) for letter in label if letter != "-"), document)
+
+
+class OutsideSet(NamedTuple):
+    """Documents that others wrote, apart by repository.
+
+    `validation` sets the threshold (a quarter or so of what is not held out), `held_out` measures (a third).
+    """
+
+    training: list[Example]
+    validation: list[Example]
+    held_out: list[Example]
+
+
+def read_outside(folder: Path) -> OutsideSet:
+    """Read the folders projects and prose (sentences), mufc (of terms) and cuad (spans of contracts)."""
+    result = OutsideSet([], [], [])
+    for path in sorted(folder.glob("*/*/sentences.jsonl")):
+        name = path.parent.parent.name
+        if name in ("projects", "prose"):
+            meta = json.loads((path.parent / "meta.json").read_text("utf-8"))
+            result[choose_part(meta["repo"])].extend(_read_sentences(path))
+    terms = [one for path in sorted(folder.glob("mufc/*/sentences.jsonl")) for one in _read_sentences(path)]
+    contracts = [one for path in sorted(folder.glob("cuad/*")) for one in _read_contract(path)]
+    return result._replace(training=result.training + _sample(terms) + _sample(contracts))
+
+
+def choose_part(repository: str) -> int:
+    """Return to which part of OutsideSet the documents of a repository belong."""
+    first, second = hashlib.sha256(repository.encode()).digest()[:2]
+    return HELD_OUT if first % 3 == 0 else VALIDATION if second % 4 == 3 else TRAINING
+
+
+def _read_sentences(path: Path) -> Iterator[Example]:
+    for line in path.read_text("utf-8").splitlines():
+        item = json.loads(line)
+        if item["label"] != "unclear":
+            names = [item["category"], *item.get("also", ())] if item["label"] == "risk" else []
+            yield Example(item["text"], tuple(map(CATEGORIES.index, names)), str(path.parent))
+
+
+def _read_contract(folder: Path) -> Iterator[Example]:
+    """Return the sentences of a contract; those within a span, or with one within them, are risks."""
+    lines = (folder / "spans.jsonl").read_text("utf-8").splitlines()
+    spans = [_fold(json.loads(line)["text"]) for line in lines]
+    for paragraph in (folder / "source.txt").read_text("utf-8").split("\n\n"):
+        for text in split_sentences(paragraph):
+            folded = _fold(text)
+            if len(folded) >= 25:
+                is_risk = any(folded in span or span in folded for span in spans)
+                yield Example(text, (CATEGORIES.index("Legal"),) if is_risk else (), str(folder))
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split()).lower()
+
+
+def _sample(examples: list[Example]) -> list[Example]:
+    shuffled: list[Example] = random.Random(SEED).sample(examples, len(examples))  # noqa: S311 - no secret
+    risks = [one for one in shuffled if one.categories]
+    others = [one for one in shuffled if not one.categories]
+    return risks[:LEGAL_RISKS] + others[:LEGAL_NEGATIVES]
+
+
+def describe(examples: list[Any]) -> str:
+    """Return how many examples there are, and how many of them are risks."""
+    return f"{len(examples)} sentences, {sum(bool(one.categories) for one in examples)} risks"
