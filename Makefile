@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--annotation-style line --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help run install test test-fast evaluate bench soak format lint types check lock audit clean
+.PHONY: help run install test test-fast model evaluate bench soak format lint types check lock audit clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -24,8 +24,14 @@ test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them
 test-fast: $(VENV)/ready-dev  ## run the tests that take a minute: SQLite, no browser, no processes
 	$(BIN)/python -m pytest -n auto -m 'not slow and not postgresql'
 
+model:  ## make the analyser's model anew, in 20 minutes: make model DATA=folder of documents that others wrote
+	$(PYTHON) -m venv .venv-model
+	.venv-model/bin/pip install --quiet --requirement requirements.txt --requirement training/requirements.txt
+	.venv-model/bin/python -m training.train
+	.venv-model/bin/python -m training.encoder $(or $(DATA),$(error Name the folder of documents: make model DATA=folder))
+
 evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts: make evaluate DATA=folder
-	$(BIN)/python training/evaluate.py $(or $(DATA),$(error Name the folder of labelled texts: make evaluate DATA=folder))
+	$(BIN)/python -m training.evaluate $(or $(DATA),$(error Name the folder of labelled texts: make evaluate DATA=folder))
 
 bench: $(VENV)/ready-dev  ## measure the capacity of this machine: make bench WORKERS=2
 	@$(BIN)/python -W ignore -m tests.bench

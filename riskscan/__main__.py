@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from . import __version__, logs
+from .ai_service.model.encoder import why_not_used
 from .ai_service.sandbox import enter_sandbox, make_undumpable
 from .settings import Settings, SettingsError, environment, find_misspelled_settings
 
@@ -77,6 +78,7 @@ def check(settings: Settings, data_dir: Path) -> int:
         confined = enter_sandbox()  # this process needs no network either
         reason = "can reach the network: this system has no seccomp filter for them"
         print(f"document readers: {'no network' if confined else reason}")
+        print(f"sentence encoder: {why_not_used() or 'used'}")
     for name, value in [*settings.as_table(), ("DATA_DIR", data_dir)]:
         print(f"{name}={value}")
     return 0

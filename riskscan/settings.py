@@ -22,6 +22,7 @@ SQLITE = "sqlite:///"
 UNIX_SOCKET = "unix:"
 OTHER_SETTINGS = (
     "DATA_DIR", "LLM_BASE_URL", "LLM_MODEL", "LLM_API_KEY", "LLM_TIMEOUT", "LLM_PARALLEL", "AI_WORKERS",
+    "AI_ENCODER",
 )  # fmt: skip
 # how alike a variable and a setting must be to name it; the environment holds those of other programs too, as
 # .env may (TIMEOUT is no misspelled LLM_TIMEOUT)

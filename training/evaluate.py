@@ -1,7 +1,8 @@
-"""Measure the model on labelled texts that it was not trained on: `python training/evaluate.py FOLDER`.
+"""Measure the model on labelled texts that it was not trained on: `python -m training.evaluate FOLDER`.
 
-FOLDER holds dev.jsonl (sentences: text, label, category, also, lang) and docs/ (NAME.md with
-NAME.gold.json). Prints each figure for the model and, as a baseline, for a list of 70 words.
+FOLDER holds sets of whole documents (see evaluate_documents.py), or dev.jsonl (sentences: text, label,
+category, also, lang) and docs/ (NAME.md with NAME.gold.json). Prints each figure for
+the model and, as a baseline, for a list of 70 words.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from riskscan.ai_service.categories import CATEGORIES
 from riskscan.ai_service.errors import ServiceError
 from riskscan.ai_service.khmer import KHMER
 from riskscan.ai_service.reading import documents, sentences
+from training.evaluate_documents import print_figures
 
 SAMPLES = Path(__file__).parents[1] / "tests" / "ai_service" / "samples"
 Finding = dict[str, str]
@@ -37,8 +39,7 @@ KEYWORDS = {
 
 def find_by_model(units: list[sentences.Unit]) -> list[Finding]:
     """Return the findings of the service."""
-    candidates, expected = findings.score_units(enumerate(units))
-    return findings.select_findings(candidates, expected, len(units)).findings
+    return findings.select_findings(findings.score_units(enumerate(units))).findings
 
 
 def find_by_keywords(units: list[sentences.Unit]) -> list[Finding]:
@@ -179,7 +180,8 @@ def main() -> None:
     """Print the figures; --show lists the errors in the documents."""
     folder, show = Path(sys.argv[1]), "--show" in sys.argv
     if not (folder / "dev.jsonl").exists():
-        sys.exit(f"{folder} holds no labelled texts: dev.jsonl and docs/ are expected in it")
+        print_figures(folder, all_repositories="--all" in sys.argv)
+        return
     lines = [json.loads(line) for line in (folder / "dev.jsonl").read_text("utf-8").splitlines()]
     columns = []
     for find in (find_by_model, find_by_keywords):

@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 
 from .. import logs
 from .app import create_app
+from .model.encoder import why_not_used
 from .sandbox import make_undumpable
 from .settings import Settings, SettingsError
 
@@ -81,6 +82,8 @@ def main() -> int:
         print(f"riskscan.ai_service: {error}", file=sys.stderr)
         return 1
     logs.configure(settings.log_level, settings.log_format)
+    if reason := why_not_used():
+        log.info("the linear model works alone: %s", reason)
     asyncio.run(serve(sock, settings))
     return 0
 

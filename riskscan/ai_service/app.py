@@ -22,7 +22,6 @@ from .notes import (
     HELP_AFTER_FAILURE,
     HELP_TOO_LONG,
     HELP_WITHOUT_MODEL,
-    READ_LANGUAGES,
     TOO_LONG,
     describe_foreign_parts,
     describe_left_out,
@@ -40,6 +39,8 @@ MEMORY_BUDGET = web.AppKey("MEMORY_BUDGET", MemoryBudget)
 # a batch takes some tens of milliseconds, whatever the units say
 BATCH_UNITS = 40
 BATCH_CHARS = 6_000
+# in a longer document the encoder reads only what the linear model takes for a risk: it would take 20 seconds
+LONG_DOCUMENT_UNITS = 4_000
 # a longer text is split by a reader process, like a file, so that it does not block the scoring pool
 LONG_TEXT_CHARS = 20_000
 SCAN_SECONDS = 57
@@ -176,23 +177,23 @@ async def complete_answer(pool: ScoringPool, user: str, units: list[Any], answer
 
 async def verify_findings(pool: ScoringPool, user: str, named: list[NamedSentence]) -> Analysis:
     """Verify what the language model named."""
-    data, left_out, passed = await pool.run(user, "verify", named[:MAX_CANDIDATES])
-    return Analysis("llm", data, [], describe_left_out(len(data), left_out, passed < len(named), "first"))
+    data, left_out = await pool.run(user, "verify", named[:MAX_CANDIDATES])
+    has_more = len(named) > MAX_CANDIDATES
+    return Analysis("llm", data, [], describe_left_out(len(data), left_out, has_more, "first"))
 
 
 async def score_units(pool: ScoringPool, user: str, units: list[Any], help_with_languages: str) -> Analysis:
     """Score the units batch by batch and return the findings in document order."""
     candidates: list[Any] = []
-    expected = 0.0
     sentences: Counter[str] = Counter()
     chars: Counter[str] = Counter()
     language = ""
+    is_long = len(units) > LONG_DOCUMENT_UNITS
     for start, batch in split_into_batches(units):
         # the score is that of the text and its section; places stay here
-        argument = [start, [unit[:3] for unit in batch], language]
-        found, expected_in_batch, languages = await pool.run(user, "score", argument)
+        argument = [start, [unit[:3] for unit in batch], language, is_long]
+        found, languages = await pool.run(user, "score", argument)
         candidates += found
-        expected += expected_in_batch
         language = languages[-1]
         sentences.update(languages)
         for unit, its_language in zip(batch, languages, strict=True):
@@ -202,10 +203,8 @@ async def score_units(pool: ScoringPool, user: str, units: list[Any], help_with_
     surest = heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[-1]))
     if not surest:
         return Analysis("model", [], list(sentences), notes)
-    count = sum(sentences[its_language] for its_language in READ_LANGUAGES)
-    data, left_out, passed = await pool.run(user, "select", [surest, expected, count])
-    has_more = passed == len(surest) < len(candidates)
-    notes += describe_left_out(len(data), left_out, has_more, "surest")
+    data, left_out = await pool.run(user, "select", surest)
+    notes += describe_left_out(len(data), left_out, len(surest) < len(candidates), "surest")
     return Analysis("model", data, list(sentences), notes)
 
 

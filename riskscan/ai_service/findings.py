@@ -1,4 +1,4 @@
-"""Findings out of units: score, document threshold, category, and near-duplicates."""
+"""Findings out of units: score, category, and near-duplicates."""
 
 import math
 import re
@@ -11,27 +11,22 @@ from .khmer import KHMER
 from .model.features import Features, extract_features, mentions_trouble, phrases_of_parts
 from .model.linear import load_model
 from .model.phrases import Phrase
+from .model.risk_model import judge
 from .reading.sentences import Unit
 from .titles import MAX_KHMER_CHARS, MAX_WORDS, derive_title, tidy
 
 MAX_FINDINGS = 200
 # of the terms of the longer of two near-duplicates
 MIN_OVERLAP = 0.85
-# a shorter text is judged sentence by sentence, without a document threshold
-MIN_DOCUMENT_UNITS = 10
-# in a document where a smaller share of the units is expected to be risks, the threshold rises
-BASE_RATE = 0.31
-MAX_THRESHOLD_SHIFT = 0.9
 # added to the log odds of a unit, by the section it stands in
 SECTION_PRIOR = {"risks": 1.0, "neutral": -1.0, "closed": -4.0, "": 0.0}
 
 
 class Selection(NamedTuple):
-    """The findings to report, how many were left out at the cap, and how many passed the threshold."""
+    """The findings to report, and how many were left out at the cap."""
 
     findings: list[dict[str, str]]
     left_out: int
-    passed: int
 
 
 class Finding(NamedTuple):
@@ -44,25 +39,23 @@ class Finding(NamedTuple):
     score: float = 0.0
 
 
-def score_units(units: Iterable[tuple[int, Unit]]) -> tuple[list[Finding], float]:
-    """Return the candidates among the units, and the number of risks that the model expects in them.
+def score_units(numbered: Iterable[tuple[int, Unit]], *, is_long: bool = False) -> list[Finding]:
+    """Return the candidates among the units, each given with its position in the document.
 
-    Each unit comes with its position in the document.
+    `is_long` says that the document has very many units.
     """
     candidates: list[Finding] = []
-    expected = 0.0
-    model = load_model()
-    for position, unit in units:
-        features = extract_features(unit.text)
-        score = model.risk_score(features) + SECTION_PRIOR[unit.section] - model.threshold
-        expected += 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
+    units = list(numbered)
+    judgements = judge([unit.text for _, unit in units], is_long=is_long)
+    for (position, unit), judgement in zip(units, judgements, strict=True):
+        features, score = judgement.features, judgement.score + SECTION_PRIOR[unit.section]
         if score <= 0 or (unit.section != "risks" and _is_heading(unit.text, features)):
             continue
         risks = _split_joint_risks(unit.text, features) or [
-            (derive_title(unit.text, features), model.best_category(features))
+            (derive_title(unit.text, features), judgement.category)
         ]
         candidates += [Finding(position, title, category, unit.text, score) for title, category in risks]
-    return candidates, expected
+    return candidates
 
 
 def _is_heading(text: str, features: Features) -> bool:
@@ -72,33 +65,13 @@ def _is_heading(text: str, features: Features) -> bool:
     return len(text) < MAX_KHMER_CHARS / 2 if KHMER.search(text) else len(text.split()) <= 3
 
 
-def document_threshold(expected: float, count: int) -> float:
-    """Return the score that a finding needs in a document of `count` units with `expected` risks.
-
-    Where nearly every sentence is neutral, a doubtful one is most likely neutral too.
-    """
-    if count < MIN_DOCUMENT_UNITS:
-        return 0.0
-    return max(0.0, min(MAX_THRESHOLD_SHIFT, (BASE_RATE - expected / count) * 10))
-
-
-def select_findings(candidates: Iterable[Finding], expected: float, count: int) -> Selection:
-    """Drop candidates below the document threshold, then near-duplicates.
-
-    `expected` is the sum that score_units() returned for the document's `count` units.
-    """
-    threshold = document_threshold(expected, count)
-    return _select_surest([finding for finding in candidates if finding.score > threshold])
-
-
-def _select_surest(findings: list[Finding]) -> Selection:
+def select_findings(findings: Iterable[Finding]) -> Selection:
     """Drop near-duplicates and select the 200 highest scores, in document order."""
     distinct = deduplicate(findings)
     selected = sorted(distinct[:MAX_FINDINGS], key=lambda finding: finding.position)
     return Selection(
         [{"risk": item.risk, "category": item.category, "context": item.context} for item in selected],
         len(distinct) - len(selected),
-        len(findings),
     )
 
 
@@ -142,7 +115,7 @@ def extract_terms(text: str) -> frozenset[str]:
 
 def verify_names(named: Iterable[Finding]) -> Selection:
     """Drop near-duplicates among a language model's findings, and verify the names of the first 200."""
-    selection = _select_surest(list(named))
+    selection = select_findings(list(named))
     for item in selection.findings:
         item["risk"] = verify_name(item["risk"], item["context"])
     return selection

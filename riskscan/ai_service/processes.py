@@ -150,7 +150,7 @@ async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
         process_group=0,
         # no secrets: a document may take over the library that reads it
         env={
-            **select_variables(os.environ, SYSTEM_VARIABLES),
+            **select_variables(os.environ, (*SYSTEM_VARIABLES, "AI_ENCODER")),
             "PYTHONUTF8": "1",
             "OMP_THREAD_LIMIT": "1",
             # each thread of OCR would reserve 64 MB of the address space that a reader is allowed

@@ -23,26 +23,23 @@ def split(text: str) -> list[Any]:
     return list(sentences.split_into_units([Block("text", [text])]))
 
 
-def score(argument: list[Any]) -> tuple[list[Any], float, list[str]]:
-    """Score a batch of units, given with the position of the first and the language of the one before it.
+def score(argument: list[Any]) -> tuple[list[Any], list[str]]:
+    """Score a batch of units: position of the first, units, language of the one before, is the document long.
 
-    Returns candidates, the expected number of risks, and the language of each unit. Units in languages
+    Returns candidates and the language of each unit. Units in languages
     that are not read have no candidates and no risks.
     """
-    first, items, before = argument
+    first, items, before, is_long = argument
     units = [sentences.Unit(*item) for item in items]
     languages = language.identify_all([unit.text for unit in units], before)
     numbered = zip(range(first, first + len(units)), units, languages, strict=True)
-    found, expected = findings.score_units(
-        (position, unit) for position, unit, its_language in numbered if its_language in READ_LANGUAGES
-    )
-    return list(found), expected, languages
+    read = ((position, unit) for position, unit, its_language in numbered if its_language in READ_LANGUAGES)
+    return list(findings.score_units(read, is_long=is_long)), languages
 
 
-def select(argument: list[Any]) -> findings.Selection:
-    """Select the findings of a document: drop doubtful ones and near-duplicates."""
-    candidates, expected, count = argument
-    return findings.select_findings([findings.Finding(*item) for item in candidates], expected, count)
+def select(candidates: list[Any]) -> findings.Selection:
+    """Select the findings of a document: drop near-duplicates and what is beyond the cap."""
+    return findings.select_findings(findings.Finding(*item) for item in candidates)
 
 
 def verify(named: list[Any]) -> findings.Selection:

@@ -39,6 +39,7 @@ class Settings:
 
     max_upload_bytes: int = 10 * 1024 * 1024
     workers: int = 2
+    encoder: str = "on"
     llm_base_url: str = ""
     llm_model: str = ""
     llm_api_key: str = ""
@@ -61,6 +62,7 @@ class Settings:
         return cls(
             max_upload_bytes=int(_read_number(env, "MAX_UPLOAD_MB", 10, 1e-6, 3600) * 1024 * 1024),
             workers=int(_read_number(env, "AI_WORKERS", min(2, os.cpu_count() or 1), 1, 64)),
+            encoder=_read_choice(env, "AI_ENCODER", "on", "off"),
             llm_base_url=base_url,
             llm_model=model,
             llm_api_key=env.get("LLM_API_KEY", "").strip(),

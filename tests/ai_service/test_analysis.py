@@ -1,13 +1,8 @@
 """From text to findings: units, sections, the document threshold, near-duplicates and titles."""
 
-import subprocess
-import sys
-
 import pytest
 
 from riskscan.ai_service import findings, titles
-from riskscan.ai_service.model.linear import MODEL_FILE
-from riskscan.ai_service.model.word_vectors import VECTORS_FILE
 from riskscan.ai_service.reading import sentences
 from riskscan.ai_service.reading.blocks import Block
 from riskscan.ai_service.reading.layout import parse_text
@@ -24,7 +19,7 @@ def texts(text: str) -> list[str]:
 
 def find_risks(text: str) -> list[dict[str, str]]:
     its = units(text)
-    return findings.select_findings(*findings.score_units(enumerate(its)), len(its)).findings
+    return findings.select_findings(findings.score_units(enumerate(its))).findings
 
 
 @pytest.mark.parametrize(
@@ -162,18 +157,3 @@ def test_at_most_two_hundred_findings_in_document_order() -> None:
 )
 def test_titles_are_a_few_words_of_the_sentence(text: str, name: str) -> None:
     assert titles.derive_title(text) == name
-
-
-def test_the_model_is_small_and_needs_no_numeric_library() -> None:
-    assert MODEL_FILE.stat().st_size + VECTORS_FILE.stat().st_size < 1024 * 1024
-    code = (
-        "import sys\n"
-        "from riskscan.ai_service import scorer\n"
-        "scorer.score([0, scorer.split('The dam may break.'), ''])\n"
-        "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
-        "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded, kilobytes = ran.stdout.splitlines()
-    assert loaded == "[]"
-    assert int(kilobytes) < 30_000

@@ -1,0 +1,112 @@
+"""The sentence encoder, its tokenizer, and the two models together."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from riskscan.ai_service.model import encoder
+from riskscan.ai_service.model.risk_model import judge
+from riskscan.ai_service.model.wordpiece import END, START, UNKNOWN, encode, load_vocabulary
+from tests.ai_service.service import run_service
+
+# written for this test, in no set that was trained on
+RISKS = """\
+The only electrician who knows the pump house retires in March and nobody has been trained to follow her.
+We have had no answer from the harbour authority on the mooring licence, and the barge sails on the 12th.
+The supplier may change the price of each delivery by written notice of three days.
+If the second crane is late, the roof cannot be closed before the monsoon.
+The client may terminate this agreement at any time without cause and without compensation.
+Nobody has tested whether the backup of the patient records can be restored.
+The grant covers 60 % of the cost and the remaining 40 % has not been found.
+Our estimate assumes a soil survey that was never made.
+The web shop still runs on a version that gets no security updates any more.
+Two of the five subcontractors have stopped work because their invoices have not been paid.
+The tenant loses the whole deposit if the keys come back one day late.
+The permit for night work expired in April and the city refuses to extend it.
+Residents have collected four hundred signatures against the new access road.
+The provider is not liable for any loss of data, however it is caused.
+The programme leaves no float between the delivery of the turbine and the start of the tests.
+"""
+FACTS = """\
+The library opens at nine on weekdays and at ten on Saturdays.
+The contractor shall submit a monthly report within five days of the end of the month.
+Backups are taken each night and restored on a test server every quarter.
+The dispute about the fence was settled in May and both sides have paid.
+Either party may give notice in writing to the address above.
+The new pump was delivered on time and passed all its tests.
+This agreement is governed by the laws of Denmark.
+Press the red button for three seconds to reset the machine.
+The board thanked Mr Okafor for his work on the summer festival.
+If the file cannot be found, the function raises a KeyError.
+The course critically examines theories of late modernity.
+"Delivery Date" means the date stated in the purchase order.
+All the seats were sold within a week.
+The risk register is reviewed by the steering group each month.
+The walls are painted white and the floor is oak.
+"""
+
+
+def test_the_file_is_the_one_that_was_measured() -> None:
+    data = encoder.ENCODER_FILE.read_bytes()
+    assert (
+        hashlib.sha256(data).hexdigest()
+        == json.loads(encoder.ENCODER_FILE.with_suffix(".json").read_text("utf-8"))["sha256"]
+    )
+
+
+def test_risks_are_found_and_facts_are_not() -> None:
+    found = [judged.score > 0 for judged in judge(RISKS.splitlines())]
+    flagged = [judged.score > 0 for judged in judge(FACTS.splitlines())]
+    assert sum(found) >= 12
+    assert sum(flagged) <= 1
+
+
+def test_a_sentence_scores_about_the_same_in_any_batch() -> None:
+    lines = RISKS.splitlines()
+    read = encoder.load_encoder()
+    assert read
+    alone = [read.read([line])[0].risk for line in lines]
+    together = [reading.risk for reading in read.read(lines)]
+    # the weights and activations have 8 bits
+    assert together == pytest.approx(alone, abs=0.8)
+
+
+def test_words_are_cut_into_known_pieces() -> None:
+    names = {number: piece for piece, number in load_vocabulary().items()}
+    pieces = " ".join(names[number] for number in encode("Naïve re-moorings, 東京 £5!", 96))
+    assert pieces == "[CLS] naive re - moor ##ings , 東 京 £5 ! [SEP]"
+
+
+def test_unknown_words_are_one_piece_and_long_texts_are_cut() -> None:
+    assert encode("x" * 101, 96) == [START, UNKNOWN, END]
+    assert encode("ក", 96) == [START, UNKNOWN, END]
+    assert len(encode("word " * 500, 96)) == 96
+    assert encode("", 96) == [START, END]
+
+
+@pytest.mark.parametrize(("setting", "limit"), [("off", 34_000), ("on", 140_000)])
+def test_a_scorer_is_small(setting: str, limit: int) -> None:
+    code = (
+        "import sys\n"
+        "from riskscan.ai_service import scorer\n"
+        "scorer.score([0, scorer.split('The dam may break.'), '', False])\n"
+        "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
+        "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
+    )
+    env = {**os.environ, "AI_ENCODER": setting}
+    ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    loaded, kilobytes = ran.stdout.splitlines()
+    assert loaded == ("[]" if setting == "off" else "['numpy']")
+    assert int(kilobytes) < limit
+
+
+@pytest.mark.slow
+def test_the_log_says_that_the_encoder_is_off() -> None:
+    with run_service(AI_ENCODER="off") as service:
+        service.process.stdin.close()  # type: ignore[union-attr]
+        service.process.wait()
+        assert "the linear model works alone: AI_ENCODER is off" in service.log()

