@@ -39,7 +39,7 @@ KEYWORDS = {
 
 def find_by_model(units: list[sentences.Unit]) -> list[Finding]:
     """Return the findings of the service."""
-    return findings.select_findings(findings.score_units(enumerate(units))).findings
+    return findings.select_findings(findings.score_units(enumerate(units), len(units))).findings
 
 
 def find_by_keywords(units: list[sentences.Unit]) -> list[Finding]:

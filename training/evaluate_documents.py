@@ -66,7 +66,7 @@ def measure_document(folder: Path) -> Counts:
     labelled = [json.loads(line) for line in (folder / "sentences.jsonl").read_text("utf-8").splitlines()]
     tokens = [_words(one["text"]) for one in labelled]
     units = list(sentences.split_into_units(documents.read_blocks(source.name, source.read_bytes(), [])))
-    found = findings.select_findings(findings.score_units(enumerate(units))).findings
+    found = findings.select_findings(findings.score_units(enumerate(units), len(units))).findings
     right = wrong = category = 0
     hit: set[int] = set()
     for finding in found:

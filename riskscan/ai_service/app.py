@@ -39,8 +39,6 @@ MEMORY_BUDGET = web.AppKey("MEMORY_BUDGET", MemoryBudget)
 # a batch takes some tens of milliseconds, whatever the units say
 BATCH_UNITS = 40
 BATCH_CHARS = 6_000
-# in a longer document the encoder reads only what the linear model takes for a risk: it would take 20 seconds
-LONG_DOCUMENT_UNITS = 4_000
 # a longer text is split by a reader process, like a file, so that it does not block the scoring pool
 LONG_TEXT_CHARS = 20_000
 SCAN_SECONDS = 57
@@ -188,10 +186,9 @@ async def score_units(pool: ScoringPool, user: str, units: list[Any], help_with_
     sentences: Counter[str] = Counter()
     chars: Counter[str] = Counter()
     language = ""
-    is_long = len(units) > LONG_DOCUMENT_UNITS
     for start, batch in split_into_batches(units):
         # the score is that of the text and its section; places stay here
-        argument = [start, [unit[:3] for unit in batch], language, is_long]
+        argument = [start, [unit[:3] for unit in batch], language, len(units)]
         found, languages = await pool.run(user, "score", argument)
         candidates += found
         language = languages[-1]

@@ -20,6 +20,16 @@ MAX_FINDINGS = 200
 MIN_OVERLAP = 0.85
 # added to the log odds of a unit, by the section it stands in
 SECTION_PRIOR = {"risks": 1.0, "neutral": -1.0, "closed": -4.0, "": 0.0}
+# of a few sentences that somebody pastes, more are risks than of a document
+SHORT_TEXT_UNITS = 10
+SHORT_TEXT_BONUS = 0.75
+# in a longer document the encoder reads only what the linear model takes for a risk: it would take 20 seconds
+LONG_DOCUMENT_UNITS = 4_000
+# whoever wrote something in the risk column of a register calls it a risk
+REGISTER_SCORE = 0.1
+EMPTY_CELL = re.compile(r"^(?:no|none|nil|n/?a|not applicable|tb[acd]|to be|see|same as)\b", re.I)
+# what a template wants to be filled in, as in "[short name of the risk]"
+PLACEHOLDER = re.compile(r"^(?:\[[^\[\]]*\]|<[^<>]*>|\{+[^{}]*\}+)\.?$")
 
 
 class Selection(NamedTuple):
@@ -39,17 +49,19 @@ class Finding(NamedTuple):
     score: float = 0.0
 
 
-def score_units(numbered: Iterable[tuple[int, Unit]], *, is_long: bool = False) -> list[Finding]:
-    """Return the candidates among the units, each given with its position in the document.
-
-    `is_long` says that the document has very many units.
-    """
+def score_units(numbered: Iterable[tuple[int, Unit]], count: int) -> list[Finding]:
+    """Return the candidates among units of a document that has `count` of them, each with its position."""
     candidates: list[Finding] = []
     units = list(numbered)
-    judgements = judge([unit.text for _, unit in units], is_long=is_long)
+    judgements = judge([unit.text for _, unit in units], is_long=count > LONG_DOCUMENT_UNITS)
+    bonus = SHORT_TEXT_BONUS if count < SHORT_TEXT_UNITS else 0.0
     for (position, unit), judgement in zip(units, judgements, strict=True):
-        features, score = judgement.features, judgement.score + SECTION_PRIOR[unit.section]
-        if score <= 0 or (unit.section != "risks" and _is_heading(unit.text, features)):
+        features, score = judgement.features, judgement.score + SECTION_PRIOR[unit.section] + bonus
+        if unit.kind == "cell" and unit.section == "risks" and not EMPTY_CELL.match(unit.text):
+            score = max(score, REGISTER_SCORE)
+        if score <= 0 or PLACEHOLDER.match(unit.text):
+            continue
+        if unit.section != "risks" and _is_heading(unit.text, features):
             continue
         risks = _split_joint_risks(unit.text, features) or [
             (derive_title(unit.text, features), judgement.category)
@@ -145,6 +157,8 @@ VERB = re.compile(
 )
 MAX_SECOND_HALF_WORDS = 5
 MAX_CONJUNCTION_WORDS = 4
+# half a sentence has fewer words to speak for it
+HALF_BONUS = 0.5
 
 
 def _split_joint_risks(text: str, features: Features) -> list[tuple[str, str]]:
@@ -166,7 +180,7 @@ def _category_of_risk(half: str, phrases: list[Phrase]) -> str:
     """Return the category of half a sentence, or an empty string if it is no risk by itself."""
     model = load_model()
     features = extract_features(half, phrases)
-    if not mentions_trouble(features) or model.risk_score(features) <= model.threshold:
+    if not mentions_trouble(features) or model.risk_score(features) <= model.threshold - HALF_BONUS:
         return ""
     return model.best_category(features)
 

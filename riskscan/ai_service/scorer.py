@@ -24,17 +24,16 @@ def split(text: str) -> list[Any]:
 
 
 def score(argument: list[Any]) -> tuple[list[Any], list[str]]:
-    """Score a batch of units: position of the first, units, language of the one before, is the document long.
+    """Score a batch of units: position of the first, units, language of the one before, number of all units.
 
-    Returns candidates and the language of each unit. Units in languages
-    that are not read have no candidates and no risks.
+    Returns candidates, and the language of each unit; those in languages that are not read have none.
     """
-    first, items, before, is_long = argument
+    first, items, before, count = argument
     units = [sentences.Unit(*item) for item in items]
     languages = language.identify_all([unit.text for unit in units], before)
     numbered = zip(range(first, first + len(units)), units, languages, strict=True)
     read = ((position, unit) for position, unit, its_language in numbered if its_language in READ_LANGUAGES)
-    return list(findings.score_units(read, is_long=is_long)), languages
+    return list(findings.score_units(read, count)), languages
 
 
 def select(candidates: list[Any]) -> findings.Selection:

@@ -1,12 +1,14 @@
-"""From text to findings: units, sections, the document threshold, near-duplicates and titles."""
+"""From text to findings: units, sections, near-duplicates and titles."""
 
 import pytest
 
 from riskscan.ai_service import findings, titles
+from riskscan.ai_service.categories import CATEGORIES
 from riskscan.ai_service.reading import sentences
 from riskscan.ai_service.reading.blocks import Block
 from riskscan.ai_service.reading.layout import parse_text
 from riskscan.ai_service.reading.sentences import Unit
+from tests.ai_service.documents import read
 
 
 def units(text: str) -> list[Unit]:
@@ -19,7 +21,7 @@ def texts(text: str) -> list[str]:
 
 def find_risks(text: str) -> list[dict[str, str]]:
     its = units(text)
-    return findings.select_findings(findings.score_units(enumerate(its))).findings
+    return findings.select_findings(findings.score_units(enumerate(its), len(its))).findings
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,15 @@ def test_closed_rows_and_other_columns_are_skipped() -> None:
     ]
     cut = list(sentences.split_into_units(Block("row", row) for row in rows))
     assert cut == [Unit("The crane may tip over.", "cell", "risks")]
+
+
+def test_what_stands_in_the_risk_column_of_a_register_is_a_risk() -> None:
+    cells = ["Loss of the crane", "Monsoon rains", "Low turnout", "Staff leave", "Wrong paint"]
+    rows = "\n".join(f"{number},{cell},Open" for number, cell in enumerate(cells))
+    its = read("register.csv", f"No,Risk,Status\n{rows}\n9,[name of the risk],Open\n").units
+    found = findings.select_findings(findings.score_units(enumerate(its), len(its))).findings
+    assert [item["context"] for item in found] == cells
+    assert all(item["category"] in CATEGORIES for item in found)
 
 
 def test_a_neutral_document_has_no_findings() -> None:

@@ -45,7 +45,7 @@ def measure(text: str) -> float:
     started = time.process_time()
     units = list(sentences.split_into_units([Block("text", [text])]))
     language.identify_all([unit.text for unit in units])
-    findings.select_findings(findings.score_units(enumerate(units)))
+    findings.select_findings(findings.score_units(enumerate(units), len(units)))
     return time.process_time() - started
 
 

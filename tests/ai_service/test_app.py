@@ -152,7 +152,8 @@ async def test_findings_left_out_at_the_cap_are_counted_in_a_note(
 ) -> None:
     def lines(number: int) -> str:
         return "\n\n".join(
-            f"Supplier {n} may not deliver part {n * 7} of machine {n * 3}." for n in range(number)
+            f"Supplier {n} is bankrupt and will not deliver part {n * 7} of machine {n * 3}."
+            for n in range(number)
         )
 
     _, answer = await scan(http, service, text=lines(200))

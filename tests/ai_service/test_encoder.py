@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 
+import aiohttp
 import pytest
 
 from riskscan.ai_service.model import encoder
 from riskscan.ai_service.model.risk_model import judge
 from riskscan.ai_service.model.wordpiece import END, START, UNKNOWN, encode, load_vocabulary
-from tests.ai_service.service import run_service
+from tests.ai_service.service import run_service, scan
 
 # written for this test, in no set that was trained on
 RISKS = """\
@@ -93,7 +94,7 @@ def test_a_scorer_is_small(setting: str, limit: int) -> None:
     code = (
         "import sys\n"
         "from riskscan.ai_service import scorer\n"
-        "scorer.score([0, scorer.split('The dam may break.'), '', False])\n"
+        "scorer.score([0, scorer.split('The dam may break.'), '', 1])\n"
         "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
     )
@@ -105,8 +106,7 @@ def test_a_scorer_is_small(setting: str, limit: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_log_says_that_the_encoder_is_off() -> None:
+async def test_the_log_says_that_the_encoder_is_off(http: aiohttp.ClientSession) -> None:
     with run_service(AI_ENCODER="off") as service:
-        service.process.stdin.close()  # type: ignore[union-attr]
-        service.process.wait()
-        assert "the linear model works alone: AI_ENCODER is off" in service.log()
+        status, _ = await scan(http, service, text="The tide is high.")
+        assert (status, "the linear model works alone: AI_ENCODER is off" in service.log()) == (200, True)

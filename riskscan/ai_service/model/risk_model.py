@@ -1,5 +1,6 @@
 """The model of risks: the linear model and, for English, the sentence encoder, added up."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from .linear import load_model
 LINEAR_FLOOR = -2.0
 # in log odds, chosen on documents that neither model was trained on
 THRESHOLD = -1.0
+EMPHASIS = re.compile(r"\*\*|__|`")
 
 
 class Judgement(NamedTuple):
@@ -29,21 +31,18 @@ def judge(texts: Sequence[str], *, is_long: bool = False) -> list[Judgement]:
     linear = load_model()
     features = [extract_features(text) for text in texts]
     scores = [linear.risk_score(one) - linear.threshold for one in features]
-    judgements = [
-        Judgement(score, linear.best_category(one) if score > 0 else "", one)
-        for score, one in zip(scores, features, strict=True)
-    ]
-    encoder = load_encoder()
-    if encoder is None:
-        return judgements
-    weights = load_weights()
     floor = 0.0 if is_long else LINEAR_FLOOR
     chosen = [i for i, text in enumerate(texts) if scores[i] > floor and not KHMER.search(text)]
-    for i, reading in zip(chosen, encoder.read([texts[i] for i in chosen]), strict=True):
-        score = (
-            weights["linear"] * scores[i] + weights["encoder"] * reading.risk + weights["bias"] - THRESHOLD
-        )
-        categories = list(map(sum, zip(linear.category_scores(features[i]), reading.categories, strict=True)))
-        best = CATEGORIES[categories.index(max(categories))]
-        judgements[i] = Judgement(score, best, features[i])
+    encoder = load_encoder()
+    plain = [EMPHASIS.sub("", texts[i]) for i in chosen]
+    readings = dict(zip(chosen, encoder.read(plain), strict=True)) if encoder else {}
+    judgements = []
+    for i, one in enumerate(features):
+        score, categories = scores[i], linear.category_scores(one)
+        if reading := readings.get(i):
+            weights = load_weights()
+            score = weights["linear"] * score + weights["encoder"] * reading.risk + weights["bias"]
+            score -= THRESHOLD
+            categories = [a + b for a, b in zip(categories, reading.categories, strict=True)]
+        judgements.append(Judgement(score, CATEGORIES[categories.index(max(categories))], one))
     return judgements
