@@ -117,9 +117,11 @@ def test_closed_rows_and_other_columns_are_skipped() -> None:
 
 
 def test_what_stands_in_the_risk_column_of_a_register_is_a_risk() -> None:
-    cells = ["Loss of the crane", "Monsoon rains", "Low turnout", "Staff leave", "Wrong paint"]
+    cells = ["Loss of the crane", "Monsoon rains", "Low turnout", "Theft", "Wrong paint"]
     rows = "\n".join(f"{number},{cell},Open" for number, cell in enumerate(cells))
-    its = read("register.csv", f"No,Risk,Status\n{rows}\n9,[name of the risk],Open\n").units
+    its = read(
+        "register.csv", f"No,Risk,Status\n{rows}\n9,[name of the risk],Open\n10,None,\n11,High,\n"
+    ).units
     found = findings.select_findings(findings.score_units(enumerate(its), len(its))).findings
     assert [item["context"] for item in found] == cells
     assert all(item["category"] in CATEGORIES for item in found)

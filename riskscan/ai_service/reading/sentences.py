@@ -97,7 +97,12 @@ def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
 def _split_row(row: Block, section: str, place: Place) -> Iterator[Unit]:
     for title in row.place.headings:
         section = classify_heading(title) or section
+    is_alone = sum(map(bool, row.texts)) == 1
     for cell, cell_section in read_cells(row.names, row.texts, section):
+        # a register may name a risk in one word; alone in its row it names a group
+        if cell_section == "risks" and not is_alone and len(cell) >= 4 and cell.isalpha():
+            yield Unit(cell, "cell", cell_section, place)
+            continue
         for line in cell.splitlines():
             yield from _to_units(RISK_ID.sub("", strip_marks(line)), "cell", cell_section, place)
 
