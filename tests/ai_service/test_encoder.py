@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -110,3 +111,21 @@ async def test_the_log_says_that_the_encoder_is_off(http: aiohttp.ClientSession)
     with run_service(AI_ENCODER="off") as service:
         status, _ = await scan(http, service, text="The tide is high.")
         assert (status, "the linear model works alone: AI_ENCODER is off" in service.log()) == (200, True)
+
+
+def test_without_onnxruntime_the_linear_model_works_alone() -> None:
+    code = (
+        "from riskscan.ai_service import scorer\n"
+        "from riskscan.ai_service.model.encoder import why_not_used\n"
+        "found, _ = scorer.score([0, scorer.split('Nobody has tested the backup.'), '', 1])\n"
+        "print(why_not_used(), len(found))"
+    )
+    # -S leaves out all that was installed
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == "onnxruntime is not installed 1\n"
