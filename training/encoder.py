@@ -263,12 +263,14 @@ def fit_sum(examples: list[Example], path: Path) -> dict[str, float | str]:
         return loss
 
     optimizer.step(closure)
+    linear_weight, encoder_weight = weights.tolist()
     scores = (inputs @ weights + bias).detach().numpy()
-    print(f"validation, {describe(examples)}: {measure(np.stack([scores] * 2, 1), examples)}")
+    output = np.column_stack([scores, np.array([one.categories for one in readings])])
+    print(f"validation, {describe(examples)}: {measure(output, examples)}")
     return {
-        "linear": round(float(weights[0]), 3),
-        "encoder": round(float(weights[1]), 3),
-        "bias": round(float(bias), 3),
+        "linear": round(linear_weight, 3),
+        "encoder": round(encoder_weight, 3),
+        "bias": round(bias.item(), 3),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
 
