@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TEXT = "The delivery may be late. Tea was served."
+TEXT = "The budget is tight. Tea was served."
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -71,7 +71,7 @@ def assert_scans(command: list[str | Path], folder: Path, data: Path) -> None:
             account = {"email": "alice@example.com", "password": "correct horse"}
             token = call(f"{url}/api/auth/register", account)["access_token"]
             scan = call(f"{url}/api/scan", {"text": TEXT}, Authorization=f"Bearer {token}")
-            assert [risk["context"] for risk in scan["data"]] == ["The delivery may be late."]
+            assert [risk["context"] for risk in scan["data"]] == ["The budget is tight."]
             with urllib.request.urlopen(f"{url}/login", timeout=60) as page:
                 assert b"</html>" in page.read()
         finally:

@@ -80,7 +80,7 @@ def measure_document(folder: Path) -> Counts:
         elif all(labelled[i]["label"] == "none" for i in on):
             wrong += 1
     sure = [one for one in labelled if one["label"] != "unclear"]
-    judgements = judge([one["text"] for one in sure])
+    judgements = judge([one["text"] for one in sure], len(labelled))
     return Counts(
         right,
         wrong,

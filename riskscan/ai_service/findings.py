@@ -20,11 +20,6 @@ MAX_FINDINGS = 200
 MIN_OVERLAP = 0.85
 # added to the log odds of a unit, by the section it stands in
 SECTION_PRIOR = {"risks": 1.0, "neutral": -1.0, "closed": -4.0, "": 0.0}
-# of a few sentences that somebody pastes, more are risks than of a document
-SHORT_TEXT_UNITS = 10
-SHORT_TEXT_BONUS = 0.75
-# in a longer document the encoder reads only what the linear model takes for a risk: it would take 20 seconds
-LONG_DOCUMENT_UNITS = 4_000
 # whoever wrote something in the risk column of a register calls it a risk
 REGISTER_SCORE = 0.1
 EMPTY_CELL = re.compile(r"^(?:no|none|nil|n/?a|not applicable|tb[acd]|to be|see|same as)\b", re.I)
@@ -53,10 +48,9 @@ def score_units(numbered: Iterable[tuple[int, Unit]], count: int) -> list[Findin
     """Return the candidates among units of a document that has `count` of them, each with its position."""
     candidates: list[Finding] = []
     units = list(numbered)
-    judgements = judge([unit.text for _, unit in units], is_long=count > LONG_DOCUMENT_UNITS)
-    bonus = SHORT_TEXT_BONUS if count < SHORT_TEXT_UNITS else 0.0
+    judgements = judge([unit.text for _, unit in units], count)
     for (position, unit), judgement in zip(units, judgements, strict=True):
-        features, score = judgement.features, judgement.score + SECTION_PRIOR[unit.section] + bonus
+        features, score = judgement.features, judgement.score + SECTION_PRIOR[unit.section]
         if unit.kind == "cell" and unit.section == "risks" and not EMPTY_CELL.match(unit.text):
             score = max(score, REGISTER_SCORE)
         if score <= 0 or PLACEHOLDER.match(unit.text):

@@ -61,10 +61,15 @@ def test_the_file_is_the_one_that_was_measured() -> None:
 
 
 def test_risks_are_found_and_facts_are_not() -> None:
-    found = [judged.score > 0 for judged in judge(RISKS.splitlines())]
-    flagged = [judged.score > 0 for judged in judge(FACTS.splitlines())]
+    found = [judged.score > 0 for judged in judge(RISKS.splitlines(), 100)]
+    flagged = [judged.score > 0 for judged in judge(FACTS.splitlines(), 100)]
     assert sum(found) >= 12
     assert sum(flagged) <= 1
+
+
+def test_a_pasted_sentence_is_reported_where_a_document_would_not_have_it() -> None:
+    text = "The dam may break."
+    assert judge([text], 100)[0].score < 0 < judge([text], 1)[0].score
 
 
 def test_a_sentence_scores_about_the_same_in_any_batch() -> None:
