@@ -75,8 +75,7 @@ def recognize_pages(images: Iterable[Image | None], started: float) -> Iterator[
     recognized at a time. `started` is when the reading of the document started, by time.monotonic().
     """
     deadline = started + OCR_SECONDS
-    os.nice(OCR_NICENESS)
-    workers = min(MAX_WORKERS, len(os.sched_getaffinity(0)))
+    workers = min(MAX_WORKERS, _count_cores())
     running: deque[Future[Recognized | None]] = deque()
     left = iter(images)
     with ThreadPoolExecutor(workers) as pool:
@@ -90,6 +89,11 @@ def recognize_pages(images: Iterable[Image | None], started: float) -> Iterator[
             if not running:
                 return
             yield running.popleft().result()
+
+
+def _count_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def note_unread(
@@ -164,7 +168,7 @@ def _tesseract(image: Image, options: list[str], deadline: float) -> str | None:
         file.seek(0)
         try:
             completed = subprocess.run(  # noqa: S603
-                ["tesseract", "stdin", "stdout", *options],  # noqa: S607
+                ["nice", "-n", str(OCR_NICENESS), "tesseract", "stdin", "stdout", *options],  # noqa: S607
                 stdin=file,
                 capture_output=True,
                 timeout=max(0.0, deadline - time.monotonic()),
