@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from operator import add
 from typing import NamedTuple
 
 from ..categories import CATEGORIES
@@ -25,11 +26,21 @@ EMPHASIS = re.compile(r"\*\*|__|`")
 
 
 class Judgement(NamedTuple):
-    """What the model says of a sentence; `score` is in log odds above the threshold."""
+    """What the model says of a sentence; `score` is in log odds above the threshold.
+
+    `by_encoder` are the encoder's scores of CATEGORIES, none where it did not read the sentence.
+    """
 
     score: float
-    category: str
     features: Features
+    by_encoder: Sequence[float] = ()
+
+    @property
+    def category(self) -> str:
+        scores = load_model().category_scores(self.features)
+        if self.by_encoder:
+            scores = list(map(add, scores, self.by_encoder))
+        return CATEGORIES[scores.index(max(scores))]
 
 
 def judge(texts: Sequence[str], count: int) -> list[Judgement]:
@@ -44,13 +55,13 @@ def judge(texts: Sequence[str], count: int) -> list[Judgement]:
     readings = dict(zip(chosen, encoder.read(plain), strict=True)) if encoder else {}
     judgements = []
     for i, one in enumerate(features):
-        score, categories = scores[i], linear.category_scores(one)
-        if reading := readings.get(i):
+        score = scores[i]
+        reading = readings.get(i)
+        if reading:
             weights = load_weights()
             score = weights["linear"] * score + weights["encoder"] * reading.risk + weights["bias"]
             score -= THRESHOLD
             if count < SHORT_TEXT_SENTENCES:
                 score += SHORT_TEXT_BONUS + SHORT_TEXT_LINEAR * scores[i]
-            categories = [a + b for a, b in zip(categories, reading.categories, strict=True)]
-        judgements.append(Judgement(score, CATEGORIES[categories.index(max(categories))], one))
+        judgements.append(Judgement(score, one, reading.categories if reading else ()))
     return judgements
