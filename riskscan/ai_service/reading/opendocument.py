@@ -5,7 +5,7 @@ from typing import Any
 
 from .blocks import Block, Place
 from .package import Package, damaged, protected
-from .paragraphs import LINE_BREAK, is_title, split_lines
+from .paragraphs import LINE_BREAK, is_title, join_cell, split_lines
 
 OASIS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 OFFICE, STYLE, TABLE, TEXT, DRAW = (OASIS % name for name in ("office", "style", "table", "text", "drawing"))
@@ -177,15 +177,10 @@ class _Reader:
     def _read_cell(self, cell: Any, beside: list[Block]) -> str:
         if cell.tag == TABLE + "covered-table-cell":
             return ""
-        lines = []
         before, self._is_aside = self._is_aside, True
-        for block in self.read_content(cell):
-            if block.kind in ("row", "comment", "footnote"):
-                beside.append(block)
-            else:
-                lines.append(block.texts[0])
+        text = join_cell(self.read_content(cell), beside)
         self._is_aside = before
-        return "\n".join(lines)
+        return text
 
     def _ancestors(self, family: str, name: str | None) -> list[Any]:
         """Return the style and those that it inherits from, the nearest first."""

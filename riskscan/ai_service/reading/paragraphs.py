@@ -1,5 +1,8 @@
 """The text of a paragraph of an office document, from the pieces that its XML holds."""
 
+from collections.abc import Iterable
+
+from .blocks import Block
 from .layout import BULLET, CLAUSE_NUMBER
 
 # these characters cannot occur in XML
@@ -48,3 +51,14 @@ def join_lines(text: str) -> str:
 def is_title(text: str) -> bool:
     """Return whether a text in the style of a heading is one; contracts set whole clauses in such styles."""
     return len(text) <= 120 and (len(text.split()) <= 6 or not text.rstrip().endswith((".", ";", "។")))
+
+
+def join_cell(blocks: Iterable[Block], beside: list[Block]) -> str:
+    """Return the text of a cell; tables, comments and notes in it are appended to `beside`."""
+    lines = []
+    for block in blocks:
+        if block.kind in ("row", "comment", "footnote"):
+            beside.append(block)
+        else:
+            lines.append(block.texts[0])
+    return "\n".join(lines)

@@ -10,7 +10,7 @@ from .blocks import Block, Place
 from .drawing import CHART, DIAGRAM, MATH_TEXT, A, R, read_texts
 from .layout import PAGE_NUMBER
 from .package import Package, damaged
-from .paragraphs import FONT_CHARACTERS, LINE_BREAK, PAGE_BREAK, is_title, join_lines, split_lines
+from .paragraphs import FONT_CHARACTERS, LINE_BREAK, PAGE_BREAK, is_title, join_cell, join_lines, split_lines
 from .word_styles import VAL, Style, Styles, W, find, is_on, outline_level, properties_of, value
 
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -235,15 +235,10 @@ class _Reader:
         ]
 
     def _read_cell(self, cell: Any, beside: list[Block]) -> str:
-        lines = []
         before, self._is_aside = self._is_aside, True
-        for block in self._read_content(cell):
-            if block.kind in ("row", "comment", "footnote"):
-                beside.append(block)
-            else:
-                lines.append(block.texts[0])
+        text = join_cell(self._read_content(cell), beside)
         self._is_aside = before
-        return "\n".join(lines)
+        return text
 
     def _read_chunk(self, element: Any) -> Iterator[Block]:
         """Read a document of another type that stands at this place, once."""
