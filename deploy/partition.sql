@@ -28,5 +28,11 @@ CREATE TRIGGER scans_inserted AFTER INSERT ON scans
     REFERENCING NEW TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('1');
 CREATE TRIGGER scans_deleted AFTER DELETE ON scans
     REFERENCING OLD TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('-1');
+CREATE TRIGGER scans_fingerprinted AFTER INSERT ON scans
+    FOR EACH ROW WHEN (NEW.details <> '[]') EXECUTE FUNCTION index_fingerprints();
+CREATE TRIGGER scans_fingerprinted_later AFTER UPDATE OF details ON scans
+    FOR EACH ROW WHEN (OLD.details = '[]') EXECUTE FUNCTION index_fingerprints();
+CREATE TRIGGER scans_fingerprints_deleted AFTER DELETE ON scans
+    FOR EACH ROW EXECUTE FUNCTION delete_fingerprints();
 
 ANALYZE scans;

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -22,7 +23,18 @@ from .concurrency import AI_CALLS
 from .errors import ApiError, unavailable
 from .metrics import METRICS
 from .request.uploads import SPOOL_BYTES, Document, Upload
-from .schemas import MAX_NOTE_LENGTH, MAX_NOTES, Findings, Risk
+from .schemas import (
+    MAX_CUE,
+    MAX_CUES,
+    MAX_NOTE_LENGTH,
+    MAX_NOTES,
+    MAX_PLACE,
+    AiResponse,
+    Cue,
+    Detail,
+    Findings,
+    Risk,
+)
 from .settings import SETTINGS
 
 AI_SESSION = web.AppKey("AI_SESSION", aiohttp.ClientSession)
@@ -37,7 +49,9 @@ CHUNK_BYTES = 128 * 1024
 # errors about the document or the rate of requests, relayed because the client can act on them
 RELAYED_STATUSES = frozenset((400, 413, 415, 422, 429))
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL or UTF-8 cannot store them
-FINDINGS_DECODER = msgspec.json.Decoder(Findings)
+RESPONSE_DECODER = msgspec.json.Decoder(AiResponse)
+# what the contract leaves out as a rule, and escapes, which may be NUL or lone surrogates
+OPTIONAL = ('"notes"', '"place"', '"score"', '"why"', "\\u")
 BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
@@ -197,21 +211,49 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
 def read_findings(body: bytes) -> Findings:
     """Return the findings in a response body. Raises InvalidResponse if it breaks the contract.
 
-    NUL and lone surrogates become U+FFFD; fields beyond the three are dropped, and notes that are no text.
+    NUL and lone surrogates become U+FFFD. Notes, places, scores and reasons of another type than the contract
+    has are dropped, and so are all other fields.
     """
     try:
         text = body.decode()
-        # only escapes can hold NUL or lone surrogates, and only notes may be of any type
-        if "\\u" not in text and '"notes"' not in text:
-            return FINDINGS_DECODER.decode(text)
+        if not any(name in text for name in OPTIONAL):
+            response = RESPONSE_DECODER.decode(text)
+            return Findings(response.data, response.source)
         # msgspec's own decoder refuses lone surrogates
         # int() refuses numbers of thousands of digits
         decoded = json.loads(text, parse_constant=reject_constant, parse_int=float)
-        notes = clean_notes(decoded.pop("notes", [])) if isinstance(decoded, dict) else []
-        findings = msgspec.convert(decoded, Findings)
+        response = msgspec.convert(decoded, AiResponse)
     except (ValueError, RecursionError) as exc:  # msgspec's are ValueErrors
         raise InvalidResponse(str(exc)) from exc
-    return Findings([sanitize(risk) for risk in findings.data], findings.source, notes)
+    details = [clean_detail(item) for item in decoded["data"]]
+    return Findings(
+        [sanitize(risk) for risk in response.data],
+        response.source,
+        clean_notes(decoded.get("notes")),
+        details if any(detail != Detail() for detail in details) else [],
+    )
+
+
+def clean_detail(item: dict[str, Any]) -> Detail:
+    """Return the place, score and reasons of a finding, as far as they are what the contract says."""
+    place, score, why = item.get("place"), item.get("score"), item.get("why")
+    cues = why[:MAX_CUES] if isinstance(why, list) else []
+    return Detail(
+        place=(clean_line(place, MAX_PLACE) or None) if isinstance(place, str) else None,
+        score=score if isinstance(score, float) and 0 <= score <= 1 else None,
+        why=[cue for cue in (clean_cue(cue, item["context"]) for cue in cues) if cue] or None,
+    )
+
+
+def clean_cue(cue: Any, context: str) -> Cue | None:
+    """Return a reason, None if it is not one; its start only where the sentence has its text there."""
+    text, weight, start = map(cue.get, ("text", "weight", "start")) if isinstance(cue, dict) else (None,) * 3
+    if not isinstance(text, str) or not isinstance(weight, float) or not math.isfinite(weight):
+        return None
+    if isinstance(start, float) and 0 <= start <= len(context) and context.startswith(text, int(start)):
+        return Cue(UNSTORABLE.sub("\ufffd", text[:MAX_CUE]), weight, int(start))
+    clean = clean_line(text, MAX_CUE)
+    return Cue(clean, weight) if clean else None
 
 
 def clean_notes(notes: Any) -> list[str]:

@@ -127,6 +127,11 @@ HEADERS: dict[str, dict[str, Any]] = {
 PATH: dict[str, dict[str, Any]] = {
     "scan_id": {"required": True, "schema": UUID},
     "token_id": {"required": True, "schema": UUID},
+    "number": {
+        "description": "Number of a finding",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999},
+    },
 }
 RESPONSE_HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {"schema": {"type": "string"}},

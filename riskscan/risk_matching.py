@@ -20,27 +20,15 @@ from __future__ import annotations
 import collections
 import itertools
 import re
-import unicodedata
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from .schemas import Risk
-from .text import HAS_UNSPACED, UNSPACED, normalize
+from .text import UNSPACED, normalize_wording
 
 WORDS_PER_ADDED_WORD = 5
 ANCHOR_WORDS = 3  # an addition in one place leaves the first or the last three of five words unchanged
 MAX_COMPARISONS = 1_000_000  # in step 3, which is skipped if there would be more
-ZERO_WIDTH_SPACE = "\u200b"
-CONTRACTIONS = (
-    (re.compile(r"\bcan(?:not|'t)\b"), "can not"),
-    (re.compile(r"\bwon't\b"), "will not"),
-    (re.compile(r"(?<=\w)n't\b"), " not"),
-    (re.compile(r"(?<=\w)'s\b"), ""),
-)
-UNSPACED_BEFORE_NUMBER = re.compile(f"(?<=[{UNSPACED}])(?=\\d)")
-MINUS = re.compile(r"(?<![\w)])-(?=\d)")
-NOT_IN_NUMBER = re.compile(r"(?<!\d)[.,:/]|[.,:/](?!\d)")
-MARKUP = "`^|~"
 
 STOP_WORD_LIST = """
 a an the this that these those there it is are was were be been being has have had do does did may might can
@@ -99,52 +87,19 @@ MATCH_KEYS: tuple[Callable[[NormalizedRisk], Hashable], ...] = (
 )
 
 
-class CharacterFolder(dict[int, str]):
-    """A table for str.translate that computes each character once."""
-
-    def __missing__(self, code_point: int) -> str:
-        folded = self[code_point] = fold_character(chr(code_point))
-        return folded
-
-
-def fold_character(character: str) -> str:
-    """Return a letter or a digit as it is compared, a symbol between spaces, a space for anything else."""
-    category = unicodedata.category(character)
-    if category == "Nd":
-        return str(unicodedata.decimal(character))
-    if category == "Lo" and HAS_UNSPACED.match(character):
-        return f" {character}"
-    if category[0] in "LMN" or character in ".,:/":
-        return character
-    if category == "Cf":
-        return ""
-    is_symbol = category[0] == "S" and character not in MARKUP
-    return f" {character} " if is_symbol or character in "%‰" else " "
-
-
-def normalize_wording(text: str, folder: CharacterFolder) -> str:
-    """Return the words of a text separated by spaces; the text itself if it has none."""
-    wording = normalize(text.replace(ZERO_WIDTH_SPACE, " ")).replace("’", "'")
-    for contraction, expansion in CONTRACTIONS:
-        wording = contraction.sub(expansion, wording)
-    wording = MINUS.sub("−", wording).translate(folder)
-    wording = NOT_IN_NUMBER.sub(" ", UNSPACED_BEFORE_NUMBER.sub(" ", wording))
-    return " ".join(wording.split()) or text
-
-
 def singular(word: str) -> str:
     if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     return f"{word[:-3]}y" if word.endswith("ies") else word[:-1]
 
 
-def normalize_risks(risks: Iterable[Risk], folder: CharacterFolder) -> list[NormalizedRisk]:
+def normalize_risks(risks: Iterable[Risk]) -> list[NormalizedRisk]:
     categories: dict[str, str] = {}
     normalized = []
     for position, risk in enumerate(risks):
         if risk.category not in categories:
-            categories[risk.category] = normalize_wording(risk.category, folder)
-        wording = normalize_wording(risk.risk, folder)
+            categories[risk.category] = normalize_wording(risk.category)
+        wording = normalize_wording(risk.risk)
         all_words = wording.split()
         content = [word for word in all_words if word not in STOP_WORDS] or all_words
         words, significant = tuple(map(singular, content)), significant_words(content)
@@ -162,8 +117,7 @@ def significant_words(words: list[str]) -> tuple[str, ...]:
 
 def compare_risks(earlier: Iterable[Risk], later: Iterable[Risk]) -> Changes:
     """Return what is new, gone and the same in `later` compared with `earlier`."""
-    folder = CharacterFolder()
-    before, after = normalize_risks(earlier, folder), normalize_risks(later, folder)
+    before, after = normalize_risks(earlier), normalize_risks(later)
     same: Pairs = []
     for key in MATCH_KEYS:
         same += exact_pairs(before, after, key)

@@ -8,7 +8,17 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from .handlers import accounts, api_docs, api_tokens, comparisons, exports, health, scans, static_files
+from .handlers import (
+    accounts,
+    api_docs,
+    api_tokens,
+    comparisons,
+    exports,
+    health,
+    reviews,
+    scans,
+    static_files,
+)
 from .idempotency import HEADER, REPLAYED
 from .openapi import FORM, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
 from .request.fields import CANONICAL_UUID
@@ -19,6 +29,8 @@ from .schemas import (
     CreateApiToken,
     CreateApiTokenForm,
     Credentials,
+    Finding,
+    FindingList,
     Health,
     Liveness,
     Message,
@@ -27,6 +39,9 @@ from .schemas import (
     PasswordConfirmation,
     PasswordGrant,
     RegisterRow,
+    Rename,
+    ReviewFields,
+    ReviewItem,
     Scan,
     ScanForm,
     ScanList,
@@ -157,6 +172,49 @@ OPERATIONS = (
         errors=(403, 404),
     ),
     Operation(
+        "PATCH",
+        "/api/scans/{scan_id}",
+        scans.rename,
+        page="/scans/{scan_id}/title",
+        bodies={JSON: Rename, FORM: Rename},
+        answer=Scan,
+        errors=(400, 403, 404, 413),
+    ),
+    Operation("GET", "/api/scans/{scan_id}/findings", reviews.index, answer=FindingList, errors=(403, 404)),
+    Operation(
+        "PUT",
+        "/api/scans/{scan_id}/findings/{number}/review",
+        reviews.update,
+        page="/scans/{scan_id}/findings/{number}/review",
+        bodies={JSON: ReviewFields, FORM: ReviewFields},
+        answer=Finding,
+        errors=(400, 403, 404, 413),
+    ),
+    Operation(
+        "DELETE",
+        "/api/scans/{scan_id}/findings/{number}/review",
+        reviews.delete,
+        page="/scans/{scan_id}/findings/{number}/review/delete",
+        answer=Message,
+        errors=(403, 404),
+    ),
+    Operation(
+        "POST",
+        "/api/reviews",
+        reviews.update_many,
+        bodies={JSON: list[ReviewItem]},
+        answer=Message,
+        errors=(400, 403, 404, 413),
+    ),
+    Operation(
+        "DELETE",
+        "/api/reviews",
+        reviews.delete_all,
+        page="/account/reviews/delete",
+        answer=Message,
+        errors=(403,),
+    ),
+    Operation(
         "GET",
         "/api/scans/{scan_id}/compare",
         comparisons.show,
@@ -221,5 +279,9 @@ def make_routes() -> list[web.RouteDef]:
 
 
 def require_uuids(path: str) -> str:
-    """Let the IDs in a path match canonical UUIDs only: /scans/{scan_id} must not match /scans/export."""
+    """Let the IDs in a path match canonical UUIDs only: /scans/{scan_id} must not match /scans/export.
+
+    The number of a finding has at most six digits.
+    """
+    path = path.replace("{number}", "{number:[1-9][0-9]{0,5}}")
     return re.sub(r"{(\w+_id)}", rf"{{\1:{CANONICAL_UUID.pattern}}}", path)

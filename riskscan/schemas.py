@@ -39,17 +39,22 @@ class Filter(Struct, frozen=True):
 ALL_SCANS = Filter()
 
 Source = Literal["llm", "model"]
-Scope = Literal["scan", "read"]  # permissions of an API token
+Scope = Literal["scan", "read", "review"]  # permissions of an API token
 # aware and in UTC, so that JSON has a Z
 Time = Annotated[datetime.datetime, Meta(tz=True)]
 # not Meta(pattern=…): in a union with a list of literals, msgspec 0.22 frees its memory twice
-ScopeText = Annotated[str, Meta(extra_json_schema={"pattern": r"^\s*((scan|read)\s+)*(scan|read)?\s*$"})]
+ScopeText = Annotated[
+    str, Meta(extra_json_schema={"pattern": r"^\s*((scan|read|review)\s+)*(scan|read|review)?\s*$"})
+]
 # inside a character class: control characters, with the bidirectional ones, which can disguise a name
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 SPACE = r" \u1680\u2000-\u200a\u202f\u205f\u3000\xa0"
 MIN_PASSWORD, MAX_PASSWORD = 6, 128  # characters
 MAX_TOKEN_NAME = 100
 MAX_NOTES, MAX_NOTE_LENGTH = 20, 300  # of a scan; in characters
+MAX_PLACE, MAX_CUES, MAX_CUE = 200, 60, 80  # of a finding; characters, number, characters
+MAX_TITLE, MAX_COMMENT, MAX_OWNER = 200, 500, 100  # characters
+MAX_REVIEWS = 1_000  # in one request
 Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 NonEmptyText = Annotated[str, Meta(min_length=1)]
 NewPassword = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
@@ -68,12 +73,43 @@ class Risk(Struct, frozen=True):
     context: Annotated[str, Meta(description="The sentence")]
 
 
+class Cue(Struct, frozen=True):
+    """What raised or lowered the score of a finding."""
+
+    text: Annotated[
+        str, Meta(max_length=MAX_CUE, description="A piece of the sentence, or what else counted")
+    ]
+    weight: Annotated[
+        float, Meta(description="By how much: above 0 it raised the score, below it lowered it")
+    ]
+    start: Annotated[
+        int | None, Meta(description="Where `text` starts in `context`; null if it is no piece of it")
+    ] = None
+
+
+class Detail(Struct, frozen=True, omit_defaults=True):
+    """What is stored with a finding beside its three fields; `score` is from 0 to 1, the surest."""
+
+    fingerprint: str = ""
+    place: str | None = None
+    score: float | None = None
+    why: list[Cue] | None = None
+
+
+class AiResponse(Struct, frozen=True):
+    """The response of the AI service, without what it may leave out."""
+
+    data: list[Risk]
+    source: Source
+
+
 class Findings(Struct, frozen=True):
-    """The response of the AI service."""
+    """The findings of a document; `details` is parallel to `data`, or empty."""
 
     data: list[Risk]
     source: Source
     notes: list[str] = []
+    details: list[Detail] = []
 
 
 class User(Struct, frozen=True):
@@ -109,6 +145,8 @@ RisksJson = Annotated[
 
 
 Note = Annotated[str, Meta(min_length=1, max_length=MAX_NOTE_LENGTH)]
+Title = Annotated[str, Meta(max_length=MAX_TITLE)]
+OpenCount = Annotated[int, Meta(description="Number of findings that have no review")]
 
 
 class Scan(Struct, frozen=True):
@@ -129,6 +167,8 @@ class Scan(Struct, frozen=True):
             "which pages were not read and why; empty as a rule",
         ),
     ]
+    title: Annotated[Title | None, Meta(description="The user's own name for the scan; null as a rule")]
+    open_count: OpenCount
 
     @property
     def risks(self) -> list[Risk]:
@@ -138,6 +178,79 @@ class Scan(Struct, frozen=True):
     def each_risk(self) -> Iterator[Risk]:
         """Yield the findings one by one; a list of all takes three times the memory of their JSON."""
         return map(RISK.decode, RAW_LIST.decode(self.data))
+
+
+State = Literal["confirmed", "dismissed"]
+Reason = Literal["not_a_risk", "already_handled", "accepted", "duplicate"]
+Response = Literal["avoid", "reduce", "transfer", "accept"]
+Level = Annotated[int, Meta(ge=1, le=5)]
+Comment = Annotated[str, Meta(max_length=MAX_COMMENT)]
+Owner = Annotated[str, Meta(max_length=MAX_OWNER)]
+Due = Annotated[str, Meta(extra_json_schema={"format": "date"})]
+
+
+class Review(Struct, frozen=True):
+    """What a user decided of a finding; it holds for the same sentence in all scans."""
+
+    state: State
+    reason: Annotated[Reason | None, Meta(description="Why it was dismissed")]
+    comment: Comment | None
+    owner: Owner | None
+    likelihood: Annotated[Level | None, Meta(description="From 1, rare, to 5, almost certain")]
+    impact: Annotated[Level | None, Meta(description="From 1, negligible, to 5, severe")]
+    response: Response | None
+    due: Due | None
+    scan_id: Annotated[Id, Meta(description="The scan in which it was made, which may be deleted")]
+    updated_at: Time
+
+
+Place = Annotated[str, Meta(max_length=MAX_PLACE)]
+Why = Annotated[list[Cue], Meta(max_length=MAX_CUES)]
+
+
+class Finding(Struct, frozen=True):
+    """A finding of a scan, with its place, the reasons for it and its review."""
+
+    number: Annotated[int, Meta(description="In document order, from 1")]
+    risk: Annotated[str, Meta(description="Title of the risk")]
+    category: str
+    context: Annotated[str, Meta(description="The sentence")]
+    place: Annotated[Place | None, Meta(description="Where the sentence stands, where that is known")]
+    why: Annotated[Why | None, Meta(description="Null where it is not known")]
+    review: Annotated[Review | None, Meta(description="Null while it is open")]
+
+
+class FindingList(Struct, frozen=True):
+    """The findings of a scan, in document order."""
+
+    findings: list[Finding]
+
+
+class ReviewFields(Struct, frozen=True):
+    """Review request. `reason` is for a dismissed finding, which needs it; what follows `comment`, for a
+    confirmed one."""
+
+    state: State
+    reason: Reason | Literal[""] | None = None
+    comment: Comment | None = None
+    owner: Owner | None = None
+    likelihood: Level | None = None
+    impact: Level | None = None
+    response: Response | Literal[""] | None = None
+    due: Annotated[str | None, Meta(description="A date, as `2026-12-31`")] = None
+
+
+class ReviewItem(ReviewFields, frozen=True, kw_only=True):
+    """A review in a list of many."""
+
+    scan_id: Id
+    number: int
+
+
+class Rename(Struct, frozen=True):
+    """Rename request."""
+
+    title: Annotated[Title | None, Meta(description="Null or empty removes it")] = None
 
 
 class Comparison(Struct, frozen=True):
@@ -156,6 +269,7 @@ class ScanSummary(Struct, frozen=True):
     source: Source
     risk_count: int
     created_at: Time
+    open_count: OpenCount
 
 
 class ScanList(Struct, frozen=True):
@@ -351,4 +465,5 @@ class CreateApiTokenForm(CreateApiToken, frozen=True):
 
 
 RISKS = msgspec.json.Decoder(list[Risk])
+DETAILS = msgspec.json.Decoder(list[Detail])
 RAW_LIST, RISK = msgspec.json.Decoder(list[Raw]), msgspec.json.Decoder(Risk)

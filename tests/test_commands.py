@@ -14,6 +14,7 @@ import pytest
 from riskscan.database import DATABASE
 from riskscan.database.rows import utc_now
 from riskscan.database.scans import insert_scan
+from riskscan.schemas import Findings
 from tests.support.application import SECRET, MakeSettings, Server, make_scan, serve
 from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token, registered_person
 from tests.support.program import ROOT, run_command
@@ -132,7 +133,7 @@ async def test_purge_deletes_only_scans_past_the_retention(
 async def test_purge_deletes_several_batches(server: Server, alice: Person, database_url: str) -> None:
     kept = await alice.scan(text="kept")
     for _ in range(1100):
-        await insert_scan(server.app[DATABASE], alice.id, make_scan(), ())
+        await insert_scan(server.app[DATABASE], alice.id, make_scan(), Findings([], "model"))
     past = {"then": utc_now() - datetime.timedelta(days=2), "id": kept["scan_id"]}
     await server.app[DATABASE].fetch_all("UPDATE scans SET created_at = :then WHERE id <> :id", past)
     status, out, _ = await Command(database_url, SCAN_RETENTION_DAYS="1")("purge")

@@ -19,11 +19,16 @@ from .rows import TokenRevoked, TokenSubject, to_utc
 
 
 class ScanPage(NamedTuple):
-    """A page of `total` scans; `categories` has the risks per category of each, as a JSON object."""
+    """A page of `total` scans.
+
+    Parallel to them, `categories` has the risks per category of each, as a JSON object, and `names` the title
+    that the user gave it or, without a file name, its first words; else it is empty.
+    """
 
     total: int
     scans: list[ScanSummary]
     categories: list[str]
+    names: list[str]
 
 
 class CursorPosition(NamedTuple):
@@ -41,7 +46,8 @@ BEFORE_ALL_SCANS = CursorPosition(LATEST, "ffffffff-ffff-ffff-ffff-ffffffffffff"
 LIST_NEWEST_SCANS = """
 SELECT scan_count, page.* FROM users
 LEFT JOIN (
-    SELECT id, filename, source, risk_count, categories, created_at FROM scans
+    SELECT id, filename, title, first_words, source, risk_count, reviewed_count, categories, created_at
+    FROM scans
     WHERE user_id = :user_id
     ORDER BY created_at DESC, id DESC LIMIT :limit
 ) AS page ON TRUE
@@ -51,7 +57,8 @@ ORDER BY page.created_at DESC, page.id DESC
 LIST_SCANS_AFTER_CURSOR = """
 SELECT scan_count, page.* FROM users
 LEFT JOIN (
-    SELECT id, filename, source, risk_count, categories, created_at FROM scans
+    SELECT id, filename, title, first_words, source, risk_count, reviewed_count, categories, created_at
+    FROM scans
     WHERE user_id = :user_id AND (created_at, id) < (:created_at, :id)
     ORDER BY created_at DESC, id DESC LIMIT :limit
 ) AS page ON TRUE
@@ -62,7 +69,8 @@ ORDER BY page.created_at DESC, page.id DESC
 LIST_SCANS_AT_OFFSET = """
 SELECT scan_count, page.* FROM users
 LEFT JOIN (
-    SELECT scans.id, filename, source, risk_count, categories, scans.created_at
+    SELECT scans.id, filename, title, first_words, source, risk_count, reviewed_count, categories,
+        scans.created_at
     FROM (
         SELECT id FROM scans WHERE user_id = :user_id
         ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
@@ -85,7 +93,8 @@ WITH matches AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users
 LEFT JOIN (
-    SELECT scans.id, filename, source, risk_count, categories, scans.created_at
+    SELECT scans.id, filename, title, first_words, source, risk_count, reviewed_count, categories,
+        scans.created_at
     FROM (
         SELECT id FROM matches WHERE (created_at, id) < (:created_at, :id)
         ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
@@ -107,7 +116,8 @@ WITH matches AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users
 LEFT JOIN (
-    SELECT scans.id, filename, source, risk_count, categories, scans.created_at
+    SELECT scans.id, filename, title, first_words, source, risk_count, reviewed_count, categories,
+        scans.created_at
     FROM (
         SELECT id FROM matches WHERE (created_at, id) < (:created_at, :id)
         ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
@@ -147,14 +157,20 @@ async def list_scans(
         raise TokenRevoked
     total = rows[0]["scan_count"]
     if rows[0]["id"] is None:
-        return ScanPage(total, [], [])
+        return ScanPage(total, [], [], [])
     scans = [
         ScanSummary(
-            str(row["id"]), row["filename"], row["source"], row["risk_count"], to_utc(row["created_at"])
+            str(row["id"]),
+            row["filename"],
+            row["source"],
+            row["risk_count"],
+            to_utc(row["created_at"]),
+            row["risk_count"] - row["reviewed_count"],
         )
         for row in rows
     ]
-    return ScanPage(total, scans, [row["categories"] for row in rows])
+    names = [row["title"] or row["first_words"] for row in rows]
+    return ScanPage(total, scans, [row["categories"] for row in rows], names)
 
 
 # rows without a category count the scans of a month, the others the risks of a category in it

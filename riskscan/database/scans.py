@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..schemas import Risk, Scan
+from ..schemas import DETAILS, Detail, Findings, Scan
 from ..search_terms import index_terms
 from . import Executor, Row
 from .drivers import ForeignKeyViolation, UniqueViolation
@@ -32,10 +32,12 @@ decode_notes = msgspec.json.Decoder(list[str]).decode
 
 INSERT_SCAN = """
 INSERT INTO scans (
-    id, user_id, filename, data, digest, risk_count, categories, words, source, notes, created_at
+    id, user_id, filename, data, digest, risk_count, categories, words, source, notes, details, first_words,
+    created_at
 )
 VALUES (
-    :id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :notes, :created_at
+    :id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :notes, :details,
+    :first_words, :created_at
 )
 RETURNING (
     SELECT id FROM scans AS previous
@@ -45,14 +47,27 @@ RETURNING (
     SELECT id FROM scans AS previous
     WHERE user_id = :user_id AND digest = :digest AND (created_at, id) < (:created_at, :id)
     ORDER BY created_at DESC, id DESC LIMIT 1
-) AS same_bytes
+) AS same_bytes, EXISTS (SELECT 1 FROM reviews WHERE user_id = :user_id) AS has_reviews
 """
 
 
+class InsertedScan(NamedTuple):
+    """The IDs of the latest scans of the same file, with `same bytes` or `same name`, and whether the user
+    has reviews."""
+
+    previous: dict[str, str]
+    has_reviews: bool
+
+
 async def insert_scan(
-    db: Executor, user_id: str, scan: Scan, risks: Sequence[Risk], digest: str | None = None
-) -> dict[str, str] | None:
-    """Store a scan; return the IDs of previous ones, with `same bytes` or `same name`.
+    db: Executor,
+    user_id: str,
+    scan: Scan,
+    findings: Findings,
+    digest: str | None = None,
+    first_words: str = "",
+) -> InsertedScan | None:
+    """Store a scan with the details of its findings.
 
     Returns None if a scan with this ID already exists. Raises TokenRevoked if the account was deleted.
     """
@@ -62,11 +77,15 @@ async def insert_scan(
         "filename": scan.filename,
         "data": bytes(scan.data).decode(),
         "risk_count": scan.risk_count,
-        "categories": msgspec.json.encode(collections.Counter(risk.category for risk in risks)).decode(),
-        "words": index_terms(scan.filename, risks),
+        "categories": msgspec.json.encode(
+            collections.Counter(risk.category for risk in findings.data)
+        ).decode(),
+        "words": index_terms(scan.filename, findings.data),
         "digest": digest,
         "source": scan.source,
         "notes": msgspec.json.encode(scan.notes).decode(),
+        "details": msgspec.json.encode(findings.details).decode(),
+        "first_words": first_words,
         "created_at": scan.created_at,
     }
     try:
@@ -77,11 +96,13 @@ async def insert_scan(
         raise TokenRevoked from None
     assert row is not None  # RETURNING returns a row for an INSERT
     matches = (row["same_name"], "same name"), (row["same_bytes"], "same bytes")
-    return {str(scan_id): match for scan_id, match in matches if scan_id is not None}
+    previous = {str(scan_id): match for scan_id, match in matches if scan_id is not None}
+    return InsertedScan(previous, bool(row["has_reviews"]))
 
 
 FIND_SCAN = """
-SELECT scans.id, filename, data, source, risk_count, notes, scans.created_at FROM users
+SELECT scans.id, filename, data, source, risk_count, reviewed_count, notes, title, scans.created_at
+FROM users
 LEFT JOIN scans ON scans.id = :id AND user_id = :user_id
 WHERE users.id = :user_id AND token_version = :token_version
 """
@@ -106,7 +127,46 @@ def to_scan(row: Row) -> Scan:
         created_at=created_at,
         timestamp=created_at,
         notes=decode_notes(row["notes"]),
+        title=row["title"],
+        open_count=row["risk_count"] - row["reviewed_count"],
     )
+
+
+FIND_DETAILS = "SELECT details, first_words FROM scans WHERE id = :id AND user_id = :user_id"
+
+
+class ScanDetails(NamedTuple):
+    """What is stored with a scan beside the answer: details parallel to its findings, or none, and its
+    first words if it is a pasted text."""
+
+    details: list[Detail]
+    first_words: str
+
+
+async def find_details(db: Executor, user_id: str, scan_id: str) -> ScanDetails:
+    """Return the details of a scan of the user; empty if it does not exist."""
+    row = await db.fetch_one(FIND_DETAILS, {"id": scan_id, "user_id": user_id})
+    return ScanDetails(DETAILS.decode(row["details"]), row["first_words"]) if row else ScanDetails([], "")
+
+
+STORE_DETAILS = """
+UPDATE scans SET details = :details WHERE id = :id AND user_id = :user_id AND details = '[]'
+"""
+
+
+async def store_details(db: Executor, user_id: str, scan_id: str, details: Sequence[Detail]) -> None:
+    """Store the details of a scan that has none."""
+    encoded = msgspec.json.encode(details).decode()
+    await db.execute(STORE_DETAILS, {"id": scan_id, "user_id": user_id, "details": encoded})
+
+
+RENAME_SCAN = "UPDATE scans SET title = :title WHERE id = :id AND user_id = :user_id RETURNING id"
+
+
+async def rename_scan(db: Executor, user_id: str, scan_id: str, title: str | None) -> bool:
+    """Set the title of a scan of the user; return whether it exists."""
+    row = await db.fetch_one(RENAME_SCAN, {"id": scan_id, "user_id": user_id, "title": title})
+    return row is not None
 
 
 FIND_PREVIOUS_SCANS = """

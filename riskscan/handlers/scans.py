@@ -1,4 +1,4 @@
-"""Handlers of scans: scan_page, create, index, stats, show, delete."""
+"""Handlers of scans: scan_page, create, index, stats, show, rename, delete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import datetime
 import logging
 import re
 import time
-from collections.abc import Sequence
 
 import msgspec
 from aiohttp import hdrs, web
@@ -20,16 +19,18 @@ from ..database import DATABASE, Executor
 from ..database.drivers import error_name
 from ..database.rows import TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
-from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan
+from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan, rename_scan
 from ..errors import REQUEST_ID, ApiError, invalid_request, not_found
+from ..fingerprints import compute_fingerprints
 from ..idempotency import REPLAYED, ScanResult, reserve_scan
 from ..rate_limits import bucket, hit, refund
-from ..request.body import read_document
+from ..request.body import read_document, read_fields
 from ..request.fields import CANONICAL_UUID, read_integer
 from ..request.filters import read_filter, read_filter_values
+from ..request.reviews import read_title
 from ..request.uploads import Document
 from ..responses import is_api, json_encoder, render_page, respond
-from ..schemas import Filter, Findings, Message, Risk, Scan, ScanList
+from ..schemas import CONTROL, Detail, Filter, Findings, Message, Scan, ScanList
 from ..settings import SETTINGS
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
@@ -39,6 +40,12 @@ EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetim
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
 SAVE_RETRY_SECONDS = 8
 RETRY_SECONDS = 0.5
+MAX_FINGERPRINTS_ON_LOOP = 500
+MAX_NAME, MAX_NAME_SOURCE = (
+    60,
+    1_000,
+)  # characters of a pasted text's name, and of the text that it is made of
+UNPRINTABLE = re.compile(f"[{CONTROL}]")
 
 log = logging.getLogger("riskscan.scans")
 
@@ -65,9 +72,10 @@ async def create(request: web.Request) -> web.StreamResponse:
             result = reservation.result
             if result is None:
                 findings = await ai_client.scan(app, document, user_id, request[REQUEST_ID])
+                findings = await add_fingerprints(findings)
                 scan = make_scan(reservation.scan_id, document, findings)
-                digest = await document.compute_digest()
-                result = await save_scan(db.low_priority, subject, scan, findings.data, digest)
+                digest, words = await document.compute_digest(), first_words(document)
+                result = await save_scan(db.low_priority, subject, scan, findings, digest, words)
     if result.replayed:
         with contextlib.suppress(ApiError):  # the database is unavailable or busy
             await refund(request, limit, db=db.low_priority)
@@ -85,11 +93,42 @@ def make_scan(scan_id: str, document: Document, findings: Findings) -> Scan:
         created_at=now,
         timestamp=now,
         notes=findings.notes,
+        title=None,
+        open_count=len(findings.data),
     )
 
 
+async def add_fingerprints(findings: Findings) -> Findings:
+    """Return the findings with their fingerprints."""
+    risks = findings.data
+    # 16 µs each
+    if len(risks) > MAX_FINGERPRINTS_ON_LOOP:
+        fingerprints = await asyncio.to_thread(compute_fingerprints, risks)
+    else:
+        fingerprints = compute_fingerprints(risks)
+    details = findings.details or [Detail()] * len(risks)
+    details = [
+        msgspec.structs.replace(detail, fingerprint=fingerprint)
+        for detail, fingerprint in zip(details, fingerprints, strict=True)
+    ]
+    return msgspec.structs.replace(findings, details=details)
+
+
+def first_words(document: Document) -> str:
+    """Return the beginning of a pasted text, by which its scan is called; empty for a file."""
+    if document.upload or not document.text:
+        return ""
+    words = UNPRINTABLE.sub(" ", document.text[:MAX_NAME_SOURCE]).split()
+    name = ""
+    for word in words:
+        if name and len(name) + len(word) >= MAX_NAME:
+            return name + "…"
+        name = f"{name} {word}".strip()
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
+
+
 async def save_scan(
-    db: Executor, subject: TokenSubject, scan: Scan, risks: Sequence[Risk], digest: str
+    db: Executor, subject: TokenSubject, scan: Scan, findings: Findings, digest: str, first_words: str
 ) -> ScanResult:
     """Save a scan, retrying for 8 s while the database is unavailable, and as long as it is busy.
 
@@ -98,11 +137,13 @@ async def save_scan(
     deadline = time.monotonic() + SAVE_RETRY_SECONDS
     while True:
         try:
-            previous = await insert_scan(db, subject.user_id, scan, risks, digest)
+            inserted = await insert_scan(db, subject.user_id, scan, findings, digest, first_words)
             # already saved: by an attempt whose response was lost, or by a retry with the same key
-            if previous is None:
+            if inserted is None:
                 return ScanResult(await find_scan(db, subject, scan.scan_id) or scan, {})
-            return ScanResult(scan, previous)
+            if inserted.has_reviews:  # of sentences that may be in this scan
+                scan = await find_scan(db, subject, scan.scan_id) or scan
+            return ScanResult(scan, inserted.previous)
         except ApiError as exc:
             if exc.code == "overloaded":  # the queue moves: there is an end to the scans in flight
                 deadline = time.monotonic() + SAVE_RETRY_SECONDS
@@ -142,7 +183,7 @@ async def index(request: web.Request) -> web.StreamResponse:
     data = ScanList(scans, page.total, limit, offset, next_cursor)
     if is_api(request):
         return respond(request, data)
-    rows = zip(scans, page.categories, strict=False)
+    rows = zip(scans, page.categories, page.names, strict=False)
     page_only = {"rows": rows, "filter_values": read_filter_values(request)}
     return respond(request, data, template="scans.html", page_only=page_only)
 
@@ -170,6 +211,20 @@ async def delete(request: web.Request) -> web.StreamResponse:
     if not await delete_scan(request.app[DATABASE], account.user.id, request.match_info["scan_id"]):
         raise scan_not_found()
     return respond(request, Message("Scan deleted"), location="/scans?done=scan")
+
+
+async def rename(request: web.Request) -> web.StreamResponse:
+    """Give a scan a title, or take it away."""
+    account = await authenticate(request, "review")
+    title = read_title(await read_fields(request))
+    scan_id = request.match_info["scan_id"]
+    db = request.app[DATABASE]
+    if not await rename_scan(db, account.user.id, scan_id, title):
+        raise scan_not_found()
+    scan = await find_scan(db, account.subject, scan_id)
+    if scan is None:  # deleted meanwhile
+        raise scan_not_found()
+    return respond(request, scan, location=f"/scans/{scan_id}")
 
 
 async def find_own_scan(request: web.Request, scan_id: str = "") -> Scan:

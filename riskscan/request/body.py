@@ -25,6 +25,8 @@ from ..schemas import (
     PasswordChange,
     PasswordConfirmation,
     PasswordGrant,
+    Rename,
+    ReviewFields,
     ScanText,
 )
 from ..settings import SETTINGS
@@ -36,7 +38,10 @@ FORM_VALUES = web.RequestKey("FORM_VALUES", dict)  # to redisplay the form, with
 MAX_FORM_BYTES = 64 * 1024  # for a body without a document
 MULTIPART_OVERHEAD = 64 * 1024  # for boundaries and part headers, on top of the limit
 MAX_FIELDS = 100
-BODIES = (CreateApiToken, Credentials, PasswordChange, PasswordConfirmation, PasswordGrant, ScanText)
+BODIES = (
+    CreateApiToken, Credentials, PasswordChange, PasswordConfirmation, PasswordGrant, Rename, ReviewFields,
+    ScanText,
+)  # fmt: skip
 # all others are skipped; idempotency_key is in the form of the Scan page
 FIELD_NAMES = frozenset(("idempotency_key", *(name for body in BODIES for name in body.__struct_fields__)))
 MAX_VALUE_BYTES = 1024  # of a value in JSON that is not a text: a number, a flag, a list of scopes
@@ -163,32 +168,59 @@ async def read_form(
     Raises 400 `invalid_request`, 408 `request_timeout`, 413 `payload_too_large`, 415
     `unsupported_media_type`, and 503 `overloaded` if the disk of temporary files is full.
     """
-    if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise ApiError(415, "unsupported_media_type", "Compressed request bodies are not supported.")
     is_multipart = request.content_type == "multipart/form-data"
     max_bytes = limits.multipart + MULTIPART_OVERHEAD if is_multipart else limits.other
     too_large = limits.multipart_too_large if is_multipart else limits.other_too_large
+    async with open_body(request, max_bytes, too_large) as chunks:
+        if is_multipart:
+            return await read_multipart(request, chunks, limits, allocate)
+        body = await collect(chunks, allocate)
+    if len(body) <= MAX_FORM_BYTES:
+        return decode_form(request, body)
+    async with request.app[DECODING]:
+        return decode_form(request, body)
+
+
+async def read_json_list(request: web.Request, max_bytes: int) -> list[dict[str, Any]]:
+    """Read a JSON list of objects. Raises as `read_form` does."""
+    async with open_body(request, max_bytes, lambda: payload_too_large(max_bytes)) as chunks:
+        body = await collect(chunks, lambda size: None)
+    if request.content_type != "application/json" and not request.content_type.endswith("+json"):
+        raise invalid_request("Unsupported content type; use JSON.")
+    try:
+        return msgspec.json.decode(body, type=list[dict[str, Any]])
+    except msgspec.ValidationError:
+        raise invalid_request("The body must be a JSON list of objects.") from None
+    except (ValueError, RecursionError):  # msgspec's are ValueErrors
+        raise invalid_request("The body is not valid JSON.") from None
+
+
+@contextlib.asynccontextmanager
+async def open_body(
+    request: web.Request, max_bytes: int, too_large: Callable[[], ApiError]
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Yield the chunks of a body, to be read within the time limit; raises as `read_form` does."""
+    if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise ApiError(415, "unsupported_media_type", "Compressed request bodies are not supported.")
     if (request.content_length or 0) > max_bytes:
         raise too_large()
-    body = bytearray()
     try:
         async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
-            chunks = read_chunks(request, max_bytes, too_large)
-            if is_multipart:
-                return await read_multipart(request, chunks, limits, allocate)
-            async for chunk in chunks:
-                allocate(len(chunk))
-                body += chunk
+            yield read_chunks(request, max_bytes, too_large)
     except TimeoutError:
         raise error_from_status(408) from None
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as exc:
         raise invalid_request("The request body is incomplete or badly encoded.") from exc
     except OSError as exc:  # the disk of the temporary file is full
         raise overloaded() from exc
-    if len(body) <= MAX_FORM_BYTES:
-        return decode_form(request, body)
-    async with request.app[DECODING]:
-        return decode_form(request, body)
+
+
+async def collect(chunks: AsyncIterator[bytes], allocate: Callable[[int], None]) -> bytearray:
+    body = bytearray()
+    async for chunk in chunks:
+        allocate(len(chunk))
+        body += chunk
+    return body
 
 
 def decode_form(request: web.Request, body: bytearray) -> Form:

@@ -33,7 +33,7 @@ from riskscan.database.users import (
     update_password,
 )
 from riskscan.errors import ApiError
-from riskscan.schemas import Filter
+from riskscan.schemas import Filter, Findings
 from riskscan.settings import SQLITE, Settings
 from tests.support.ai import Ai
 from tests.support.application import MakeSettings, make_scan, make_test_settings, serve
@@ -69,7 +69,7 @@ async def test_account_round_trips(pool: Database) -> None:
 async def test_scan_round_trips(pool: Database) -> None:
     owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
     scan = make_scan()
-    await insert_scan(pool, owner, scan, scan.risks)
+    await insert_scan(pool, owner, scan, Findings(scan.risks, "model"))
     caller = TokenSubject(owner, 0)
     found = await find_scan(pool, caller, scan.scan_id)
     assert found is not None
@@ -78,7 +78,7 @@ async def test_scan_round_trips(pool: Database) -> None:
     listed = await list_scans(pool, caller, 5)
     assert (listed.total, listed.categories) == (1, ['{"Legal":1}'])
     with pytest.raises(TokenRevoked):
-        await insert_scan(pool, str(uuid.uuid4()), make_scan(), [])
+        await insert_scan(pool, str(uuid.uuid4()), make_scan(), Findings([], "model"))
 
 
 STATEMENTS_OF_A_SUBJECT: list[Callable[[Database, TokenSubject], Awaitable[object]]] = [
@@ -112,14 +112,16 @@ async def test_database_refuses_an_unknown_source(pool: Database) -> None:
     owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
     scan = msgspec.structs.replace(make_scan(), source="guess")
     with pytest.raises(Exception, match="source"):
-        await insert_scan(pool, owner, scan, scan.risks)
-    assert await list_scans(pool, TokenSubject(owner, 0), 5) == (0, [], [])
+        await insert_scan(pool, owner, scan, Findings(scan.risks, "model"))
+    assert await list_scans(pool, TokenSubject(owner, 0), 5) == (0, [], [], [])
 
 
 async def test_deletes_cascade_and_update_the_scan_count(pool: Database) -> None:
     owner = await insert_user(pool, "ana@example.com", "hash")
     scans = [make_scan() for _ in range(5)]
-    await asyncio.gather(*(insert_scan(pool, owner.user.id, scan, scan.risks) for scan in scans))
+    await asyncio.gather(
+        *(insert_scan(pool, owner.user.id, scan, Findings(scan.risks, "model")) for scan in scans)
+    )
     await delete_scan(pool, owner.user.id, scans[0].scan_id)
     listed = await list_scans(pool, TokenSubject(owner.user.id, 0), 2)
     assert (listed.total, len(listed.scans)) == (4, 2)
@@ -133,7 +135,9 @@ async def test_scans_with_equal_timestamps_are_all_listed(pool: Database) -> Non
     owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
     moment = utc_now()
     for _ in range(5):
-        await insert_scan(pool, owner, msgspec.structs.replace(make_scan(), created_at=moment), [])
+        await insert_scan(
+            pool, owner, msgspec.structs.replace(make_scan(), created_at=moment), Findings([], "model")
+        )
     seen: list[str] = []
     after = None
     while (found := await list_scans(pool, TokenSubject(owner, 0), 2, after=after)) and found.scans:

@@ -52,7 +52,7 @@ from riskscan.database.scans import (
 )
 from riskscan.database.users import DELETE_USER, FIND_ACCOUNT, FIND_ACCOUNT_BY_EMAIL, delete_user, insert_user
 from riskscan.handlers.exports import SCANS_PER_QUERY
-from riskscan.schemas import Filter
+from riskscan.schemas import Filter, Findings
 from riskscan.settings import Settings, database_url
 from tests.support.application import SECRET, make_scan
 from tests.support.postgres import Postgres, database_name
@@ -360,13 +360,13 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
     try:
         owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
         caller, scans = TokenSubject(owner, 0), [make_scan() for _ in range(5)]
-        await insert_scan(pool, owner, scans[0], scans[0].risks)
+        await insert_scan(pool, owner, scans[0], Findings(scans[0].risks, "model"))
         with psycopg.connect(url) as connection:
             connection.execute(PARTITION.read_bytes())
             (default,) = connection.execute(DEFAULT_NOTES).fetchall()
             assert default == ("'[]'::text",)  # for processes that do not know the column
         for scan in scans:  # the first exists already; inserting it again changes nothing
-            await insert_scan(pool, owner, scan, scan.risks)
+            await insert_scan(pool, owner, scan, Findings(scan.risks, "model"))
         assert await delete_scan(pool, owner, scans[0].scan_id)
         listed = await list_scans(pool, caller, 2)
         assert (listed.total, len(listed.scans)) == (4, 2)
@@ -374,7 +374,7 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
         assert found is not None
         assert found.risks == scans[1].risks
         with pytest.raises(TokenRevoked):
-            await insert_scan(pool, str(uuid.uuid4()), make_scan(), [])
+            await insert_scan(pool, str(uuid.uuid4()), make_scan(), Findings([], "model"))
         plan = await explain(url, FIND_SCAN, user_id=owner, id=scans[1].scan_id, token_version=0)
         tables = {node["Relation Name"] for node in plan_nodes(plan) if "Relation Name" in node}
         assert len(tables) == 2  # users, and one partition of scans

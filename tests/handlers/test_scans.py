@@ -30,6 +30,8 @@ async def test_scan_is_returned_stored_and_listed(alice: Person, ai: Ai) -> None
         "created_at": scan["timestamp"],
         "timestamp": scan["timestamp"],
         "notes": [],
+        "title": None,
+        "open_count": 2,
     }
     assert scan["timestamp"].endswith("Z")
     assert reply.headers["Cache-Control"] == "no-store"

@@ -14,7 +14,7 @@ from riskscan.database import DATABASE
 from riskscan.database.rows import utc_now
 from riskscan.database.scans import insert_scan
 from riskscan.request.filters import FILTER_FIELDS
-from riskscan.schemas import Risk, Scan, Source
+from riskscan.schemas import Findings, Risk, Scan, Source
 from tests.support.ai import Ai
 from tests.support.application import Server
 from tests.support.client import PASSWORD, Person, assert_error
@@ -34,8 +34,10 @@ async def save_scan(
     created_at = datetime.datetime.fromisoformat(at) if at else utc_now()
     found = [Risk(risk, category, "so it says") for risk, category in risks]
     data = msgspec.Raw(msgspec.json.encode(found))
-    scan = Scan(str(uuid.uuid4()), name, data, source, len(found), created_at, created_at, [])
-    await insert_scan(server.app[DATABASE], person.id, scan, found)
+    scan = Scan(
+        str(uuid.uuid4()), name, data, source, len(found), created_at, created_at, [], None, len(found)
+    )
+    await insert_scan(server.app[DATABASE], person.id, scan, Findings(found, "model"))
 
 
 async def get_list(person: Person, **query: Any) -> Any:

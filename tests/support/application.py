@@ -66,4 +66,4 @@ async def serve(settings: Settings, **options: Any) -> AsyncIterator[Server]:
 def make_scan() -> Scan:
     now = utc_now()
     data = msgspec.Raw(b'[{"risk":"r","category":"Legal","context":"c"}]')
-    return Scan(str(uuid.uuid4()), "plan.pdf", data, "model", 1, now, now, [])
+    return Scan(str(uuid.uuid4()), "plan.pdf", data, "model", 1, now, now, [], None, 1)

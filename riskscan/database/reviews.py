@@ -1,0 +1,158 @@
+"""The table `reviews`: what users decided of findings, by the fingerprint of their sentence."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..schemas import Review, ReviewFields
+from . import Database, Executor, Row
+from .drivers import ForeignKeyViolation
+from .rows import TokenRevoked, to_utc, utc_now
+
+
+class NewReview(NamedTuple):
+    """A review to store, of finding `number` of a scan."""
+
+    fingerprint: str
+    scan_id: str
+    number: int
+    fields: ReviewFields
+
+
+class StoredReview(NamedTuple):
+    """A review, and the name and time of the scan in which it was made, if that still exists."""
+
+    fingerprint: str
+    review: Review
+    number: int
+    scan_name: str | None
+    scanned_at: datetime.datetime | None
+
+
+LIST_REVIEWS_OF_SCAN = """
+SELECT reviews.fingerprint, state, reason, comment, owner, likelihood, impact, response, due,
+    reviews.scan_id, number, reviews.updated_at, made_in.title, made_in.filename, made_in.first_words,
+    made_in.created_at AS scanned_at
+FROM fingerprints
+JOIN reviews ON reviews.user_id = fingerprints.user_id AND reviews.fingerprint = fingerprints.fingerprint
+LEFT JOIN scans AS made_in ON made_in.id = reviews.scan_id AND made_in.user_id = reviews.user_id
+WHERE fingerprints.user_id = :user_id AND fingerprints.scan_id = :scan_id
+"""
+
+
+async def list_reviews_of_scan(db: Executor, user_id: str, scan_id: str) -> dict[str, StoredReview]:
+    """Return the user's reviews of the sentences of a scan, by fingerprint."""
+    rows = await db.fetch_all(LIST_REVIEWS_OF_SCAN, {"user_id": user_id, "scan_id": scan_id})
+    return {row["fingerprint"]: to_stored_review(row) for row in rows}
+
+
+def to_stored_review(row: Row) -> StoredReview:
+    review = Review(
+        state=row["state"],
+        reason=row["reason"],
+        comment=row["comment"],
+        owner=row["owner"],
+        likelihood=row["likelihood"],
+        impact=row["impact"],
+        response=row["response"],
+        due=row["due"],
+        scan_id=str(row["scan_id"]),
+        updated_at=to_utc(row["updated_at"]),
+    )
+    scanned_at = to_utc(row["scanned_at"]) if row["scanned_at"] else None
+    name = row["title"] or row["filename"] or row["first_words"] or ""
+    return StoredReview(row["fingerprint"], review, row["number"], name if scanned_at else None, scanned_at)
+
+
+# one statement for any number of reviews; the databases differ in how they read a JSON list
+UPSERT_REVIEWS_POSTGRESQL = """
+INSERT INTO reviews (
+    user_id, fingerprint, state, reason, comment, owner, likelihood, impact, response, due, scan_id, number,
+    updated_at
+)
+SELECT :user_id, fingerprint, state, reason, comment, owner, likelihood, impact, response, due, scan_id,
+    number, :now
+FROM json_to_recordset(CAST(:reviews AS json)) AS review (
+    fingerprint text, state text, reason text, comment text, owner text, likelihood integer, impact integer,
+    response text, due text, scan_id uuid, number integer
+)
+ON CONFLICT (user_id, fingerprint) DO UPDATE SET
+    state = excluded.state, reason = excluded.reason, comment = excluded.comment, owner = excluded.owner,
+    likelihood = excluded.likelihood, impact = excluded.impact, response = excluded.response,
+    due = excluded.due, scan_id = excluded.scan_id, number = excluded.number,
+    updated_at = excluded.updated_at
+RETURNING fingerprint
+"""
+UPSERT_REVIEWS_SQLITE = """
+INSERT INTO reviews (
+    user_id, fingerprint, state, reason, comment, owner, likelihood, impact, response, due, scan_id, number,
+    updated_at
+)
+SELECT :user_id, value ->> 'fingerprint', value ->> 'state', value ->> 'reason', value ->> 'comment',
+    value ->> 'owner', value ->> 'likelihood', value ->> 'impact', value ->> 'response', value ->> 'due',
+    value ->> 'scan_id', value ->> 'number', :now
+FROM json_each(:reviews)
+WHERE TRUE
+ON CONFLICT (user_id, fingerprint) DO UPDATE SET
+    state = excluded.state, reason = excluded.reason, comment = excluded.comment, owner = excluded.owner,
+    likelihood = excluded.likelihood, impact = excluded.impact, response = excluded.response,
+    due = excluded.due, scan_id = excluded.scan_id, number = excluded.number,
+    updated_at = excluded.updated_at
+RETURNING fingerprint
+"""
+# of reviews and scans at once, all wait for the user's row; a review takes its lock before those of scans
+LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
+
+
+async def save_reviews(db: Database, user_id: str, reviews: Sequence[NewReview]) -> datetime.datetime:
+    """Store reviews, or replace those of the same sentences, all of them or none; return their time.
+
+    Of two reviews of one sentence the last is stored. Raises TokenRevoked if the account was deleted.
+    """
+    # one row per fingerprint: a statement cannot update a row twice
+    unique = {review.fingerprint: review for review in reviews}
+    rows: list[dict[str, Any]] = [
+        msgspec.structs.asdict(review.fields)
+        | {"fingerprint": review.fingerprint, "scan_id": review.scan_id, "number": review.number}
+        for review in unique.values()
+    ]
+    now = utc_now()
+    sql = UPSERT_REVIEWS_SQLITE if db.sqlite else UPSERT_REVIEWS_POSTGRESQL
+    values = {"user_id": user_id, "reviews": msgspec.json.encode(rows).decode(), "now": now}
+    try:
+        await db.fetch_all(sql, values, lock=LOCK_USER)
+    except ForeignKeyViolation:
+        raise TokenRevoked from None
+    return now
+
+
+DELETE_REVIEW = (
+    "DELETE FROM reviews WHERE user_id = :user_id AND fingerprint = :fingerprint RETURNING fingerprint"
+)
+
+
+async def delete_review(db: Database, user_id: str, fingerprint: str) -> bool:
+    """Delete the review of a sentence; return whether there was one."""
+    values = {"user_id": user_id, "fingerprint": fingerprint}
+    return bool(await db.fetch_all(DELETE_REVIEW, values, lock=LOCK_USER))
+
+
+DELETE_REVIEWS = "DELETE FROM reviews WHERE user_id = :user_id RETURNING fingerprint"
+
+
+async def delete_reviews(db: Database, user_id: str) -> int:
+    """Delete all reviews of the user; return their number."""
+    return len(await db.fetch_all(DELETE_REVIEWS, {"user_id": user_id}, lock=LOCK_USER))
+
+
+COUNT_REVIEWS = "SELECT count(*) AS reviews FROM reviews WHERE user_id = :user_id"
+
+
+async def count_reviews(db: Executor, user_id: str) -> int:
+    """Return the number of the user's reviews."""
+    row = await db.fetch_one(COUNT_REVIEWS, {"user_id": user_id})
+    return row["reviews"] if row else 0

@@ -1,0 +1,48 @@
+"""The filter of the findings of one scan, on its page and in its export, read from the query."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, get_args
+
+from aiohttp import web
+
+from ..schemas import Finding, State
+from ..search_terms import category_term, tokenize
+from .filters import invalid_filter, read_query_text
+
+FINDING_FILTER_FIELDS = ("state", "category", "q")
+STATES = ("open", *get_args(State))
+
+
+class FindingFilter(NamedTuple):
+    """Conditions on findings, which must all hold; an empty one always does.
+
+    `category` is a folded category; each of `words` is the beginning of a word of the finding.
+    """
+
+    state: str = ""
+    category: str = ""
+    words: tuple[str, ...] = ()
+
+    def matches(self, finding: Finding) -> bool:
+        if self.state and self.state != (finding.review.state if finding.review else "open"):
+            return False
+        if self.category and self.category != category_term(finding.category):
+            return False
+        if not self.words:
+            return True
+        terms = tokenize(" ".join((finding.risk, finding.context, finding.category, finding.place or "")))
+        return all(any(term.startswith(word) for term in terms) for word in self.words)
+
+
+def read_finding_filter(request: web.Request) -> FindingFilter:
+    """Return the filter of state, category and q; an empty value sets no condition.
+
+    Raises 400 `invalid_request` with the field for an invalid value.
+    """
+    state = read_query_text(request, "state")
+    if state not in ("", *STATES):
+        raise invalid_filter("state", f"Must be one of: {', '.join(STATES)}.")
+    category = read_query_text(request, "category")
+    words = tuple(tokenize(read_query_text(request, "q")))
+    return FindingFilter(state, category_term(category) if category else "", words)

@@ -1,0 +1,144 @@
+"""Reviews in a form, a JSON body or a list of them."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from aiohttp import web
+
+from ..errors import ApiError, invalid_request
+from ..schemas import (
+    MAX_COMMENT,
+    MAX_OWNER,
+    MAX_REVIEWS,
+    MAX_TITLE,
+    Reason,
+    Response,
+    ReviewFields,
+    ReviewItem,
+    State,
+)
+from .body import read_json_list
+from .fields import is_uuid, optional_text, required_text
+from .uploads import CONTROL_CHARACTERS
+
+T = TypeVar("T")
+MAX_LIST_BYTES = 2 * 1024 * 1024
+# of a text in several lines, which may have tabs
+CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+STATES: tuple[State, ...] = get_args(State)
+REASONS: tuple[Reason, ...] = get_args(Reason)
+RESPONSES: tuple[Response, ...] = get_args(Response)
+CONFIRMED_ONLY = ("owner", "likelihood", "impact", "response", "due")
+
+
+def read_review(fields: Mapping[str, Any]) -> ReviewFields:
+    """Return a review; empty fields count as missing.
+
+    Raises 400 `invalid_request` for an unknown value, and for a field that does not belong to the state.
+    """
+    state = read_choice(fields, "state", STATES)
+    if state is None:
+        raise invalid_request("Invalid value for state.", state=f"Must be one of: {', '.join(STATES)}.")
+    review = ReviewFields(
+        state=state,
+        reason=read_choice(fields, "reason", REASONS),
+        comment=read_line_or_text(fields, "comment", MAX_COMMENT, CONTROL_IN_TEXT),
+        owner=read_line_or_text(fields, "owner", MAX_OWNER, CONTROL_CHARACTERS),
+        likelihood=read_level(fields, "likelihood"),
+        impact=read_level(fields, "impact"),
+        response=read_choice(fields, "response", RESPONSES),
+        due=read_due(fields),
+    )
+    if state == "dismissed" and review.reason is None:
+        raise invalid_request("Choose a reason.", reason=f"Must be one of: {', '.join(REASONS)}.")
+    refused = CONFIRMED_ONLY if state == "dismissed" else ("reason",)
+    for name in refused:
+        if getattr(review, name) is not None:
+            raise invalid_request(f"Invalid value for {name}.", **{name: f"Not for a {state} finding."})
+    return review
+
+
+def read_choice(fields: Mapping[str, Any], name: str, choices: tuple[T, ...]) -> T | None:
+    """Return one of the choices, None if it was not sent or is empty."""
+    value = optional_text(fields, name)
+    if not value:
+        return None
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise invalid_request(
+        f"Invalid value for {name}.", **{name: f"Must be one of: {', '.join(map(str, choices))}."}
+    )
+
+
+def read_line_or_text(
+    fields: Mapping[str, Any], name: str, max_length: int, forbidden: re.Pattern[str]
+) -> str | None:
+    """Return a trimmed text, None if it was not sent or is blank."""
+    value = optional_text(fields, name).replace("\r\n", "\n").strip()
+    if len(value) > max_length or forbidden.search(value):
+        raise invalid_request(
+            f"Invalid value for {name}.",
+            **{name: f"Must have at most {max_length} characters, and no control characters."},
+        )
+    return value or None
+
+
+def read_level(fields: Mapping[str, Any], name: str) -> int | None:
+    """Return a level from 1 to 5, None if it was not sent or is empty."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    level = value if isinstance(value, int) else int(value) if value in ("1", "2", "3", "4", "5") else 0
+    if not 1 <= level <= 5 or isinstance(value, bool):
+        raise invalid_request(f"Invalid value for {name}.", **{name: "Must be a whole number from 1 to 5."})
+    return level
+
+
+def read_due(fields: Mapping[str, Any]) -> str | None:
+    """Return a date as `2026-12-31`, None if it was not sent or is empty."""
+    value = optional_text(fields, "due").strip()
+    if not value:
+        return None
+    try:
+        return msgspec.convert(value, datetime.date).isoformat()
+    except msgspec.ValidationError:
+        raise invalid_request("Invalid value for due.", due="Must be a date (2026-12-31).") from None
+
+
+def read_title(fields: Mapping[str, Any]) -> str | None:
+    """Return a title of one line, None if it is blank."""
+    return read_line_or_text(fields, "title", MAX_TITLE, CONTROL_CHARACTERS)
+
+
+async def read_reviews(request: web.Request) -> list[ReviewItem]:
+    """Return the reviews in a JSON list, at least one.
+
+    Raises 400 `invalid_request` for the first item that is wrong, and as `read_form` does.
+    """
+    items = await read_json_list(request, MAX_LIST_BYTES)
+    if not 1 <= len(items) <= MAX_REVIEWS:
+        raise invalid_request(f"Send 1 to {MAX_REVIEWS:,} reviews at a time.")
+    reviews = []
+    for position, item in enumerate(items, 1):
+        try:
+            reviews.append(read_item(item))
+        except ApiError as exc:
+            detail = f"Review {position} of {len(items)}: {exc.detail}"
+            raise invalid_request(detail, **exc.fields) from None
+    return reviews
+
+
+def read_item(item: Mapping[str, Any]) -> ReviewItem:
+    """Return a review with the finding that it is of."""
+    scan_id, number = required_text(item, "scan_id"), item.get("number")
+    if not is_uuid(scan_id):
+        raise invalid_request("Invalid value for scan_id.", scan_id="Must be a scan ID.")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise invalid_request("Invalid value for number.", number="Must be the number of a finding.")
+    return ReviewItem(scan_id=scan_id, number=number, **msgspec.structs.asdict(read_review(item)))
