@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from .schemas import Risk, Stats
@@ -27,6 +27,8 @@ TONE_OF = {
 MAX_BARS = 12  # the last one is for all other categories
 MAX_SERIES = 8  # in the overview; the last one is for all other categories
 MIN_MONTHS, MAX_MONTHS = 12, 24  # columns of the overview
+LEVELS = range(1, 6)  # of likelihood and impact
+SEVERITY_FROM = (5, 10, 15)  # likelihood times impact of a medium, a high and a critical risk
 COLUMN_WIDTH, BAR_WIDTH, HEIGHT = 12, 8, 100  # in units of the overview's viewBox
 
 
@@ -63,6 +65,33 @@ class Overview(NamedTuple):
     months: list[str]
     series: list[Series]
     max_risks: int
+
+
+class MatrixCell(NamedTuple):
+    """A cell of the risk matrix; `severity` is from 1, low, to 4, critical."""
+
+    likelihood: int
+    impact: int
+    severity: int
+    risks: int
+
+
+def build_matrix(counts: Mapping[tuple[int | None, int | None], int]) -> list[list[MatrixCell]]:
+    """Return the rows of the risk matrix, the highest impact first, each by rising likelihood."""
+    return [
+        [
+            MatrixCell(
+                likelihood, impact, rate_severity(likelihood, impact), counts.get((likelihood, impact), 0)
+            )
+            for likelihood in LEVELS
+        ]
+        for impact in reversed(LEVELS)
+    ]
+
+
+def rate_severity(likelihood: int, impact: int) -> int:
+    """Return the severity of a risk: 1 low, 2 medium, 3 high, 4 critical."""
+    return 1 + sum(likelihood * impact >= least for least in SEVERITY_FROM)
 
 
 def assign_tones(categories: Iterable[str]) -> dict[str, int]:

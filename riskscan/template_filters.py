@@ -14,8 +14,16 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from .charts import Bar, assign_tones, build_overview, chart_bars, group_by_category
-from .export.columns import LAYOUTS
+from .charts import (
+    Bar,
+    assign_tones,
+    build_matrix,
+    build_overview,
+    chart_bars,
+    group_by_category,
+    rate_severity,
+)
+from .export.columns import IMPACTS, LAYOUTS, LIKELIHOODS
 from .export.text import FORMATS
 from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
 from .request.uploads import UNSUPPORTED
@@ -42,6 +50,7 @@ FILE_TYPE_NAMES = f"{', '.join(known.name for known in TYPES_BESIDE_IMAGES)} or 
 # of the export menu: label, format, layout
 EXPORT_CHOICES = [(file_format.label, name, "") for name, file_format in FORMATS.items()]
 EXPORT_CHOICES += [(layout.label, "xlsx", name) for name, layout in LAYOUTS.items() if name]
+SEVERITIES = ("Low", "Medium", "High", "Critical")
 LETTER = re.compile(r"[^\W\d_]")  # also matches numbers such as ①
 decode_categories = msgspec.json.Decoder(dict[str, int]).decode
 
@@ -55,6 +64,7 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         bars=chart_bars,
         groups=group_by_category,
         language=detect_language,
+        matrix=build_matrix,
         overview=build_overview,
         risks=format_risk_count,
         row=chart_row,
@@ -75,6 +85,10 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         "file_type_names": FILE_TYPE_NAMES,
         "unsupported": UNSUPPORTED,
         "export_choices": EXPORT_CHOICES,
+        "likelihoods": LIKELIHOODS,
+        "impacts": IMPACTS,
+        "severities": SEVERITIES,
+        "rate_severity": rate_severity,
     }
 
 

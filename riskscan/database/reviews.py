@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..schemas import Review, ReviewFields
+from ..schemas import RISK, Review, ReviewFields, Risk
 from . import Database, Executor, Row
 from .drivers import ForeignKeyViolation
 from .rows import TokenRevoked, to_utc, utc_now
@@ -31,6 +31,22 @@ class StoredReview(NamedTuple):
     number: int
     scan_name: str | None
     scanned_at: datetime.datetime | None
+
+
+class ConfirmedRisk(NamedTuple):
+    """A confirmed risk: its review and the finding that it was made of, None if its scan was deleted."""
+
+    stored: StoredReview
+    risk: Risk | None
+
+
+class OpenScan(NamedTuple):
+    """A scan with findings that have no review."""
+
+    scan_id: str
+    name: str
+    created_at: datetime.datetime
+    open_count: int
 
 
 LIST_REVIEWS_OF_SCAN = """
@@ -156,3 +172,57 @@ async def count_reviews(db: Executor, user_id: str) -> int:
     """Return the number of the user's reviews."""
     row = await db.fetch_one(COUNT_REVIEWS, {"user_id": user_id})
     return row["reviews"] if row else 0
+
+
+# `->` with a number is an element of a list, in jsonb and in SQLite
+LIST_CONFIRMED_RISKS = """
+SELECT fingerprint, state, reason, comment, owner, likelihood, impact, response, due, scan_id, number,
+    updated_at, title, filename, first_words, scans.created_at AS scanned_at, data -> (number - 1) AS finding
+FROM reviews
+LEFT JOIN scans ON scans.id = scan_id AND scans.user_id = reviews.user_id
+WHERE reviews.user_id = :user_id AND state = 'confirmed'
+ORDER BY coalesce(likelihood * impact, 0) DESC, coalesce(due, '9999'), updated_at DESC
+LIMIT :limit
+"""
+
+
+async def list_confirmed_risks(db: Executor, user_id: str, limit: int) -> list[ConfirmedRisk]:
+    """Return the user's confirmed risks, the gravest first, then those that are due first."""
+    rows = await db.fetch_all(LIST_CONFIRMED_RISKS, {"user_id": user_id, "limit": limit})
+    return [
+        ConfirmedRisk(to_stored_review(row), RISK.decode(row["finding"]) if row["finding"] else None)
+        for row in rows
+    ]
+
+
+COUNT_CONFIRMED_RISKS = """
+SELECT likelihood, impact, count(*) AS risks FROM reviews
+WHERE user_id = :user_id AND state = 'confirmed' GROUP BY likelihood, impact
+"""
+
+
+async def count_confirmed_risks(db: Executor, user_id: str) -> dict[tuple[int | None, int | None], int]:
+    """Return the numbers of the user's confirmed risks by likelihood and impact, None where not given."""
+    rows = await db.fetch_all(COUNT_CONFIRMED_RISKS, {"user_id": user_id})
+    return {(row["likelihood"], row["impact"]): row["risks"] for row in rows}
+
+
+LIST_OPEN_SCANS = """
+SELECT id, title, filename, first_words, created_at, risk_count - reviewed_count AS open_count FROM scans
+WHERE user_id = :user_id AND reviewed_count < risk_count
+ORDER BY created_at DESC, id DESC LIMIT :limit
+"""
+
+
+async def list_open_scans(db: Executor, user_id: str, limit: int) -> list[OpenScan]:
+    """Return the user's newest scans that have findings without a review."""
+    rows = await db.fetch_all(LIST_OPEN_SCANS, {"user_id": user_id, "limit": limit})
+    return [
+        OpenScan(
+            str(row["id"]),
+            row["title"] or row["filename"] or row["first_words"],
+            to_utc(row["created_at"]),
+            row["open_count"],
+        )
+        for row in rows
+    ]

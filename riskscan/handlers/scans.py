@@ -8,6 +8,7 @@ import datetime
 import logging
 import re
 import time
+from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
@@ -17,6 +18,7 @@ from ..auth.authentication import USER_ID, authenticate, authenticate_lazily, ta
 from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY
 from ..database import DATABASE, Executor
 from ..database.drivers import error_name
+from ..database.reviews import count_confirmed_risks, list_confirmed_risks, list_open_scans
 from ..database.rows import TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
 from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan, rename_scan
@@ -35,6 +37,7 @@ from ..settings import SETTINGS
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 MAX_OFFSET = 10**9
+MAX_OPEN_SCANS, MAX_CONFIRMED = 10, 200  # on the overview
 EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetime.timedelta(microseconds=1)
 # microseconds until the year 2286, a scan ID and, with a filter, its digest; the OpenAPI document quotes this
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
@@ -191,8 +194,14 @@ async def index(request: web.Request) -> web.StreamResponse:
 async def stats(request: web.Request) -> web.StreamResponse:
     """Get statistics over the scans that match the filters."""
     subject = await authenticate_lazily(request)
-    data = await compute_stats(request.app[DATABASE], subject, read_filter(request))
-    page_only = {"filter_values": read_filter_values(request)}
+    db = request.app[DATABASE]
+    data = await compute_stats(db, subject, read_filter(request))
+    page_only: dict[str, Any] = {"filter_values": read_filter_values(request)}
+    if not is_api(request) and not page_only["filter_values"]:
+        # one by one: a page takes one connection at a time
+        page_only["open_scans"] = await list_open_scans(db, subject.user_id, MAX_OPEN_SCANS + 1)
+        page_only["confirmed"] = await list_confirmed_risks(db, subject.user_id, MAX_CONFIRMED)
+        page_only["counts"] = await count_confirmed_risks(db, subject.user_id)
     return respond(request, data, template="overview.html", page_only=page_only)
 
 

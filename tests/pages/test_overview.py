@@ -1,0 +1,108 @@
+"""The overview's register: what is to be reviewed, the risk matrix and the confirmed risks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from riskscan.charts import build_matrix
+from tests.support.ai import Ai
+from tests.support.client import Person, text_of
+
+
+def rows_of(page: str, section: str) -> list[list[str]]:
+    """Return the texts of the cells of the table in a section."""
+    (table,) = re.findall(rf'aria-labelledby="{section}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+    return [
+        [
+            re.sub(r"<[^>]+>", "", cell).strip()
+            for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+        ]
+        for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    ]
+
+
+async def review(person: Person, scan: dict[str, Any], number: int, **fields: object) -> None:
+    path = f"/api/scans/{scan['scan_id']}/findings/{number}/review"
+    assert (await person.request("PUT", path, json=fields)).status == 200
+
+
+async def open_overview(person: Person, query: str = "") -> str:
+    reply = await person.get(f"/scans/overview{query}")
+    assert reply.status == 200
+    return text_of(reply)
+
+
+@pytest.fixture
+async def reviewed(alice: Person, ai: Ai) -> dict[str, Any]:
+    """Return a scan with four findings: one confirmed with a rating, one without, one dismissed, one open."""
+    contexts = ("The pier may sink.", "The bakery has no permit.", "The clinic is late.", "The crane is old.")
+    risks = [{"risk": f"Title {n}", "category": "Legal", "context": text} for n, text in enumerate(contexts)]
+    ai.findings = {"data": risks, "source": "model"}
+    scan = await alice.scan(text="x")
+    await review(alice, scan, 1, state="confirmed")
+    await review(
+        alice,
+        scan,
+        2,
+        state="confirmed",
+        likelihood=4,
+        impact=5,
+        owner="Sok <b>",
+        due="2026-12-31",
+        response="reduce",
+    )
+    await review(alice, scan, 3, state="dismissed", reason="accepted")
+    return scan
+
+
+async def test_confirmed_risks_stand_with_the_gravest_first(alice: Person, reviewed: dict[str, Any]) -> None:
+    page = await open_overview(alice)
+    assert rows_of(page, "register") == [
+        ["Title 1", "Critical", "Sok &lt;b&gt;", "2026-12-31", "x"],
+        ["Title 0", "–", "–", "–", "x"],
+    ]
+    assert f'href="/scans/{reviewed["scan_id"]}#finding-2"' in page
+    assert "2 risks confirmed, 1 of them without a likelihood and an impact" in page
+
+
+async def test_matrix_counts_the_confirmed_risks(alice: Person, reviewed: dict[str, Any]) -> None:
+    page = await open_overview(alice)
+    rows = rows_of(page, "matrix")
+    assert rows[0] == ["Severe", "0", "0", "0", "1", "0"]
+    assert [row[1:] for row in rows[1:]] == [["0"] * 5] * 4
+    (drawn,) = re.findall(r'class="severity-4"><rect[^>]*/><text[^>]*>(\d+)</text>', page)
+    assert drawn == "1"
+
+
+async def test_scans_with_open_findings_are_to_be_reviewed(alice: Person, reviewed: dict[str, Any]) -> None:
+    assert "1 open" in await open_overview(alice)
+    await review(alice, reviewed, 4, state="dismissed", reason="duplicate")
+    page = await open_overview(alice)
+    assert "Every finding of your scans has a review." in page
+
+
+async def test_confirmed_risks_of_a_deleted_scan_are_counted(alice: Person, reviewed: dict[str, Any]) -> None:
+    await alice.delete(f"/api/scans/{reviewed['scan_id']}")
+    page = await open_overview(alice)
+    assert rows_of(page, "register") == []
+    assert "2 more risks were confirmed in scans that have been deleted." in page
+
+
+@pytest.mark.usefixtures("reviewed")
+async def test_reviews_of_others_and_filtered_statistics_show_no_register(alice: Person, bob: Person) -> None:
+    assert 'id="register"' not in await open_overview(bob)
+    assert 'id="register"' not in await open_overview(alice, "?category=Legal")
+
+
+def test_severity_rises_with_likelihood_times_impact() -> None:
+    rows = build_matrix({})
+    assert [[cell.severity for cell in row] for row in rows] == [
+        [2, 3, 4, 4, 4],
+        [1, 2, 3, 4, 4],
+        [1, 2, 2, 3, 4],
+        [1, 1, 2, 2, 3],
+        [1, 1, 1, 1, 2],
+    ]
