@@ -34,6 +34,7 @@ from .database.drivers import error_name
 from .database.idempotency_keys import delete_expired_keys
 from .database.migrate import DatabaseUnavailable, is_current, migrate
 from .database.sessions import delete_expired_sessions
+from .database.shares import delete_expired_shares
 from .errors import ApiError
 from .handlers import exports, health
 from .handlers.api_docs import OPENAPI_JSON
@@ -144,11 +145,12 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
             await delete_expired_sessions(db)
             await delete_expired_attempts(db)
             await delete_expired_keys(db)
+            await delete_expired_shares(db)
         except ApiError as exc:
             cause = error_name(exc.__cause__ or exc)
-            log.warning("could not delete expired sessions and counters: %s", cause)
+            log.warning("could not delete expired sessions, counters and links: %s", cause)
         except Exception:
-            log.exception("could not delete expired sessions and counters")
+            log.exception("could not delete expired sessions, counters and links")
         await sleep_unless_stopping(MAINTENANCE_SECONDS, stopping)
 
 

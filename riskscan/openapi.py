@@ -127,6 +127,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 PATH: dict[str, dict[str, Any]] = {
     "scan_id": {"required": True, "schema": UUID},
     "token_id": {"required": True, "schema": UUID},
+    "share_id": {"required": True, "schema": UUID},
     "number": {
         "description": "Number of a finding",
         "required": True,

@@ -17,6 +17,7 @@ from .handlers import (
     health,
     reviews,
     scans,
+    shares,
     static_files,
 )
 from .idempotency import HEADER, REPLAYED
@@ -28,6 +29,7 @@ from .schemas import (
     Comparison,
     CreateApiToken,
     CreateApiTokenForm,
+    CreateShare,
     Credentials,
     Finding,
     FindingList,
@@ -35,6 +37,7 @@ from .schemas import (
     Liveness,
     Message,
     NewApiToken,
+    NewShare,
     PasswordChange,
     PasswordConfirmation,
     PasswordGrant,
@@ -46,6 +49,7 @@ from .schemas import (
     ScanForm,
     ScanList,
     ScanText,
+    ShareList,
     Stats,
     TokenResponse,
     User,
@@ -216,6 +220,32 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
+        "/api/scans/{scan_id}/shares",
+        shares.index,
+        page="/scans/{scan_id}/shares",
+        answer=ShareList,
+        errors=(403, 404),
+    ),
+    Operation(
+        "POST",
+        "/api/scans/{scan_id}/shares",
+        shares.create,
+        page="/scans/{scan_id}/shares",
+        bodies={JSON: CreateShare, FORM: CreateShare},
+        answer=NewShare,
+        status=201,
+        errors=(400, 403, 404, 409, 413),
+    ),
+    Operation(
+        "DELETE",
+        "/api/scans/{scan_id}/shares/{share_id}",
+        shares.delete,
+        page="/scans/{scan_id}/shares/{share_id}/delete",
+        answer=Message,
+        errors=(403, 404),
+    ),
+    Operation(
+        "GET",
         "/api/scans/{scan_id}/compare",
         comparisons.show,
         page="/scans/{scan_id}/compare",
@@ -246,6 +276,7 @@ PAGES: dict[str, Handler] = {
     "/scan": scans.scan_page,
     "/account": accounts.account_page,
     "/account/tokens": accounts.account_page,  # where a new token was shown, if the page is reloaded
+    "/shared/{token:[0-9A-Za-z_-]{43}}": shares.show,
     "/static/{name:.+}": static_files.show,
 }
 
@@ -258,6 +289,7 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     accounts.login_page: ("next", "done"),
     accounts.account_page: ("done",),
     scans.index: ("done",),
+    shares.index: ("done",),
     scans.show: ("category",),
 }
 

@@ -253,6 +253,38 @@ class Rename(Struct, frozen=True):
     title: Annotated[Title | None, Meta(description="Null or empty removes it")] = None
 
 
+class Share(Struct, frozen=True):
+    """A link by which anyone can read a scan, without its secret address."""
+
+    id: Id
+    created_at: Time
+    expires_at: Time
+
+
+class NewShare(Share, frozen=True):
+    """A new link with its address."""
+
+    url: Annotated[str, Meta(description="The address; returned only once")]
+
+
+class ShareList(Struct, frozen=True):
+    """The links to a scan that have not ended, newest first."""
+
+    shares: list[Share]
+
+
+class CreateShare(Struct, frozen=True):
+    """Link request."""
+
+    expires_at: Annotated[
+        str | None,
+        Meta(
+            description="A date (UTC, inclusive) or an RFC 3339 time, in the future and within a year; "
+            "30 days from now if it is missing"
+        ),
+    ] = None
+
+
 class Comparison(Struct, frozen=True):
     """The changes in a scan since an earlier one."""
 

@@ -20,7 +20,7 @@ TEMPLATES = sorted({path for one in OPERATIONS for path in (one.path, one.page) 
     ["x", "%00", ID.upper(), ID.replace("-", ""), f"{{{ID}}}", f"urn:uuid:{ID}", f"{ID}0", f"%20{ID}"],
 )
 async def test_an_id_that_is_no_canonical_uuid_is_404(alice: Person, template: str, value: str) -> None:
-    path = template.replace("{scan_id}", value).replace("{token_id}", value)
+    path = template.replace("{scan_id}", value).replace("{token_id}", value).replace("{share_id}", value)
     for method in ("GET", "POST", "DELETE"):
         reply = await alice.request(method, path)
         if path.startswith("/api/"):

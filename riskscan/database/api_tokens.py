@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..schemas import ApiToken
 from . import Database, Executor
 from .rows import ACCOUNT_COLUMNS, Account, to_account, to_utc, utc_now
-from .users import find_account
+from .users import LOCK_USER, find_account
 
 
 class ApiTokenRecord(NamedTuple):
@@ -28,8 +28,6 @@ WHERE users.id = :user_id AND token_version = :token_version AND :limit > (
 )
 RETURNING id
 """
-# so that of several INSERTs at once each counts the tokens of those before it
-LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
 
 
 async def insert_api_token(db: Database, account: Account, token: ApiToken, digest: str, limit: int) -> bool:

@@ -12,6 +12,7 @@ from ..schemas import RISK, Review, ReviewFields, Risk
 from . import Database, Executor, Row
 from .drivers import ForeignKeyViolation
 from .rows import TokenRevoked, to_utc, utc_now
+from .users import LOCK_USER
 
 
 class NewReview(NamedTuple):
@@ -120,8 +121,6 @@ ON CONFLICT (user_id, fingerprint) DO UPDATE SET
     updated_at = excluded.updated_at
 RETURNING fingerprint
 """
-# of reviews and scans at once, all wait for the user's row; a review takes its lock before those of scans
-LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
 
 
 async def save_reviews(db: Database, user_id: str, reviews: Sequence[NewReview]) -> datetime.datetime:

@@ -13,6 +13,9 @@ class EmailTaken(Exception):
     """An account with this email already exists."""
 
 
+# so that statements of one user that count rows, or maintain a count, run one after another
+LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
+
 INSERT_USER = f"""
 INSERT INTO users (id, email, password_hash, created_at, updated_at)
 VALUES (:id, :email, :password_hash, :now, :now)

@@ -1,0 +1,78 @@
+"""Handlers of links by which anyone can read a scan: index, create, delete, show."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import uuid
+
+from aiohttp import hdrs, web
+
+from ..auth.authentication import authenticate, token_digest
+from ..database import DATABASE
+from ..database.reviews import list_reviews_of_scan
+from ..database.rows import utc_now
+from ..database.scans import find_scan
+from ..database.shares import delete_share, find_shared_scan, insert_share, list_shares
+from ..errors import ApiError, invalid_request, not_found
+from ..request.body import read_fields
+from ..request.forwarded import request_origin
+from ..responses import render_page, respond
+from ..schemas import Message, NewShare, ShareList
+from .api_tokens import read_expiry
+from .reviews import load_details, to_findings
+from .scans import find_own_scan, scan_not_found
+
+MAX_SHARES = 20  # per scan
+DEFAULT_DURATION, MAX_DURATION = datetime.timedelta(days=30), datetime.timedelta(days=366)
+# the address is the secret: it goes to no other site, into no search engine and no cache
+PRIVATE_HEADERS = {"X-Robots-Tag": "noindex, nofollow, noarchive", hdrs.CACHE_CONTROL: "private, no-store"}
+
+
+async def index(request: web.Request) -> web.StreamResponse:
+    """List the links to a scan."""
+    account = await authenticate(request)
+    scan = await find_own_scan(request)
+    shares = await list_shares(request.app[DATABASE], account.user.id, scan.scan_id)
+    page_only = {"scan": scan, "default_end": (utc_now() + DEFAULT_DURATION).date().isoformat()}
+    return respond(request, ShareList(shares), template="shares.html", page_only=page_only)
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Create a link by which anyone can read a scan (its address is returned only once)."""
+    account = await authenticate(request)
+    expires_at = read_expiry(await read_fields(request)) or utc_now() + DEFAULT_DURATION
+    if expires_at > utc_now() + MAX_DURATION:
+        raise invalid_request("Invalid value for expires_at.", expires_at="Must be within a year.")
+    db, scan_id, user_id = request.app[DATABASE], request.match_info["scan_id"], account.user.id
+    scan = await find_scan(db, account.subject, scan_id)
+    if scan is None:
+        raise scan_not_found()
+    token = secrets.token_urlsafe(32)
+    address = f"{request_origin(request)}/shared/{token}"
+    share = NewShare(str(uuid.uuid4()), utc_now(), expires_at, address)
+    if not await insert_share(db, user_id, scan_id, share, token_digest(token), MAX_SHARES):
+        raise ApiError(409, "too_many_shares", f"This scan has {MAX_SHARES} links. Delete one first.")
+    return respond(request, share, status=201, template="share.html", page_only={"scan": scan})
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Revoke a link."""
+    account = await authenticate(request)
+    scan_id, share_id = request.match_info["scan_id"], request.match_info["share_id"]
+    if not await delete_share(request.app[DATABASE], account.user.id, scan_id, share_id):
+        raise not_found("Link not found.")
+    return respond(request, Message("Link deleted"), location=f"/scans/{scan_id}/shares?done=share")
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Show a scan to whoever has the link."""
+    db = request.app[DATABASE]
+    shared = await find_shared_scan(db, token_digest(request.match_info["token"]))
+    if shared is None:
+        raise not_found("This link has ended, or was revoked.")
+    details = await load_details(db, shared.owner_id, shared.scan)
+    reviews = await list_reviews_of_scan(db, shared.owner_id, shared.scan.scan_id)
+    findings = to_findings(shared.scan, details, reviews)
+    context = {"data": shared.scan, "shared": shared, "findings": findings}
+    return render_page(request, "shared.html", context, headers=PRIVATE_HEADERS)
