@@ -27,10 +27,14 @@ BATCH_TOKENS = 128
 
 
 class Reading(NamedTuple):
-    """What the encoder makes of a sentence: the log odds of a risk, and a score for each of CATEGORIES."""
+    """What the encoder makes of a sentence: the log odds of a risk, and a score for each of CATEGORIES.
+
+    `contributions` are the parts of the log odds that single tokens explain.
+    """
 
     risk: float
     categories: list[float]
+    contributions: list[float]
 
 
 class Encoder:
@@ -50,9 +54,12 @@ class Encoder:
             for row, text in enumerate(batch):
                 numbers[row, : len(tokens[text])] = tokens[text]
             inputs = {"numbers": numbers, "mask": (numbers > 0).astype(numpy.int64)}
-            (output,) = self._session.run(None, inputs)
-            for text, (risk, *categories) in zip(batch, output.tolist(), strict=True):
-                readings[text] = Reading(risk, categories)
+            # the contributions are of the next encoder
+            output, *others = self._session.run(None, inputs)
+            contributions = others[0] if others else 0 * numbers
+            for row, text in enumerate(batch):
+                risk, *categories = output[row].tolist()
+                readings[text] = Reading(risk, categories, contributions[row, : len(tokens[text])].tolist())
         return [readings[text] for text in texts]
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 from operator import add
@@ -17,9 +17,13 @@ TOKEN = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d[\d.,:/]*|[%$€
 STANCE_WINDOW = 6
 # scales the mean of a sentence's word vectors to the size of the other features
 WORD_VECTOR_SCALE = 0.04
+# optional between Khmer words
+ZERO_WIDTH_SPACE = "\u200b"
 VECTOR_FEATURES = [f"v:{i}" for i in range(DIMENSIONS)]
 
 Features = dict[str, float]
+# start and end in the text, the token as the n-grams use it, and its tags
+Token = tuple[int, int, str, tuple[str, ...]]
 
 
 def extract_features(sentence: str, phrases: Iterable[Phrase] = PHRASE_PATTERNS) -> Features:
@@ -28,8 +32,7 @@ def extract_features(sentence: str, phrases: Iterable[Phrase] = PHRASE_PATTERNS)
     `phrases` are the patterns to search for: for a part of a sentence, those of phrases_of_parts().
     """
     features: Features = {}
-    # zero-width spaces between Khmer words are optional
-    text = sentence.replace("’", "'").replace("\u200b", "")
+    text = clean(sentence)
     tokens, tags = _tokenize(text)
     _add_ngrams(features, tokens)
     _add_tags(features, tags)
@@ -44,6 +47,11 @@ def extract_features(sentence: str, phrases: Iterable[Phrase] = PHRASE_PATTERNS)
         if len(tokens) <= 7:
             features["short-open-end"] = 1.0
     return features
+
+
+def clean(sentence: str) -> str:
+    """Return the sentence as the features see it."""
+    return sentence.replace("’", "'").replace(ZERO_WIDTH_SPACE, "")
 
 
 def phrases_of_parts(features: Features) -> list[Phrase]:
@@ -78,17 +86,24 @@ def _tokenize(text: str) -> tuple[list[str], list[tuple[int, str]]]:
     """Return the tokens, and the tags with the position of their token."""
     tokens: list[str] = []
     tags: list[tuple[int, str]] = []
-    for match in TOKEN.finditer(text):
-        token = match.group()
-        if KHMER.match(token):
-            for word in _segment_khmer(token):
-                tags.extend((len(tokens), tag) for tag in KHMER_LEXICON.get(word, ()))
-                tokens.append(word)
-            continue
-        word, word_tags = _normalize(token)
+    for _, _, word, word_tags in find_tokens(text):
         tags.extend((len(tokens), tag) for tag in word_tags)
         tokens.append(word)
     return tokens, tags
+
+
+def find_tokens(text: str) -> Iterator[Token]:
+    """Find the tokens of a clean text."""
+    for match in TOKEN.finditer(text):
+        token = match.group()
+        if KHMER.match(token):
+            start = match.start()
+            for word in _segment_khmer(token):
+                yield start, start + len(word), word, tuple(KHMER_LEXICON.get(word, ()))
+                start += len(word)
+        else:
+            word, tags = _normalize(token)
+            yield match.start(), match.end(), word, tags
 
 
 def _segment_khmer(run: str) -> list[str]:
@@ -107,7 +122,7 @@ def _segment_khmer(run: str) -> list[str]:
 
 # a smaller cache, because an unknown piece of Khmer has many subwords
 @lru_cache(maxsize=4_096)
-def _subwords(word: str) -> tuple[str, ...]:
+def split_into_subwords(word: str) -> tuple[str, ...]:
     """Return the parts of a word by which an unknown word resembles known ones."""
     if KHMER.match(word):
         word = word[:24]
@@ -124,24 +139,31 @@ def _add_ngrams(features: Features, tokens: list[str]) -> None:
     padded = ["^", *tokens, "$"]
     grams += [f"b:{a} {b}" for a, b in pairwise(padded)]
     for token in tokens:
-        grams += _subwords(token)
+        grams += split_into_subwords(token)
     weight = 1 / math.sqrt(len(grams) + 1)
     for gram in grams:
         features[gram] = features.get(gram, 0.0) + weight
 
 
 def _add_tags(features: Features, tags: list[tuple[int, str]]) -> None:
+    for _, tag in tags:
+        features["t:" + tag] = min(features.get("t:" + tag, 0.0) + 1.0, 3.0)
+    for name, _, _ in pair_stances(tags):
+        features[name] = 1.0
+
+
+def pair_stances(tags: Iterable[tuple[int, str]]) -> Iterator[tuple[str, int, int]]:
+    """Return the features of two stances near each other, with the positions of their tokens."""
     # the stances of each position, once each: a word with many hyphens has hundreds
     stances: dict[int, dict[str, None]] = {}
     for position, tag in tags:
-        features["t:" + tag] = min(features.get("t:" + tag, 0.0) + 1.0, 3.0)
         if tag.isupper():
             stances.setdefault(position, {})[tag] = None
     for position, tags_here in stances.items():
         for other_position in range(position + 1, position + STANCE_WINDOW + 1):
             for other in stances.get(other_position, ()):
                 for tag in tags_here:
-                    features[f"t:{tag}>{other}"] = 1.0
+                    yield f"t:{tag}>{other}", position, other_position
 
 
 def _add_word_vectors(features: Features, tokens: list[str]) -> None:
@@ -149,17 +171,22 @@ def _add_word_vectors(features: Features, tokens: list[str]) -> None:
     total = [0.0] * DIMENSIONS
     total_weight = 0.0
     for token in tokens:
-        weight, vector = _weigh_vector(token)
+        weight, vector = weigh_vector(token)
         if weight:
             total_weight += weight
             total = list(map(add, total, vector))
     if total_weight:
-        scale = WORD_VECTOR_SCALE / math.sqrt(total_weight * total_weight + 1)
+        scale = scale_of_vectors(total_weight)
         features.update(zip(VECTOR_FEATURES, [component * scale for component in total], strict=True))
 
 
+def scale_of_vectors(total_weight: float) -> float:
+    """Return what the sum of the words' vectors is multiplied by."""
+    return WORD_VECTOR_SCALE / math.sqrt(total_weight * total_weight + 1)
+
+
 @lru_cache(maxsize=2_048)
-def _weigh_vector(token: str) -> tuple[float, tuple[float, ...]]:
+def weigh_vector(token: str) -> tuple[float, tuple[float, ...]]:
     """Return the weight of a word and its vector times this; weight 0 for an unknown word."""
     ranks, vectors = load_vectors()
     rank = ranks.get(token.removesuffix("'s"))

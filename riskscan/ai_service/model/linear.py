@@ -33,6 +33,10 @@ class LinearModel:
                 total += weight * value
         return total / self._scale
 
+    def contribution(self, name: str, value: float) -> float:
+        """Return what a feature contributes to the risk score."""
+        return self._risk_weights.get(name, 0) * value / self._scale
+
     def category_scores(self, features: Features) -> list[float]:
         """Return a score for each of CATEGORIES."""
         totals = [float(weight) for weight in self._category_weights[""]]

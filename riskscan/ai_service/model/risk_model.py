@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..categories import CATEGORIES
 from ..khmer import KHMER
-from .encoder import load_encoder, load_weights
+from .encoder import Reading, load_encoder, load_weights
 from .features import Features, extract_features
 from .linear import load_model
 
@@ -28,18 +28,21 @@ EMPHASIS = re.compile(r"\*\*|__|`")
 class Judgement(NamedTuple):
     """What the model says of a sentence; `score` is in log odds above the threshold.
 
-    `by_encoder` are the encoder's scores of CATEGORIES, none where it did not read the sentence.
+    `reading` is the encoder's, None where it did not read the sentence, `linear_weight` the weight of the
+    linear model's log odds in the score, and `circumstances` are what the document adds to it.
     """
 
     score: float
     features: Features
-    by_encoder: Sequence[float] = ()
+    reading: Reading | None = None
+    linear_weight: float = 1.0
+    circumstances: tuple[tuple[str, float], ...] = ()
 
     @property
     def category(self) -> str:
         scores = load_model().category_scores(self.features)
-        if self.by_encoder:
-            scores = list(map(add, scores, self.by_encoder))
+        if self.reading:
+            scores = list(map(add, scores, self.reading.categories))
         return CATEGORIES[scores.index(max(scores))]
 
 
@@ -53,15 +56,19 @@ def judge(texts: Sequence[str], count: int) -> list[Judgement]:
     encoder = load_encoder()
     plain = [EMPHASIS.sub("", texts[i]) for i in chosen]
     readings = dict(zip(chosen, encoder.read(plain), strict=True)) if encoder else {}
-    judgements = []
-    for i, one in enumerate(features):
-        score = scores[i]
-        reading = readings.get(i)
-        if reading:
-            weights = load_weights()
-            score = weights["linear"] * score + weights["encoder"] * reading.risk + weights["bias"]
-            score -= THRESHOLD
-            if count < SHORT_TEXT_SENTENCES:
-                score += SHORT_TEXT_BONUS + SHORT_TEXT_LINEAR * scores[i]
-        judgements.append(Judgement(score, one, reading.categories if reading else ()))
-    return judgements
+    return [
+        _add_up(scores[i], one, readings[i], count) if i in readings else Judgement(scores[i], one)
+        for i, one in enumerate(features)
+    ]
+
+
+def _add_up(linear_score: float, features: Features, reading: Reading, count: int) -> Judgement:
+    weights = load_weights()
+    linear_weight = weights["linear"]
+    circumstances: dict[str, float] = {}
+    if count < SHORT_TEXT_SENTENCES:
+        linear_weight += SHORT_TEXT_LINEAR
+        circumstances["one of a few sentences"] = SHORT_TEXT_BONUS
+    score = linear_weight * linear_score + weights["encoder"] * reading.risk + weights["bias"] - THRESHOLD
+    score += sum(circumstances.values())
+    return Judgement(score, features, reading, linear_weight, tuple(circumstances.items()))

@@ -28,36 +28,55 @@ def load_vocabulary() -> dict[str, int]:
 
 def encode(text: str, max_tokens: int) -> list[int]:
     """Return the numbers of the text's pieces between START and END, at most max_tokens in all."""
-    numbers = [START]
-    for word in _split_into_words(text):
-        numbers += _split_into_pieces(word)
-        if len(numbers) >= max_tokens:
+    return [number for number, _ in encode_with_starts(text, max_tokens)]
+
+
+def encode_with_starts(text: str, max_tokens: int) -> list[tuple[int, int]]:
+    """Return what encode() does, each with where its word starts in the text, -1 for START and END."""
+    pieces = [(START, -1)]
+    for word, start in _split_into_words(text):
+        pieces += [(number, start) for number in _split_into_pieces(word)]
+        if len(pieces) >= max_tokens:
             break
-    return [*numbers[: max_tokens - 1], END]
+    return [*pieces[: max_tokens - 1], (END, -1)]
 
 
-def _split_into_words(text: str) -> Iterator[str]:
+def _split_into_words(text: str) -> Iterator[tuple[str, int]]:
     word = ""
-    for character in unicodedata.normalize("NFD", text.lower()):
+    word_start = 0
+    for start, original in enumerate(text):
+        for character, kind in _classify(original):
+            if kind == "letter":
+                if not word:
+                    word_start = start
+                word += character
+                continue
+            if word:
+                yield word, word_start
+                word = ""
+            if kind == "alone":
+                yield character, start
+    if word:
+        yield word, word_start
+
+
+@lru_cache(maxsize=2_048)
+def _classify(original: str) -> list[tuple[str, str]]:
+    """Return the characters that one of the text is folded into, each with its kind."""
+    characters = []
+    for character in unicodedata.normalize("NFD", original.lower()):
         category = unicodedata.category(character)
         if category == "Mn" or character in "\0\ufffd":
             continue
         if category == "Zs" or character in "\t\n\r":
-            kind = "blank"
+            characters.append((character, "blank"))
         elif category[0] == "C":
             continue
         elif category[0] == "P" or character in ASCII_SYMBOLS or _is_ideograph(character):
-            kind = "alone"
+            characters.append((character, "alone"))
         else:
-            word += character
-            continue
-        if word:
-            yield word
-            word = ""
-        if kind == "alone":
-            yield character
-    if word:
-        yield word
+            characters.append((character, "letter"))
+    return characters
 
 
 def _is_ideograph(character: str) -> bool:
