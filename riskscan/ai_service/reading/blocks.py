@@ -12,15 +12,18 @@ MAX_CHARS = 2_000_000
 class Place(NamedTuple):
     """Where a passage stands in its document, as far as the format says; 0 and "" where it does not.
 
-    Pages (also slides), tables, rows and paragraphs count from 1. `part` names a sheet, an attachment, or
-    what stands beside the text, such as "Comment". `headings` are those above the passage, the highest first.
+    Pages, slides, tables, rows and paragraphs count from 1. `part` says in words for people what the passage
+    stands in or beside the text: "Sheet Costs", "Attachment plan.docx", "Comment". `number` is that of its
+    clause, such as "4.2" or "4.2(a)". `headings` are those above the passage, the highest first.
     """
 
     page: int = 0
+    slide: int = 0
     part: str = ""
     table: int = 0
     row: int = 0
     paragraph: int = 0
+    number: str = ""
     headings: tuple[str, ...] = ()
 
 

@@ -37,7 +37,7 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
         return
     for number, row in enumerate(_read_rows(lines, delimiter or "\t"), 1):
         if any(cell.strip() for cell in row):
-            yield Block("row", _join_cells(row, delimiter, width), place=Place(table=1, row=number))
+            yield Block("row", _join_cells(row, delimiter, width), place=Place(row=number))
 
 
 def find_delimiter(lines: list[str]) -> tuple[str, int]:

@@ -43,14 +43,14 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     cells, row_numbers = iter(range(MAX_CELLS)), iter(range(MAX_ROWS))
     hidden = []
     for number, sheet in enumerate(workbook.worksheets, 1):
-        place = Place(part=sheet.title, table=number)
+        place = Place(part=f"Sheet {sheet.title}", table=number)
         is_empty = True
         for block in _read_rows(sheet, place, cells, row_numbers):
             if is_empty:
                 yield Block("heading", [sheet.title], 1, place)
                 is_empty = False
             yield block
-        yield from _read_comments(package, sheet, place)
+        yield from _read_comments(package, sheet, place._replace(part=f"{place.part}, comment"))
         if sheet.sheet_state != "visible" and not is_empty:
             hidden.append(f"“{sheet.title}”")
     if hidden:

@@ -81,14 +81,20 @@ def parse_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
 
 def _parse_block(block: Block) -> Iterator[Block]:
     if block.kind == "item":
-        yield block._replace(texts=[strip_marks(block.texts[0])])
+        number, text = split_marks(block.texts[0])
+        yield block._replace(texts=[text], place=block.place._replace(number=number))
     elif block.kind == "paragraph":
         for line in filter(str.strip, block.texts[0].splitlines()):
-            yield _parse_plain_line(line)._replace(place=block.place)
+            yield _put_at(_parse_plain_line(line), block.place)
     elif block.kind == "row":
         yield block._replace(texts=[cell.strip() for cell in block.texts])
     else:
         yield block
+
+
+def _put_at(block: Block, place: Place) -> Block:
+    """Return the block at this place, with its own number."""
+    return block._replace(place=place._replace(number=block.place.number))
 
 
 def parse_text(blocks: list[Block]) -> Iterator[Block]:
@@ -115,7 +121,7 @@ def parse_text(blocks: list[Block]) -> Iterator[Block]:
         if current:
             yield _join(current)
         block = _parse_line(lines, number, next_texts[number], in_paragraph=current is not None)
-        block = block._replace(place=places[number]) if block else None
+        block = _put_at(block, places[number]) if block else None
         current = block if block and block.kind in ("paragraph", "item") else None
         before = line
         if block and not current:
@@ -243,14 +249,15 @@ def _parse_line(lines: list[str], number: int, next_text: str, in_paragraph: boo
     if cells := _split_row(line):
         return Block("row", cells)
     if level := heading_level(lines, number, next_text, in_paragraph):
-        return Block("heading", [strip_marks(line.lstrip("# ").rstrip("# :*").strip("*_"))], level)
+        clause, text = split_marks(line.lstrip("# ").rstrip("# :*").strip("*_"))
+        return Block("heading", [text], level, Place(number=clause))
     return _parse_plain_line(line)
 
 
 def _parse_plain_line(line: str) -> Block:
     line = line.strip()
-    text = strip_marks(line)
-    return Block("paragraph" if text == line else "item", [text])
+    number, text = split_marks(line)
+    return Block("paragraph" if text == line else "item", [text], place=Place(number=number))
 
 
 def _split_row(line: str) -> list[str]:
@@ -268,13 +275,33 @@ def _split_row(line: str) -> list[str]:
 
 def strip_marks(line: str) -> str:
     """Remove bullets and clause numbers from the start of a line."""
+    return split_marks(line)[1]
+
+
+def split_marks(line: str) -> tuple[str, str]:
+    """Return the clause number of a line as people quote it, "" without one, and the text after all marks."""
     line = line.strip()
+    number = ""
     for _ in range(3):
-        shorter = CLAUSE_NUMBER.sub("", BULLET.sub("", line, count=1), count=1)
+        unmarked = BULLET.sub("", line, count=1)
+        mark = CLAUSE_NUMBER.match(unmarked)
+        shorter = unmarked[mark.end() :] if mark else unmarked
         if not shorter or shorter == line:
             break
+        number = add_number(number, _quote_number(mark.group())) if mark else number
         line = shorter
-    return line
+    return number, line
+
+
+def _quote_number(mark: str) -> str:
+    """Return "4.2" of "4.2. ", and "(a)" of "a) " or "a. "."""
+    number = mark.strip(" \t().:-–—៖។")
+    return f"({number})" if ")" in mark or number.islower() else number
+
+
+def add_number(clause: str, number: str) -> str:
+    """Return the number of what stands below a clause: "4.2(a)" for "(a)", itself for another number."""
+    return clause.partition("(")[0] + number if number.startswith("(") else number
 
 
 def is_continuation(before: str, line: str, width: int) -> bool:

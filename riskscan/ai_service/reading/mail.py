@@ -81,27 +81,27 @@ class _Reader:
         payload = part.get_payload()
         for inner in payload if isinstance(payload, list) else ():
             if isinstance(inner, Message):
-                yield from _in_part(self.read(inner, depth + 1), name)
+                yield from _in_attachment(self.read(inner, depth + 1), name)
 
     def _read_attachment(self, part: Message, name: str, depth: int) -> Iterator[Block]:
         data = _content(part)
         if not data:
             return
         if name.lower().endswith(".eml"):
-            yield from _in_part(self.read(_parse(data), depth + 1), name)
+            yield from _in_attachment(self.read(_parse(data), depth + 1), name)
             return
         yield Block("heading", [name], 1)
         notes: list[str] = []
         try:
-            yield from _in_part(documents.read_blocks(name, data, notes), name)
+            yield from _in_attachment(documents.read_blocks(name, data, notes), name)
         except ServiceError as error:
             notes.append(f"The attachment was not read. {error.detail}")
         self.notes += [f"“{name}”: {note}" for note in notes]
 
 
-def _in_part(blocks: Iterator[Block], name: str) -> Iterator[Block]:
+def _in_attachment(blocks: Iterator[Block], name: str) -> Iterator[Block]:
     for block in blocks:
-        part = f"{name}, {block.place.part}" if block.place.part else name
+        part = ", ".join(filter(None, [f"Attachment {name.removeprefix('attachment ')}", block.place.part]))
         yield block._replace(place=block.place._replace(part=part))
 
 

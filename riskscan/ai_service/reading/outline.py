@@ -40,12 +40,12 @@ class Outline:
         self._open: list[tuple[int, str, str]] = []
         self._in_list = False
 
-    def enter(self, heading: str, level: int) -> None:
-        """Enter the section of a heading; sections of the same or a lower level end."""
+    def enter(self, heading: str, level: int, number: str = "") -> None:
+        """Enter the section of a heading and its number; sections of the same or a lower level end."""
         self._in_list = False
         while self._open and self._open[-1][0] >= level:
             self._open.pop()
-        self._open.append((level, classify_heading(heading), heading))
+        self._open.append((level, classify_heading(heading), f"{number} {heading}".strip()))
 
     def enter_text(self, is_item: bool) -> None:
         """Enter a list item or a paragraph."""

@@ -31,7 +31,7 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
         link = links.get(node.get(R + "id"))
         if link and reader.is_new(link.part):
             for block in reader.read_slide(link.part, number):
-                yield block._replace(place=block.place._replace(page=number))
+                yield block._replace(place=block.place._replace(slide=number))
     if reader.hidden_slides:
         numbers = ", ".join(map(str, reader.hidden_slides[:MAX_NAMED_SLIDES]))
         more = " and others" if len(reader.hidden_slides) > MAX_NAMED_SLIDES else ""

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from .blocks import Block, Place
 from .columns import read_cells
-from .layout import parse_blocks, strip_marks
+from .layout import add_number, parse_blocks, strip_marks
 from .outline import Outline, classify_heading
 from .tables import name_cells
 
@@ -59,6 +59,8 @@ STARTERS = frozenset(
 )
 # a number or letter in front of the text that it counts
 ENUMERATOR = re.compile(r"\(?(?:\d{1,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxIVX]{1,5})\.$")
+# a clause without a line of its own, as in "… late. 4.2 The Supplier shall …"
+OWN_NUMBER = re.compile(r"(\d{1,3}(?:\.\d{1,3})*)(?:\.|(?<=\.\d)|(?<=\.\d\d))\s+(?=[\"“]?[A-Z])")
 LIST_LETTER = re.compile(r"(?:[a-z]|[ivx]{2,4})[.)]\s")
 SENTENCE_GAP = re.compile(
     r"[.!?…؟۔។៕।॥。！？](?:"
@@ -80,11 +82,14 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
     """Return the units of the blocks, each with its place; no unit crosses a block."""
     outline = Outline()
+    clause = ""
     for number, block in enumerate(name_cells(parse_blocks(blocks)), 1):
         if block.kind == "heading":
-            outline.enter(block.texts[0], block.level)
+            clause = block.place.number
+            outline.enter(block.texts[0], block.level, clause)
             continue
-        place = block.place._replace(headings=outline.headings + block.place.headings)
+        clause = add_number(clause, block.place.number)
+        place = block.place._replace(headings=outline.headings + block.place.headings, number=clause)
         if block.kind == "row":
             yield from _split_row(block, outline.section, place)
         else:
@@ -109,6 +114,8 @@ def _split_row(row: Block, section: str, place: Place) -> Iterator[Unit]:
 
 def _to_units(text: str, kind: Kind, section: str, place: Place) -> Iterator[Unit]:
     for sentence in split_sentences(text):
+        if own := OWN_NUMBER.match(sentence):
+            place = place._replace(number=own[1])
         if _is_scorable(sentence):
             yield Unit(sentence, kind, section, place)
 

@@ -60,7 +60,7 @@ def texts(data: bytes, name: str = "register.xlsx") -> list[str]:
 @pytest.mark.parametrize("name", ["register.xlsx", "Register.XLSM"])
 def test_a_register_is_read(name: str) -> None:
     unit = read(name, register()).units[0]
-    assert (unit.text, unit.section, unit.place.part, unit.place.row) == (PIER, "risks", "Risks", 2)
+    assert (unit.text, unit.section, unit.place.part, unit.place.row) == (PIER, "risks", "Sheet Risks", 2)
     assert texts(register(), name) == [PIER]
 
 
@@ -75,7 +75,7 @@ def test_every_sheet_is_read_and_hidden_ones_are_named() -> None:
     book["Empty"].sheet_state = "veryHidden"
     reading = read("register.xlsx", save(book))
     assert reading.texts == ["This workbook belongs to the harbour office.", PIER, "The crane has no brakes"]
-    assert [unit.place.part for unit in reading.units] == ["Intro", "Risks", "Old"]
+    assert [unit.place.part for unit in reading.units] == ["Sheet Intro", "Sheet Risks", "Sheet Old"]
     assert reading.notes == ["Hidden sheets were read too: “Old”."]
 
 
@@ -164,7 +164,7 @@ def test_comments_on_cells_are_read() -> None:
         "The diver has not been paid.",
         "The insurer does not answer.",
     ]
-    assert [(unit.place.part, unit.place.row) for unit in units[1:]] == [("Risks", 2), ("Risks", 2)]
+    assert [(unit.place.part, unit.place.row) for unit in units[1:]] == [("Sheet Risks, comment", 2)] * 2
 
 
 @pytest.mark.parametrize("dimension", [b"A1", b"A1:XFD1048576", b"C7:D8"])

@@ -88,7 +88,7 @@ def test_attachments_of_known_types_are_read_and_others_named() -> None:
     reading = read("a.eml", made.as_bytes())
     assert [(unit.text, unit.place.part) for unit in reading.units] == [
         ("See the register.", ""),
-        ("The roof may leak", "register.csv"),
+        ("The roof may leak", "Attachment register.csv"),
     ]
     assert reading.notes == [
         "“plan.pdf”: The attachment was not read. The PDF is damaged and could not be read.",
@@ -134,9 +134,9 @@ def test_attached_messages_are_read() -> None:
     )
     assert [(unit.text, unit.place.part) for unit in read("a.eml", outer.as_bytes()).units] == [
         ("See the old letter.", ""),
-        ("The old pump leaks badly.", "message 1"),
-        ("The pier is rotten.", "message 1, pier.txt"),
-        ("The gate is stuck.", "gate.eml"),
+        ("The old pump leaks badly.", "Attachment message 1"),
+        ("The pier is rotten.", "Attachment message 1, Attachment pier.txt"),
+        ("The gate is stuck.", "Attachment gate.eml"),
     ]
 
 

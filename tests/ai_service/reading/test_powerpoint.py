@@ -66,7 +66,7 @@ def kinds(reading: Reading) -> list[tuple[str, str]]:
     return [(block.kind, " | ".join(block.texts)) for block in reading.blocks]
 
 
-def test_slides_are_pages_with_their_titles_as_headings() -> None:
+def test_slides_have_numbers_and_their_titles_as_headings() -> None:
     reading = read_slides(
         slide(
             shape(text("The pier may sink", "The roof may leak"), "body"),
@@ -74,7 +74,7 @@ def test_slides_are_pages_with_their_titles_as_headings() -> None:
         ),
         slide(shape(text("The bakery opens in June."))),
     )
-    assert [(block.kind, block.texts[0], block.place.page) for block in reading.blocks] == [
+    assert [(block.kind, block.texts[0], block.place.slide) for block in reading.blocks] == [
         ("heading", "What may fail", 1),
         ("item", "The pier may sink", 1),
         ("item", "The roof may leak", 1),
@@ -180,7 +180,7 @@ def test_speaker_notes_and_comments_follow_their_slide() -> None:
         t=("comments", new),
     )
     assert [
-        (block.kind, block.texts[0], block.place.part, block.place.page) for block in reading.blocks[1:]
+        (block.kind, block.texts[0], block.place.part, block.place.slide) for block in reading.blocks[1:]
     ] == [
         ("paragraph", "The pier is closed.", "", 1),
         ("paragraph", "Ask the diver first.", "Notes", 1),
