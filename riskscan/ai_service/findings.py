@@ -13,13 +13,15 @@ from .model.linear import load_model
 from .model.phrases import Phrase
 from .model.risk_model import judge
 from .reading.sentences import Unit
-from .titles import MAX_KHMER_CHARS, MAX_WORDS, derive_title, tidy
+from .titles import MAX_KHMER_CHARS, derive_title, repeats, tidy
 
 MAX_FINDINGS = 200
 # of the terms of the longer of two near-duplicates
 MIN_OVERLAP = 0.85
 # added to the log odds of a unit, by the section it stands in
 SECTION_PRIOR = {"risks": 1.0, "neutral": -1.0, "closed": -4.0, "": 0.0}
+# a heading in Khmer is shorter
+MAX_KHMER_HEADING_CHARS = 30
 # whoever wrote something in the risk column of a register calls it a risk
 REGISTER_SCORE = 0.1
 EMPTY_CELL = re.compile(r"^(?:no|none|nil|n/?a|not applicable|tb[acd]|to be|see|same as)\b", re.I)
@@ -68,7 +70,7 @@ def _is_heading(text: str, features: Features) -> bool:
     """Return whether this is a heading or a name: a few words without a full stop and without trouble."""
     if text.endswith((".", "!", "?", "។", "៕")) or mentions_trouble(features):
         return False
-    return len(text) < MAX_KHMER_CHARS / 2 if KHMER.search(text) else len(text.split()) <= 3
+    return len(text) < MAX_KHMER_HEADING_CHARS if KHMER.search(text) else len(text.split()) <= 3
 
 
 def select_findings(findings: Iterable[Finding]) -> Selection:
@@ -129,7 +131,7 @@ def verify_names(named: Iterable[Finding]) -> Selection:
 
 def verify_name(name: str, context: str) -> str:
     """Return a language model's name of a risk if half of its words are the sentence's, else our own."""
-    title = tidy(" ".join(name.split()))
+    title = tidy(name)
     terms, title_terms = extract_terms(context), extract_terms(title)
     if KHMER.search(context):
         fits = len(title) <= 2 * MAX_KHMER_CHARS and len(title_terms & terms) * 2 >= len(title_terms)
@@ -137,7 +139,9 @@ def verify_name(name: str, context: str) -> str:
         # five letters, so that other forms of a word match
         stems = {term[:5] for term in terms}
         fits = sum(term[:5] in stems for term in title_terms) * 2 >= len(title_terms)
-    return title if title and fits else derive_title(context)
+    if not title or not fits:
+        return derive_title(context)
+    return context if repeats(title, context) else title
 
 
 # -- two risks in one sentence ---------------------------------------------------------------------
@@ -149,6 +153,7 @@ VERB = re.compile(
     r"|that|which|who|to|it|they|this)\b",
     re.I,
 )
+MAX_FIRST_HALF_WORDS = 12
 MAX_SECOND_HALF_WORDS = 5
 MAX_CONJUNCTION_WORDS = 4
 # half a sentence has fewer words to speak for it
@@ -157,7 +162,7 @@ HALF_BONUS = 0.5
 
 def _split_joint_risks(text: str, features: Features) -> list[tuple[str, str]]:
     """Return title and category of two separate risks that a sentence names side by side, or nothing."""
-    if len(text.split()) > MAX_WORDS + MAX_CONJUNCTION_WORDS + MAX_SECOND_HALF_WORDS:
+    if len(text.split()) > MAX_FIRST_HALF_WORDS + MAX_CONJUNCTION_WORDS + MAX_SECOND_HALF_WORDS:
         return []
     phrases = phrases_of_parts(features)
     for conjunction in CONJUNCTION.finditer(text):
@@ -182,4 +187,4 @@ def _category_of_risk(half: str, phrases: list[Phrase]) -> str:
 def _may_be_joint(first: str, second: str) -> bool:
     if VERB.search(second) or not 2 <= len(second.split()) <= MAX_SECOND_HALF_WORDS:
         return False
-    return 2 <= len(first.split()) <= MAX_WORDS
+    return 2 <= len(first.split()) <= MAX_FIRST_HALF_WORDS

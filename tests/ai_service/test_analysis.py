@@ -1,5 +1,8 @@
 """From text to findings: units, sections, near-duplicates and titles."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 
 from riskscan.ai_service import findings, titles
@@ -9,6 +12,9 @@ from riskscan.ai_service.reading.blocks import Block
 from riskscan.ai_service.reading.layout import parse_text
 from riskscan.ai_service.reading.sentences import Unit
 from tests.ai_service.documents import read
+
+DANGLING = {"the", "a", "an", "of", "to", "and", "or", "but", "is", "are", "not", "that", "which", "will"}
+SENTENCES = Path(__file__).parents[2] / "training" / "sentences"
 
 
 def units(text: str) -> list[Unit]:
@@ -157,16 +163,80 @@ def test_at_most_two_hundred_findings_in_document_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "name"),
+    "text",
     [
-        ("The main risk is that the dam may break.", "The dam may break"),
-        ("Ms Lim said that the dam may break.", "The dam may break"),
-        (
-            "The dam may break after heavy rain, which the station on the hill has measured each year.",
-            "The dam may break after heavy rain",
-        ),
-        ("ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ។", "ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ"),
+        "The main risk is that the dam may break.",
+        "4.2 The **dam** may break!",
+        "There is a serious risk that the upper dam of the old mill and the lower one may break in May.",
+        "ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ។",
     ],
 )
-def test_titles_are_a_few_words_of_the_sentence(text: str, name: str) -> None:
-    assert titles.derive_title(text) == name
+def test_the_title_of_a_short_sentence_is_the_sentence(text: str) -> None:
+    assert titles.derive_title(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        (
+            "The dam may break after heavy rain, which the station on the hill has measured in each year.",
+            "The dam may break after heavy rain…",
+        ),
+        (
+            "Since May of last year the mill has had no owner, and the old dam may break in heavy rain.",
+            "…the old dam may break in heavy rain",
+        ),
+        (
+            "Also, the mason has not brought the stones for the pier because the quarry has none of it left.",
+            "The mason has not brought the stones for the pier…",
+        ),
+        (
+            "4.2 The Lessor may end the lease at any time if the Lessee has not paid the rent in May.",
+            "The Lessor may end the lease at any time…",
+        ),
+        (
+            "បំពង់ជ័រចំនួនបួនរយម៉ែត្រ មិនទាន់មកដល់ការដ្ឋាននៅឡើយទេ ដោយសារក្រុមហ៊ុនដឹកជញ្ជូនបានក្ស័យធនកាលពីខែមុន។",
+            "បំពង់ជ័រចំនួនបួនរយម៉ែត្រ មិនទាន់មកដល់ការដ្ឋាននៅឡើយទេ…",
+        ),
+    ],
+)
+def test_the_title_of_a_long_sentence_is_a_whole_phrase_of_it(text: str, title: str) -> None:
+    assert titles.derive_title(text) == title
+
+
+@pytest.mark.parametrize("name", ["projects.txt", "negatives_office.txt", "contracts.txt"])
+def test_no_title_ends_in_the_middle_of_a_phrase(name: str) -> None:
+    lines = (SENTENCES / name).read_text("utf-8").splitlines()
+    texts = [line.split(" ", 1)[1] for line in lines if " " in line and not line.startswith("#")]
+    # two sentences with a comma between them are as long as those of contracts
+    long_texts = [f"{one.rstrip('.')}, and {other}" for one, other in pairwise(texts[::7])]
+    made = [(text, titles.derive_title(text)) for text in texts + long_texts]
+    cut = [title for text, title in made if title != text]
+    assert len(cut) > 10
+    assert all(len(title.split()) <= 15 for title in cut)
+    assert all(
+        title.removeprefix("…").removesuffix("…").lower() in text.replace("**", "").lower()
+        for text, title in made
+    )
+    assert {title.removesuffix("…").split()[-1].lower() for title in cut}.isdisjoint(DANGLING)
+    assert {title.removeprefix("…").split()[0].lower() for title in cut}.isdisjoint(
+        DANGLING - {"the", "a", "an"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("**Dam** may break,\n after rain.", "Dam may break, after rain"),
+        ("the DAM may break after heavy rain", "The dam may break after heavy rain."),
+        ("There is a risk that the dam may break after heavy rain", "The dam may break after heavy rain."),
+        ("Break of the", "The dam may break after heavy rain."),
+        ("Of the dam", "The dam may break after heavy rain."),
+        ("Rain " * 16, "The dam may break after heavy rain."),
+        ("Visit evil.example", "The dam may break after heavy rain."),
+    ],
+)
+def test_names_of_a_language_model_are_whole_phrases_in_the_words_of_the_sentence(
+    name: str, title: str
+) -> None:
+    assert findings.verify_name(name, "The dam may break after heavy rain.") == title
