@@ -2,7 +2,9 @@
 
 import asyncio
 import heapq
+import json
 import logging
+import math
 import time
 import uuid
 from collections import Counter
@@ -28,7 +30,9 @@ from .notes import (
     describe_part_read,
     limit_notes,
 )
+from .places import describe_place
 from .processes import DocumentReaders, Reading, ScoringPool, scoring_pool
+from .reading.blocks import Place
 from .scan_form import ScanForm, read_form, too_many_documents
 from .settings import SETTINGS, Settings
 
@@ -44,7 +48,7 @@ LONG_TEXT_CHARS = 20_000
 SCAN_SECONDS = 57
 # reserved for the built-in analyser, in case the language model fails
 BUILT_IN_SECONDS = 8
-# more than the response can hold, because near-duplicates are dropped
+# more than the response can hold, because alike sentences are merged
 MAX_CANDIDATES = 1_000
 
 log = logging.getLogger(__name__)
@@ -78,10 +82,13 @@ class FallbackEvent(Event, frozen=True):
 
 
 class Analysis(NamedTuple):
-    """The findings of a document with their source, the languages of its sentences if known, and notes."""
+    """The findings of a document with their source, the languages of its sentences if known, and notes.
+
+    Findings are dicts of the fields of findings.Finding.
+    """
 
     source: str
-    data: list[dict[str, str]]
+    findings: list[dict[str, Any]]
     languages: list[str]
     notes: list[str]
 
@@ -104,12 +111,27 @@ async def scan(request: web.Request) -> web.Response:
                 503, "overloaded", "The service is too busy to finish this scan in time."
             ) from None
     milliseconds = round((time.monotonic() - started) * 1000, 1)
-    source, data, languages, _ = analysis
+    source, findings, languages, _ = analysis
+    data = [to_answer(finding, units) for finding in findings]
     log.info(
         ScanEvent(len(units), len(data), source, ", ".join(languages), milliseconds, request[REQUEST_ID])
     )
     notes = limit_notes([*analysis.notes, *notes])
     return web.json_response({"data": data, "source": source} | ({"notes": notes} if notes else {}))
+
+
+def to_answer(finding: dict[str, Any], units: list[Any]) -> dict[str, Any]:
+    """Return a finding as the response has it, with the place of its unit."""
+    answer = {name: finding[name] for name in ("risk", "category", "context")}
+    # the last item of a unit is its place
+    places = [Place(*units[position][-1]) for position in (finding["position"], *finding["alike"])]
+    if place := describe_place(places[0], places[1:]):
+        answer["place"] = place
+    if finding["why"]:
+        answer["why"] = json.loads(finding["why"])
+    if finding["score"]:
+        answer["score"] = round(1 / (1 + math.exp(-finding["score"])), 3)
+    return answer
 
 
 async def read_form_parts(app: web.Application, user: str, form: ScanForm) -> Reading:
@@ -165,44 +187,57 @@ async def complete_answer(pool: ScoringPool, user: str, units: list[Any], answer
     named = await verify_findings(pool, user, answer.named)
     unread = [units[position] for position in answer.unread]
     others = await score_units(pool, user, unread, HELP_AFTER_FAILURE)
-    known = {finding["context"] for finding in named.data}
-    data = named.data + [finding for finding in others.data if finding["context"] not in known]
-    positions = {unit[0]: position for position, unit in reversed(list(enumerate(units)))}
-    data.sort(key=lambda finding: positions[finding["context"]])
+    known = {finding["context"] for finding in named.findings}
+    for finding in others.findings:
+        finding["position"] = answer.unread[finding["position"]]
+        finding["alike"] = [answer.unread[position] for position in finding["alike"]]
+    found = named.findings + [finding for finding in others.findings if finding["context"] not in known]
+    found.sort(key=lambda finding: int(finding["position"]))
     note = describe_part_read(len(units) - len(unread), len(units))
-    return Analysis("model", data, others.languages, [note, *named.notes, *others.notes])
+    return Analysis("model", found, others.languages, [note, *named.notes, *others.notes])
 
 
 async def verify_findings(pool: ScoringPool, user: str, named: list[NamedSentence]) -> Analysis:
     """Verify what the language model named."""
-    data, left_out = await pool.run(user, "verify", named[:MAX_CANDIDATES])
+    found, left_out = await pool.run(user, "verify", named[:MAX_CANDIDATES])
     has_more = len(named) > MAX_CANDIDATES
-    return Analysis("llm", data, [], describe_left_out(len(data), left_out, has_more, "first"))
+    return Analysis("llm", found, [], describe_left_out(len(found), left_out, has_more, "first"))
 
 
 async def score_units(pool: ScoringPool, user: str, units: list[Any], help_with_languages: str) -> Analysis:
     """Score the units batch by batch and return the findings in document order."""
     candidates: list[Any] = []
+    reasons: dict[int, str] = {}
     sentences: Counter[str] = Counter()
     chars: Counter[str] = Counter()
     language = ""
     for start, batch in split_into_batches(units):
         # the score is that of the text and its section; places stay here
         argument = [start, [unit[:3] for unit in batch], language, len(units)]
-        found, languages = await pool.run(user, "score", argument)
-        candidates += found
+        batch_found, languages = await pool.run(user, "score", argument)
+        # the reasons stay here
+        reasons |= {finding[0]: finding.pop() for finding in batch_found}
+        candidates += batch_found
+        if len(reasons) > 2 * MAX_CANDIDATES:
+            reasons = {finding[0]: reasons[finding[0]] for finding in choose_surest(candidates)}
         language = languages[-1]
         sentences.update(languages)
         for unit, its_language in zip(batch, languages, strict=True):
             chars[its_language] += len(unit[0])
     notes = describe_foreign_parts(sentences, chars, help_with_languages)
-    # the last item of a finding is its score
-    surest = heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[-1]))
+    surest = choose_surest(candidates)
     if not surest:
         return Analysis("model", [], list(sentences), notes)
-    data, left_out = await pool.run(user, "select", surest)
-    notes += describe_left_out(len(data), left_out, len(surest) < len(candidates), "surest")
-    return Analysis("model", data, list(sentences), notes)
+    found, left_out = await pool.run(user, "select", surest)
+    for finding in found:
+        finding["why"] = reasons[finding["position"]]
+    notes += describe_left_out(len(found), left_out, len(surest) < len(candidates), "surest")
+    return Analysis("model", found, list(sentences), notes)
+
+
+def choose_surest(candidates: list[Any]) -> list[Any]:
+    """Return the candidates with the highest scores, which are their fifth items."""
+    return heapq.nlargest(MAX_CANDIDATES, candidates, key=lambda finding: float(finding[4]))
 
 
 def split_into_batches(units: list[Any]) -> Iterator[tuple[int, list[Any]]]:

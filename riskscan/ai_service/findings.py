@@ -1,13 +1,13 @@
-"""Findings out of units: score, category, and near-duplicates."""
+"""Findings out of units: score, category and title; alike sentences are one finding."""
 
-import math
+import json
 import re
-from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..text import HAS_UNSPACED, WORD, normalize
 from .khmer import KHMER
+from .model.explanation import explain
 from .model.features import Features, extract_features, mentions_trouble, phrases_of_parts
 from .model.linear import load_model
 from .model.phrases import Phrase
@@ -16,8 +16,6 @@ from .reading.sentences import Unit
 from .titles import MAX_KHMER_CHARS, derive_title, repeats, tidy
 
 MAX_FINDINGS = 200
-# of the terms of the longer of two near-duplicates
-MIN_OVERLAP = 0.85
 # added to the log odds of a unit, by the section it stands in
 SECTION_PRIOR = {"risks": 1.0, "neutral": -1.0, "closed": -4.0, "": 0.0}
 # a heading in Khmer is shorter
@@ -26,24 +24,34 @@ MAX_KHMER_HEADING_CHARS = 30
 REGISTER_SCORE = 0.1
 EMPTY_CELL = re.compile(r"^(?:no|none|nil|n/?a|not applicable|tb[acd]|to be|see|same as)\b", re.I)
 # what a template wants to be filled in, as in "[short name of the risk]"
+# what two sentences may differ in and be alike, beside case, blanks and punctuation
+ARTICLE = re.compile(r"\b(?:the|The|THE|an|An|a)\s|^A\s")
+# a symbol, or the sign of a number
+SYMBOL = re.compile(r"[%‰°€£$¥៛+<>=±]|(?<![\w)])[-−](?=\d)")
 PLACEHOLDER = re.compile(r"^(?:\[[^\[\]]*\]|<[^<>]*>|\{+[^{}]*\}+)\.?$")
 
 
 class Selection(NamedTuple):
-    """The findings to report, and how many were left out at the cap."""
+    """The findings to report, as dicts of the fields of Finding, and how many were left out at the cap."""
 
-    findings: list[dict[str, str]]
+    findings: list[dict[str, Any]]
     left_out: int
 
 
 class Finding(NamedTuple):
-    """One risk; position counts units, score is in log odds above the threshold, 0 from a language model."""
+    """One risk; position counts units, score is in log odds above the threshold, 0 from a language model.
+
+    `alike` are the positions of other sentences that say the same; `why` is what explains the score, a JSON
+    list of cues.
+    """
 
     position: int
     risk: str
     category: str
     context: str
     score: float = 0.0
+    alike: tuple[int, ...] = ()
+    why: str = ""
 
 
 def score_units(numbered: Iterable[tuple[int, Unit]], count: int) -> list[Finding]:
@@ -62,7 +70,11 @@ def score_units(numbered: Iterable[tuple[int, Unit]], count: int) -> list[Findin
         risks = _split_joint_risks(unit.text, features) or [
             (derive_title(unit.text, features), judgement.category)
         ]
-        candidates += [Finding(position, title, category, unit.text, score) for title, category in risks]
+        cues = explain(unit.text, judgement, score, unit.section)
+        why = json.dumps([cue._asdict() for cue in cues])
+        candidates += [
+            Finding(position, title, category, unit.text, score, why=why) for title, category in risks
+        ]
     return candidates
 
 
@@ -74,42 +86,38 @@ def _is_heading(text: str, features: Features) -> bool:
 
 
 def select_findings(findings: Iterable[Finding]) -> Selection:
-    """Drop near-duplicates and select the 200 highest scores, in document order."""
-    distinct = deduplicate(findings)
+    """Merge alike sentences and select the 200 highest scores, in document order."""
+    distinct = merge_alike(findings)
     selected = sorted(distinct[:MAX_FINDINGS], key=lambda finding: finding.position)
-    return Selection(
-        [{"risk": item.risk, "category": item.category, "context": item.context} for item in selected],
-        len(distinct) - len(selected),
-    )
+    return Selection([finding._asdict() for finding in selected], len(distinct) - len(selected))
 
 
-def deduplicate(candidates: Iterable[Finding]) -> list[Finding]:
-    """Drop near-duplicates and return the others, the highest score first."""
-    selected: list[tuple[Finding, frozenset[str]]] = []
-    frequencies: Counter[str] = Counter()
+def merge_alike(candidates: Iterable[Finding]) -> list[Finding]:
+    """Return a finding for each sentence, two for two risks of one, the highest score first."""
+    merged: dict[str, list[Finding]] = {}
+    alike: dict[str, dict[int, None]] = {}
     for finding in sorted(candidates, key=lambda finding: -finding.score):
-        terms = extract_terms(finding.context)
-        # a near-duplicate has at least one of these, and of the others few have a rare term
-        may_lack = math.floor((1 - MIN_OVERLAP) * len(terms))
-        probe = sorted(terms, key=lambda term: frequencies.get(term, 0))[: may_lack + 1]
-        if any(
-            _is_duplicate(finding, terms, other, others)
-            for other, others in selected
-            if not (probe and others.isdisjoint(probe))
-        ):
-            continue
-        frequencies.update(terms)
-        selected.append((finding, terms))
-    return [finding for finding, _ in selected]
+        key = to_merge_key(finding.context)
+        kept = merged.setdefault(key, [])
+        if kept and finding.position != kept[0].position:
+            alike.setdefault(key, {})[finding.position] = None
+        elif finding.category not in {other.category for other in kept}:
+            kept.append(finding)
+    found = [
+        finding._replace(alike=tuple(sorted(alike.get(key, ()))))
+        for key, kept in merged.items()
+        for finding in kept
+    ]
+    return sorted(found, key=lambda finding: -finding.score)
 
 
-def _is_duplicate(
-    finding: Finding, terms: frozenset[str], other: Finding, other_terms: frozenset[str]
-) -> bool:
-    # two risks of one sentence differ in category
-    if finding.position == other.position:
-        return finding.category == other.category
-    return len(terms & other_terms) >= MIN_OVERLAP * max(len(terms), len(other_terms))
+def to_merge_key(text: str) -> str:
+    """Return what is the same for sentences that differ in case, blanks, punctuation and articles alone."""
+    normalized = normalize(ARTICLE.sub("", text))
+    words = " ".join(WORD.findall(normalized))
+    if HAS_UNSPACED.search(words):
+        words = words.replace(" ", "")
+    return f"{words} {SYMBOL.findall(normalized)}"
 
 
 def extract_terms(text: str) -> frozenset[str]:
@@ -122,7 +130,7 @@ def extract_terms(text: str) -> frozenset[str]:
 
 
 def verify_names(named: Iterable[Finding]) -> Selection:
-    """Drop near-duplicates among a language model's findings, and verify the names of the first 200."""
+    """Merge alike sentences among a language model's findings, and verify the names of the first 200."""
     selection = select_findings(list(named))
     for item in selection.findings:
         item["risk"] = verify_name(item["risk"], item["context"])

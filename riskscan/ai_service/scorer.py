@@ -37,12 +37,12 @@ def score(argument: list[Any]) -> tuple[list[Any], list[str]]:
 
 
 def select(candidates: list[Any]) -> findings.Selection:
-    """Select the findings of a document: drop near-duplicates and what is beyond the cap."""
+    """Select the findings of a document: merge alike sentences, drop what is beyond the cap."""
     return findings.select_findings(findings.Finding(*item) for item in candidates)
 
 
 def verify(named: list[Any]) -> findings.Selection:
-    """Drop near-duplicates among what a language model named, and verify the names of the others."""
+    """Merge alike sentences among what a language model named, and verify their names."""
     return findings.verify_names(findings.Finding(*item) for item in named)
 
 

@@ -1,7 +1,8 @@
-"""From text to findings: units, sections, near-duplicates and titles."""
+"""From text to findings: units, sections, alike sentences and titles."""
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def texts(text: str) -> list[str]:
     return [unit.text for unit in units(text)]
 
 
-def find_risks(text: str) -> list[dict[str, str]]:
+def find_risks(text: str) -> list[dict[str, Any]]:
     its = units(text)
     return findings.select_findings(findings.score_units(enumerate(its), len(its))).findings
 
@@ -150,9 +151,49 @@ def test_a_neutral_document_has_no_findings() -> None:
     assert find_risks("\n\n".join(lines)) == []
 
 
-def test_near_duplicates_are_one_finding() -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        "The supplier may fail to deliver the pumps!",
+        "the  Supplier may fail, to DELIVER the pumps",
+        "A supplier may fail to deliver pumps",
+    ],
+)
+def test_sentences_that_differ_in_case_blanks_punctuation_and_articles_are_one_finding(other: str) -> None:
     once = "The supplier may fail to deliver the pumps."
-    assert [item["context"] for item in find_risks(f"{once}\n\n{once[:-1]}!\n\nTea was served.")] == [once]
+    found = find_risks(f"{once}\n\nTea was served.\n\n{other}\n\n{once}")
+    assert len(found) == 1
+    assert sorted([found[0]["position"], *found[0]["alike"]]) == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "The supplier may fail to deliver the 30 pumps of the upper and of the lower basin on time.",
+        "The supplier may fail to deliver the 20 pumps of the upper and of the lower basin on demand.",
+        "The supplier Sok may fail to deliver the 20 pumps of the upper and of the lower basin on time.",
+        "The supplier A may fail to deliver the 20 pumps of the upper and of the lower basin on time.",
+        "The supplier may not fail to deliver the 20 pumps of the upper and of the lower basin on time.",
+        "The supplier may fail to deliver the 20 % pumps of the upper and of the lower basin on time.",
+        "The supplier may fail to deliver the −20 pumps of the upper and of the lower basin on time.",
+    ],
+)
+def test_sentences_that_differ_in_a_number_a_name_or_a_word_are_two_findings(other: str) -> None:
+    once = "The supplier may fail to deliver the 20 pumps of the upper and of the lower basin on time."
+    candidates = [findings.Finding(i, "", "Legal", text, 1.0) for i, text in enumerate([once, other])]
+    assert [(finding.context, finding.alike) for finding in findings.merge_alike(candidates)] == [
+        (once, ()),
+        (other, ()),
+    ]
+
+
+def test_two_risks_of_a_sentence_that_stands_twice_are_two_findings() -> None:
+    text = "Project has tight budget and aggressive deadline"
+    found = find_risks(f"{text}\n\nTea was served.\n\n{text}.")
+    assert [(item["risk"], item["category"], len(item["alike"])) for item in found] == [
+        ("Project has tight budget", "Financial", 1),
+        ("Aggressive deadline", "Schedule", 1),
+    ]
 
 
 def test_at_most_two_hundred_findings_in_document_order() -> None:

@@ -129,7 +129,7 @@ def test_endless_text_of_one_kind_takes_no_longer(text: str) -> None:
     assert_as_fast_as_prose(text, 15_000)
 
 
-def test_near_duplicates_are_found_in_the_time_of_prose() -> None:
+def test_alike_sentences_are_merged_in_the_time_of_prose() -> None:
     contexts = [f"no {first} {second}" for first in PROSE.split()[:20] for second in PROSE.split()[20:40]]
     candidates = [Finding(position, "", "Legal", context) for position, context in enumerate(contexts)]
     candidates += [candidates[-1]._replace(position=position) for position in range(400, 1_000)]
@@ -137,11 +137,11 @@ def test_near_duplicates_are_found_in_the_time_of_prose() -> None:
     ratios = []
     for _ in range(ROUNDS):
         started = time.process_time()
-        findings.deduplicate(candidates)
+        findings.merge_alike(candidates)
         ratios.append((time.process_time() - started) / measure(prose))
         if ratios[-1] <= 1:
             return
-    raise AssertionError(f"near-duplicates take {min(ratios):.1f} times as long as prose")
+    raise AssertionError(f"alike sentences take {min(ratios):.1f} times as long as prose")
 
 
 def test_a_batch_is_bounded_in_units_and_in_characters() -> None:

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import contextlib
 import json
+import math
 import os
 import signal
 import socket
@@ -40,16 +41,47 @@ async def test_two_risks_in_one_sentence_are_two_findings(
     http: aiohttp.ClientSession, service: Service
 ) -> None:
     text = "Project has tight budget and aggressive deadline"
-    assert await scan(http, service, text=text) == (
-        200,
-        {
-            "data": [
-                {"risk": "Project has tight budget", "category": "Financial", "context": text},
-                {"risk": "Aggressive deadline", "category": "Schedule", "context": text},
-            ],
-            "source": "model",
-        },
+    status, answer = await scan(http, service, text=text)
+    assert (status, answer["source"]) == (200, "model")
+    assert [(item["risk"], item["category"], item["context"]) for item in answer["data"]] == [
+        ("Project has tight budget", "Financial", text),
+        ("Aggressive deadline", "Schedule", text),
+    ]
+    # of a text without pages and headings no place is known
+    assert [set(item) for item in answer["data"]] == [{"risk", "category", "context", "score", "why"}] * 2
+
+
+async def test_a_finding_has_its_place_a_score_and_its_reasons(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    risk = "The pump leaks badly and may fail."
+    tea = "\n\n".join(f"Tea number {number} was served to the guests of the pier." for number in range(70))
+    text = (
+        f"# 4 Pumps\n\nTea was served.\n\n{risk}\n\n{tea}\n\n## 4.2 Spares\n\n{risk}\n\nThe budget is tight."
     )
+    _, answer = await scan(http, service, ("pumps.md", text.encode()))
+    first, second = answer["data"]
+    assert (first["context"], first["place"]) == (risk, "4 Pumps · and 1 alike: 4.2 Spares")
+    assert (second["context"], second["place"]) == ("The budget is tight.", "4.2 Spares")
+    for finding in answer["data"]:
+        assert 0.5 < finding["score"] <= 1
+        assert finding["score"] == round(finding["score"], 3)
+        assert 1 < len(finding["why"]) <= 60
+        for cue in finding["why"]:
+            assert set(cue) == {"text", "weight", "start"}
+            if cue["start"] is not None:
+                assert finding["context"][cue["start"] :].startswith(cue["text"])
+        odds = sum(cue["weight"] for cue in finding["why"])
+        assert finding["score"] == pytest.approx(1 / (1 + math.exp(-odds)), abs=0.005)
+
+
+async def test_the_numbers_of_pages_and_rows_are_in_the_place(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    found = await scan_sample(http, service, "contract.pdf")
+    assert {finding["place"].partition(" · ")[0] for finding in found} <= {"p. 1", "p. 2"}
+    found = await scan_sample(http, service, "register.csv")
+    assert [finding["place"] for finding in found] == ["row 2", "row 4"]
 
 
 async def test_root_describes_the_service(http: aiohttp.ClientSession, service: Service) -> None:
