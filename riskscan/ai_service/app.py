@@ -187,11 +187,16 @@ async def complete_answer(pool: ScoringPool, user: str, units: list[Any], answer
     named = await verify_findings(pool, user, answer.named)
     unread = [units[position] for position in answer.unread]
     others = await score_units(pool, user, unread, HELP_AFTER_FAILURE)
-    known = {finding["context"] for finding in named.findings}
+    known = {finding["context"]: finding for finding in named.findings}
+    found = list(named.findings)
     for finding in others.findings:
-        finding["position"] = answer.unread[finding["position"]]
-        finding["alike"] = [answer.unread[position] for position in finding["alike"]]
-    found = named.findings + [finding for finding in others.findings if finding["context"] not in known]
+        finding["position"], *finding["alike"] = (
+            answer.unread[position] for position in (finding["position"], *finding["alike"])
+        )
+        if same := known.get(finding["context"]):
+            same["alike"] += [finding["position"], *finding["alike"]]
+        else:
+            found.append(finding)
     found.sort(key=lambda finding: int(finding["position"]))
     note = describe_part_read(len(units) - len(unread), len(units))
     return Analysis("model", found, others.languages, [note, *named.notes, *others.notes])

@@ -120,6 +120,21 @@ async def test_sentence_numbers_become_the_documents_own_sentences(
     assert KEY not in json.dumps(about)
 
 
+async def test_findings_of_a_language_model_have_places_but_no_scores(
+    http: aiohttp.ClientSession, service: Service, fake: FakeModel
+) -> None:
+    fake.last = answering(
+        risk(1, "Bridge closed", "Technical"), BANKRUPT, risk(4, "Bridge closed", "Technical")
+    )
+    text = f"# 4 Works\n\n{TEXT}\n\n## 4.2 Bridges\n\nThe bridge is closed!\n"
+    _, answer = await scan(http, service, ("report.md", text.encode()))
+    bridge = {"risk": "Bridge closed", "category": "Technical", "context": "The bridge is closed."}
+    assert answer["data"] == [
+        bridge | {"place": "4 Works · and 1 alike: 4.2 Bridges"},
+        FOUND | {"place": "4 Works"},
+    ]
+
+
 async def test_instructions_in_the_document_stay_numbered_lines(
     http: aiohttp.ClientSession, service: Service, fake: FakeModel
 ) -> None:
@@ -302,9 +317,10 @@ async def test_the_local_model_reads_what_the_language_model_did_not(
 ) -> None:
     fake.last = name_sinking_piers
     lines = sinking_piers(150, 20, 80, 140)
-    lines[75] = lines[20]
+    lines[20] = lines[75] = "The contractor sinks into debt and may go bankrupt."
     lines[119] = "The contractor may go bankrupt."
-    status, answer = await scan(http, service, text="\n\n".join(lines))
+    text = "\n\n".join(["# Start", *lines[:100], "# End", *lines[100:]])
+    status, answer = await scan(http, service, text=text)
     assert (status, answer["source"]) == (200, "model")
     assert answer["notes"] == [
         "The language model read 90 of 150 sentences; the built-in analyser read the others."
@@ -313,8 +329,9 @@ async def test_the_local_model_reads_what_the_language_model_did_not(
     # in document order, and the repeated sentence once
     assert found == list(dict.fromkeys(line for line in lines if line in found))
     assert {lines[20], lines[119], lines[140]} <= set(found)
-    names = {finding["context"]: finding["risk"] for finding in answer["data"]}
-    assert names[lines[20]] == "Pier sinks"
+    named, unnamed = (answer["data"][found.index(lines[number])] for number in (20, 119))
+    assert (named["risk"], named["place"], "score" in named) == ("Pier sinks", "Start · and 1 alike", False)
+    assert (unnamed["place"], "score" in unnamed) == ("End", True)
     assert "the language model read a part: it responded with status 500" in service.log()
     detail = await assert_refused(http, service, 503, text="\n\n".join(lines), force_llm="true")
     assert "status 500" in detail
