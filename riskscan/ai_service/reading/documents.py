@@ -1,14 +1,12 @@
 """A document of any type into blocks, by the module of this package that reads its type."""
 
 import io
-import zipfile
 import zlib
 from collections.abc import Iterator
 from importlib import import_module
 
 from ...file_types import FILE_TYPES, NEVER_TEXT, PDF, TEXT, WORD, FileType
 from ..errors import UnreadableDocument
-from . import text
 from .blocks import Block, limit_size
 
 # some programs write a line or two before the header of a PDF
@@ -39,10 +37,12 @@ def read_blocks(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]
 
 def _read(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]:
     if not filename:
+        from . import text
+
         return text.parse(data.decode("utf-8", "replace"))
     if not data:
         raise UnreadableDocument("The file is empty.")
-    # imported when it is needed, because libraries for Word, PDF and images are slow to import
+    # imported when it is needed: the modules for all types would take longer than to read a page
     reader = import_module(f".{detect_type(filename, data).reader}", __package__)
     blocks: Iterator[Block] = reader.read_blocks(data, notes)
     return blocks
@@ -71,6 +71,8 @@ def detect_type(filename: str, data: bytes) -> FileType:
 
 def _detect_package(data: bytes, named: FileType) -> FileType:
     """Return the type of a ZIP archive by what is inside."""
+    import zipfile  # 5 ms
+
     from .package import Package
 
     if not zipfile.is_zipfile(io.BytesIO(data)):

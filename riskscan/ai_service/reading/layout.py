@@ -51,6 +51,8 @@ PAGE_NUMBER = re.compile(
     r"|\d{1,4} (?:of|/) \d{1,4}",
     re.I,
 )
+KEY = re.compile(r"[\w.\"'-]+\s*[:=]|[\s#\[\]{}-]|\.\.\.$")
+MAX_FRONT_MATTER_LINES = 200
 FENCE = re.compile(r"[ \t>]{0,40}(?:[-*+]\s{1,4}|\d{1,3}[.)]\s{1,4})?(`{3,}|~{3,})([^`\n]*)$")
 QUOTE = re.compile(r"(?:>[ \t]?)+")
 # the end of an entry of a table of contents; looked for in the last characters alone
@@ -134,6 +136,20 @@ def _join(block: Block) -> Block:
     text = " ".join(block.texts)
     # a word that was wrapped at its hyphen
     return block._replace(texts=[WRAPPED_HYPHEN.sub("-", text) if "- " in text else text])
+
+
+def remove_front_matter(text: str) -> str:
+    """Remove YAML or TOML between two rulers at the start."""
+    lines = text.lstrip("\ufeff \n").split("\n", MAX_FRONT_MATTER_LINES)
+    ruler = lines[0].rstrip()
+    if ruler not in ("---", "+++"):
+        return text
+    for number, line in enumerate(lines[1:MAX_FRONT_MATTER_LINES], 1):
+        if line.rstrip() == ruler or (ruler == "---" and line.rstrip() == "..."):
+            return "\n".join(lines[number + 1 :]) if number > 1 else text
+        if line.strip() and not KEY.match(line):
+            break
+    return text
 
 
 def remove_fenced_code(text: str) -> str:

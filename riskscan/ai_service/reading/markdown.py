@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from html import unescape
 
 from .blocks import MAX_CHARS, Block, Place
 from .encodings import decode
@@ -14,18 +13,10 @@ from .layout import (
     is_continuation,
     join_wrapped_lines,
     remove_fenced_code,
+    remove_front_matter,
     wrap_width,
 )
 
-# what only Markdown has: headings, code fences, rulers of tables, comments, tags, links
-MARKUP = re.compile(
-    r"^#{1,6}[ \t]+\S|^[ \t]{0,9}(?:```|~~~)|^[ \t]{0,3}\|?[ \t]{0,9}:?-{2,}:?[ \t]{0,9}\|"
-    r"|<!--|</[a-zA-Z]\w{0,15}>|<br ?/?>|\]\(\S",
-    re.M,
-)
-BOLD = re.compile(r"(?<![\w*])(\*\*|~~)(?=\w)[^*~\n]{1,400}(?<=[\w.,:;!?)])\1")
-KEY = re.compile(r"[\w.\"'-]+\s*[:=]|[\s#\[\]{}-]|\.\.\.$")
-MAX_FRONT_MATTER_LINES = 200
 HEADING = re.compile(r"[ \t]{0,3}(#{1,6})(?:[ \t]+|(?<=##)(?=[^\W\d_]))")
 HEADING_ID = re.compile(r"\s\{#[^{}\s]{1,100}\}$")
 HTML_HEADING = re.compile(r"\s*<(h[1-6]|summary)\b[^<>]*>([^\n]*)</\1>\s*$", re.I)
@@ -94,20 +85,6 @@ def parse(text: str, has_indented_code: bool = True) -> Iterator[Block]:
             yield from reader.read_html(text[opening:closing])
         start = closing
     yield from reader.read(text[start:])
-
-
-def remove_front_matter(text: str) -> str:
-    """Remove YAML or TOML between two rulers at the start."""
-    lines = text.lstrip("\ufeff \n").split("\n", MAX_FRONT_MATTER_LINES)
-    ruler = lines[0].rstrip()
-    if ruler not in ("---", "+++"):
-        return text
-    for number, line in enumerate(lines[1:MAX_FRONT_MATTER_LINES], 1):
-        if line.rstrip() == ruler or (ruler == "---" and line.rstrip() == "..."):
-            return "\n".join(lines[number + 1 :]) if number > 1 else text
-        if line.strip() and not KEY.match(line):
-            break
-    return text
 
 
 def remove_comments(text: str) -> str:
@@ -341,6 +318,8 @@ def clean_inline(text: str, references: set[str]) -> str:
                 break
             text = shorter
     if "&" in text:
+        from html import unescape  # 3 ms
+
         text = unescape(text)
     return KEPT.sub(lambda found: kept[int(found[1])], text).strip()
 

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 from .blocks import Block, Place
-from .columns import read_cells
 from .layout import add_number, parse_blocks, strip_marks
 from .outline import Outline, classify_heading
-from .tables import name_cells
 
 Kind = Literal["sentence", "item", "cell"]
 
@@ -26,24 +25,28 @@ class Unit(NamedTuple):
     place: Place = Place()
 
 
-# a longer sentence is cut into pieces of at least MIN_PIECE_CHARS, at the first of CUTS that it has
+# a longer sentence is cut into pieces of at least MIN_PIECE_CHARS, at the first of CUTS that it has; these
+# patterns, and others that few documents need, are compiled when they are used first (each up to 3 ms)
 MAX_UNIT_CHARS = 600
 MIN_PIECE_CHARS = 80
 CUTS = (
-    re.compile(r"(?:[;:]|[.]\))\s(?=(?:and |or |and/or )?\(?[a-zA-Z0-9]{1,4}[.)]\s)"),
-    re.compile(r"[;៖]\s|\s[—–]\s"),
-    re.compile(
-        r"[:,]\s(?=(?:and|but|or|so|which|who|provided|unless|if|where|when|because|although|while|including)\s)"
-    ),
-    re.compile(r"[,、，]\s?"),
-    re.compile(r"\s"),
+    r"(?:[;:]|[.]\))\s(?=(?:and |or |and/or )?\(?[a-zA-Z0-9]{1,4}[.)]\s)",
+    r"[;៖]\s|\s[—–]\s",
+    r"[:,]\s(?=(?:and|but|or|so|which|who|provided|unless|if|where|when|because|although|while|including)\s)",
+    r"[,、，]\s?",
+    r"\s",
 )
 RISK_ID = re.compile(r"^(?:R|RISK|Risk|I)[- ]?\d{1,3}\s*[:.\-–]\s*")
 # these end no sentence
-ABBREVIATION = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Nos?|Arts?|Figs?|Secs?|Sect|Ch|Eq|Ref|Tab|App|Cl|cl|para|paras|approx|vs|v|cf|ca|viz|Bros|Jr|Sr|Rev"
-    r"|Gen|Col|Capt|Hon|Messrs|Lt|Sgt|Gov|Sen|Rep|Dept|Univ|Mt|Ave|Blvd|pp|p|vol|ed|eds|resp|incl|excl|min|max|est|tel|ext"
-    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec|e\.g|i\.e|eg|ie|Ph\.D|z\.B|bzw|d\.h|M|Mme|Sra?|al))\.$"
+LAST_WORD = re.compile(r"\b(e\.g|i\.e|Ph\.D|z\.B|d\.h|\w+)\.$")
+ABBREVIATIONS = frozenset(
+    re.findall(
+        r"\S+",
+        "Mr Mrs Ms Dr Prof St No Nos Art Arts Fig Figs Sec Secs Sect Ch Eq Ref Tab App Cl cl para paras "
+        "approx vs v cf ca viz Bros Jr Sr Sra Rev Gen Col Capt Hon Messrs Lt Sgt Gov Sen Rep Dept Univ Mt "
+        "Ave Blvd pp p vol ed eds resp incl excl min max est tel ext Jan Feb Mar Apr Jun Jul Aug Sept Sep "
+        "Oct Nov Dec e.g i.e eg ie Ph.D z.B bzw d.h M Mme al",
+    )
 )
 # these may, before a word that begins a sentence: companies, times, countries, initials
 AMBIGUOUS = re.compile(
@@ -71,11 +74,11 @@ SENTENCE_GAP = re.compile(
 )
 OPENING_MARKS = "\"'“‘«„(["
 # scripts without spaces between words
-UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-# characters that nobody sees; in scripts without spaces they separate words
-ZERO_WIDTH = re.compile(
-    r"(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])[\u200b\u2060\ufeff]+(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])"
-)
+UNSPACED = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
+# characters that nobody sees; in these scripts they separate words
+ZERO_WIDTH = "\u200b\u2060\ufeff"
+SEPARATED_LETTER = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
+ZERO_WIDTH_ELSEWHERE = rf"(?<!{SEPARATED_LETTER})[{ZERO_WIDTH}]+(?!{SEPARATED_LETTER})"
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -83,7 +86,7 @@ def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
     """Return the units of the blocks, each with its place; no unit crosses a block."""
     outline = Outline()
     clause = ""
-    for number, block in enumerate(name_cells(parse_blocks(blocks)), 1):
+    for number, block in enumerate(_name_cells(parse_blocks(blocks)), 1):
         if block.kind == "heading":
             clause = block.place.number
             outline.enter(block.texts[0], block.level, clause)
@@ -99,7 +102,20 @@ def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
             yield from _to_units(RISK_ID.sub("", block.texts[0]), kind, outline.section, place)
 
 
+def _name_cells(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Give the rows of tables the names of their columns."""
+    for is_row, group in groupby(blocks, lambda block: block.kind == "row"):
+        if is_row:
+            from .tables import name_cells  # 4 ms, and most documents have no table
+
+            yield from name_cells(group)
+        else:
+            yield from group
+
+
 def _split_row(row: Block, section: str, place: Place) -> Iterator[Unit]:
+    from .columns import read_cells
+
     for title in row.place.headings:
         section = classify_heading(title) or section
     is_alone = sum(map(bool, row.texts)) == 1
@@ -123,7 +139,9 @@ def _to_units(text: str, kind: Kind, section: str, place: Place) -> Iterator[Uni
 def split_sentences(text: str) -> Iterator[str]:
     """Split a paragraph into sentences, with whitespace collapsed."""
     if not text.isascii():
-        text = ZERO_WIDTH.sub("", text).replace("\xad", "")
+        if any(map(text.__contains__, ZERO_WIDTH)):
+            text = re.sub(ZERO_WIDTH_ELSEWHERE, "", text)
+        text = text.replace("\xad", "")
     text = " ".join(text.split())
     start = 0
     for gap in SENTENCE_GAP.finditer(text):
@@ -141,7 +159,8 @@ def _is_sentence_end(text: str, start: int, gap: re.Match[str]) -> bool:
     after = text[gap.end() : gap.end() + 20].lstrip(OPENING_MARKS)
     if not after or not before.endswith("."):
         return not after[:1].islower() or before[-1] not in ".…"
-    if ABBREVIATION.search(before) or (before.endswith(" no.") and after[0].isdigit()):
+    word = LAST_WORD.search(before)
+    if (word and word[1] in ABBREVIATIONS) or (before.endswith(" no.") and after[0].isdigit()):
         return False
     if AMBIGUOUS.search(before) and not (
         before[-3:-2] not in ("", " ") and after.split(maxsplit=1)[0] in STARTERS
@@ -159,7 +178,7 @@ def _split_long_sentence(sentence: str) -> Iterator[str]:
     while len(sentence) - start > MAX_UNIT_CHARS:
         first = start + MIN_PIECE_CHARS
         last = min(start + MAX_UNIT_CHARS, len(sentence) - MIN_PIECE_CHARS)
-        cuts = (list(cut.finditer(sentence, first, last)) for cut in CUTS)
+        cuts = (list(re.compile(cut).finditer(sentence, first, last)) for cut in CUTS)
         found = next((matches[-1].end() for matches in cuts if matches), start + MAX_UNIT_CHARS)
         yield sentence[start:found].strip()
         start = found
@@ -168,7 +187,7 @@ def _split_long_sentence(sentence: str) -> Iterator[str]:
 
 
 def _is_scorable(sentence: str) -> bool:
-    if not sentence.isascii() and UNSPACED.search(sentence):
-        return len(sentence) >= 6
     first = WORD.search(sentence)
-    return len(sentence) >= 8 and first is not None and WORD.search(sentence, first.end()) is not None
+    if len(sentence) >= 8 and first and WORD.search(sentence, first.end()):
+        return True
+    return len(sentence) >= 6 and not sentence.isascii() and re.search(UNSPACED, sentence) is not None

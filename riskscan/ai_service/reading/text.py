@@ -3,10 +3,17 @@
 import re
 from collections.abc import Iterator
 
-from . import markdown
 from .blocks import MAX_CHARS, Block
 from .encodings import decode
+from .layout import remove_front_matter
 
+# what only Markdown has: headings, code fences, rulers of tables, comments, tags, links
+MARKUP = re.compile(
+    r"^#{1,6}[ \t]+\S|^[ \t]{0,9}(?:```|~~~)|^[ \t]{0,3}\|?[ \t]{0,9}:?-{2,}:?[ \t]{0,9}\|"
+    r"|<!--|</[a-zA-Z]\w{0,15}>|<br ?/?>|\]\(\S",
+    re.M,
+)
+BOLD = re.compile(r"(?<![\w*])(\*\*|~~)(?=\w)[^*~\n]{1,400}(?<=[\w.,:;!?)])\1")
 PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html)\b", re.I)
 # lines of emails in English, German, French, Spanish, Italian, Portuguese and Dutch
 MAIL = re.compile(
@@ -33,7 +40,7 @@ MAX_SIGNATURE_LINES = 12
 def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     """Read the text; what is Markdown in it is read as Markdown."""
     text = decode(data)
-    return parse(text, is_markdown=bool(markdown.BOLD.search(text)))
+    return parse(text, is_markdown=bool(BOLD.search(text)))
 
 
 def parse(text: str, is_markdown: bool = False) -> Iterator[Block]:
@@ -47,8 +54,10 @@ def parse(text: str, is_markdown: bool = False) -> Iterator[Block]:
         yield from html.parse(text)
         return
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = remove_mail_headers(markdown.remove_front_matter(text))
-    if is_markdown or markdown.MARKUP.search(text):
+    text = remove_mail_headers(remove_front_matter(text))
+    if is_markdown or MARKUP.search(text):
+        from . import markdown  # 4 ms
+
         yield from markdown.parse(text, has_indented_code=False)
     else:
         yield Block("text", [text])

@@ -1,6 +1,8 @@
 # ruff: noqa: E501
 """Plain text: wrapped lines, emails, tables of contents, pages."""
 
+import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -168,3 +170,19 @@ def test_pages_that_are_one_line_each_are_no_table_of_contents() -> None:
     page = " ".join(["The tenant of the mill keeps the weir free of branches and pays for repairs."] * 4)
     text = "\n\n\n".join(f"{page}     {number}" for number in range(1, 6))
     assert len(read("a.txt", text).texts) >= 20
+
+
+def test_text_is_read_without_importing_what_other_formats_need() -> None:
+    script = (
+        "import sys; from riskscan.ai_service.reader import read_document\n"
+        "read_document('a.txt', sys.stdin.buffer.read()); print(*sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], input=SENTENCES[0].encode(), capture_output=True, check=True
+    )
+    loaded = set(run.stdout.decode().split())
+    reading = "riskscan.ai_service.reading."
+    assert {name.removeprefix(reading) for name in loaded if name.startswith(reading)} == {
+        "blocks", "documents", "encodings", "layout", "outline", "sentences", "text",
+    }  # fmt: skip
+    assert loaded.isdisjoint({"html", "zipfile", "lxml", "pypdfium2"})
