@@ -4,7 +4,7 @@ Words come in the order in which the page draws them, or in which OCR found them
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -58,15 +58,15 @@ def make_line(words: list[Word]) -> Line:
     """Return the line of the words; its height is the usual one of its words."""
     if len(words) > MIN_SPACED and _is_spaced(words):
         words = _join_letters(words)
-    text = " ".join([word.text for word in words])
-    bottom, top = median([word.bottom for word in words]), median([word.top for word in words])
-    right = max([word.right for word in words])
-    first = words[0]
-    width = first.right - first.left
-    return Line(text, len(words), width, first.left, right, bottom, top, max(top - bottom, 0.1))
+    texts, lefts, rights, bottoms, tops = zip(*words, strict=True)
+    bottom, top = median(bottoms), median(tops)
+    return Line(
+        " ".join(texts), len(texts), rights[0] - lefts[0], lefts[0], max(rights), bottom, top,
+        max(top - bottom, 0.1),
+    )  # fmt: skip
 
 
-def median(values: list[float]) -> float:
+def median(values: Sequence[float]) -> float:
     """Return the middle value, the upper one of two; statistics takes 7 ms to import."""
     return sorted(values)[len(values) // 2]
 
@@ -216,7 +216,9 @@ class Paragraph(NamedTuple):
 def find_paragraphs(lines: list[Line]) -> list[Paragraph]:
     """Join lines, in reading order, that were wrapped at the edge of their column; rows stay apart."""
     distance = usual_distance(lines)
-    edges = _right_edges(lines, distance)
+    # for each line, whether it stands below the one before it
+    below = [False, *(_is_below(before, line, distance) for before, line in pairwise(lines))]
+    edges = _right_edges(lines, below)
     rows = _find_rows(lines)
     paragraphs: list[Paragraph] = []
     number = 0
@@ -224,10 +226,14 @@ def find_paragraphs(lines: list[Line]) -> list[Paragraph]:
         line, before = lines[number], lines[number - 1] if number else None
         if end := rows.get(number):
             paragraphs.append(Paragraph(lines[number:end], is_apart=True, is_row=True))
-        elif before and not paragraphs[-1].is_row and _is_wrapped(before, line, edges[number - 1], distance):
+        elif (
+            before
+            and not paragraphs[-1].is_row
+            and _is_wrapped(before, line, edges[number - 1], below[number])
+        ):
             paragraphs[-1].lines.append(line)
         else:
-            paragraphs.append(Paragraph([line], not before or not _is_below(before, line, distance)))
+            paragraphs.append(Paragraph([line], not below[number]))
         number = end or number + 1
     return paragraphs
 
@@ -291,20 +297,19 @@ def _is_below(before: Line, line: Line, distance: float) -> bool:
     )
 
 
-def _right_edges(lines: list[Line], distance: float) -> list[float]:
+def _right_edges(lines: list[Line], below: list[bool]) -> list[float]:
     """Return for each line the right edge of its column: of the lines that follow each other there."""
     edges: list[float] = []
     run: list[Line] = []
     for number, line in enumerate(lines):
         run.append(line)
-        is_last = number + 1 == len(lines) or not _is_below(line, lines[number + 1], distance)
-        if is_last:
+        if number + 1 == len(lines) or not below[number + 1]:
             edges += [max(other.right for other in run)] * len(run)
             run = []
     return edges
 
 
-def _is_wrapped(before: Line, line: Line, edge: float, distance: float) -> bool:
+def _is_wrapped(before: Line, line: Line, edge: float, is_below: bool) -> bool:
     """Return whether a line goes on where the line before it, in reading order, had no more room."""
     text, next_text = before.text, line.text
     if DASH.match(next_text) or (LABEL.match(text) and LABEL.match(next_text)):
@@ -312,7 +317,7 @@ def _is_wrapped(before: Line, line: Line, edge: float, distance: float) -> bool:
     starts_anew = bool(BULLET.match(next_text) or CLAUSE_NUMBER.match(next_text))
     if starts_anew and not (NUMBER_IN_PROSE.match(next_text) and not SENTENCE_END.search(text)):
         return False
-    if not _is_below(before, line, distance):
+    if not is_below:
         # the next column, if it goes on with the sentence
         is_higher = line.bottom > before.top and line.left > before.right
         is_wide = min(before.words, line.words) >= COLUMN_WORDS

@@ -66,6 +66,7 @@ MAX_ENTRY_CHARS = 200
 CAPITALS_LEVEL = 7
 PLAIN_LEVEL = 8
 NOT_A_HEADING = 0
+MAX_HEADING_CHARS = 80
 
 
 def parse_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -134,8 +135,10 @@ def parse_text(blocks: list[Block]) -> Iterator[Block]:
 
 def _join(block: Block) -> Block:
     text = " ".join(block.texts)
-    # a word that was wrapped at its hyphen
-    return block._replace(texts=[WRAPPED_HYPHEN.sub("-", text) if "- " in text else text])
+    if "- " in text:
+        # a word that was wrapped at its hyphen
+        text = WRAPPED_HYPHEN.sub("-", text)
+    return block if block.texts == [text] else block._replace(texts=[text])
 
 
 def remove_front_matter(text: str) -> str:
@@ -178,9 +181,10 @@ def _clean_lines(text: str) -> list[str]:
     text = remove_fenced_code(text)
     raw = text.splitlines()
     contents = _contents_lines(raw)
-    breaks = {
-        number for number, line in enumerate(text.replace("\f", "\n\f").split("\n")) if line[:1] == "\f"
-    }
+    breaks = set[int]()
+    if "\f" in text:
+        pages = text.replace("\f", "\n\f").split("\n")
+        breaks.update(number for number, line in enumerate(pages) if line[:1] == "\f")
     lines: list[str] = []
     depth = 0
     after_page = False
@@ -195,7 +199,7 @@ def _clean_lines(text: str) -> list[str]:
         if number in contents:
             line = ""
         is_page_number = PAGE_NUMBER.fullmatch(line) or (
-            line.isdecimal() and len(line) < 5 and not breaks.isdisjoint(range(number - 3, number + 5))
+            len(line) < 5 and line.isdecimal() and not breaks.isdisjoint(range(number - 3, number + 5))
         )
         if is_page_number or number in breaks:
             after_page = True
@@ -432,16 +436,17 @@ def heading_level(lines: list[str], number: int, next_text: str, in_paragraph: b
     if len(after) >= 3 and set(after) in ({"="}, {"-"}):
         return 1 if after[0] == "=" else 2
     content = strip_marks(text.strip("*_"))
+    if len(content) > MAX_HEADING_CHARS:
+        return NOT_A_HEADING
     before = lines[number - 1] if number else ""
     line = Line(text, before, after, next_text, in_paragraph, content, content.rstrip(":").split())
     return next((level for applies, level in HEADING_RULES if applies(line)), NOT_A_HEADING)
 
 
 def _cannot_be_a_heading(line: Line) -> bool:
-    """Too long, without a letter, or ending like a sentence."""
+    """Too many words, without a letter, or ending like a sentence."""
     return (
         not 1 <= len(line.words) <= 9
-        or len(line.content) > 80
         or line.content.endswith((".", "!", "?", ";", ",", "។", "៕"))
         or not LETTER.search(line.content)
     )
