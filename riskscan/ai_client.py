@@ -250,10 +250,13 @@ def clean_cue(cue: Any, context: str) -> Cue | None:
     text, weight, start = map(cue.get, ("text", "weight", "start")) if isinstance(cue, dict) else (None,) * 3
     if not isinstance(text, str) or not isinstance(weight, float) or not math.isfinite(weight):
         return None
-    if isinstance(start, float) and 0 <= start <= len(context) and context.startswith(text, int(start)):
-        return Cue(UNSTORABLE.sub("\ufffd", text[:MAX_CUE]), weight, int(start))
     clean = clean_line(text, MAX_CUE)
-    return Cue(clean, weight) if clean else None
+    if not clean:
+        return None
+    offset = int(start) if isinstance(start, float) and start.is_integer() else -1
+    if 0 <= offset < len(context) and context.startswith(text, offset):
+        return Cue(UNSTORABLE.sub("\ufffd", text[:MAX_CUE]), weight, offset)
+    return Cue(clean, weight)
 
 
 def clean_notes(notes: Any) -> list[str]:

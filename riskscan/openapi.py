@@ -19,7 +19,8 @@ from .file_types import EXTENSIONS
 from .handlers import scans
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .request.filters import MAX_FILTER_LENGTH
-from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Risk, Source
+from .request.reviews import CONFIRMED_ONLY
+from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Reason, Risk, Source
 
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 LOGIN_PATH = "/api/auth/login"
@@ -170,6 +171,20 @@ UPLOAD = {
         }
     },
 }
+# what belongs to which state of a review; the struct itself has every field
+REVIEWS = {"ReviewFields", "ReviewForm", "ReviewItem"}
+EMPTY = {"enum": [None, ""]}
+REVIEW_STATES = [
+    {"properties": {"state": {"const": "confirmed"}, "reason": EMPTY}},
+    {
+        "properties": {
+            "state": {"const": "dismissed"},
+            "reason": {"enum": list(get_args(Reason))},
+            **dict.fromkeys(CONFIRMED_ONLY, EMPTY),
+        },
+        "required": ["reason"],
+    },
+]
 CISO_ASSISTANT_ROW = {
     "type": "object",
     "description": "A risk scenario in the layout `ciso-assistant`.",
@@ -214,6 +229,8 @@ def describe_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
         types += [operation.answer, *operation.other_answers.values()]
         types += [body for body in operation.bodies.values() if body is not UPLOAD]
     _, schemas = msgspec.json.schema_components(types, ref_template=REF_TEMPLATE)
+    for name in REVIEWS & schemas.keys():
+        schemas[name]["anyOf"] = REVIEW_STATES
     if "RegisterRow" in schemas:
         schemas["RegisterRow"] = {"anyOf": [schemas["RegisterRow"], CISO_ASSISTANT_ROW]}
     return schemas

@@ -48,6 +48,7 @@ ScopeText = Annotated[
 ]
 # inside a character class: control characters, with the bidirectional ones, which can disguise a name
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+CONTROL_IN_TEXT = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f"  # of a text in several lines, which may have tabs
 SPACE = r" \u1680\u2000-\u200a\u202f\u205f\u3000\xa0"
 MIN_PASSWORD, MAX_PASSWORD = 6, 128  # characters
 MAX_TOKEN_NAME = 100
@@ -226,31 +227,57 @@ class FindingList(Struct, frozen=True):
     findings: list[Finding]
 
 
+Line = Meta(pattern=f"^[^{CONTROL}]*$")
+CommentText = Annotated[Comment, Meta(pattern=f"^[^{CONTROL_IN_TEXT}]*$")]
+DueText = Annotated[str, Meta(extra_json_schema={"anyOf": [{"format": "date"}, {"maxLength": 0}]})]
+
+
 class ReviewFields(Struct, frozen=True):
     """Review request. `reason` is for a dismissed finding, which needs it; what follows `comment`, for a
     confirmed one."""
 
     state: State
     reason: Reason | Literal[""] | None = None
-    comment: Comment | None = None
-    owner: Owner | None = None
-    likelihood: Level | None = None
-    impact: Level | None = None
+    comment: CommentText | None = None
+    owner: Annotated[Owner, Line] | None = None
+    likelihood: Level | Literal[""] | None = None
+    impact: Level | Literal[""] | None = None
     response: Response | Literal[""] | None = None
-    due: Annotated[str | None, Meta(description="A date, as `2026-12-31`")] = None
+    due: Annotated[DueText | None, Meta(description="A date, as `2026-12-31`")] = None
+
+
+class ReviewForm(ReviewFields, frozen=True):
+    """Review request, in a form."""
+
+    reason: Reason | Literal[""] = ""
+    comment: CommentText = ""
+    owner: Annotated[Owner, Line] = ""
+    likelihood: Level | Literal[""] = ""
+    impact: Level | Literal[""] = ""
+    response: Response | Literal[""] = ""
+    due: DueText = ""
 
 
 class ReviewItem(ReviewFields, frozen=True, kw_only=True):
     """A review in a list of many."""
 
     scan_id: Id
-    number: int
+    number: Annotated[int, Meta(ge=1, description="Of the finding")]
+
+
+ReviewItems = Annotated[list[ReviewItem], Meta(min_length=1, max_length=MAX_REVIEWS)]
 
 
 class Rename(Struct, frozen=True):
     """Rename request."""
 
-    title: Annotated[Title | None, Meta(description="Null or empty removes it")] = None
+    title: Annotated[Annotated[Title, Line] | None, Meta(description="Null or empty removes it")]
+
+
+class RenameForm(Struct, frozen=True):
+    """Rename request, in a form."""
+
+    title: Annotated[Title, Line]
 
 
 class Share(Struct, frozen=True):
@@ -478,7 +505,7 @@ class CreateApiToken(Struct, frozen=True):
     ]
     scopes: Annotated[
         Annotated[list[Scope], Meta(min_length=1)] | ScopeText | None,
-        Meta(description="A list, or a text separated by spaces; all scopes if it is missing"),
+        Meta(description="A list, or a text separated by spaces; `scan` and `read` if it is missing"),
     ] = None
     expires_at: Annotated[
         str | None,

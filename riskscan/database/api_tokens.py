@@ -46,6 +46,7 @@ async def insert_api_token(db: Database, account: Account, token: ApiToken, dige
         "expires_at": token.expires_at,
         "limit": limit,
     }
+    # so that of several INSERTs at once each counts the tokens of those before it
     if await db.fetch_all(INSERT_API_TOKEN, values, lock=LOCK_USER):
         return True
     await find_account(db, account.subject)

@@ -11,9 +11,10 @@ import msgspec
 
 from ..schemas import DETAILS, Detail, Findings, Scan
 from ..search_terms import index_terms
-from . import Executor, Row
+from . import Database, Executor, Row
 from .drivers import ForeignKeyViolation, UniqueViolation
 from .rows import TokenRevoked, TokenSubject, to_utc
+from .users import LOCK_USER
 
 
 class PreviousScan(NamedTuple):
@@ -136,8 +137,8 @@ FIND_DETAILS = "SELECT details, first_words FROM scans WHERE id = :id AND user_i
 
 
 class ScanDetails(NamedTuple):
-    """What is stored with a scan beside the answer: details parallel to its findings, or none, and its
-    first words if it is a pasted text."""
+    """What is stored with a scan beside the answer: details parallel to its findings, or none if a version
+    before stored it, and its first words if it is a pasted text."""
 
     details: list[Detail]
     first_words: str
@@ -154,10 +155,11 @@ UPDATE scans SET details = :details WHERE id = :id AND user_id = :user_id AND de
 """
 
 
-async def store_details(db: Executor, user_id: str, scan_id: str, details: Sequence[Detail]) -> None:
+async def store_details(db: Database, user_id: str, scan_id: str, details: Sequence[Detail]) -> None:
     """Store the details of a scan that has none."""
     encoded = msgspec.json.encode(details).decode()
-    await db.execute(STORE_DETAILS, {"id": scan_id, "user_id": user_id, "details": encoded})
+    values = {"id": scan_id, "user_id": user_id, "details": encoded}
+    await db.fetch_all(STORE_DETAILS, values, lock=LOCK_USER)
 
 
 RENAME_SCAN = "UPDATE scans SET title = :title WHERE id = :id AND user_id = :user_id RETURNING id"
@@ -204,9 +206,9 @@ async def find_previous_scans(db: Executor, user_id: str, scan: Scan) -> list[Pr
 DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"
 
 
-async def delete_scan(db: Executor, user_id: str, scan_id: str) -> bool:
-    """Delete a scan of the user; return whether it existed."""
-    return await db.fetch_one(DELETE_SCAN, {"id": scan_id, "user_id": user_id}) is not None
+async def delete_scan(db: Database, user_id: str, scan_id: str) -> bool:
+    """Delete a scan of the user; return whether it existed. Reviews of its findings stay."""
+    return bool(await db.fetch_all(DELETE_SCAN, {"id": scan_id, "user_id": user_id}, lock=LOCK_USER))
 
 
 # the condition on risk_count always holds: it is that of the index scans_created_at
@@ -218,6 +220,15 @@ RETURNING id
 """
 
 
-async def delete_scans_before(db: Executor, before: datetime.datetime) -> int:
+LOCK_USERS_OF_SCANS_BEFORE = """
+SELECT id FROM users WHERE id IN (
+    SELECT user_id FROM scans WHERE created_at < :before AND risk_count >= 0 ORDER BY created_at LIMIT 500
+)
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+async def delete_scans_before(db: Database, before: datetime.datetime) -> int:
     """Delete up to 500 scans created before a time; return the number deleted."""
-    return len(await db.fetch_all(DELETE_SCANS_BEFORE, {"before": before}))
+    rows = await db.fetch_all(DELETE_SCANS_BEFORE, {"before": before}, lock=LOCK_USERS_OF_SCANS_BEFORE)
+    return len(rows)

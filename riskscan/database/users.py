@@ -90,6 +90,10 @@ async def renew_password_hash(db: Executor, account: Account, renewed: str) -> N
     await db.execute(RENEW_PASSWORD_HASH, values)
 
 
+# for `lock` of Database.fetch_all: triggers on scans and reviews lock this row, and statements that lock the
+# same rows in another order would wait for each other
+LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
+
 DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
 

@@ -14,6 +14,7 @@ from ..auth.passwords import PASSWORDS
 from ..auth.sessions import end_session, start_session
 from ..database import DATABASE
 from ..database.api_tokens import list_api_tokens
+from ..database.reviews import count_reviews
 from ..database.rows import Account, utc_now
 from ..database.users import (
     EmailTaken,
@@ -139,10 +140,11 @@ async def login_page(request: web.Request) -> web.StreamResponse:
 
 
 async def account_page(request: web.Request) -> web.StreamResponse:
-    """Show the account and its API tokens."""
+    """Show the account, its API tokens and the number of its reviews."""
     account = await authenticate(request)
-    tokens = await list_api_tokens(request.app[DATABASE], account.user.id)
-    return render_page(request, "account.html", {"tokens": tokens, "now": utc_now()})
+    db, user_id = request.app[DATABASE], account.user.id
+    tokens, reviews = await list_api_tokens(db, user_id), await count_reviews(db, user_id)
+    return render_page(request, "account.html", {"tokens": tokens, "reviews": reviews, "now": utc_now()})
 
 
 def read_login_email(fields: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from ..schemas import MAX_TOKEN_NAME, ApiTokenList, Message, NewApiToken, Scope
 
 MAX_API_TOKENS = 100  # per user
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+DEFAULT_SCOPES: tuple[Scope, ...] = ("scan", "read")
 
 
 async def index(request: web.Request) -> web.StreamResponse:
@@ -74,10 +75,10 @@ def read_name(fields: Mapping[str, Any]) -> str:
 
 
 def read_scopes(fields: Mapping[str, Any]) -> list[Scope]:
-    """Return the scopes, all by default: a list, or a text separated by spaces (RFC 6749, section 3.3)."""
+    """Return the scopes: a list, or a text separated by spaces (RFC 6749, section 3.3)."""
     scopes = fields.get("scopes")
     if scopes is None or isinstance(scopes, str):
-        scopes = (scopes or "").split() or list(SCOPES)
+        scopes = (scopes or "").split() or list(DEFAULT_SCOPES)
     if not isinstance(scopes, list) or not scopes or not all(scope in SCOPES for scope in scopes):
         raise invalid_request("Unknown scope.", scopes=f"Allowed: {', '.join(SCOPES)}.")
     return [scope for scope in SCOPES if scope in scopes]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 from aiohttp import web
 
-from ..auth.authentication import USER_ID, authenticate
+from ..auth.authentication import USER_ID, authenticate, take_turn
 from ..database import DATABASE, Database
 from ..database.reviews import (
     NewReview,
@@ -18,12 +20,11 @@ from ..database.reviews import (
 from ..database.rows import TokenSubject
 from ..database.scans import find_details, find_scan, store_details
 from ..errors import ApiError, not_found
-from ..fingerprints import compute_fingerprints
 from ..request.body import read_fields
-from ..request.reviews import read_review, read_reviews
+from ..request.reviews import name_item, read_review, read_reviews
 from ..responses import respond
 from ..schemas import Detail, Finding, FindingList, Message, Review, ReviewFields, ReviewItem, Scan
-from .scans import find_own_scan, scan_not_found
+from .scans import compute_all_fingerprints, find_own_scan, scan_not_found
 
 
 async def index(request: web.Request) -> web.StreamResponse:
@@ -41,7 +42,8 @@ async def update(request: web.Request) -> web.StreamResponse:
     fields = read_review(await read_fields(request))
     scan, detail, number = await find_finding(request, subject)
     review = NewReview(detail.fingerprint, scan.scan_id, number, fields)
-    updated_at = await save_reviews(request.app[DATABASE], subject.user_id, [review])
+    async with take_turn(request):  # it locks the user's row, and those after it wait
+        updated_at = await save_reviews(request.app[DATABASE], subject.user_id, [review])
     stored = Review(**msgspec.structs.asdict(fields), scan_id=scan.scan_id, updated_at=updated_at)
     return respond(
         request, to_finding(scan, number, detail, stored), location=f"/scans/{scan.scan_id}#finding-{number}"
@@ -52,7 +54,9 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """Remove the review of a finding, which is open again."""
     subject = (await authenticate(request, "review")).subject
     scan, detail, number = await find_finding(request, subject)
-    if not await delete_review(request.app[DATABASE], subject.user_id, detail.fingerprint):
+    async with take_turn(request):
+        deleted = await delete_review(request.app[DATABASE], subject.user_id, detail.fingerprint)
+    if not deleted:
         raise not_found("This finding has no review.")
     return respond(request, Message("Review removed"), location=f"/scans/{scan.scan_id}#finding-{number}")
 
@@ -62,27 +66,33 @@ async def update_many(request: web.Request) -> web.StreamResponse:
     subject = (await authenticate(request, "review")).subject
     items = await read_reviews(request)
     db = request.app[DATABASE]
-    details = {
-        scan_id: await find_scan_details(db, subject, scan_id)
-        for scan_id in dict.fromkeys(item.scan_id for item in items)
-    }
-    await save_reviews(db, subject.user_id, [to_new_review(item, details[item.scan_id]) for item in items])
+    fingerprints: dict[str, list[str]] = {}
+    reviews = []
+    for position, item in enumerate(items, 1):
+        try:
+            if item.scan_id not in fingerprints:
+                fingerprints[item.scan_id] = await find_fingerprints(db, subject, item.scan_id)
+            reviews.append(to_new_review(item, fingerprints[item.scan_id]))
+        except ApiError as exc:
+            raise name_item(exc, position, len(items)) from None
+    async with take_turn(request):
+        await save_reviews(db, subject.user_id, reviews)
     return respond(request, Message(f"Reviews saved: {len(items)}"))
 
 
 async def delete_all(request: web.Request) -> web.StreamResponse:
     """Remove all reviews of the account."""
-    account = await authenticate(request, "review")
-    number = await delete_reviews(request.app[DATABASE], account.user.id)
+    account = await authenticate(request)
+    async with take_turn(request):
+        number = await delete_reviews(request.app[DATABASE], account.user.id)
     return respond(request, Message(f"Reviews removed: {number}"), location="/account?done=reviews")
 
 
-def to_new_review(item: ReviewItem, details: list[Detail]) -> NewReview:
-    if item.number > len(details):
+def to_new_review(item: ReviewItem, fingerprints: list[str]) -> NewReview:
+    if item.number > len(fingerprints):
         raise finding_not_found()
     fields = {name: getattr(item, name) for name in ReviewFields.__struct_fields__}
-    fingerprint = details[item.number - 1].fingerprint
-    return NewReview(fingerprint, item.scan_id, item.number, ReviewFields(**fields))
+    return NewReview(fingerprints[item.number - 1], item.scan_id, item.number, ReviewFields(**fields))
 
 
 async def find_finding(request: web.Request, subject: TokenSubject) -> tuple[Scan, Detail, int]:
@@ -97,19 +107,24 @@ async def find_finding(request: web.Request, subject: TokenSubject) -> tuple[Sca
     return scan, details[number - 1], number
 
 
-async def find_scan_details(db: Database, subject: TokenSubject, scan_id: str) -> list[Detail]:
-    scan = await find_scan(db, subject, scan_id)
-    if scan is None:
-        raise scan_not_found()
-    return await load_details(db, subject.user_id, scan)
+async def find_fingerprints(db: Database, subject: TokenSubject, scan_id: str) -> list[str]:
+    """Return the fingerprints of the findings of a scan. Raises 404."""
+    details = (await find_details(db, subject.user_id, scan_id)).details
+    if not details:  # it has no findings, is of an earlier version, or not the user's
+        scan = await find_scan(db, subject, scan_id)
+        if scan is None:
+            raise scan_not_found()
+        details = await load_details(db, subject.user_id, scan)
+    return [detail.fingerprint for detail in details]
 
 
 async def load_details(db: Database, user_id: str, scan: Scan) -> list[Detail]:
     """Return the details of the findings; a scan that an earlier version stored gets its details now."""
     details = (await find_details(db, user_id, scan.scan_id)).details
     if len(details) != scan.risk_count:
-        details = [Detail(fingerprint) for fingerprint in compute_fingerprints(scan.each_risk())]
-        await store_details(db, user_id, scan.scan_id, details)
+        details = list(map(Detail, await compute_all_fingerprints(scan.risks)))
+        with contextlib.suppress(ApiError):  # reads must work on a read-only replica
+            await store_details(db, user_id, scan.scan_id, details)
     return details
 
 

@@ -8,6 +8,7 @@ import datetime
 import logging
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -32,7 +33,7 @@ from ..request.filters import read_filter, read_filter_values
 from ..request.reviews import read_title
 from ..request.uploads import Document
 from ..responses import is_api, json_encoder, render_page, respond
-from ..schemas import CONTROL, Detail, Filter, Findings, Message, Scan, ScanList
+from ..schemas import CONTROL, Detail, Filter, Findings, Message, Risk, Scan, ScanList
 from ..settings import SETTINGS
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
@@ -44,10 +45,7 @@ CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{
 SAVE_RETRY_SECONDS = 8
 RETRY_SECONDS = 0.5
 MAX_FINGERPRINTS_ON_LOOP = 500
-MAX_NAME, MAX_NAME_SOURCE = (
-    60,
-    1_000,
-)  # characters of a pasted text's name, and of the text that it is made of
+MAX_NAME, MAX_NAME_SOURCE = 60, 1_000  # characters of a pasted text's name, and of what it is made of
 UNPRINTABLE = re.compile(f"[{CONTROL}]")
 
 log = logging.getLogger("riskscan.scans")
@@ -103,18 +101,22 @@ def make_scan(scan_id: str, document: Document, findings: Findings) -> Scan:
 
 async def add_fingerprints(findings: Findings) -> Findings:
     """Return the findings with their fingerprints."""
-    risks = findings.data
-    # 16 µs each
-    if len(risks) > MAX_FINGERPRINTS_ON_LOOP:
-        fingerprints = await asyncio.to_thread(compute_fingerprints, risks)
+    fingerprints = await compute_all_fingerprints(findings.data)
+    if not findings.details:
+        details = list(map(Detail, fingerprints))
     else:
-        fingerprints = compute_fingerprints(risks)
-    details = findings.details or [Detail()] * len(risks)
-    details = [
-        msgspec.structs.replace(detail, fingerprint=fingerprint)
-        for detail, fingerprint in zip(details, fingerprints, strict=True)
-    ]
+        details = [
+            msgspec.structs.replace(detail, fingerprint=fingerprint)
+            for detail, fingerprint in zip(findings.details, fingerprints, strict=True)
+        ]
     return msgspec.structs.replace(findings, details=details)
+
+
+async def compute_all_fingerprints(risks: Sequence[Risk]) -> list[str]:
+    """Return the fingerprints of findings, of many from a thread: 16 µs each."""
+    if len(risks) > MAX_FINGERPRINTS_ON_LOOP:
+        return await asyncio.to_thread(compute_fingerprints, risks)
+    return compute_fingerprints(risks)
 
 
 def first_words(document: Document) -> str:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from ..errors import ApiError, invalid_request
 from ..schemas import (
+    CONTROL_IN_TEXT,
     MAX_COMMENT,
     MAX_OWNER,
     MAX_REVIEWS,
@@ -28,8 +29,7 @@ from .uploads import CONTROL_CHARACTERS
 
 T = TypeVar("T")
 MAX_LIST_BYTES = 2 * 1024 * 1024
-# of a text in several lines, which may have tabs
-CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+NOT_IN_TEXT = re.compile(f"[{CONTROL_IN_TEXT}\ud800-\udfff]")
 STATES: tuple[State, ...] = get_args(State)
 REASONS: tuple[Reason, ...] = get_args(Reason)
 RESPONSES: tuple[Response, ...] = get_args(Response)
@@ -47,7 +47,7 @@ def read_review(fields: Mapping[str, Any]) -> ReviewFields:
     review = ReviewFields(
         state=state,
         reason=read_choice(fields, "reason", REASONS),
-        comment=read_line_or_text(fields, "comment", MAX_COMMENT, CONTROL_IN_TEXT),
+        comment=read_line_or_text(fields, "comment", MAX_COMMENT, NOT_IN_TEXT),
         owner=read_line_or_text(fields, "owner", MAX_OWNER, CONTROL_CHARACTERS),
         likelihood=read_level(fields, "likelihood"),
         impact=read_level(fields, "impact"),
@@ -80,8 +80,9 @@ def read_line_or_text(
     fields: Mapping[str, Any], name: str, max_length: int, forbidden: re.Pattern[str]
 ) -> str | None:
     """Return a trimmed text, None if it was not sent or is blank."""
-    value = optional_text(fields, name).replace("\r\n", "\n").strip()
-    if len(value) > max_length or forbidden.search(value):
+    sent = optional_text(fields, name)
+    value = sent.replace("\r\n", "\n").strip()
+    if len(value) > max_length or forbidden.search(sent):
         raise invalid_request(
             f"Invalid value for {name}.",
             **{name: f"Must have at most {max_length} characters, and no control characters."},
@@ -94,10 +95,17 @@ def read_level(fields: Mapping[str, Any], name: str) -> int | None:
     value = fields.get(name)
     if value is None or value == "":
         return None
-    level = value if isinstance(value, int) else int(value) if value in ("1", "2", "3", "4", "5") else 0
-    if not 1 <= level <= 5 or isinstance(value, bool):
+    level = int(value) if value in ("1", "2", "3", "4", "5") else to_integer(value)
+    if level is None or not 1 <= level <= 5:
         raise invalid_request(f"Invalid value for {name}.", **{name: "Must be a whole number from 1 to 5."})
     return level
+
+
+def to_integer(value: Any) -> int | None:
+    """Return a whole number in JSON, which may be written as 3.0; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if value == value // 1 else None
 
 
 def read_due(fields: Mapping[str, Any]) -> str | None:
@@ -112,7 +120,9 @@ def read_due(fields: Mapping[str, Any]) -> str | None:
 
 
 def read_title(fields: Mapping[str, Any]) -> str | None:
-    """Return a title of one line, None if it is blank."""
+    """Return a title of one line, None if it is null or blank. Raises 400 `invalid_request`."""
+    if "title" not in fields:
+        raise invalid_request("Fill in all required fields.", title="This field is required.")
     return read_line_or_text(fields, "title", MAX_TITLE, CONTROL_CHARACTERS)
 
 
@@ -129,16 +139,21 @@ async def read_reviews(request: web.Request) -> list[ReviewItem]:
         try:
             reviews.append(read_item(item))
         except ApiError as exc:
-            detail = f"Review {position} of {len(items)}: {exc.detail}"
-            raise invalid_request(detail, **exc.fields) from None
+            raise name_item(exc, position, len(items)) from None
     return reviews
+
+
+def name_item(error: ApiError, position: int, total: int) -> ApiError:
+    """Return the error of an item of a list, naming the item."""
+    detail = f"Review {position} of {total}: {error.detail}"
+    return ApiError(error.status, error.code, detail, fields=error.fields, headers=error.headers)
 
 
 def read_item(item: Mapping[str, Any]) -> ReviewItem:
     """Return a review with the finding that it is of."""
-    scan_id, number = required_text(item, "scan_id"), item.get("number")
+    scan_id, number = required_text(item, "scan_id"), to_integer(item.get("number"))
     if not is_uuid(scan_id):
         raise invalid_request("Invalid value for scan_id.", scan_id="Must be a scan ID.")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+    if number is None or number < 1:
         raise invalid_request("Invalid value for number.", number="Must be the number of a finding.")
     return ReviewItem(scan_id=scan_id, number=number, **msgspec.structs.asdict(read_review(item)))

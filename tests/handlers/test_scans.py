@@ -16,6 +16,8 @@ from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import Server
 from tests.support.client import PASSWORD, Person, assert_error, form
 
+SUMMARY = ("scan_id", "filename", "source", "risk_count", "created_at", "open_count")
+
 
 async def test_scan_is_returned_stored_and_listed(alice: Person, ai: Ai) -> None:
     reply = await alice.post("/api/scan", data=form(text="The budget is tight. The deadline is aggressive."))
@@ -37,7 +39,7 @@ async def test_scan_is_returned_stored_and_listed(alice: Person, ai: Ai) -> None
     assert reply.headers["Cache-Control"] == "no-store"
     again = await alice.get(f"/api/scans/{scan['scan_id']}")
     assert again.json == scan
-    summary = {name: scan[name] for name in ("scan_id", "filename", "source", "risk_count", "created_at")}
+    summary = {name: scan[name] for name in SUMMARY}
     listed = await alice.get("/api/scans")
     assert listed.json == {"scans": [summary], "total": 1, "limit": 20, "offset": 0, "next_cursor": None}
 
@@ -48,9 +50,7 @@ async def test_notes_are_returned_and_stored_with_the_scan_but_not_listed(alice:
     assert (scan["data"], scan["notes"]) == (RISKS, NOTES)
     assert (await alice.get(f"/api/scans/{scan['scan_id']}")).json == scan
     (listed,) = (await alice.get("/api/scans")).json["scans"]
-    assert listed == {
-        name: scan[name] for name in ("scan_id", "filename", "source", "risk_count", "created_at")
-    }
+    assert listed == {name: scan[name] for name in SUMMARY}
 
 
 async def test_scan_is_also_shown_as_a_page(alice: Person) -> None:
