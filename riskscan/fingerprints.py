@@ -26,11 +26,12 @@ CLAUSE_NUMBER = re.compile(
 
 def compute_fingerprints(risks: Iterable[Risk]) -> list[str]:
     """Return the fingerprints, each 64 hexadecimal digits: of the quote or, without one, of the title."""
-    return [compute_fingerprint(risk.context.strip() or risk.risk) for risk in risks]
+    return [compute_fingerprint(risk.context.strip() or risk.risk.strip()) for risk in risks]
 
 
 def compute_fingerprint(sentence: str) -> str:
+    """Return the fingerprint of a sentence without blanks around it."""
     number = CLAUSE_NUMBER.match(sentence)
     wording = normalize_wording(sentence[number.end() :] if number else sentence)
-    words = [word for word in wording.split(" ") if word not in ARTICLES]
+    words = [word for word in wording.split(" ") if word not in ARTICLES] or [wording]
     return hashlib.sha256(" ".join(words).encode("utf-8", "replace")).hexdigest()

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from riskscan.ai_client import InvalidResponse, read_findings
+from riskscan.schemas import Detail
 from tests.support.ai import FINDINGS, RISKS, Ai
 from tests.support.application import MakeSettings, serve
 from tests.support.client import Person, assert_error, form, registered_person
@@ -177,6 +179,103 @@ async def test_notes_that_are_no_text_are_dropped(alice: Person, ai: Ai, notes: 
     ai.findings = {**FINDINGS, "notes": notes}
     scan = await alice.scan(text="tight budget")
     assert (scan["data"], scan["notes"]) == (RISKS, [])
+
+
+async def find_first(alice: Person, scan: dict[str, Any]) -> Any:
+    return (await alice.get(f"/api/scans/{scan['scan_id']}/findings")).json["findings"][0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("p. 7 · 4.2 Payment", "p. 7 · 4.2 Payment"), (" two\n lines\x07", "two lines"),
+        ("x" * 200, "x" * 200),
+        ("x" * 201, "x" * 199 + "…"), ("nul\x00, lone \ud800", "nul\ufffd, lone \ufffd"),
+        ("", None), (" \n", None), (7, None), (["p. 7"], None), ({"page": 7}, None), (None, None),
+        (True, None),
+    ],
+    ids=ascii,
+)  # fmt: skip
+async def test_place_of_a_finding_is_one_short_line(
+    alice: Person, ai: Ai, sent: Any, kept: str | None
+) -> None:
+    ai.respond_with(200, {"data": [{**ROW, "place": sent}], "source": "model"})
+    scan = await alice.scan(text="tight budget")
+    assert scan["data"] == [ROW]
+    assert await find_first(alice, scan) == {"number": 1, **ROW, "place": kept, "why": None, "review": None}
+
+
+CUE = {"text": "budget", "weight": 0.5, "start": 4}  # in "The budget is tight."
+NO_PIECE = {**CUE, "start": None}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ([CUE], [CUE]),
+        ([{"text": "in a risk section", "weight": -2, "start": None}],
+         [{"text": "in a risk section", "weight": -2.0, "start": None}]),
+        ([{"text": "budget", "weight": 0.5}], [NO_PIECE]),
+        # it does not stand there
+        *[([{**CUE, "start": start}], [NO_PIECE])
+          for start in (5, -1, 20, 21, 10**30, 4.5, "4", True, [4], 1e300)],
+        ([{**CUE, "text": "BUDGET"}], [{**NO_PIECE, "text": "BUDGET"}]),
+        ([{**CUE, "text": "budget\nis"}], [{**NO_PIECE, "text": "budget is"}]),
+        ([{**CUE, "text": "nul\x00 \ud800"}], [{**NO_PIECE, "text": "nul\ufffd \ufffd"}]),
+        ([{**CUE, "text": "x" * 81}], [{**NO_PIECE, "text": "x" * 79 + "…"}]),
+        # no reasons
+        *[(why, None) for why in (None, [], {}, "budget", 7, True, [None], [7], ["budget"], [[CUE]])],
+        *[([{**CUE, "text": text}], None) for text in ("", " \n", None, 7, ["budget"])],
+        *[([{**CUE, "weight": weight}], None) for weight in (None, "0.5", True, [1], {})],
+        ([{"text": "budget"}, CUE], [CUE]),
+        ([CUE] * 60, [CUE] * 60),
+        ([CUE] * 61, [CUE] * 60),
+    ],
+    ids=lambda value: ascii(value)[:50],
+)  # fmt: skip
+async def test_reasons_of_a_finding_are_cleaned(alice: Person, ai: Ai, sent: Any, kept: Any) -> None:
+    ai.respond_with(200, {"data": [{**ROW, "why": sent}], "source": "model"})
+    assert (await find_first(alice, await alice.scan(text="tight budget")))["why"] == kept
+
+
+async def test_reason_may_be_a_piece_of_a_sentence_with_unstorable_characters(alice: Person, ai: Ai) -> None:
+    row = {**ROW, "context": "A lone \ud800 budget\x00 and 😀 tight."}
+    why = [
+        {"text": text, "weight": 1.5, "start": row["context"].index(text)} for text in ("budget\x00", "tight")
+    ]
+    ai.respond_with(200, {"data": [{**row, "why": why}], "source": "model"})
+    found = await find_first(alice, await alice.scan(text="tight budget"))
+    assert [cue["text"] for cue in found["why"]] == ["budget\ufffd", "tight"]
+    for cue in found["why"]:
+        assert found["context"][cue["start"] :].startswith(cue["text"])
+
+
+async def test_long_piece_of_a_sentence_is_cut(alice: Person, ai: Ai) -> None:
+    row = {**ROW, "context": "x" * 200}
+    ai.respond_with(
+        200, {"data": [{**row, "why": [{"text": "x" * 150, "weight": 1, "start": 3}]}], "source": "model"}
+    )
+    found = await find_first(alice, await alice.scan(text="tight budget"))
+    assert found["why"] == [{"text": "x" * 80, "weight": 1.0, "start": 3}]
+
+
+@pytest.mark.parametrize(
+    "score", ["0", "1", "0.25", "1.01", "-0.1", "1e999", "9" * 6000, '"0.5"', "true", "[]", "null"]
+)
+def test_score_of_a_finding_is_from_0_to_1(score: str) -> None:
+    body = (
+        f'{{"data": [{{"risk": "r", "category": "c", "context": "s", "score": {score}}}], "source": "model"}}'
+    )
+    details = read_findings(body.encode()).details
+    valid = {"0": 0.0, "1": 1.0, "0.25": 0.25}
+    assert details == ([Detail(score=valid[score])] if score in valid else [])
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_score_that_is_no_json_breaks_the_contract(constant: str) -> None:
+    row = f'{{"risk": "r", "category": "c", "context": "s", "score": {constant}}}'
+    with pytest.raises(InvalidResponse):
+        read_findings(f'{{"data": [{row}], "source": "model"}}'.encode())
 
 
 @pytest.mark.parametrize("number", ["1e999", "9" * 6000])

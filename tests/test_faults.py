@@ -159,10 +159,12 @@ class TestDatabaseFaults:
             assert (await ana.delete(first)).status == 200
             answers = 0
 
-            async def lost(chunk: bytes) -> bytes:  # the first, of the authentication, passes
+            async def lost(
+                chunk: bytes,
+            ) -> bytes:  # of the authentication, BEGIN, the lock and DELETE they pass
                 nonlocal answers
                 answers += 1
-                if answers == 2:
+                if answers == 5:
                     link.down = forward
                     raise CutConnection(b"", reset=False)
                 return chunk

@@ -20,6 +20,7 @@ from riskscan.database import (
     api_tokens,
     attempts,
     idempotency_keys,
+    reviews,
     scan_queries,
     scans,
     sessions,
@@ -27,6 +28,14 @@ from riskscan.database import (
 )
 from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import migrate
+from riskscan.database.reviews import (
+    DELETE_REVIEW,
+    DELETE_REVIEWS,
+    LIST_REVIEWS_OF_SCAN,
+    UPSERT_REVIEWS_POSTGRESQL,
+    NewReview,
+    save_reviews,
+)
 from riskscan.database.rows import TokenRevoked, TokenSubject
 from riskscan.database.scan_queries import (
     BEFORE_ALL_SCANS,
@@ -49,10 +58,11 @@ from riskscan.database.scans import (
     delete_scan,
     find_scan,
     insert_scan,
+    store_details,
 )
 from riskscan.database.users import DELETE_USER, FIND_ACCOUNT, FIND_ACCOUNT_BY_EMAIL, delete_user, insert_user
 from riskscan.handlers.exports import SCANS_PER_QUERY
-from riskscan.schemas import Filter, Findings
+from riskscan.schemas import Detail, Filter, Findings, ReviewFields
 from riskscan.settings import Settings, database_url
 from tests.support.application import SECRET, make_scan
 from tests.support.postgres import Postgres, database_name
@@ -113,16 +123,28 @@ FILL = (
         now() + interval '1 day'
     FROM generate_series(1, 10000) n
     """,
+    f"""
+    INSERT INTO reviews (user_id, fingerprint, state, scan_id, number, updated_at)
+    SELECT md5((1 + n % {USERS})::text)::uuid, md5('sentence' || n), 'confirmed', md5('scan' || n)::uuid, 1,
+        now()
+    FROM generate_series(1, 10000) n
+    """,
+    """
+    INSERT INTO fingerprints (user_id, scan_id, fingerprint, findings)
+    SELECT user_id, id, md5('sentence' || n % 10000), 1
+    FROM generate_series(1, 100000) n JOIN scans ON scans.id = md5('scan' || n)::uuid
+    """,
     "VACUUM ANALYZE",
 )
 
 STATEMENTS = {
     name: value
-    for module in (api_tokens, attempts, idempotency_keys, scan_queries, scans, sessions, users)
+    for module in (api_tokens, attempts, idempotency_keys, reviews, scan_queries, scans, sessions, users)
     for name, value in vars(module).items()
     if isinstance(value, str)
     and re.match(r"\s*(SELECT|UPDATE|DELETE|WITH) [^{]+$", value)
     and not name.endswith("_SQLITE")
+    and name != "LOCK_USERS_OF_SCANS_BEFORE"  # up to 500 of the thousand users
 }
 
 
@@ -292,13 +314,23 @@ async def test_previous_scans_are_found_by_index(large: str, owner: int, filenam
     assert indexes_used(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
     assert rows_read(plan) <= 3
     fresh = {"id": str(uuid.uuid4()), "digest": "0" * 64, "data": "[]", "risk_count": 0, "source": "model"}
-    plan = await explain(
-        large, INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": "", "notes": "[]"}
-    )
+    texts = {"categories": "{}", "words": "", "notes": "[]", "details": "[]", "first_words": ""}
+    plan = await explain(large, INSERT_SCAN, **{**fresh, **values, **texts})
     assert_indexed(plan)
-    wanted = {"scans_user_id_digest"} | ({"scans_user_id_filename"} if filename else set())
+    wanted = {"scans_user_id_digest", "reviews_pkey"} | ({"scans_user_id_filename"} if filename else set())
     assert indexes_used(plan) == wanted
     assert rows_read(plan) <= len(wanted)
+
+
+async def test_reviews_of_a_scan_are_found_by_index(large: str) -> None:
+    user_id, scan_id = await md5_uuid(large, str(MIDDLE)), await md5_uuid(large, "scan1")
+    plan = await explain(large, LIST_REVIEWS_OF_SCAN, user_id=user_id, scan_id=scan_id)
+    assert_indexed(plan)
+    assert rows_read(plan) <= 3
+    rows = [{"fingerprint": "f", "state": "confirmed", "scan_id": scan_id, "number": 1}]
+    for sql in (UPSERT_REVIEWS_POSTGRESQL, DELETE_REVIEW, DELETE_REVIEWS):
+        values = {"user_id": user_id, "fingerprint": "f", "reviews": json.dumps(rows), "now": NEWEST}
+        assert_indexed(await explain(large, sql, **values))
 
 
 @pytest.mark.parametrize(
@@ -367,6 +399,17 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
             assert default == ("'[]'::text",)  # for processes that do not know the column
         for scan in scans:  # the first exists already; inserting it again changes nothing
             await insert_scan(pool, owner, scan, Findings(scan.risks, "model"))
+        sentence, reviewed = [Detail("fingerprint")], make_scan()
+        await insert_scan(pool, owner, reviewed, Findings(reviewed.risks, "model", details=sentence))
+        await save_reviews(
+            pool, owner, [NewReview("fingerprint", reviewed.scan_id, 1, ReviewFields("confirmed"))]
+        )
+        await store_details(pool, owner, scans[2].scan_id, sentence)
+        for scan_id in (reviewed.scan_id, scans[2].scan_id):
+            found = await find_scan(pool, caller, scan_id)
+            assert found is not None
+            assert found.open_count == 0
+        assert await delete_scan(pool, owner, reviewed.scan_id)
         assert await delete_scan(pool, owner, scans[0].scan_id)
         listed = await list_scans(pool, caller, 2)
         assert (listed.total, len(listed.scans)) == (4, 2)
@@ -379,7 +422,8 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
         tables = {node["Relation Name"] for node in plan_nodes(plan) if "Relation Name" in node}
         assert len(tables) == 2  # users, and one partition of scans
         await delete_user(pool, caller)
-        assert await pool.fetch_all("SELECT 1 AS one FROM scans", {}) == []
+        for table in ("scans", "reviews", "fingerprints"):
+            assert await pool.fetch_all(f"SELECT 1 AS one FROM {table}", {}) == []
     finally:
         await pool.disconnect()
     assert migrate(url) == 0
