@@ -22,7 +22,7 @@ ALTER TABLE scans ADD FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASC
 CREATE INDEX scans_user_id_created_at ON scans (user_id, created_at DESC, id DESC);
 CREATE INDEX scans_created_at ON scans (created_at DESC) WHERE risk_count >= 0;
 CREATE INDEX scans_user_id_digest ON scans (user_id, digest, created_at DESC, id DESC) WHERE digest IS NOT NULL;
-CREATE INDEX scans_user_id_filename ON scans (user_id, filename, created_at DESC, id DESC) WHERE filename IS NOT NULL;
+CREATE INDEX scans_user_id_draft_name ON scans (user_id, draft_name, created_at DESC, id DESC) WHERE draft_name IS NOT NULL;
 
 CREATE TRIGGER scans_inserted AFTER INSERT ON scans
     REFERENCING NEW TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('1');

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS fingerprints (
     findings integer NOT NULL,
     PRIMARY KEY (user_id, scan_id, fingerprint)
 );
-CREATE INDEX IF NOT EXISTS fingerprints_user_id_fingerprint ON fingerprints (user_id, fingerprint);
+CREATE INDEX IF NOT EXISTS fingerprints_user_id_fingerprint ON fingerprints (user_id, fingerprint, scan_id);
 """
 
 # all statements on scans queue behind one that waits for its lock: behind a backup it fails, and is retried

@@ -159,7 +159,7 @@ async def find_result(db: Executor, subject: TokenSubject, scan_id: str) -> Scan
     if scan is None:
         return None
     previous = await find_previous_scans(db, subject.user_id, scan)
-    return ScanResult(scan, {each.scan_id: each.match for each in previous}, replayed=True)
+    return ScanResult(scan, previous, replayed=True)
 
 
 async def finish(

@@ -277,6 +277,8 @@ PAGES: dict[str, Handler] = {
     "/login": accounts.login_page,
     "/scan": scans.scan_page,
     "/account": accounts.account_page,
+    "/scans/compare": comparisons.choose,
+    "/scans/{scan_id}/drafts": comparisons.drafts,
     "/account/tokens": accounts.account_page,  # where a new token was shown, if the page is reloaded
     "/shared/{token:[0-9A-Za-z_-]{43}}": shares.show,
     "/static/{name:.+}": static_files.show,
@@ -293,6 +295,7 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     scans.index: ("done",),
     shares.index: ("done",),
     scans.show: ("category",),
+    comparisons.choose: ("limit", "offset", "cursor", *FILTER_FIELDS),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .schemas import Risk
 from .text import HAS_UNSPACED, MARKS, UNSPACED, WORD, normalize
@@ -49,9 +49,9 @@ def category_term(category: str) -> str:
     return "=" + LEXEME_SEPARATORS.sub("_", normalize(category).strip())[: MAX_TERM_LENGTH - 1]
 
 
-def index_terms(filename: str | None, risks: Sequence[Risk]) -> str:
-    """Return the terms of a scan, separated by spaces: its categories, then its file name and risk titles."""
-    text = "\n".join([filename or "", *(risk.risk for risk in risks)])[:MAX_INDEXED_CHARACTERS]
+def index_terms(names: Iterable[str | None], risks: Sequence[Risk]) -> str:
+    """Return the terms of a scan, separated by spaces: its categories, then its names and risk titles."""
+    text = "\n".join([*filter(None, names), *(risk.risk for risk in risks)])[:MAX_INDEXED_CHARACTERS]
     categories = dict.fromkeys(risk.category for risk in risks)
     terms = dict.fromkeys([*map(category_term, categories), *tokenize(text)])
     return " ".join(list(terms)[:MAX_TERMS])

@@ -83,7 +83,7 @@ def test_category_word_matches_no_search(category: str) -> None:
 
 def test_a_scan_of_any_size_has_a_bounded_number_of_words() -> None:
     risks = [Risk(f"risk{number}", f"kind{number}", "") for number in range(3000)]
-    found = index_terms("a.txt", risks).split(" ")
+    found = index_terms(("a.txt",), risks).split(" ")
     assert len(found) == MAX_TERMS
     assert found[:2] == ["=kind0", "=kind1"]
-    assert index_terms(None, []) == ""
+    assert index_terms((None,), []) == ""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..scan_names import display_name
 from ..schemas import RISK, Review, ReviewFields, Risk
 from . import Database, Executor, Row
 from .drivers import ForeignKeyViolation
@@ -81,8 +82,8 @@ def to_stored_review(row: Row) -> StoredReview:
         updated_at=to_utc(row["updated_at"]),
     )
     scanned_at = to_utc(row["scanned_at"]) if row["scanned_at"] else None
-    name = row["title"] or row["filename"] or row["first_words"] or ""
-    return StoredReview(row["fingerprint"], review, row["number"], name if scanned_at else None, scanned_at)
+    name = display_name(row["title"], row["filename"], row["first_words"]) if scanned_at else None
+    return StoredReview(row["fingerprint"], review, row["number"], name, scanned_at)
 
 
 # one statement for any number of reviews; the databases differ in how they read a JSON list
@@ -219,7 +220,7 @@ async def list_open_scans(db: Executor, user_id: str, limit: int) -> list[OpenSc
     return [
         OpenScan(
             str(row["id"]),
-            row["title"] or row["filename"] or row["first_words"],
+            display_name(row["title"], row["filename"], row["first_words"]),
             to_utc(row["created_at"]),
             row["open_count"],
         )

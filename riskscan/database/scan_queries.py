@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..scan_names import display_name
 from ..schemas import ALL_SCANS, CategoryRisks, Filter, MonthRisks, ScanSummary, Stats
 from ..search_terms import category_term
 from . import Executor
@@ -21,8 +22,8 @@ from .rows import TokenRevoked, TokenSubject, to_utc
 class ScanPage(NamedTuple):
     """A page of `total` scans.
 
-    Parallel to them, `categories` has the risks per category of each, as a JSON object, and `names` the title
-    that the user gave it or, without a file name, its first words; else it is empty.
+    Parallel to them, `categories` has the risks per category of each, as a JSON object, and `names` what each
+    is called.
     """
 
     total: int
@@ -169,7 +170,7 @@ async def list_scans(
         )
         for row in rows
     ]
-    names = [row["title"] or row["first_words"] for row in rows]
+    names = [display_name(row["title"], row["filename"], row["first_words"]) for row in rows]
     return ScanPage(total, scans, [row["categories"] for row in rows], names)
 
 

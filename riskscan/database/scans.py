@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import datetime
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..scan_names import display_name, draft_name
 from ..schemas import DETAILS, Detail, Findings, Scan
 from ..search_terms import index_terms
 from . import Database, Executor, Row
@@ -16,33 +18,20 @@ from .drivers import ForeignKeyViolation, UniqueViolation
 from .rows import TokenRevoked, TokenSubject, to_utc
 from .users import LOCK_USER
 
-
-class PreviousScan(NamedTuple):
-    """The latest earlier scan of the same bytes or of the same file name."""
-
-    scan_id: str
-    created_at: datetime.datetime
-    same_bytes: bool
-
-    @property
-    def match(self) -> str:
-        return "same bytes" if self.same_bytes else "same name"
-
-
 decode_notes = msgspec.json.Decoder(list[str]).decode
 
 INSERT_SCAN = """
 INSERT INTO scans (
     id, user_id, filename, data, digest, risk_count, categories, words, source, notes, details, first_words,
-    created_at
+    draft_name, created_at
 )
 VALUES (
     :id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :notes, :details,
-    :first_words, :created_at
+    :first_words, :draft_name, :created_at
 )
 RETURNING (
     SELECT id FROM scans AS previous
-    WHERE user_id = :user_id AND filename = :filename AND (created_at, id) < (:created_at, :id)
+    WHERE user_id = :user_id AND draft_name = :draft_name AND (created_at, id) < (:created_at, :id)
     ORDER BY created_at DESC, id DESC LIMIT 1
 ) AS same_name, (
     SELECT id FROM scans AS previous
@@ -53,8 +42,8 @@ RETURNING (
 
 
 class InsertedScan(NamedTuple):
-    """The IDs of the latest scans of the same file, with `same bytes` or `same name`, and whether the user
-    has reviews."""
+    """The IDs of the latest scans with the same bytes and the same draft name, with `same bytes` or `same
+    name`, and whether the user has reviews."""
 
     previous: dict[str, str]
     has_reviews: bool
@@ -81,12 +70,13 @@ async def insert_scan(
         "categories": msgspec.json.encode(
             collections.Counter(risk.category for risk in findings.data)
         ).decode(),
-        "words": index_terms(scan.filename, findings.data),
+        "words": index_terms((scan.filename, first_words), findings.data),
         "digest": digest,
         "source": scan.source,
         "notes": msgspec.json.encode(scan.notes).decode(),
         "details": msgspec.json.encode(findings.details).decode(),
         "first_words": first_words,
+        "draft_name": draft_name(scan.filename, first_words),
         "created_at": scan.created_at,
     }
     try:
@@ -162,45 +152,59 @@ async def store_details(db: Database, user_id: str, scan_id: str, details: Seque
     await db.fetch_all(STORE_DETAILS, values, lock=LOCK_USER)
 
 
-RENAME_SCAN = "UPDATE scans SET title = :title WHERE id = :id AND user_id = :user_id RETURNING id"
+FIND_FIRST_WORDS = "SELECT first_words FROM scans WHERE id = :id AND user_id = :user_id"
 
 
-async def rename_scan(db: Executor, user_id: str, scan_id: str, title: str | None) -> bool:
-    """Set the title of a scan of the user; return whether it exists."""
-    row = await db.fetch_one(RENAME_SCAN, {"id": scan_id, "user_id": user_id, "title": title})
-    return row is not None
+async def find_name(db: Executor, user_id: str, scan: Scan) -> str:
+    """Return what a scan of the user is called."""
+    first_words = ""
+    if not (scan.title or scan.filename):
+        row = await db.fetch_one(FIND_FIRST_WORDS, {"id": scan.scan_id, "user_id": user_id})
+        first_words = row["first_words"] if row else ""
+    return display_name(scan.title, scan.filename, first_words)
+
+
+# a search finds the title too
+RENAME_SCAN = """
+UPDATE scans SET title = :title, words = :words WHERE id = :id AND user_id = :user_id RETURNING id
+"""
+
+
+async def rename_scan(db: Executor, user_id: str, scan: Scan, title: str | None) -> bool:
+    """Set the title of a scan of the user; return whether it still exists."""
+    first_words = (await find_details(db, user_id, scan.scan_id)).first_words
+    words = await asyncio.to_thread(lambda: index_terms((title, scan.filename, first_words), scan.risks))
+    values = {"id": scan.scan_id, "user_id": user_id, "title": title, "words": words}
+    return await db.fetch_one(RENAME_SCAN, values) is not None
 
 
 FIND_PREVIOUS_SCANS = """
-SELECT 1 AS same_bytes, by_digest.* FROM (
-    SELECT id, created_at FROM scans AS previous
+SELECT 1 AS same_bytes, by_digest.id FROM (
+    SELECT id FROM scans AS previous
     WHERE user_id = :user_id AND (created_at, id) < (:created_at, :id)
         AND digest = (SELECT digest FROM scans WHERE id = :id AND user_id = :user_id)
     ORDER BY created_at DESC, id DESC LIMIT 1
 ) AS by_digest
 UNION ALL
-SELECT 0 AS same_bytes, by_name.* FROM (
-    SELECT id, created_at FROM scans AS previous
-    WHERE user_id = :user_id AND (created_at, id) < (:created_at, :id) AND filename = :filename
+SELECT 0 AS same_bytes, by_name.id FROM (
+    SELECT id FROM scans AS previous
+    WHERE user_id = :user_id AND (created_at, id) < (:created_at, :id)
+        AND draft_name = (SELECT draft_name FROM scans WHERE id = :id AND user_id = :user_id)
     ORDER BY created_at DESC, id DESC LIMIT 1
 ) AS by_name
 """
 
 
-async def find_previous_scans(db: Executor, user_id: str, scan: Scan) -> list[PreviousScan]:
-    """Return the user's latest scan before this one of the same bytes, and that of the same file name."""
-    values = {
-        "id": scan.scan_id,
-        "user_id": user_id,
-        "filename": scan.filename,
-        "created_at": scan.created_at,
-    }
+async def find_previous_scans(db: Executor, user_id: str, scan: Scan) -> dict[str, str]:
+    """Return the IDs of the latest scans before this one with the same draft name and the same bytes, with
+    `same bytes` or `same name`, as `insert_scan` does."""
+    values = {"id": scan.scan_id, "user_id": user_id, "created_at": scan.created_at}
     rows = await db.fetch_all(FIND_PREVIOUS_SCANS, values)
-    previous: dict[str, PreviousScan] = {}
-    for row in sorted(rows, key=lambda row: row["same_bytes"]):  # same bytes override the same name
-        scan_id = str(row["id"])
-        previous[scan_id] = PreviousScan(scan_id, to_utc(row["created_at"]), bool(row["same_bytes"]))
-    return list(previous.values())
+    # the same bytes override the same name
+    return {
+        str(row["id"]): "same bytes" if row["same_bytes"] else "same name"
+        for row in sorted(rows, key=lambda row: row["same_bytes"])
+    }
 
 
 DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING id"

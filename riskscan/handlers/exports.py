@@ -20,7 +20,7 @@ from ..concurrency import FairSemaphore
 from ..database import DATABASE, Executor
 from ..database.rows import TokenRevoked, TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, list_scans
-from ..database.scans import find_scan
+from ..database.scans import find_name, find_scan
 from ..errors import REQUEST_ID, ApiError, invalid_request
 from ..export.columns import LAYOUTS, Column, scan_rows
 from ..export.text import FORMATS, Table
@@ -65,9 +65,10 @@ async def export_scan(request: web.Request) -> web.StreamResponse:
     """Export the risks of a scan."""
     scan = await find_own_scan(request)
     options = parse_export_options(request)
-    stem = PurePath(scan.filename).stem[:STEM_LENGTH] if scan.filename else "text"
+    name = await find_name(request.app[DATABASE], request[USER_ID], scan)
+    stem = PurePath(name).stem if name == scan.filename else name.rstrip("…")
     batches = batch_rows(just(scan), request_origin(request), with_notes=options.notes)
-    return await stream_file(request, options, batches, f"{stem}-{scan.created_at:%Y-%m-%d}")
+    return await stream_file(request, options, batches, f"{stem[:STEM_LENGTH]}-{scan.created_at:%Y-%m-%d}")
 
 
 async def export_all(request: web.Request) -> web.StreamResponse:

@@ -18,11 +18,12 @@ from .. import ai_client
 from ..auth.authentication import USER_ID, authenticate, authenticate_lazily, take_turn
 from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY
 from ..database import DATABASE, Executor
+from ..database.drafts import Draft, find_drafts
 from ..database.drivers import error_name
 from ..database.reviews import count_confirmed_risks, list_confirmed_risks, list_open_scans
 from ..database.rows import TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
-from ..database.scans import delete_scan, find_previous_scans, find_scan, insert_scan, rename_scan
+from ..database.scans import delete_scan, find_name, find_scan, insert_scan, rename_scan
 from ..errors import REQUEST_ID, ApiError, invalid_request, not_found
 from ..fingerprints import compute_fingerprints
 from ..idempotency import REPLAYED, ScanResult, reserve_scan
@@ -173,6 +174,12 @@ def respond_with_links(request: web.Request, result: ScanResult) -> web.StreamRe
 
 async def index(request: web.Request) -> web.StreamResponse:
     """List scans, newest first."""
+    data, page_only = await list_page(request)
+    return respond(request, data, template="scans.html", page_only=page_only)
+
+
+async def list_page(request: web.Request) -> tuple[ScanList, dict[str, Any]]:
+    """Return the page of the list that the query asks for, and what its template needs beside it."""
     subject = await authenticate_lazily(request)
     limit = read_integer(request, "limit", DEFAULT_PAGE_SIZE, 1, MAX_PAGE_SIZE)
     offset = read_integer(request, "offset", 0, 0, MAX_OFFSET)
@@ -185,12 +192,9 @@ async def index(request: web.Request) -> web.StreamResponse:
     scans, next_cursor = page.scans[:limit], None
     if len(page.scans) > limit:
         next_cursor = write_cursor(CursorPosition(scans[-1].created_at, scans[-1].scan_id), scan_filter)
-    data = ScanList(scans, page.total, limit, offset, next_cursor)
-    if is_api(request):
-        return respond(request, data)
     rows = zip(scans, page.categories, page.names, strict=False)
-    page_only = {"rows": rows, "filter_values": read_filter_values(request)}
-    return respond(request, data, template="scans.html", page_only=page_only)
+    page_only = {"rows": rows, "filter_values": read_filter_values(request), "chosen": (), "choice_error": ""}
+    return ScanList(scans, page.total, limit, offset, next_cursor), page_only
 
 
 async def stats(request: web.Request) -> web.StreamResponse:
@@ -210,10 +214,21 @@ async def stats(request: web.Request) -> web.StreamResponse:
 async def show(request: web.Request) -> web.StreamResponse:
     """Get a scan."""
     scan = await find_own_scan(request)
-    if is_api(request):  # the API needs no previous scans
+    if is_api(request):
         return respond(request, scan)
-    previous = await find_previous_scans(request.app[DATABASE], request[USER_ID], scan)
-    return respond(request, scan, template="scan.html", page_only={"previous_scans": previous})
+    db, user_id = request.app[DATABASE], request[USER_ID]
+    page_only = {
+        "name": await find_name(db, user_id, scan),
+        "earlier_drafts": await find_earlier_drafts(db, user_id, scan),
+    }
+    return respond(request, scan, template="scan.html", page_only=page_only)
+
+
+async def find_earlier_drafts(db: Executor, user_id: str, scan: Scan) -> list[Draft]:
+    """Return the latest earlier draft of the document of a scan, and the latest of the same bytes."""
+    drafts = await find_drafts(db, user_id, scan.scan_id, CursorPosition(scan.created_at, scan.scan_id))
+    same_bytes = next((draft for draft in drafts[1:] if draft.same_bytes and not drafts[0].same_bytes), None)
+    return [*drafts[:1], *filter(None, [same_bytes])]
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -226,16 +241,14 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def rename(request: web.Request) -> web.StreamResponse:
     """Give a scan a title, or take it away."""
-    account = await authenticate(request, "review")
+    subject = (await authenticate(request, "review")).subject
     title = read_title(await read_fields(request))
-    scan_id = request.match_info["scan_id"]
     db = request.app[DATABASE]
-    if not await rename_scan(db, account.user.id, scan_id, title):
+    scan = await find_scan(db, subject, request.match_info["scan_id"])
+    if scan is None or not await rename_scan(db, subject.user_id, scan, title):
         raise scan_not_found()
-    scan = await find_scan(db, account.subject, scan_id)
-    if scan is None:  # deleted meanwhile
-        raise scan_not_found()
-    return respond(request, scan, location=f"/scans/{scan_id}")
+    renamed = msgspec.structs.replace(scan, title=title)
+    return respond(request, renamed, location=f"/scans/{scan.scan_id}")
 
 
 async def find_own_scan(request: web.Request, scan_id: str = "") -> Scan:

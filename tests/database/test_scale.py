@@ -19,6 +19,7 @@ from riskscan.database import (
     Database,
     api_tokens,
     attempts,
+    drafts,
     idempotency_keys,
     reviews,
     scan_queries,
@@ -91,17 +92,33 @@ FILL = (
     """,
     f"""
     INSERT INTO scans
-        (id, user_id, filename, digest, data, risk_count, categories, words, source, created_at)
+        (id, user_id, filename, draft_name, digest, data, risk_count, categories, words, source, created_at)
     SELECT md5('scan' || n)::uuid, md5(CASE
             WHEN n > {SCANS} / 2 THEN {LARGE}
             WHEN n % 50 = 1 THEN {MIDDLE}
             ELSE {MIDDLE} + 1 + n % {USERS - MIDDLE}
         END::text)::uuid,
-        CASE WHEN n % 2 = 0 THEN 'plan.pdf' ELSE 'plan ' || n % 5000 || '.pdf' END, md5('' || n / 2),
+        CASE WHEN n % 2 = 0 THEN 'plan.pdf' ELSE 'plan ' || n % 5000 || '.pdf' END,
+        CASE WHEN n % 2 = 0 THEN 'plan' ELSE 'plan of ' || md5('' || n % 5000) END, md5('' || n / 2),
         '[]', 0, '{{"Legal": 1}}', CAST('=legal plan pdf rare' || n AS tsvector),
         CASE WHEN n % 9 = 0 THEN 'llm' ELSE 'model' END,
         '{NEWEST}'::timestamptz - n * interval '1 second'
     FROM generate_series(1, {SCANS}) n
+    """,
+    # one sentence stands in all scans of the user with 10,000, each other one in up to 50
+    f"""
+    INSERT INTO fingerprints (user_id, scan_id, fingerprint, findings)
+    SELECT user_id, id, md5(CASE WHEN k = 0 THEN 'all' ELSE 'sentence' || n % 200 || '-' || k END), 1
+    FROM (
+        SELECT user_id, id, row_number() OVER (ORDER BY id) AS n FROM scans
+        WHERE user_id = md5('{MIDDLE}')::uuid
+    ) AS numbered, generate_series(0, 14) k
+    """,
+    f"""
+    INSERT INTO reviews (user_id, fingerprint, state, scan_id, number, updated_at)
+    SELECT md5((1 + n % {USERS})::text)::uuid, md5('sentence' || n), 'confirmed', md5('scan' || n)::uuid, 1,
+        now()
+    FROM generate_series(1, 10000) n
     """,
     f"""
     INSERT INTO sessions (id, user_id, token_version, expires_at)
@@ -139,7 +156,17 @@ FILL = (
 
 STATEMENTS = {
     name: value
-    for module in (api_tokens, attempts, idempotency_keys, reviews, scan_queries, scans, sessions, users)
+    for module in (
+        api_tokens,
+        attempts,
+        drafts,
+        idempotency_keys,
+        reviews,
+        scan_queries,
+        scans,
+        sessions,
+        users,
+    )
     for name, value in vars(module).items()
     if isinstance(value, str)
     and re.match(r"\s*(SELECT|UPDATE|DELETE|WITH) [^{]+$", value)
@@ -305,21 +332,37 @@ async def test_single_rows_are_found_by_their_key(large: str) -> None:
 
 
 @pytest.mark.parametrize("owner", [LARGE, MIDDLE])
-@pytest.mark.parametrize("filename", ["plan.pdf", "plan 1.pdf", "new.pdf", None])
-async def test_previous_scans_are_found_by_index(large: str, owner: int, filename: str | None) -> None:
-    values = {"user_id": await md5_uuid(large, str(owner)), "filename": filename, "created_at": NEWEST}
+@pytest.mark.parametrize("draft_name", ["plan", "new", None])
+async def test_previous_scans_are_found_by_index(large: str, owner: int, draft_name: str | None) -> None:
+    values = {"user_id": await md5_uuid(large, str(owner)), "created_at": NEWEST}
     known = {"id": await md5_uuid(large, "scan1" if owner == MIDDLE else "scan900001"), **values}
     plan = await explain(large, FIND_PREVIOUS_SCANS, **known)
     assert_indexed(plan)
-    assert indexes_used(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_filename"}
-    assert rows_read(plan) <= 3
+    assert indexes_used(plan) <= {"scans_pkey", "scans_user_id_digest", "scans_user_id_draft_name"}
+    assert rows_read(plan) <= 4
     fresh = {"id": str(uuid.uuid4()), "digest": "0" * 64, "data": "[]", "risk_count": 0, "source": "model"}
-    texts = {"categories": "{}", "words": "", "notes": "[]", "details": "[]", "first_words": ""}
-    plan = await explain(large, INSERT_SCAN, **{**fresh, **values, **texts})
+    fresh |= {"filename": draft_name, "draft_name": draft_name, "first_words": "", "details": "[]"}
+    plan = await explain(
+        large, INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": "", "notes": "[]"}
+    )
     assert_indexed(plan)
-    wanted = {"scans_user_id_digest", "reviews_pkey"} | ({"scans_user_id_filename"} if filename else set())
-    assert indexes_used(plan) == wanted
-    assert rows_read(plan) <= len(wanted)
+    wanted = {"scans_user_id_digest"} | ({"scans_user_id_draft_name"} if draft_name else set())
+    assert indexes_used(plan) - {"reviews_pkey"} == wanted
+    assert rows_read(plan) <= len(wanted) + 1  # a review
+
+
+async def test_drafts_are_found_by_index_and_their_number_is_bounded(large: str) -> None:
+    values = {
+        "user_id": await md5_uuid(large, str(MIDDLE)),
+        "id": await md5_uuid(large, "scan1"),
+        "created_at": LATEST,
+        "before_id": BEFORE_ALL_SCANS.scan_id,
+        "limit": drafts.MAX_DRAFTS,
+    }
+    plan = await explain(large, drafts.FIND_DRAFTS, **values)
+    assert_indexed(plan, page=15_000)
+    # the sentence in 10,000 scans, the 14 in 50 each, and the sentences of 50 likely drafts
+    assert rows_read(plan) <= 15_000
 
 
 async def test_reviews_of_a_scan_are_found_by_index(large: str) -> None:
@@ -349,15 +392,28 @@ def test_only_the_users_scans_are_read_on_sqlite(sqlite_template: Path, sql: str
 
 def test_previous_scans_are_found_by_index_on_sqlite(sqlite_template: Path) -> None:
     connection = sqlite3.connect(sqlite_template)
-    values = dict.fromkeys(("id", "user_id", "filename", "created_at"), "")
+    values = dict.fromkeys(("id", "user_id", "created_at"), "")
     found = connection.execute(f"EXPLAIN QUERY PLAN {FIND_PREVIOUS_SCANS}", values).fetchall()
     connection.close()
     lines = [row[3].removeprefix("SEARCH previous USING COVERING INDEX ") for row in found]
     assert "scans_user_id_digest (user_id=? AND digest=? AND (created_at,id)<(?,?))" in lines
-    assert "scans_user_id_filename (user_id=? AND filename=? AND (created_at,id)<(?,?))" in lines
+    assert "scans_user_id_draft_name (user_id=? AND draft_name=? AND (created_at,id)<(?,?))" in lines
     assert [
         line for line in lines if line.startswith(("SCAN scans", "SCAN previous", "USE TEMP B-TREE"))
     ] == []
+
+
+def test_drafts_are_found_by_index_on_sqlite(sqlite_template: Path) -> None:
+    connection = sqlite3.connect(sqlite_template)
+    values = dict.fromkeys(("id", "user_id", "created_at", "before_id"), "")
+    found = connection.execute(f"EXPLAIN QUERY PLAN {drafts.FIND_DRAFTS}", {**values, "limit": 20}).fetchall()
+    connection.close()
+    lines = [row[3] for row in found]
+    assert [line for line in lines if re.match(r"SCAN (scans|fingerprints|others)\b", line)] == []
+    index = (
+        "SEARCH others USING COVERING INDEX fingerprints_user_id_fingerprint (user_id=? AND fingerprint=?)"
+    )
+    assert index in lines
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

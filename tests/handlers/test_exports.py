@@ -254,7 +254,7 @@ async def test_export_without_risks_has_only_a_header(alice: Person, ai: Ai, kin
         ('a"b;c%0d.txt', "riskscan-a_b;c_0d-", "riskscan-a_b;c_0d-"),
         ("\u202eexe.txt", "riskscan-exe-", "riskscan-exe-"),
         ("x" * 250 + ".txt", f"riskscan-{'x' * 60}-", f"riskscan-{'x' * 60}-"),
-        (None, "riskscan-text-", "riskscan-text-"),
+        (None, "riskscan-x-", "riskscan-x-"),
     ],
 )
 async def test_export_filename_contains_the_document_name(

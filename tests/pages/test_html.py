@@ -184,7 +184,7 @@ async def test_form_without_javascript_scans_a_text_or_a_file(
     reply = await ana.post("/scan", data=form(**fields))
     assert reply.status == 303, reply.body
     page = text_of(await ana.get(reply.headers["Location"]))
-    title = "plan.txt" if "file" in document else "Pasted text"
+    title = "plan.txt" if "file" in document else "The budget is tight."
     assert f"<title>{title} · RiskScan</title>" in page
     assert "Budget may run out" in page
     assert ai.calls[0].parts["force_llm"].body == b"true"
