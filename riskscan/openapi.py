@@ -19,6 +19,7 @@ from .file_types import EXTENSIONS
 from .handlers import scans
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .request.filters import MAX_FILTER_LENGTH
+from .request.finding_filters import STATES
 from .request.reviews import CONFIRMED_ONLY
 from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Reason, Risk, Source
 
@@ -88,11 +89,15 @@ QUERY: dict[str, dict[str, Any]] = {
     },
     "with": {"description": "ID of the earlier scan", "required": True, "schema": UUID},
     "q": {
-        "description": "Search terms: words of the file name and of the risk titles, by prefix; "
-        "all of them must match",
+        "description": "Search terms, by prefix, which must all match: words of the file name and of the "
+        "risk titles or, in the export of one scan, of a finding",
         "schema": FILTER_TEXT,
     },
     "category": {"description": "Category of a risk, case-insensitive", "schema": FILTER_TEXT},
+    "state": {
+        "description": "State of a finding",
+        "schema": {"type": "string", "enum": [*STATES, ""]},
+    },
     "source": {
         "description": "Analysed by a language model (`llm`) or by the built-in analyser (`model`)",
         "schema": {"type": "string", "enum": [*get_args(Source), ""]},
@@ -110,8 +115,8 @@ QUERY: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "enum": list(FORMATS), "default": "csv"},
     },
     "layout": {
-        "description": "Columns: `register` adds some to fill in, "
-        "`ciso-assistant` has those of CISO Assistant's data wizard",
+        "description": "Columns: `register` has those to fill in first, `ciso-assistant` those of CISO "
+        "Assistant's data wizard, `jira` those of Jira's CSV importer",
         "schema": {"type": "string", "enum": list(LAYOUTS), "default": ""},
     },
 }
@@ -191,6 +196,12 @@ CISO_ASSISTANT_ROW = {
     "required": ["ref_id", "name", "description"],
     "additionalProperties": {"type": ["string", "null"]},
 }
+JIRA_ROW = {
+    "type": "object",
+    "description": "An issue in the layout `jira`.",
+    "required": ["summary", "issue_type", "description"],
+    "additionalProperties": {"type": ["string", "null"]},
+}
 
 
 def build(operations: Sequence[Operation]) -> bytes:
@@ -232,7 +243,7 @@ def describe_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
     for name in REVIEWS & schemas.keys():
         schemas[name]["anyOf"] = REVIEW_STATES
     if "RegisterRow" in schemas:
-        schemas["RegisterRow"] = {"anyOf": [schemas["RegisterRow"], CISO_ASSISTANT_ROW]}
+        schemas["RegisterRow"] = {"anyOf": [schemas["RegisterRow"], CISO_ASSISTANT_ROW, JIRA_ROW]}
     return schemas
 
 

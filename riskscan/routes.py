@@ -24,6 +24,7 @@ from .idempotency import HEADER, REPLAYED
 from .openapi import FORM, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
 from .request.fields import CANONICAL_UUID
 from .request.filters import FILTER_FIELDS
+from .request.finding_filters import FINDING_FILTER_FIELDS
 from .schemas import (
     ApiTokenList,
     Comparison,
@@ -161,7 +162,7 @@ OPERATIONS = (
         "/api/scans/export",
         exports.export_all,
         page="/scans/export",
-        query=("format", "layout", *FILTER_FIELDS),
+        query=("format", "layout", "state", *FILTER_FIELDS),
         answer=list[RegisterRow],
         files=exports.FILE_MEDIA_TYPES,
         errors=(400, 403),
@@ -260,7 +261,7 @@ OPERATIONS = (
         "/api/scans/{scan_id}/export",
         exports.export_scan,
         page="/scans/{scan_id}/export",
-        query=("format", "layout"),
+        query=("format", "layout", *FINDING_FILTER_FIELDS),
         answer=list[RegisterRow],
         files=exports.FILE_MEDIA_TYPES,
         errors=(400, 403, 404),

@@ -342,7 +342,7 @@ class ScanList(Struct, frozen=True):
 
 
 class RegisterRow(Struct, frozen=True):
-    """A row of an export: a finding and its scan."""
+    """A row of an export: a finding, its scan and its review."""
 
     ref: Annotated[str, Meta(description="Reference of the finding, the same in every export")]
     scan_date: Time
@@ -357,9 +357,19 @@ class RegisterRow(Struct, frozen=True):
         Meta(
             max_length=MAX_NOTES,
             description="The scan's notes, only in a row before those of its findings; its `ref`, `risk`, "
-            "`category` and `context` are empty",
+            "`category` and `context` are empty, and its `state` is null",
         ),
     ] = []
+    place: Annotated[Place | None, Meta(description="Where the sentence stands, where that is known")] = None
+    state: State | Literal["open"] | None = None
+    reason: Annotated[Reason | None, Meta(description="Why it was dismissed")] = None
+    comment: Comment | None = None
+    owner: Owner | None = None
+    likelihood: Annotated[Level | None, Meta(description="From 1, rare, to 5, almost certain")] = None
+    impact: Annotated[Level | None, Meta(description="From 1, negligible, to 5, severe")] = None
+    response: Response | None = None
+    due: Due | None = None
+    reviewed_at: Annotated[Time | None, Meta(description="Time of the review; null while it is open")] = None
 
 
 class CategoryRisks(Struct, frozen=True):

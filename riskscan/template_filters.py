@@ -49,7 +49,7 @@ BAR = Markup("""
 FILE_TYPE_NAMES = f"{', '.join(known.name for known in TYPES_BESIDE_IMAGES)} or images"
 # of the export menu: label, format, layout
 EXPORT_CHOICES = [(file_format.label, name, "") for name, file_format in FORMATS.items()]
-EXPORT_CHOICES += [(layout.label, "xlsx", name) for name, layout in LAYOUTS.items() if name]
+EXPORT_CHOICES += [(layout.label, layout.format, name) for name, layout in LAYOUTS.items() if name]
 SEVERITIES = ("Low", "Medium", "High", "Critical")
 LETTER = re.compile(r"[^\W\d_]")  # also matches numbers such as ①
 decode_categories = msgspec.json.Decoder(dict[str, int]).decode

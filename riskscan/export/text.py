@@ -18,6 +18,7 @@ from .columns import Cell, Column
 # (OWASP, CSV Injection; East Asian Excel also reads the full-width signs)
 BLANK = r"[\s\x00-\x1f\x7f-\xa0\xad\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]"
 FORMULA = re.compile(rf"{BLANK}*[=+\-@\t\r\n＝＋－＠]")
+APOSTROPHES_BEFORE_FORMULA = re.compile(f"'*{FORMULA.pattern}")
 # an invisible word joiner, so that a text does not become a mention, a reference or a link
 JOINER = "\u2060"
 WWW = re.compile(r"www(?=\.)", re.IGNORECASE)
@@ -45,7 +46,7 @@ class Table(Protocol):
 def cell_text(cell: Cell) -> str:
     if isinstance(cell, datetime.datetime):
         return f"{cell:%Y-%m-%dT%H:%M:%SZ}"
-    return cell or ""
+    return "" if cell is None else str(cell)
 
 
 class Csv:
@@ -70,9 +71,16 @@ class Csv:
 
 
 def escape_formula(cell: Cell) -> str:
-    """Return the text of a cell, after an apostrophe if a spreadsheet may read it as a formula."""
+    """Return the text of a cell, after an apostrophe if a spreadsheet may read it as a formula.
+
+    One that begins with apostrophes before a formula gets another, so that `unescape_formula` is the inverse.
+    """
     text = cell_text(cell)
-    return f"'{text}" if FORMULA.match(text) else text
+    return f"'{text}" if APOSTROPHES_BEFORE_FORMULA.match(text) else text
+
+
+def unescape_formula(text: str) -> str:
+    return text[1:] if text.startswith("'") and APOSTROPHES_BEFORE_FORMULA.match(text) else text
 
 
 class Markdown:
@@ -96,7 +104,7 @@ class Markdown:
         return ""
 
     def _cell(self, column: Column, row: RegisterRow) -> str:
-        value = column.value(row)
+        value = column.label(row)
         # only the link to the scan's page stays a link
         return row.link if value == row.link else escape_markdown(cell_text(value))
 

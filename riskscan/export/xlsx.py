@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schemas import RegisterRow
-from .columns import Cell, Column
+from .columns import REVIEW_KEYS, Column
 from .text import FORMULA
 
 # Microsoft, Excel specifications and limits
@@ -16,6 +16,7 @@ MAX_SHEET_ROWS = 1_048_576
 MAX_CELL_UNITS = 32_767  # of UTF-16
 TRUNCATED = " … [cut here: Excel holds no more in a cell]"
 MIN_DATE = datetime.date(2000, 1, 1)  # of a due date
+NAME_PREFIX = "riskscan_"  # of the defined name of a column, by which its head may be translated
 
 
 class Workbook:
@@ -26,6 +27,9 @@ class Workbook:
 
     def __init__(self, path: Path, columns: Sequence[Column], sheet_rows: int = MAX_SHEET_ROWS) -> None:
         import xlsxwriter  # slow to import, and only needed here
+        from xlsxwriter.utility import xl_rowcol_to_cell
+
+        self._to_cell = xl_rowcol_to_cell
 
         self._columns = columns
         self._sheet_rows = sheet_rows
@@ -46,7 +50,7 @@ class Workbook:
                 self._finish_sheet()
                 self._add_sheet()
             for number, column in enumerate(self._columns):
-                self._write_cell(number, column.value(row))
+                self._write_cell(number, column, row)
             self._next += 1
 
     def close(self) -> None:
@@ -63,13 +67,16 @@ class Workbook:
             cell_format = self._date if column.dates_only else self._text
             sheet.set_column(number, number, column.width, cell_format)
             sheet.write_string(0, number, column.title, self._header)
+            if column.key in REVIEW_KEYS:
+                cell = self._to_cell(0, number, row_abs=True, col_abs=True)
+                self._book.define_name(f"'{sheet.name}'!{NAME_PREFIX}{column.key}", f"='{sheet.name}'!{cell}")
 
     def _finish_sheet(self) -> None:
         last = max(self._next - 1, 1)
         self._sheet.autofilter(0, 0, last, len(self._columns) - 1)
         for number, column in enumerate(self._columns):
-            if column.choices:
-                rule: dict[str, Any] = {"validate": "list", "source": list(column.choices)}
+            if column.names:
+                rule: dict[str, Any] = {"validate": "list", "source": list(column.names.values())}
             elif column.dates_only:
                 rule = {
                     "validate": "date",
@@ -82,13 +89,17 @@ class Workbook:
                 continue
             self._sheet.data_validation(1, number, last, number, rule)
 
-    def _write_cell(self, number: int, value: Cell) -> None:
+    def _write_cell(self, number: int, column: Column, row: RegisterRow) -> None:
+        value = column.label(row)
         if isinstance(value, datetime.datetime):
             # Excel has no time zones; all times are UTC
             self._sheet.write_datetime(self._next, number, value.replace(tzinfo=None), self._time)
+        elif value and column.dates_only and (date := datetime.date.fromisoformat(str(value))) >= MIN_DATE:
+            self._sheet.write_datetime(self._next, number, date, self._date)
         elif value:
-            cell_format = self._formula if FORMULA.match(value) else self._text
-            self._sheet.write_string(self._next, number, truncate_to_cell(value), cell_format)
+            text = str(value)
+            cell_format = self._formula if FORMULA.match(text) else self._text
+            self._sheet.write_string(self._next, number, truncate_to_cell(text), cell_format)
 
 
 def truncate_to_cell(text: str) -> str:

@@ -8,7 +8,7 @@ import io
 import logging
 import re
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
@@ -18,17 +18,19 @@ from aiohttp import hdrs, web
 from ..auth.authentication import USER_ID, authenticate_lazily
 from ..concurrency import FairSemaphore
 from ..database import DATABASE, Executor
+from ..database.reviews import list_reviews_of_scan
 from ..database.rows import TokenRevoked, TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, list_scans
 from ..database.scans import find_name, find_scan
 from ..errors import REQUEST_ID, ApiError, invalid_request
-from ..export.columns import LAYOUTS, Column, scan_rows
+from ..export.columns import LAYOUTS, Column, Layout, finding_row, notes_row
 from ..export.text import FORMATS, Table
 from ..export.xlsx import Workbook
 from ..request.filters import read_filter
+from ..request.finding_filters import FindingFilter, read_finding_filter, read_state
 from ..request.forwarded import request_origin
-from ..schemas import Filter, RegisterRow, Scan
-from ..search_terms import category_term
+from ..schemas import Filter, Finding, RegisterRow, Scan
+from .reviews import each_finding, load_details
 from .scans import find_own_scan
 
 T = TypeVar("T")
@@ -54,32 +56,37 @@ log = logging.getLogger("riskscan.export")
 
 
 class ExportOptions(NamedTuple):
-    """The format of an exported file, its columns, and whether it has the notes of scans."""
+    """The format of an exported file, its layout, and the scheme and host of its links."""
 
     format: str
-    columns: Sequence[Column]
-    notes: bool
+    layout: Layout
+    origin: str
+
+    @property
+    def notes(self) -> bool:
+        return FORMATS[self.format].notes and self.layout.notes
 
 
 async def export_scan(request: web.Request) -> web.StreamResponse:
-    """Export the risks of a scan."""
+    """Export the risks of a scan that match the filters."""
     scan = await find_own_scan(request)
-    options = parse_export_options(request)
+    options, finding_filter = parse_export_options(request), read_finding_filter(request)
     name = await find_name(request.app[DATABASE], request[USER_ID], scan)
     stem = PurePath(name).stem if name == scan.filename else name.rstrip("…")
-    batches = batch_rows(just(scan), request_origin(request), with_notes=options.notes)
+    batches = batch_rows(request, just(scan), finding_filter, options)
     return await stream_file(request, options, batches, f"{stem[:STEM_LENGTH]}-{scan.created_at:%Y-%m-%d}")
 
 
 async def export_all(request: web.Request) -> web.StreamResponse:
     """Export the risks of the scans that match the filters, newest scan first.
 
-    A filter by category also selects the risks of each scan.
+    A filter by category also selects the risks of each scan, and one by state selects only risks.
     """
     subject = await authenticate_lazily(request)
     options, scan_filter = parse_export_options(request), read_filter(request)
+    finding_filter = FindingFilter(read_state(request), scan_filter.category)
     scans = stream_scans(request.app[DATABASE], subject, scan_filter)
-    batches = batch_rows(scans, request_origin(request), scan_filter.category, with_notes=options.notes)
+    batches = batch_rows(request, scans, finding_filter, options)
     return await stream_file(request, options, batches, f"register-{utc_now():%Y-%m-%d}")
 
 
@@ -91,8 +98,7 @@ def parse_export_options(request: web.Request) -> ExportOptions:
     if layout not in LAYOUTS:
         names = ", ".join(filter(None, LAYOUTS))
         raise invalid_request("Unknown layout.", layout=f"Must be one of: {names}.")
-    notes = FORMATS[file_format].notes and LAYOUTS[layout].notes
-    return ExportOptions(file_format, LAYOUTS[layout].columns, notes)
+    return ExportOptions(file_format, LAYOUTS[layout], request_origin(request))
 
 
 async def just(scan: Scan) -> AsyncIterator[Scan]:
@@ -117,20 +123,35 @@ async def stream_scans(db: Executor, subject: TokenSubject, scan_filter: Filter)
 
 
 async def batch_rows(
-    scans: AsyncIterator[Scan], own_origin: str, category: str = "", *, with_notes: bool
+    request: web.Request, scans: AsyncIterator[Scan], finding_filter: FindingFilter, options: ExportOptions
 ) -> Batches:
-    """Yield the rows of the scans in batches; with a category term, only its risks."""
-    batch = []
+    """Yield the rows of the findings that match the filter, in batches, which may be empty."""
+    with_dismissed = options.layout.dismissed or bool(finding_filter.state)
+    batch, examined = [], 0
     async for scan in scans:
-        for row in scan_rows(scan, own_origin, with_notes=with_notes):
-            if category and not row.notes and category_term(row.category) != category:
-                continue
-            batch.append(row)
-            if len(batch) == ROWS_PER_BATCH:
+        if options.notes and scan.notes:
+            batch.append(notes_row(scan, options.origin))
+        for finding in await stream_findings(request, scan):
+            dismissed = finding.review is not None and finding.review.state == "dismissed"
+            if finding_filter.matches(finding) and (with_dismissed or not dismissed):
+                batch.append(finding_row(scan, finding, options.origin))
+            examined += 1
+            if examined == ROWS_PER_BATCH:
                 yield batch
-                batch = []
+                batch, examined = [], 0
                 await asyncio.sleep(0)  # let other requests run
     yield batch
+
+
+async def stream_findings(request: web.Request, scan: Scan) -> Iterator[Finding]:
+    """Return an iterator over the findings of a scan with their reviews, read in one or two statements."""
+    if not scan.risk_count:
+        return iter(())
+    db, user_id = request.app[DATABASE], request[USER_ID]
+    details = await load_details(db, user_id, scan)
+    is_reviewed = scan.open_count < scan.risk_count
+    reviews = await list_reviews_of_scan(db, user_id, scan.scan_id) if is_reviewed else {}
+    return each_finding(scan, details, reviews)
 
 
 async def render_text(table: Table, batches: Batches) -> Body:
@@ -184,9 +205,9 @@ async def stream_file(
     """
     table = FORMATS[options.format].table
     if table is None:
-        body = render_workbook(request, options.columns, batches)
+        body = render_workbook(request, options.layout.columns, batches)
     else:
-        body = render_text(table(options.columns), batches)
+        body = render_text(table(options.layout.columns), batches)
     async with contextlib.aclosing(body):
         first = await anext(body)
         response = web.StreamResponse(headers=file_headers(options.format, f"riskscan-{name}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import msgspec
 from aiohttp import web
@@ -130,21 +131,22 @@ async def load_details(db: Database, user_id: str, scan: Scan) -> list[Detail]:
 
 def to_findings(scan: Scan, details: list[Detail], reviews: dict[str, StoredReview]) -> list[Finding]:
     """Return the findings of a scan, in document order."""
-    findings = []
+    return list(each_finding(scan, details, reviews))
+
+
+def each_finding(scan: Scan, details: list[Detail], reviews: dict[str, StoredReview]) -> Iterator[Finding]:
+    """Yield the findings of a scan one by one, in document order."""
     for number, (risk, detail) in enumerate(zip(scan.each_risk(), details, strict=True), 1):
         stored = reviews.get(detail.fingerprint)
-        findings.append(
-            Finding(
-                number=number,
-                risk=risk.risk,
-                category=risk.category,
-                context=risk.context,
-                place=detail.place,
-                why=detail.why,
-                review=stored.review if stored else None,
-            )
+        yield Finding(
+            number=number,
+            risk=risk.risk,
+            category=risk.category,
+            context=risk.context,
+            place=detail.place,
+            why=detail.why,
+            review=stored.review if stored else None,
         )
-    return findings
 
 
 def to_finding(scan: Scan, number: int, detail: Detail, review: Review) -> Finding:

@@ -40,9 +40,14 @@ def read_finding_filter(request: web.Request) -> FindingFilter:
 
     Raises 400 `invalid_request` with the field for an invalid value.
     """
+    category = read_query_text(request, "category")
+    words = tuple(tokenize(read_query_text(request, "q")))
+    return FindingFilter(read_state(request), category_term(category) if category else "", words)
+
+
+def read_state(request: web.Request) -> str:
+    """Return the state that findings must have, empty for any. Raises 400 `invalid_request`."""
     state = read_query_text(request, "state")
     if state not in ("", *STATES):
         raise invalid_filter("state", f"Must be one of: {', '.join(STATES)}.")
-    category = read_query_text(request, "category")
-    words = tuple(tokenize(read_query_text(request, "q")))
-    return FindingFilter(state, category_term(category) if category else "", words)
+    return state

@@ -12,8 +12,10 @@ from riskscan.export.text import FORMATS
 from tests.support.client import Person, sign_up, text_of
 from tests.support.exports import (
     KHMER,
+    OPEN,
     TITLES,
     csv_rows,
+    label_states,
     load_sheet,
     make_row,
     md_rows,
@@ -25,7 +27,7 @@ DANGEROUS = [
     "=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\tx", "\rx",
     " =1", "\u00a0=1", "\u3000@x", "\u200b=1", "\ufeff-1", " \t+1", "＝1", "\u2003\tx",
 ]  # fmt: skip
-HARMLESS = ["a=1", "1-1", "'=1", "x@y.z", "(=1)", KHMER, "", " x", "R-1"]
+HARMLESS = ["a=1", "1-1", "'a", "x@y.z", "(=1)", KHMER, "", " x", "R-1"]
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -35,10 +37,11 @@ def test_files_are_read_back_unchanged(kind: str) -> None:
     assert titles == ([title.lower().replace(" ", "_") for title in TITLES] if kind == "json" else TITLES)
     date = "2026-01-02T03:04:05.678901Z" if kind == "json" else "2026-01-02T03:04:05Z"
     texts = [text.strip() if kind == "md" else text for text in HARMLESS]
-    assert cells == [
-        [f"R-{number}", date, "", text, text, text, "model", "http://x/scans/1"]
+    wanted = [
+        [f"R-{number}", date, "", text, text, text, "model", "http://x/scans/1", *OPEN]
         for number, text in enumerate(texts)
     ]
+    assert cells == label_states(kind, wanted)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -62,9 +65,10 @@ def test_media_types_are_exact() -> None:
 def test_csv_bytes_are_exact() -> None:
     row = make_row(risk='A "risk", it is', category="-", context=f"{KHMER}\nsecond line")
     assert render("csv", [row]).decode() == (
-        "\ufeffRef,Scan date,File,Risk,Category,Context,Source,Link\r\n"
+        "\ufeffRef,Scan date,File,Risk,Category,Context,Source,Link,"
+        "Place,State,Reason,Comment,Owner,Likelihood,Impact,Response,Due,Reviewed at\r\n"
         "R-1,2026-01-02T03:04:05Z,,"
-        f'"A ""risk"", it is",\'-,"{KHMER}\nsecond line",model,http://x/scans/1\r\n'
+        f'"A ""risk"", it is",\'-,"{KHMER}\nsecond line",model,http://x/scans/1,,open,,,,,,,,\r\n'
     )
 
 
@@ -74,10 +78,10 @@ def test_formulas_in_cells_are_escaped(cell: str, layout: str) -> None:
     rows = [make_row(cell)]
     for row in csv_rows(render("csv", rows, layout))[1:]:
         assert not any(re.match(r"\s*[=+\-@\t\r\n]", value) for value in row)
-        assert layout == "ciso-assistant" or row[3:6] == ["'" + cell] * 3
+        assert layout in ("ciso-assistant", "jira") or row[3:6] == ["'" + cell] * 3
     sheet = load_sheet(render("xlsx", rows, layout))
     assert {value.data_type for row in sheet.iter_rows() for value in row} <= {"s", "n", "d"}
-    if layout != "ciso-assistant":
+    if layout not in ("ciso-assistant", "jira"):
         shown = [sheet.cell(2, column) for column in (4, 5, 6)]
         text = cell.replace("\r", "\n")
         assert [(value.value, value.quotePrefix) for value in shown] == [(text, True)] * 3

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import openpyxl
 
-from riskscan.export.columns import COLUMNS
+from riskscan.export.columns import COLUMNS, REVIEW_KEYS
 from riskscan.export.xlsx import MAX_CELL_UNITS, Workbook, truncate_to_cell
 from tests.support.exports import KHMER, TITLES, csv_rows, load_sheet, make_row, render, xlsx_rows
 
@@ -63,7 +63,7 @@ def test_workbook_has_header_filter_dates_and_validations() -> None:
     sheet = load_sheet(render("xlsx", rows, "register"))
     assert sheet.title == "Risks"
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == "A1:M3"
+    assert sheet.auto_filter.ref == "A1:R3"
     assert all(cell.font.bold for cell in sheet[1])
     assert all(cell.alignment.wrap_text for row in sheet.iter_rows(max_col=8) for cell in row if cell.value)
     assert all(sheet.column_dimensions[letter].width > 9 for letter in "ABCDEFGHIJKLM")
@@ -76,10 +76,14 @@ def test_workbook_has_header_filter_dates_and_validations() -> None:
         "K2:K3": "list",
         "L2:L3": "list",
         "M2:M3": "date",
+        "O2:O3": "list",
+        "P2:P3": "list",
     }
     assert rules["L2:L3"].formula1 == '"Avoid,Reduce,Transfer,Accept"'
-    plain = load_sheet(render("xlsx", rows))
-    assert plain.data_validations.dataValidation == []
+    assert rules["O2:O3"].formula1 == '"Open,Confirmed,Dismissed"'
+    names = {name: defined.attr_text for name, defined in sheet.defined_names.items()}
+    assert names["riskscan_state"] == "'Risks'!$O$1"
+    assert [name.removeprefix("riskscan_") for name in names if "riskscan" in name] == sorted(REVIEW_KEYS)
 
 
 def test_rows_beyond_a_full_sheet_go_to_the_next(tmp_path: Path) -> None:

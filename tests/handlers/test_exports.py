@@ -29,7 +29,7 @@ from riskscan.settings import SQLITE, sqlite_path
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import SECRET, MakeSettings, Server, serve
 from tests.support.client import PASSWORD, Person, Reply, assert_error, bearer, registered_person
-from tests.support.exports import KHMER, TITLES, csv_rows, md_rows, read_rows
+from tests.support.exports import KHMER, OPEN, TITLES, csv_rows, label_states, md_rows, read_rows
 from tests.support.postgres import Postgres, database_name
 from tests.support.program import Program, Start, needs_access_to_processes
 
@@ -48,7 +48,7 @@ def expected_rows(person: Person, scan: dict[str, Any], kind: str = "csv") -> li
     """Return the rows that an export must have for a scan."""
     date = scan["created_at"] if kind == "json" else drop_fraction(scan["created_at"])
     link = f"{person.url}/scans/{scan['scan_id']}"
-    return [
+    rows = [
         [
             f"R-{scan['scan_id'][:18]}-{number:02}",
             date,
@@ -56,9 +56,11 @@ def expected_rows(person: Person, scan: dict[str, Any], kind: str = "csv") -> li
             *risk.values(),
             scan["source"],
             link,
+            *OPEN,
         ]
         for number, risk in enumerate(scan["data"], 1)
     ]
+    return label_states(kind, rows)
 
 
 async def export_rows(person: Person, path: str, kind: str, query: str = "") -> list[list[str]]:
@@ -107,7 +109,9 @@ async def test_layout_chooses_the_columns(alice: Person, layout: str) -> None:
     for path in ("/api/scans/export", f"/api/scans/{scan['scan_id']}/export"):
         titles, *rows = await export_rows(alice, path, "csv", f"&layout={layout}")
         assert titles == [column.title for column in LAYOUTS[layout].columns]
-        assert [row[0] for row in rows] == [row[0] for row in expected_rows(alice, scan)]
+        names = [risk["risk"] for risk in scan["data"]]
+        refs = [row[0] for row in expected_rows(alice, scan)]
+        assert [row[0] for row in rows] == (names if layout == "jira" else refs)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -153,7 +157,9 @@ async def scan_with_and_without_notes(person: Person, ai: Ai) -> list[dict[str, 
 def note_rows(person: Person, scan: dict[str, Any]) -> list[list[str]]:
     """Return the rows that a Markdown table must have for the notes of a scan."""
     date, link = drop_fraction(scan["created_at"]), f"{person.url}/scans/{scan['scan_id']}"
-    return [["", date, scan["filename"], "Note", "", note, "model", link] for note in scan["notes"]]
+    return [
+        ["", date, scan["filename"], "Note", "", note, "model", link, *[""] * 10] for note in scan["notes"]
+    ]
 
 
 @pytest.mark.parametrize("query", ["", "&category=financial"])
@@ -161,13 +167,12 @@ async def test_markdown_has_a_row_for_each_note_before_the_risks_of_its_scan(
     alice: Person, ai: Ai, query: str
 ) -> None:
     scans = await scan_with_and_without_notes(alice, ai)
-    rows = [note_rows(alice, scan) + expected_rows(alice, scan)[: 1 if query else None] for scan in scans]
+    rows = [
+        note_rows(alice, scan) + expected_rows(alice, scan, "md")[: 1 if query else None] for scan in scans
+    ]
     for path, of_path in (
         ("/api/scans/export", [*rows[0], *rows[1], *rows[2]] if not query else [*rows[1], *rows[2]]),
-        (
-            f"/api/scans/{scans[2]['scan_id']}/export",
-            note_rows(alice, scans[2]) + expected_rows(alice, scans[2]),
-        ),
+        (f"/api/scans/{scans[2]['scan_id']}/export", rows[2]),
         (f"/api/scans/{scans[0]['scan_id']}/export", note_rows(alice, scans[0])),
     ):
         reply = await alice.get(f"{path}?format=md{query}")
@@ -176,6 +181,7 @@ async def test_markdown_has_a_row_for_each_note_before_the_risks_of_its_scan(
 
 async def test_json_has_a_row_with_the_notes_before_the_risks_of_a_scan(alice: Person, ai: Ai) -> None:
     nothing_found, without_notes, with_both = await scan_with_and_without_notes(alice, ai)
+    names = [title.lower().replace(" ", "_") for title in TITLES]
 
     def notes_row(scan: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -187,12 +193,13 @@ async def test_json_has_a_row_with_the_notes_before_the_risks_of_a_scan(alice: P
             "context": "",
             "source": "model",
             "link": f"{alice.url}/scans/{scan['scan_id']}",
+            **dict.fromkeys(names[8:]),
             "notes": scan["notes"],
         }
 
-    def risk_rows(scan: dict[str, Any]) -> list[dict[str, str]]:
-        names = [title.lower().replace(" ", "_") for title in TITLES]
-        return [dict(zip(names, row, strict=True)) for row in expected_rows(alice, scan, "json")]
+    def risk_rows(scan: dict[str, Any]) -> list[dict[str, str | None]]:
+        rows = expected_rows(alice, scan, "json")
+        return [dict(zip(names, [cell or None for cell in row], strict=True)) for row in rows]
 
     one = await alice.get(f"/api/scans/{with_both['scan_id']}/export?format=json")
     assert one.json == [notes_row(with_both), *risk_rows(with_both)]
@@ -205,15 +212,20 @@ async def test_json_has_a_row_with_the_notes_before_the_risks_of_a_scan(alice: P
 
 @pytest.mark.parametrize(
     ("kind", "layout"),
-    [(kind, layout) for kind in FORMATS for layout in LAYOUTS if kind in ("csv", "xlsx") or "ciso" in layout],
+    [
+        (kind, layout)
+        for kind in FORMATS
+        for layout in LAYOUTS
+        if kind in ("csv", "xlsx") or layout in ("ciso-assistant", "jira")
+    ],
 )
 async def test_other_formats_and_layouts_have_risks_only(
     alice: Person, ai: Ai, kind: str, layout: str
 ) -> None:
     scans = await scan_with_and_without_notes(alice, ai)
     rows = await export_rows(alice, "/api/scans/export", kind, f"&layout={layout}")
-    refs = [row[0] for scan in scans for row in expected_rows(alice, scan)]
-    assert [row[0] for row in rows[1:]] == refs
+    risks = [(row[0], row[3]) for scan in scans for row in expected_rows(alice, scan)]
+    assert [row[0] for row in rows[1:]] == [risk if layout == "jira" else ref for ref, risk in risks]
     (_, *of_empty) = await export_rows(
         alice, f"/api/scans/{scans[0]['scan_id']}/export", kind, f"&layout={layout}"
     )
@@ -299,7 +311,7 @@ async def test_links_use_the_forwarded_host_and_scheme(alice: Person) -> None:
         ("format=pdf", "format"),
         ("format=", "format"),
         ("format=CSV", "format"),
-        ("format=csv&layout=jira", "layout"),
+        ("format=csv&layout=trello", "layout"),
         ("layout=%00", "layout"),
     ],
 )
@@ -543,3 +555,84 @@ def peak_memory(pid: int) -> int:
     found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found
     return int(found[1]) * 1024
+
+
+CONFIRMED = {
+    "state": "confirmed", "comment": "Ask\nthem", "owner": "Ana", "likelihood": 4, "impact": 5,
+    "response": "reduce", "due": "2026-12-31",
+}  # fmt: skip
+
+
+async def review(person: Person, scan: dict[str, Any], number: int, **fields: Any) -> Any:
+    """Review a finding; return it."""
+    path = f"/api/scans/{scan['scan_id']}/findings/{number}/review"
+    reply = await person.request("PUT", path, json=fields)
+    assert reply.status == 200, reply.body
+    return reply.json
+
+
+async def scan_with_reviews(person: Person, ai: Ai) -> dict[str, Any]:
+    """Scan a document with three findings: confirmed, dismissed and open."""
+    third = {"risk": "Nobody knows", "category": "Legal", "context": "Nobody knows the law."}
+    places = ("p. 7 · 4.2 Payment", None, "p. 9")
+    data = [{**risk, "place": place} for risk, place in zip([*RISKS, third], places, strict=True)]
+    ai.findings = {"data": data, "source": "model"}
+    scan = await person.scan(file=("plan.txt", b"tight budget"))
+    await review(person, scan, 1, **CONFIRMED)
+    await review(person, scan, 2, state="dismissed", reason="already_handled")
+    return scan
+
+
+async def test_exports_have_the_place_and_the_review_of_each_finding(
+    alice: Person, bob: Person, ai: Ai
+) -> None:
+    scan = await scan_with_reviews(alice, ai)
+    again = await alice.scan(file=("plan 2.txt", b"tight budget"))
+    await bob.scan(text="tight budget")
+    found = (await alice.get(f"/api/scans/{scan['scan_id']}/findings")).json["findings"]
+    times = [finding["review"] and finding["review"]["updated_at"] for finding in found]
+    none = {**dict.fromkeys(("reason", "comment", "owner", "likelihood", "impact", "response", "due"))}
+    wanted = [
+        {"place": "p. 7 · 4.2 Payment", **none, **CONFIRMED, "reviewed_at": times[0]},
+        {"place": None, **none, "state": "dismissed", "reason": "already_handled", "reviewed_at": times[1]},
+        {"place": "p. 9", **none, "state": "open", "reviewed_at": None},
+    ]
+    for path, rows in (("/api/scans/export", wanted * 2), (f"/api/scans/{again['scan_id']}/export", wanted)):
+        exported = (await alice.get(f"{path}?format=json")).json
+        assert [{name: row[name] for name in wanted[0]} for row in exported] == rows
+    others = (await bob.get("/api/scans/export?format=json")).json
+    assert {row["state"] for row in others} == {"open"}
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [("", [1, 2, 3]), ("state=open", [3]), ("state=confirmed", [1]), ("state=dismissed", [2]),
+     ("category=fINANCIAL", [1]), ("q=payment", [1]), ("q=nobody+law", [3]), ("q=budget&state=open", []),
+     ("layout=jira", [1, 3]), ("layout=jira&state=dismissed", [2]), ("layout=ciso-assistant", [1, 2, 3])],
+)  # fmt: skip
+async def test_export_of_a_scan_follows_the_filter_of_its_page(
+    alice: Person, ai: Ai, query: str, numbers: list[int]
+) -> None:
+    scan = await scan_with_reviews(alice, ai)
+    _, *rows = await export_rows(alice, f"/api/scans/{scan['scan_id']}/export", "csv", f"&{query}")
+    column = 0 if "jira" in query else 1 if "ciso" in query else 3
+    assert [row[column] for row in rows] == [scan["data"][number - 1]["risk"] for number in numbers]
+
+
+async def test_export_of_all_scans_filters_findings_by_state(alice: Person, ai: Ai) -> None:
+    scan = await scan_with_reviews(alice, ai)
+    await alice.scan(text="tight budget")
+    for query, count in (("state=open", 2), ("state=confirmed&category=financial", 2), ("state=&q=plan", 3)):
+        _, *rows = await export_rows(alice, "/api/scans/export", "csv", f"&{query}")
+        assert len(rows) == count, query
+    for path in ("/api/scans/export", f"/api/scans/{scan['scan_id']}/export"):
+        reply = await alice.get(f"{path}?state=undecided")
+        assert_error(reply, 400, "invalid_request", state=...)
+
+
+async def test_a_risk_without_a_title_has_its_quote_as_the_name(alice: Person, ai: Ai) -> None:
+    quote = "The budget is tight."
+    ai.findings = {"data": [{"risk": "", "category": "x", "context": quote}], "source": "model"}
+    await alice.scan(text="x")
+    _, row = await export_rows(alice, "/api/scans/export", "csv")
+    assert (row[3], row[5]) == (quote, quote)

@@ -17,12 +17,16 @@ import cmarkgfm
 import msgspec
 import openpyxl
 
-from riskscan.export.columns import LAYOUTS
+from riskscan.export.columns import LAYOUTS, REASON_NAMES, STATE_NAMES
 from riskscan.export.text import FORMATS
 from riskscan.export.xlsx import Workbook
 from riskscan.schemas import RegisterRow
 
-TITLES = ["Ref", "Scan date", "File", "Risk", "Category", "Context", "Source", "Link"]
+SCAN_TITLES = ["Ref", "Scan date", "File", "Risk", "Category", "Context", "Source", "Link"]
+RATING_TITLES = ["Owner", "Likelihood", "Impact", "Response", "Due"]
+TITLES = [*SCAN_TITLES, "Place", "State", "Reason", "Comment", *RATING_TITLES, "Reviewed at"]
+REGISTER = [*SCAN_TITLES, *RATING_TITLES, "Place", "State", "Reason", "Comment", "Reviewed at"]
+OPEN = ["", "open", *[""] * 8]  # of a finding without a review, after the columns of its scan
 KHMER = "ថវិកាមិនគ្រប់គ្រាន់\u200bសម្រាប់ដំណាក់កាលទីពីរ"
 ROW = RegisterRow(
     ref="R-1",
@@ -33,7 +37,16 @@ ROW = RegisterRow(
     context="context",
     source="model",
     link="http://x/scans/1",
+    state="open",
 )
+
+
+def label_states(kind: str, rows: list[list[str]]) -> list[list[str]]:
+    """Return rows with the words that files for people have for the values of a review."""
+    if kind not in ("xlsx", "md"):
+        return rows
+    names: dict[str, str] = {**STATE_NAMES, **REASON_NAMES}
+    return [[names.get(cell, cell) for cell in row] for row in rows]
 
 
 def make_row(text: str | None = None, **fields: Any) -> RegisterRow:
@@ -67,7 +80,10 @@ def load_sheet(body: bytes) -> Any:
 
 def xlsx_rows(body: bytes) -> list[list[str]]:
     def shown(value: Any) -> str:
-        return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime.datetime) else value or ""
+        if isinstance(value, datetime.datetime):
+            is_date = value.time() == datetime.time()
+            return f"{value:%Y-%m-%d}" if is_date else f"{value:%Y-%m-%dT%H:%M:%SZ}"
+        return value or ""
 
     return [[shown(value) for value in row] for row in load_sheet(body).iter_rows(values_only=True)]
 
@@ -88,7 +104,7 @@ def json_rows(body: bytes) -> list[list[str]]:
     items = json.loads(body)
     titles = list(items[0]) if items else []
     assert all(list(item) == titles for item in items)
-    return [titles, *([value or "" for value in item.values()] for item in items)]
+    return [titles, *([str(value) if value else "" for value in item.values()] for item in items)]
 
 
 READERS: dict[str, Callable[[bytes], list[list[str]]]] = {
