@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 from ..text import WORD, normalize
 from .khmer import KHMER
@@ -145,6 +145,7 @@ SUBJECT_STARTS = _set(
     "i we you he she it they there this that these those one no nobody nothing none neither both all any every each"
     " some many most several few such the a an our your his her its their other others"
 )
+RELATIVES = _set("that which who that's who's")
 PRONOUNS = _set("i we you they he she")
 AUXILIARIES = _set(
     "is are was were be been being has have had do does did will would shall should may might can could must cannot"
@@ -221,10 +222,23 @@ def _main_part(words: list[str]) -> list[str]:
 
 
 def _has_verb(words: list[str]) -> bool:
-    return any(
-        word in VERBS or (word in PRONOUNS and i + 1 < len(words)) or (word.endswith("ed") and len(word) > 4)
-        for i, word in enumerate(words)
-    )
+    """Return whether a verb is among the words that is not one of "costs that are not paid", "costs paid by"."""
+    in_relative = False
+    for word, following in pairwise([*words, ""]):
+        if word in RELATIVES:
+            in_relative = True
+            continue
+        is_participle = word.endswith("ed") and len(word) > 4
+        if (
+            is_participle
+            and not in_relative
+            and not (following in PHRASE_STARTS or following.endswith("ing"))
+        ):
+            return True
+        if not in_relative and (word in VERBS or (word in PRONOUNS and following)):
+            return True
+        in_relative = in_relative and (word in AUXILIARIES or is_participle)
+    return False
 
 
 def _is_balanced(phrase: str) -> bool:

@@ -231,6 +231,11 @@ def test_the_title_of_a_short_sentence_is_the_sentence(text: str) -> None:
             "Also, the mason has not brought the stones for the pier because the quarry has none of it left.",
             "The mason has not brought the stones for the pier…",
         ),
+        # before "can" there is no main clause
+        (
+            "The costs that are not covered by the insurer in the first year of the lease can grow in May.",
+            "The costs that are not covered by the insurer in the first year of the lease can grow in May.",
+        ),
         (
             "4.2 The Lessor may end the lease at any time if the Lessee has not paid the rent in May.",
             "The Lessor may end the lease at any time…",
