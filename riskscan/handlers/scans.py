@@ -121,10 +121,11 @@ async def compute_all_fingerprints(risks: Sequence[Risk]) -> list[str]:
 
 
 def first_words(document: Document) -> str:
-    """Return the beginning of a pasted text, by which its scan is called; empty for a file."""
+    """Return the beginning of a pasted text's first line, by which its scan is called; empty for a file."""
     if document.upload or not document.text:
         return ""
-    words = UNPRINTABLE.sub(" ", document.text[:MAX_NAME_SOURCE]).split()
+    first_line = document.text[:MAX_NAME_SOURCE].lstrip().partition("\n")[0]
+    words = UNPRINTABLE.sub(" ", first_line).split()
     name = ""
     for word in words:
         if name and len(name) + len(word) >= MAX_NAME:
