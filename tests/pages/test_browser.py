@@ -620,6 +620,7 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     await page.goto(f"{visitor.url}/scans?q=name")
     await page.get_by_role("link", name=long).first.click()
     await page.get_by_text("Delete this scan").click()
+    scan = page.url
     yield page
     await page.goto(f"{page.url}?category=Nothing")
     yield page
@@ -636,6 +637,10 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     yield page
     await page.get_by_role("link", name="Back to Account").click()
     await page.wait_for_url("**/account#tokens")
+    yield page
+    await page.request.post(f"{scan}/findings/1/review", form={"state": "confirmed"}, max_redirects=0)
+    await page.goto(f"{visitor.url}/account")
+    await page.get_by_text("Remove all my reviews").click()
     yield page
     await page.get_by_text("Delete my account").click()
     await page.get_by_role("button", name="Delete account permanently").click()
@@ -718,6 +723,24 @@ async def test_retry_after_a_lost_response_does_not_scan_twice(visitor: Visitor,
     await page.get_by_role("button", name="Try again: Pasted text").click()
     await expect(queue_rows(page)).to_contain_text("2 risks found")
     assert len(ai.calls) == 1
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
+async def test_reviews_are_removed_on_the_account_page(
+    browser: Browser, server: Server, javascript: bool
+) -> None:
+    async with visit(browser, server.url, java_script_enabled=javascript) as visitor:
+        page = await register(visitor)
+        scanned = await page.request.post(f"{visitor.url}/api/scan", data={"text": "The budget is tight."})
+        path = f"/scans/{(await scanned.json())['scan_id']}/findings/1/review"
+        reply = await page.request.post(visitor.url + path, form={"state": "confirmed"}, max_redirects=0)
+        assert reply.status == 303
+        await page.goto(f"{visitor.url}/account")
+        await expect(page.get_by_text("1 review kept.")).to_be_visible()
+        await page.get_by_text("Remove all my reviews").click()
+        await page.get_by_role("button", name="Remove all reviews").click()
+        await expect(page.get_by_role("status")).to_have_text("All reviews have been removed.")
+        await expect(page.get_by_text("No reviews yet.")).to_be_visible()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])

@@ -35,7 +35,7 @@ from tests.support.client import PASSWORD, Person, Reply, form, sign_up, text_of
 STATIC = Path(riskscan.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
 FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
-FORMS += ["/account/tokens", "/account/tokens/x/delete"]
+FORMS += ["/account/tokens", "/account/tokens/x/delete", "/account/reviews/delete"]
 
 
 @pytest.fixture
@@ -463,6 +463,23 @@ async def test_account_page_changes_the_password(ana: Person, people: Callable[[
     assert (reply.status, reply.headers["Location"]) == (303, "/account?done=password")
     assert "Password changed." in text_of(await ana.get("/account?done=password"))
     assert (await other.get("/account")).status == 303
+
+
+async def test_account_page_counts_and_removes_the_reviews(ana: Person) -> None:
+    assert "No reviews yet." in text_of(await ana.get("/account"))
+    scan = await ana.scan(text="tight budget")
+    for number, count in ((1, "1 review kept."), (2, "2 reviews kept.")):
+        await ana.post(f"/scans/{scan['scan_id']}/findings/{number}/review", data={"state": "confirmed"})
+        assert count in text_of(await ana.get("/account"))
+    wrong = await ana.post("/account/password", data={"current_password": "not it", "new_password": "x" * 8})
+    assert 'href="/account#reviews"' in text_of(wrong)  # the page of an error has not counted them
+    assert '<form method="post" action="/account/reviews/delete">' in text_of(await ana.get("/account"))
+    reply = await ana.post("/account/reviews/delete")
+    assert (reply.status, reply.headers["Location"]) == (303, "/account?done=reviews")
+    page = text_of(await ana.get("/account?done=reviews"))
+    assert "All reviews have been removed." in page
+    assert "No reviews yet." in page
+    assert (await ana.get(f"/api/scans/{scan['scan_id']}")).json["open_count"] == 2
 
 
 async def test_forms_state_the_length_of_a_password(guest: Person) -> None:
