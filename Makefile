@@ -24,7 +24,7 @@ test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them
 test-fast: $(VENV)/ready-dev  ## run the tests that take a minute: SQLite, no browser, no processes
 	$(BIN)/python -m pytest -n auto -m 'not slow and not postgresql'
 
-model:  ## make the analyser's model anew, in 20 minutes: make model DATA=folder of documents that others wrote
+model:  ## make the analyser's model anew, in 30 minutes: make model DATA=folder of documents that others wrote
 	$(PYTHON) -m venv .venv-model
 	.venv-model/bin/pip install --quiet --requirement requirements.txt --requirement training/requirements.txt
 	.venv-model/bin/python -m training.train

@@ -18,9 +18,12 @@ from riskscan.ai_service.reading.sentences import split_sentences
 
 FOLDER = Path(__file__).parent
 LETTERS = "FSTLOCX"
-# sentences of the open sets of contracts and terms, of which there are more than of all others
-LEGAL_RISKS = 300
-LEGAL_NEGATIVES = 700
+# of the documents of projects, which are few and the most like what users upload
+REPETITIONS = 2
+# at most so many risks of each open set of contracts and terms, and other sentences for each of them: there
+# are more than of all others
+LEGAL_RISKS = 400
+LEGAL_NEGATIVES = 2.5
 SEED = 7
 # the parts of OutsideSet
 TRAINING, VALIDATION, HELD_OUT = range(3)
@@ -54,6 +57,7 @@ class OutsideSet(NamedTuple):
     """Documents that others wrote, apart by repository.
 
     `validation` sets the threshold (a quarter or so of what is not held out), `held_out` measures (a third).
+    Of contracts and terms, which are one folder each, only the training part is here.
     """
 
     training: list[Example]
@@ -69,13 +73,19 @@ def read_outside(folder: Path) -> OutsideSet:
         if name in ("projects", "prose"):
             meta = json.loads((path.parent / "meta.json").read_text("utf-8"))
             result[choose_part(meta["repo"])].extend(_read_sentences(path))
-    terms = [one for path in sorted(folder.glob("mufc/*/sentences.jsonl")) for one in _read_sentences(path)]
-    contracts = [one for path in sorted(folder.glob("cuad/*")) for one in _read_contract(path)]
-    return result._replace(training=result.training + _sample(terms) + _sample(contracts))
+    terms, contracts = (
+        [path for path in sorted(folder.glob(f"{name}/*/")) if choose_part(path.name) in parts]
+        for name, parts in (("mufc", (TRAINING, VALIDATION)), ("cuad", (TRAINING,)))
+    )
+    legal = [
+        _sample([one for path in terms for one in _read_sentences(path / "sentences.jsonl")]),
+        _sample([one for path in contracts for one in _read_contract(path)]),
+    ]
+    return result._replace(training=result.training * REPETITIONS + legal[0] + legal[1])
 
 
 def choose_part(repository: str) -> int:
-    """Return to which part of OutsideSet the documents of a repository belong."""
+    """Return to which part of OutsideSet the documents of a repository belong, or a contract by its name."""
     first, second = hashlib.sha256(repository.encode()).digest()[:2]
     return HELD_OUT if first % 3 == 0 else VALIDATION if second % 4 == 3 else TRAINING
 
@@ -108,7 +118,8 @@ def _sample(examples: list[Example]) -> list[Example]:
     shuffled: list[Example] = random.Random(SEED).sample(examples, len(examples))  # noqa: S311 - no secret
     risks = [one for one in shuffled if one.categories]
     others = [one for one in shuffled if not one.categories]
-    return risks[:LEGAL_RISKS] + others[:LEGAL_NEGATIVES]
+    risks = risks[:LEGAL_RISKS]
+    return risks + others[: round(LEGAL_NEGATIVES * len(risks))]
 
 
 def describe(examples: list[Any]) -> str:

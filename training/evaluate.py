@@ -16,6 +16,7 @@ from typing import Any
 
 from riskscan.ai_service import findings
 from riskscan.ai_service.categories import CATEGORIES
+from riskscan.ai_service.document_kind import recognize_kind
 from riskscan.ai_service.errors import ServiceError
 from riskscan.ai_service.khmer import KHMER
 from riskscan.ai_service.reading import documents, sentences
@@ -39,7 +40,8 @@ KEYWORDS = {
 
 def find_by_model(units: list[sentences.Unit]) -> list[Finding]:
     """Return the findings of the service."""
-    return findings.select_findings(findings.score_units(enumerate(units), len(units))).findings
+    kind = recognize_kind([unit.text for unit in units])
+    return findings.select_findings(findings.score_units(enumerate(units), len(units), kind)).findings
 
 
 def find_by_keywords(units: list[sentences.Unit]) -> list[Finding]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from riskscan.ai_service import findings
+from riskscan.ai_service.document_kind import recognize_kind
 from riskscan.ai_service.model.risk_model import judge
 from riskscan.ai_service.reading import documents, sentences
 from training.data import HELD_OUT, choose_part
@@ -66,7 +67,8 @@ def measure_document(folder: Path) -> Counts:
     labelled = [json.loads(line) for line in (folder / "sentences.jsonl").read_text("utf-8").splitlines()]
     tokens = [_words(one["text"]) for one in labelled]
     units = list(sentences.split_into_units(documents.read_blocks(source.name, source.read_bytes(), [])))
-    found = findings.select_findings(findings.score_units(enumerate(units), len(units))).findings
+    kind = recognize_kind([unit.text for unit in units])
+    found = findings.select_findings(findings.score_units(enumerate(units), len(units), kind)).findings
     right = wrong = category = 0
     hit: set[int] = set()
     for finding in found:
@@ -80,7 +82,7 @@ def measure_document(folder: Path) -> Counts:
         elif all(labelled[i]["label"] == "none" for i in on):
             wrong += 1
     sure = [one for one in labelled if one["label"] != "unclear"]
-    judgements = judge([one["text"] for one in sure], len(labelled))
+    judgements = judge([one["text"] for one in sure], len(labelled), kind)
     return Counts(
         right,
         wrong,

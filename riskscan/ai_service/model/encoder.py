@@ -54,9 +54,7 @@ class Encoder:
             for row, text in enumerate(batch):
                 numbers[row, : len(tokens[text])] = tokens[text]
             inputs = {"numbers": numbers, "mask": (numbers > 0).astype(numpy.int64)}
-            # the contributions are of the next encoder
-            output, *others = self._session.run(None, inputs)
-            contributions = others[0] if others else 0 * numbers
+            output, contributions = self._session.run(["output", "contributions"], inputs)
             for row, text in enumerate(batch):
                 risk, *categories = output[row].tolist()
                 readings[text] = Reading(risk, categories, contributions[row, : len(tokens[text])].tolist())
