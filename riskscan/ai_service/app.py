@@ -18,6 +18,7 @@ from .. import __version__
 from ..concurrency import MemoryBudget
 from ..errors import REQUEST_ID, read_request_id
 from ..logs import Event
+from .document_kind import recognize_kind
 from .errors import InternalError, ServiceError, UnreadableDocument, format_trace
 from .llm import Answer, DocumentTooLong, LanguageModel, LanguageModelError, NamedSentence
 from .notes import (
@@ -216,9 +217,10 @@ async def score_units(pool: ScoringPool, user: str, units: list[Any], help_with_
     sentences: Counter[str] = Counter()
     chars: Counter[str] = Counter()
     language = ""
+    kind = recognize_kind([unit[0] for unit in units])
     for start, batch in split_into_batches(units):
         # the score is that of the text and its section; places stay here
-        argument = [start, [unit[:3] for unit in batch], language, len(units)]
+        argument = [start, [unit[:3] for unit in batch], language, len(units), kind]
         batch_found, languages = await pool.run(user, "score", argument)
         # the reasons stay here
         reasons |= {finding[0]: finding.pop() for finding in batch_found}

@@ -54,11 +54,14 @@ class Finding(NamedTuple):
     why: str = ""
 
 
-def score_units(numbered: Iterable[tuple[int, Unit]], count: int) -> list[Finding]:
-    """Return the candidates among units of a document that has `count` of them, each with its position."""
+def score_units(numbered: Iterable[tuple[int, Unit]], count: int, kind: str = "") -> list[Finding]:
+    """Return the candidates among units of a document, each with its position.
+
+    The document has `count` units and is of a kind that recognize_kind() told.
+    """
     candidates: list[Finding] = []
     units = list(numbered)
-    judgements = judge([unit.text for _, unit in units], count)
+    judgements = judge([unit.text for _, unit in units], count, kind)
     for (position, unit), judgement in zip(units, judgements, strict=True):
         features, score = judgement.features, judgement.score + SECTION_PRIOR[unit.section]
         if unit.kind == "cell" and unit.section == "risks" and not EMPTY_CELL.match(unit.text):

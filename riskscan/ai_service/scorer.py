@@ -24,16 +24,17 @@ def split(text: str) -> list[Any]:
 
 
 def score(argument: list[Any]) -> tuple[list[Any], list[str]]:
-    """Score a batch of units: position of the first, units, language of the one before, number of all units.
+    """Score a batch of units.
 
+    The argument: position of the first, units, language of the one before; units and kind of the document.
     Returns candidates, and the language of each unit; those in languages that are not read have none.
     """
-    first, items, before, count = argument
+    first, items, before, count, kind = argument
     units = [sentences.Unit(*item) for item in items]
     languages = language.identify_all([unit.text for unit in units], before)
     numbered = zip(range(first, first + len(units)), units, languages, strict=True)
     read = ((position, unit) for position, unit, its_language in numbered if its_language in READ_LANGUAGES)
-    return list(findings.score_units(read, count)), languages
+    return list(findings.score_units(read, count, kind)), languages
 
 
 def select(candidates: list[Any]) -> findings.Selection:

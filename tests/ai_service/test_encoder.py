@@ -63,12 +63,12 @@ def test_the_file_is_the_one_that_was_measured() -> None:
 def test_risks_are_found_and_facts_are_not() -> None:
     found = [judged.score > 0 for judged in judge(RISKS.splitlines(), 100)]
     flagged = [judged.score > 0 for judged in judge(FACTS.splitlines(), 100)]
-    assert sum(found) >= 12
-    assert sum(flagged) <= 1
+    assert sum(found) >= 14
+    assert sum(flagged) == 0
 
 
 def test_a_pasted_sentence_is_reported_where_a_document_would_not_have_it() -> None:
-    text = "The dam may break."
+    text = "The pump may be late."
     assert judge([text], 100)[0].score < 0 < judge([text], 1)[0].score
 
 
@@ -100,7 +100,7 @@ def test_a_scorer_is_small(setting: str, limit: int) -> None:
     code = (
         "import sys\n"
         "from riskscan.ai_service import scorer\n"
-        "scorer.score([0, scorer.split('The dam may break.'), '', 1])\n"
+        "scorer.score([0, scorer.split('The dam may break.'), '', 1, ''])\n"
         "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
     )
@@ -122,7 +122,7 @@ def test_without_onnxruntime_the_linear_model_works_alone() -> None:
     code = (
         "from riskscan.ai_service import scorer\n"
         "from riskscan.ai_service.model.encoder import why_not_used\n"
-        "found, _ = scorer.score([0, scorer.split('Nobody has tested the backup.'), '', 1])\n"
+        "found, _ = scorer.score([0, scorer.split('Nobody has tested the backup.'), '', 1, ''])\n"
         "print(why_not_used(), len(found))"
     )
     # -S leaves out all that was installed

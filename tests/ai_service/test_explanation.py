@@ -2,6 +2,7 @@
 
 import pytest
 
+from riskscan.ai_service.model import encoder
 from riskscan.ai_service.model.explanation import MAX_WORDS, MIN_WEIGHT, WHOLE, Cue, explain
 from riskscan.ai_service.model.features import extract_features
 from riskscan.ai_service.model.linear import load_model
@@ -74,6 +75,17 @@ def test_a_word_that_no_feature_knows_contributes_nothing() -> None:
     assert "zzyzx" not in {cue.text for cue in cues}
 
 
+def test_the_encoder_says_which_words_count() -> None:
+    loaded = encoder.load_encoder()
+    assert loaded
+    text = "Nobody has tested the backup of the records."
+    (reading,) = loaded.read([text])
+    without_encoder = explain(text, Judgement(0, extract_features(text), None, 0), 0)
+    with_encoder = explain(text, Judgement(0, extract_features(text), reading, 0), 0)
+    assert [cue.text for cue in without_encoder] == [WHOLE]
+    assert with_encoder[0].text == "Nobody"
+
+
 def test_a_long_sentence_has_a_limit_of_cues_and_still_adds_up() -> None:
     text = "The supplier may not be late and nobody is liable for any loss. " * 20
     judgement, cues = explain_alone(text)
@@ -85,7 +97,7 @@ def test_what_the_document_says_of_the_sentence_is_no_word_of_it() -> None:
     (judgement,) = judge(["The pump may fail."], 1)
     cues = explain("The pump may fail.", judgement, judgement.score + 1, "risks")
     assert [cue for cue in cues if cue.start is None][:-1] == [
-        Cue("one of a few sentences", 1.4, None),
+        Cue("one of a few sentences", 1.2, None),
         Cue("stands where risks are listed", 1.0, None),
     ]
     assert sum(cue.weight for cue in cues) == pytest.approx(judgement.score + 1, abs=0.006)
