@@ -57,7 +57,7 @@ class OutsideSet(NamedTuple):
     """Documents that others wrote, apart by repository.
 
     `validation` sets the threshold (a quarter or so of what is not held out), `held_out` measures (a third).
-    Of contracts and terms, which are one folder each, only the training part is here.
+    Of contracts and terms, only what is trained on is here.
     """
 
     training: list[Example]
@@ -73,19 +73,16 @@ def read_outside(folder: Path) -> OutsideSet:
         if name in ("projects", "prose"):
             meta = json.loads((path.parent / "meta.json").read_text("utf-8"))
             result[choose_part(meta["repo"])].extend(_read_sentences(path))
-    terms, contracts = (
-        [path for path in sorted(folder.glob(f"{name}/*/")) if choose_part(path.name) in parts]
-        for name, parts in (("mufc", (TRAINING, VALIDATION)), ("cuad", (TRAINING,)))
-    )
-    legal = [
-        _sample([one for path in terms for one in _read_sentences(path / "sentences.jsonl")]),
-        _sample([one for path in contracts for one in _read_contract(path)]),
-    ]
-    return result._replace(training=result.training * REPETITIONS + legal[0] + legal[1])
+    # those of the validation part set the bar for contracts; there are too few terms to spare any
+    terms = [path for path in sorted(folder.glob("mufc/*/")) if choose_part(path.name) != HELD_OUT]
+    contracts = [path for path in sorted(folder.glob("cuad/*/")) if choose_part(path.name) == TRAINING]
+    legal = _sample([one for path in terms for one in _read_sentences(path / "sentences.jsonl")])
+    legal += _sample([one for path in contracts for one in _read_contract(path)])
+    return result._replace(training=result.training * REPETITIONS + legal)
 
 
 def choose_part(repository: str) -> int:
-    """Return to which part of OutsideSet the documents of a repository belong, or a contract by its name."""
+    """Return to which part of OutsideSet the documents of a repository, or the contract of a name, belong."""
     first, second = hashlib.sha256(repository.encode()).digest()[:2]
     return HELD_OUT if first % 3 == 0 else VALIDATION if second % 4 == 3 else TRAINING
 
