@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from riskscan.ai_service import findings, language
 from riskscan.ai_service.app import BATCH_CHARS, BATCH_UNITS, split_into_batches
+from riskscan.ai_service.document_kind import recognize_kind
 from riskscan.ai_service.findings import Finding
 from riskscan.ai_service.model.lexicon import KHMER_LEXICON, LEXICON
 from riskscan.ai_service.model.phrases import PHRASES
@@ -45,7 +46,8 @@ def measure(text: str) -> float:
     started = time.process_time()
     units = list(sentences.split_into_units([Block("text", [text])]))
     language.identify_all([unit.text for unit in units])
-    findings.select_findings(findings.score_units(enumerate(units), len(units)))
+    kind = recognize_kind([unit.text for unit in units])
+    findings.select_findings(findings.score_units(enumerate(units), len(units), kind))
     return time.process_time() - started
 
 

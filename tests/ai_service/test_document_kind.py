@@ -57,5 +57,8 @@ def test_a_contract_has_a_lower_bar_and_terms_a_higher_one() -> None:
 
 def test_in_a_contract_the_encoder_reads_what_the_linear_model_thinks_little_of() -> None:
     text = "The Distributor shall order at least 400 units of the Products each year."
-    (contract,), (other,) = judge([text], 100, "contract"), judge([text], 100)
-    assert (contract.reading is None, other.reading is None) == (False, True)
+    is_read = [
+        judge([text], count, kind)[0].reading is not None
+        for count, kind in ((100, "contract"), (100, "terms"), (100, ""), (2_001, "contract"))
+    ]
+    assert is_read == [True, True, False, False]

@@ -25,8 +25,10 @@ KIND_BONUS = {"contract": 0.75, "terms": -0.25}
 KIND_NAMES = {"contract": "a contract", "terms": "terms of use"}
 # of the clauses that expose a party, a quarter are below the other floor
 LEGAL_LINEAR_FLOOR = -4.0
-# in a longer document the encoder reads only what the linear model takes for a risk: it would take 20 seconds
+# of a longer document the encoder reads only what the linear model takes for a risk: it would take 20 seconds
 LONG_DOCUMENT_SENTENCES = 4_000
+# a longer contract is read as other documents are, for the same reason
+LONG_CONTRACT_SENTENCES = 2_000
 EMPHASIS = re.compile(r"\*\*|__|`")
 
 
@@ -56,9 +58,7 @@ def judge(texts: Sequence[str], count: int, kind: str = "") -> list[Judgement]:
     linear = load_model()
     features = [extract_features(text) for text in texts]
     scores = [linear.risk_score(one) - linear.threshold for one in features]
-    floor = LEGAL_LINEAR_FLOOR if kind else LINEAR_FLOOR
-    if count > LONG_DOCUMENT_SENTENCES:
-        floor = 0.0
+    floor = choose_linear_floor(count, kind)
     chosen = [i for i, text in enumerate(texts) if scores[i] > floor and not KHMER.search(text)]
     encoder = load_encoder()
     plain = [EMPHASIS.sub("", texts[i]) for i in chosen]
@@ -67,6 +67,13 @@ def judge(texts: Sequence[str], count: int, kind: str = "") -> list[Judgement]:
         _add_up(scores[i], one, readings[i], count, kind) if i in readings else Judgement(scores[i], one)
         for i, one in enumerate(features)
     ]
+
+
+def choose_linear_floor(count: int, kind: str) -> float:
+    """Return above which score of the linear model a sentence is read by the encoder."""
+    if count > LONG_DOCUMENT_SENTENCES:
+        return 0.0
+    return LEGAL_LINEAR_FLOOR if kind and count <= LONG_CONTRACT_SENTENCES else LINEAR_FLOOR
 
 
 def _add_up(linear_score: float, features: Features, reading: Reading, count: int, kind: str) -> Judgement:
