@@ -36,7 +36,7 @@ from .database.migrate import DatabaseUnavailable, is_current, migrate
 from .database.sessions import delete_expired_sessions
 from .database.shares import delete_expired_shares
 from .errors import ApiError
-from .handlers import exports, health
+from .handlers import exports, health, marks
 from .handlers.api_docs import OPENAPI_JSON
 from .middleware import cors
 from .middleware.csrf import csrf_middleware
@@ -73,6 +73,7 @@ def create_app(settings: Settings) -> web.Application:
     ai_calls = settings.ai_max_concurrency // settings.workers
     app[AI_CALLS] = FairSemaphore(ai_calls, share=half(ai_calls))
     app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)
+    app[marks.MARKING_SLOTS] = FairSemaphore(marks.MAX_MARKINGS, share=marks.MARKINGS_PER_USER)
     turns = half(settings.database_pool_size)
     app[TURNS] = FairSemaphore(turns, share=half(turns))
     app[DECODING] = asyncio.Lock()

@@ -16,7 +16,7 @@ from . import __version__
 from .export.columns import LAYOUTS
 from .export.text import FORMATS
 from .file_types import EXTENSIONS
-from .handlers import scans
+from .handlers import marks, scans
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .request.filters import MAX_FILTER_LENGTH
 from .request.finding_filters import STATES
@@ -145,6 +145,10 @@ RESPONSE_HEADERS: dict[str, dict[str, Any]] = {
     REPLAYED: {
         "description": f"The original scan of this `{HEADER}` is returned",
         "schema": {"const": "true"},
+    },
+    marks.NUMBERS_LEFT_OUT: {
+        "description": "Numbers of the findings that were not found in the text, separated by commas",
+        "schema": {"type": "string"},
     },
     "Link": {
         "description": "Earlier scans of the same bytes or file name, to compare with (RFC 5829)",

@@ -20,6 +20,7 @@ from .request.forwarded import request_origin
 from .schemas import Error
 
 SCAN_PATH = "/scan"
+MARK_PATH = "/mark"  # the end of the paths of the form
 # the template that redisplays a form with its errors
 FORM_TEMPLATES = {
     "/login": "login.html",
@@ -116,6 +117,8 @@ def respond_error(request: web.Request, error: ApiError) -> web.Response:
         return redirect(f"/login?next={quote(target, safe='')}")
     is_form = request.method == "POST" or not error.fields.keys().isdisjoint(FILTER_FIELDS)
     template = FORM_TEMPLATES.get(request.path, "error.html") if is_form else "error.html"
+    if is_form and request.path.endswith(MARK_PATH) and error.status != 404:
+        template = "mark.html"
     if template not in PUBLIC_TEMPLATES and ACCOUNT not in request:  # refused before authentication
         template = "error.html"
     return render_page(request, template, {"error": error}, error.status, error.headers)

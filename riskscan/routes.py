@@ -15,6 +15,7 @@ from .handlers import (
     comparisons,
     exports,
     health,
+    marks,
     reviews,
     scans,
     shares,
@@ -266,6 +267,17 @@ OPERATIONS = (
         files=exports.FILE_MEDIA_TYPES,
         errors=(400, 403, 404),
     ),
+    Operation(
+        "POST",
+        "/api/scans/{scan_id}/mark",
+        marks.create,
+        page="/scans/{scan_id}/mark",
+        bodies={MULTIPART: UPLOAD, FORM: ScanForm, JSON: ScanText},
+        answer=str,
+        files=marks.FILE_MEDIA_TYPES,
+        response_headers=(marks.NUMBERS_LEFT_OUT,),
+        errors=(400, 403, 404, 408, 409, 413, 429),
+    ),
     Operation("GET", "/api/health", health.show, public=True, answer=Health, other_answers={503: Health}),
     Operation("GET", "/api/health/live", health.live, public=True, answer=Liveness),
     Operation("GET", "/api/openapi.json", api_docs.document, public=True, answer=dict[str, Any]),
@@ -282,6 +294,7 @@ PAGES: dict[str, Handler] = {
     "/scans/{scan_id}/drafts": comparisons.drafts,
     "/account/tokens": accounts.account_page,  # where a new token was shown, if the page is reloaded
     "/shared/{token:[0-9A-Za-z_-]{43}}": shares.show,
+    "/scans/{scan_id}/mark": marks.page,
     "/static/{name:.+}": static_files.show,
 }
 

@@ -14,7 +14,8 @@ CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 # modules and folders; each may import what stands further left, and a folder its own modules
 ORDER = """
 __init__ → errors settings schemas file_types text logs server_timing →
-concurrency search_terms scan_names risk_matching fingerprints charts → ai_service → request database export →
+concurrency search_terms scan_names risk_matching fingerprints charts → ai_service →
+marking request database export →
 auth rate_limits template_filters → metrics → ai_client → responses → idempotency → middleware handlers →
 openapi → routes → app commands → server → __main__
 """

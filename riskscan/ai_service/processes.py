@@ -38,18 +38,18 @@ class ScoringPool:
         async with self._slots.slot(user, None):
             while True:
                 reused = bool(self._idle)
-                process = self._idle.pop() if reused else await _start("scorer")
+                process = self._idle.pop() if reused else await start_process("ai_service.scorer")
                 try:
                     async with asyncio.timeout(OPERATION_SECONDS):
                         response = await _exchange_lines(process, request)
                     break
                 except (ConnectionError, EOFError):
-                    await _kill(process)
+                    await kill_process(process)
                     # a process that was killed while it was idle is replaced
                     if not reused:
                         raise
                 except BaseException:
-                    await _kill(process)
+                    await kill_process(process)
                     raise
             self._idle.append(process)
         result = json.loads(response)
@@ -60,7 +60,7 @@ class ScoringPool:
     async def close(self) -> None:
         """Kill the processes."""
         while self._idle:
-            await _kill(self._idle.pop())
+            await kill_process(self._idle.pop())
 
 
 async def _exchange_lines(process: asyncio.subprocess.Process, request: bytes) -> bytes:
@@ -94,14 +94,14 @@ class DocumentReaders:
         """Read a document; raises ServiceError."""
         async with self._slots.slot(user, None):
             with tempfile.TemporaryDirectory(prefix="riskscan-") as scratch:
-                process = await _start("reader", TMPDIR=scratch)
+                process = await start_process("ai_service.reader", TMPDIR=scratch)
                 try:
                     async with asyncio.timeout(READING_SECONDS):
-                        response = await _send_document(process, filename, data)
+                        response = await send_document(process, filename, data)
                 except TimeoutError:
                     raise UnreadableDocument("Reading the document took too long.") from None
                 finally:
-                    await _kill(process)
+                    await kill_process(process)
         result: dict[str, Any] = (
             json.loads(response) if response else {"trace": f"exit status {process.returncode}"}
         )
@@ -115,15 +115,16 @@ class DocumentReaders:
         return Reading(result["units"], result["notes"])
 
 
-async def _send_document(
-    process: asyncio.subprocess.Process, filename: str, data: bytes | bytearray
-) -> bytes:
-    """Send the document and return the response line; empty if the process died."""
+async def send_document(process: asyncio.subprocess.Process, head: str, data: bytes | bytearray) -> bytes:
+    """Send what the process must know of a document, and the document; return the response line.
+
+    The line is empty if the process died.
+    """
     assert process.stdin
     assert process.stdout
     # a reader that refuses early stops reading, but its response still counts
     with contextlib.suppress(ConnectionError):
-        for part in (filename.encode("utf-8", "replace"), data):
+        for part in (head.encode("utf-8", "replace"), data):
             process.stdin.write(len(part).to_bytes(8, "big"))
             process.stdin.write(part)
         await process.stdin.drain()
@@ -135,11 +136,12 @@ async def _send_document(
         raise UnreadableDocument("The document holds too much text.") from None
 
 
-async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
+async def start_process(module: str, **env: str) -> asyncio.subprocess.Process:
+    """Start a module of riskscan, with pipes and without secrets."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        f"riskscan.ai_service.{module}",
+        f"riskscan.{module}",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         # libraries write warnings that may quote the document
@@ -160,7 +162,8 @@ async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
     )
 
 
-async def _kill(process: asyncio.subprocess.Process) -> None:
+async def kill_process(process: asyncio.subprocess.Process) -> None:
+    """Kill a process and its children, and wait for its end."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     if process.stdin:

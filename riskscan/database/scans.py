@@ -134,6 +134,15 @@ class ScanDetails(NamedTuple):
     first_words: str
 
 
+FIND_DIGEST = "SELECT digest FROM scans WHERE id = :id AND user_id = :user_id"
+
+
+async def find_digest(db: Executor, user_id: str, scan_id: str) -> str | None:
+    """Return the SHA-256 of the file or text of a scan, None if it is not known."""
+    row = await db.fetch_one(FIND_DIGEST, {"id": scan_id, "user_id": user_id})
+    return row[0] if row else None
+
+
 async def find_details(db: Executor, user_id: str, scan_id: str) -> ScanDetails:
     """Return the details of a scan of the user; empty if it does not exist."""
     row = await db.fetch_one(FIND_DETAILS, {"id": scan_id, "user_id": user_id})

@@ -246,10 +246,15 @@ def abort_connection(request: web.Request, exc: Exception) -> None:
 
 
 def file_headers(file_format: str, stem: str) -> dict[str, str]:
-    """Return the Content-Type and Content-Disposition of a file (RFC 6266; RFC 8187 for other scripts)."""
-    name = f"{FORBIDDEN_IN_NAMES.sub('_', stem)}.{file_format}"
-    ascii_name, encoded_name = re.sub(r"[^\x20-\x7e]", "_", name), quote(name, safe="")
+    """Return the Content-Type and Content-Disposition of a file."""
     return {
         hdrs.CONTENT_TYPE: FORMATS[file_format].media_type,
-        hdrs.CONTENT_DISPOSITION: f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded_name}",
+        hdrs.CONTENT_DISPOSITION: content_disposition("attachment", f"{stem}.{file_format}"),
     }
+
+
+def content_disposition(kind: str, name: str) -> str:
+    """Return a Content-Disposition (RFC 6266; RFC 8187 for other scripts)."""
+    name = FORBIDDEN_IN_NAMES.sub("_", name)
+    ascii_name, encoded_name = re.sub(r"[^\x20-\x7e]", "_", name), quote(name, safe="")
+    return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded_name}"

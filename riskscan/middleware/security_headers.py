@@ -23,8 +23,9 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-API_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Security-Policy": API_POLICY})
-PAGE_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Security-Policy": PAGE_POLICY})
+CONTENT_SECURITY_POLICY = istr("Content-Security-Policy")
+API_HEADERS = CIMultiDict({**SECURITY_HEADERS, CONTENT_SECURITY_POLICY: API_POLICY})
+PAGE_HEADERS = CIMultiDict({**SECURITY_HEADERS, CONTENT_SECURITY_POLICY: PAGE_POLICY})
 SERVER_TIMING_HEADER = istr("Server-Timing")
 HSTS = "max-age=31536000"
 
@@ -35,7 +36,10 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers[X_REQUEST_ID] = request[REQUEST_ID]
     # /api/docs is a page as well
     is_page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
+    own_policy = headers.get(CONTENT_SECURITY_POLICY)  # of a document of the user's, which is stricter
     headers.update(PAGE_HEADERS if is_page else API_HEADERS)
+    if own_policy:
+        headers[CONTENT_SECURITY_POLICY] = own_policy
     if hdrs.CACHE_CONTROL not in headers:
         headers[hdrs.CACHE_CONTROL] = cache_control(request, response)
     if timings := SERVER_TIMING.get(None):  # W3C Server Timing, in milliseconds

@@ -49,7 +49,7 @@ READ_BOX.argtypes = None
 def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     """Read the text of the pages, by OCR where they are pictures or where the text layer is a cipher."""
     started = time.monotonic()
-    document = _open(data)
+    document = open_document(data)
     _note_what_is_not_read(document, notes)
     pages = _read_pages(document)
     if any(page.needs_ocr for page in pages):
@@ -59,7 +59,7 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     yield from to_blocks(pages)
 
 
-def _open(data: bytes) -> pypdfium2.PdfDocument:
+def open_document(data: bytes) -> pypdfium2.PdfDocument:
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
@@ -130,10 +130,10 @@ def _read_page(document: pypdfium2.PdfDocument, number: int, seen: set[tuple[str
 
 def _read_words(text_page: pypdfium2.PdfTextPage, text: str) -> dict[int, list[Word]]:
     """Return the words by their direction, in degrees counterclockwise, each turned upright."""
-    indices = _find_indices(text_page, text)
+    indices = find_indices(text_page, text)
     spans = [match.span() for match in WORD.finditer(text)]
     ends = [place for start, end in spans for place in (start, end - 1)]
-    boxes = _read_boxes(text_page, ends if isinstance(indices, range) else [indices[end] for end in ends])
+    boxes = read_boxes(text_page, ends if isinstance(indices, range) else [indices[end] for end in ends])
     level: list[Word] = []
     words = {0: level}
     angle = 0
@@ -150,13 +150,13 @@ def _read_words(text_page: pypdfium2.PdfTextPage, text: str) -> dict[int, list[W
             words.setdefault(angle, []).append(_turn(word, angle))
         elif end - start > LONG_WORD_CHARS:
             word = Word(text[start:end], left, right2, low, high)
-            level.extend(_split_word(word, _read_boxes(text_page, indices[start:end])))
+            level.extend(_split_word(word, read_boxes(text_page, indices[start:end])))
         else:
             level.append(Word(text[start:end], left, right2, low, high))
     return words
 
 
-def _read_boxes(text_page: pypdfium2.PdfTextPage, indices: Sequence[int]) -> Iterator[Box]:
+def read_boxes(text_page: pypdfium2.PdfTextPage, indices: Sequence[int]) -> Iterator[Box]:
     """Return left, top, right and bottom of characters."""
     return chain.from_iterable(
         _read_some_boxes(text_page, indices[start : start + BOXES]) for start in range(0, len(indices), BOXES)
@@ -170,7 +170,7 @@ def _read_some_boxes(text_page: pypdfium2.PdfTextPage, indices: Sequence[int]) -
     return struct.iter_unpack("4f", bytes(memoryview(BUFFER).cast("B")[: 16 * len(indices)]))
 
 
-def _find_indices(text_page: pypdfium2.PdfTextPage, text: str) -> Sequence[int]:
+def find_indices(text_page: pypdfium2.PdfTextPage, text: str) -> Sequence[int]:
     """Return the index of PDFium for each character of the text: it counts what it leaves out."""
     if text_page.count_chars() == len(text):
         return range(len(text))

@@ -1,0 +1,48 @@
+"""What the comment on a finding says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..schemas import Finding, Review
+from .placing import Mark, fold, read_page
+
+# of the quote: a title that is as long as this repeats it
+REPEATED_SHARE = 0.8
+
+
+def make_marks(findings: Sequence[Finding]) -> list[Mark]:
+    """Return the marks of the open and confirmed findings, in document order."""
+    return [
+        Mark(finding.number, finding.context, read_page(finding.place or ""), write_note(finding))
+        for finding in findings
+        if finding.review is None or finding.review.state != "dismissed"
+    ]
+
+
+def write_note(finding: Finding) -> str:
+    """Return the note: category and title, the review, and its comment, each on a line."""
+    parts = ["RiskScan", finding.category, "" if repeats(finding.risk, finding.context) else finding.risk]
+    lines = [" · ".join(filter(None, parts)), describe_review(finding.review)]
+    if finding.review and finding.review.comment:
+        lines.append(finding.review.comment)
+    return "\n".join(lines)
+
+
+def repeats(title: str, quote: str) -> bool:
+    """Return whether the title is the quote, or nearly all of it."""
+    short, long = fold(title).text, fold(quote).text
+    return short in long and len(short) >= REPEATED_SHARE * len(long)
+
+
+def describe_review(review: Review | None) -> str:
+    if review is None:
+        return "Open"
+    named = {
+        "owner": review.owner,
+        "likelihood": review.likelihood,
+        "impact": review.impact,
+        "response": review.response,
+        "due": review.due,
+    }
+    return " · ".join(["Confirmed", *(f"{name}: {value}" for name, value in named.items() if value)])
