@@ -206,6 +206,8 @@ async def test_place_of_a_finding_is_one_short_line(
 
 
 CUE = {"text": "budget", "weight": 0.5, "start": 4}  # in "The budget is tight."
+ANY_BUT_REASONS: list[Any] = [None, [], {}, "budget", 7, True, [None], [7], ["budget"], [[CUE]]]
+ANY_BUT_NUMBERS: list[Any] = [None, "0.5", True, [1], {}]
 NO_PIECE = {**CUE, "start": None}
 
 
@@ -224,9 +226,9 @@ NO_PIECE = {**CUE, "start": None}
         ([{**CUE, "text": "nul\x00 \ud800"}], [{**NO_PIECE, "text": "nul\ufffd \ufffd"}]),
         ([{**CUE, "text": "x" * 81}], [{**NO_PIECE, "text": "x" * 79 + "…"}]),
         # no reasons
-        *[(why, None) for why in (None, [], {}, "budget", 7, True, [None], [7], ["budget"], [[CUE]])],
+        *[(why, None) for why in ANY_BUT_REASONS],
         *[([{**CUE, "text": text}], None) for text in ("", " \n", None, 7, ["budget"])],
-        *[([{**CUE, "weight": weight}], None) for weight in (None, "0.5", True, [1], {})],
+        *[([{**CUE, "weight": weight}], None) for weight in ANY_BUT_NUMBERS],
         ([{"text": "budget"}, CUE], [CUE]),
         ([CUE] * 60, [CUE] * 60),
         ([CUE] * 61, [CUE] * 60),

@@ -43,7 +43,7 @@ def review_path(scan: dict[str, Any], number: int = 1) -> str:
     return f"/api/scans/{scan['scan_id']}/findings/{number}/review"
 
 
-async def put_review(person: Person, scan: dict[str, Any], number: int = 1, **fields: Any) -> Reply:
+async def put_review(person: Person, scan: dict[str, Any], number: int = 1, /, **fields: Any) -> Reply:
     return await person.request("PUT", review_path(scan, number), json=fields or DISMISSED)
 
 
