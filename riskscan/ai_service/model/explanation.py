@@ -32,7 +32,7 @@ SECTIONS = {
     "closed": "stands under a heading of closed points",
 }
 # words that contribute less count with the sentence as a whole, and so do those beyond the limit
-MIN_WEIGHT = 0.05
+MIN_WEIGHT = 0.1
 MAX_WORDS = 55
 
 
