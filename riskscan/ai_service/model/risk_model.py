@@ -20,7 +20,8 @@ THRESHOLD = -1.0
 # the weight of the linear model, which is the surer one of short sentences
 SHORT_TEXT_SENTENCES = 10
 SHORT_TEXT_BONUS, SHORT_TEXT_LINEAR = 1.2, 0.3
-# in log odds, by the kind of document. Chosen on contracts and terms that the encoder was not trained on
+# in log odds, by the kind of document: chosen on contracts and terms that the encoder was not trained on, but
+# those that docs/analyser.md has figures of are among them
 KIND_BONUS = {"contract": 0.75, "terms": -0.25}
 KIND_NAMES = {"contract": "a contract", "terms": "terms of use"}
 # of the clauses that expose a party, a quarter are below the other floor
