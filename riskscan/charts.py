@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from .schemas import Risk, Stats
+from .schemas import Stats
 
 TONES = 11  # colours in style.css, tone-1 to tone-11; tone-0 is grey
 # names that AI services give the same category share a tone
@@ -30,15 +31,6 @@ MIN_MONTHS, MAX_MONTHS = 12, 24  # columns of the overview
 LEVELS = range(1, 6)  # of likelihood and impact
 SEVERITY_FROM = (5, 10, 15)  # likelihood times impact of a medium, a high and a critical risk
 COLUMN_WIDTH, BAR_WIDTH, HEIGHT = 12, 8, 100  # in units of the overview's viewBox
-
-
-class Group(NamedTuple):
-    """The risks of one category; `number` is its rank from 1, `tone` the number of its colour."""
-
-    number: int
-    category: str
-    tone: int
-    risks: list[Risk]
 
 
 class Bar(NamedTuple):
@@ -148,24 +140,11 @@ def column_path(numbers: Sequence[int], base: Sequence[int], scale: float) -> st
     return "".join(boxes)
 
 
-def group_by_category(risks: Iterable[Risk]) -> list[Group]:
-    """Return the risks by category, the largest group first."""
-    by_category: dict[str, list[Risk]] = {}
-    for risk in risks:
-        by_category.setdefault(risk.category, []).append(risk)
-    tones = assign_tones(by_category)
-    largest_first = sorted(by_category, key=lambda category: -len(by_category[category]))
-    return [
-        Group(number, category, tones[category], by_category[category])
-        for number, category in enumerate(largest_first, 1)
-    ]
-
-
-def chart_bars(groups: list[Group]) -> list[Bar]:
-    """Return the bars of the chart; if there are too many categories, the smallest share the last one."""
-    bars: list[tuple[str | None, int, int]] = [
-        (group.category, group.tone, len(group.risks)) for group in groups
-    ]
+def chart_bars(categories: Iterable[str]) -> list[Bar]:
+    """Return a bar for each category, the most frequent first; the rarest share the last if they are many."""
+    counts = collections.Counter(categories).most_common()
+    tones = assign_tones(name for name, _ in counts)
+    bars: list[tuple[str | None, int, int]] = [(name, tones[name], number) for name, number in counts]
     if len(bars) > MAX_BARS:
         bars[MAX_BARS - 1 :] = [(None, 0, sum(number for _, _, number in bars[MAX_BARS - 1 :]))]
     longest = max((number for _, _, number in bars), default=1)

@@ -26,6 +26,7 @@ from .openapi import FORM, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
 from .request.fields import CANONICAL_UUID
 from .request.filters import FILTER_FIELDS
 from .request.finding_filters import FINDING_FILTER_FIELDS
+from .request.report_query import REPORT_FIELDS
 from .schemas import (
     ApiTokenList,
     Comparison,
@@ -308,7 +309,9 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     accounts.account_page: ("done",),
     scans.index: ("done",),
     shares.index: ("done",),
-    scans.show: ("category",),
+    scans.show: (*REPORT_FIELDS, "at"),
+    reviews.update: REPORT_FIELDS,
+    reviews.delete: REPORT_FIELDS,
     comparisons.choose: ("limit", "offset", "cursor", *FILTER_FIELDS),
 }
 

@@ -14,20 +14,12 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from .charts import (
-    Bar,
-    assign_tones,
-    build_matrix,
-    build_overview,
-    chart_bars,
-    group_by_category,
-    rate_severity,
-)
-from .export.columns import IMPACTS, LAYOUTS, LIKELIHOODS
+from .charts import Bar, assign_tones, build_matrix, build_overview, rate_severity
+from .export.columns import IMPACT_NAMES, LAYOUTS, LIKELIHOOD_NAMES, REASON_NAMES, RESPONSE_NAMES
 from .export.text import FORMATS
 from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
 from .request.uploads import UNSUPPORTED
-from .schemas import MAX_PASSWORD, MIN_PASSWORD
+from .schemas import MAX_COMMENT, MAX_OWNER, MAX_PASSWORD, MIN_PASSWORD
 from .settings import Settings
 
 STATIC = Path(__file__).parent / "static"
@@ -61,8 +53,6 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
     environment.auto_reload = False
     environment.filters.update(
         asset=asset_url,
-        bars=chart_bars,
-        groups=group_by_category,
         language=detect_language,
         matrix=build_matrix,
         overview=build_overview,
@@ -85,10 +75,14 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         "file_type_names": FILE_TYPE_NAMES,
         "unsupported": UNSUPPORTED,
         "export_choices": EXPORT_CHOICES,
-        "likelihoods": LIKELIHOODS,
-        "impacts": IMPACTS,
+        "reasons": REASON_NAMES,
+        "responses": RESPONSE_NAMES,
+        "likelihoods": LIKELIHOOD_NAMES,
+        "impacts": IMPACT_NAMES,
         "severities": SEVERITIES,
         "rate_severity": rate_severity,
+        "max_comment": MAX_COMMENT,
+        "max_owner": MAX_OWNER,
     }
 
 

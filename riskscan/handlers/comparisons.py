@@ -19,7 +19,7 @@ from ..request.fields import is_uuid
 from ..responses import is_api, redirect, render_page, respond
 from ..risk_matching import Changes, compare_risks
 from ..schemas import Comparison, Risk, Scan
-from .reviews import load_details
+from .findings import load_details
 from .scans import find_own_scan, list_page
 
 RECENT_SCANS = 20

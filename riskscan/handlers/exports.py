@@ -30,7 +30,7 @@ from ..request.filters import read_filter
 from ..request.finding_filters import FindingFilter, read_finding_filter, read_state
 from ..request.forwarded import request_origin
 from ..schemas import Filter, Finding, RegisterRow, Scan
-from .reviews import each_finding, load_details
+from .findings import each_finding, load_details
 from .scans import find_own_scan
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ from ..responses import render_page
 from ..schemas import Scan
 from ..settings import SETTINGS
 from .exports import CHUNK, STEM_LENGTH, abort_connection, content_disposition, run_in_thread, write_chunk
-from .reviews import load_details, to_findings
+from .findings import load_details, to_findings
 from .scans import find_own_scan, scan_not_found
 
 MAX_MARKINGS, MARKINGS_PER_USER = 2, 1

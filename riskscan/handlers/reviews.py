@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import web
@@ -12,20 +11,21 @@ from ..auth.authentication import USER_ID, authenticate, take_turn
 from ..database import DATABASE, Database
 from ..database.reviews import (
     NewReview,
-    StoredReview,
     delete_review,
     delete_reviews,
     list_reviews_of_scan,
     save_reviews,
 )
 from ..database.rows import TokenSubject
-from ..database.scans import find_details, find_scan, store_details
+from ..database.scans import find_details, find_scan
 from ..errors import ApiError, not_found
 from ..request.body import read_fields
+from ..request.report_query import read_report_values
 from ..request.reviews import name_item, read_review, read_reviews
 from ..responses import respond
 from ..schemas import Detail, Finding, FindingList, Message, Review, ReviewFields, ReviewItem, Scan
-from .scans import compute_all_fingerprints, find_own_scan, scan_not_found
+from .findings import load_details, to_findings
+from .scans import find_own_scan, scan_not_found
 
 
 async def index(request: web.Request) -> web.StreamResponse:
@@ -47,7 +47,7 @@ async def update(request: web.Request) -> web.StreamResponse:
         updated_at = await save_reviews(request.app[DATABASE], subject.user_id, [review])
     stored = Review(**msgspec.structs.asdict(fields), scan_id=scan.scan_id, updated_at=updated_at)
     return respond(
-        request, to_finding(scan, number, detail, stored), location=f"/scans/{scan.scan_id}#finding-{number}"
+        request, to_finding(scan, number, detail, stored), location=find_way_back(request, scan, number)
     )
 
 
@@ -59,7 +59,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
         deleted = await delete_review(request.app[DATABASE], subject.user_id, detail.fingerprint)
     if not deleted:
         raise not_found("This finding has no review.")
-    return respond(request, Message("Review removed"), location=f"/scans/{scan.scan_id}#finding-{number}")
+    return respond(request, Message("Review removed"), location=find_way_back(request, scan, number))
 
 
 async def update_many(request: web.Request) -> web.StreamResponse:
@@ -119,40 +119,16 @@ async def find_fingerprints(db: Database, subject: TokenSubject, scan_id: str) -
     return [detail.fingerprint for detail in details]
 
 
-async def load_details(db: Database, user_id: str, scan: Scan) -> list[Detail]:
-    """Return the details of the findings; a scan that an earlier version stored gets its details now."""
-    details = (await find_details(db, user_id, scan.scan_id)).details
-    if len(details) != scan.risk_count:
-        details = list(map(Detail, await compute_all_fingerprints(scan.risks)))
-        with contextlib.suppress(ApiError):  # reads must work on a read-only replica
-            await store_details(db, user_id, scan.scan_id, details)
-    return details
-
-
-def to_findings(scan: Scan, details: list[Detail], reviews: dict[str, StoredReview]) -> list[Finding]:
-    """Return the findings of a scan, in document order."""
-    return list(each_finding(scan, details, reviews))
-
-
-def each_finding(scan: Scan, details: list[Detail], reviews: dict[str, StoredReview]) -> Iterator[Finding]:
-    """Yield the findings of a scan one by one, in document order."""
-    for number, (risk, detail) in enumerate(zip(scan.each_risk(), details, strict=True), 1):
-        stored = reviews.get(detail.fingerprint)
-        yield Finding(
-            number=number,
-            risk=risk.risk,
-            category=risk.category,
-            context=risk.context,
-            place=detail.place,
-            why=detail.why,
-            review=stored.review if stored else None,
-        )
-
-
 def to_finding(scan: Scan, number: int, detail: Detail, review: Review) -> Finding:
     """Return a finding with a review that was just stored."""
     risk = scan.risks[number - 1]
     return Finding(number, risk.risk, risk.category, risk.context, detail.place, detail.why, review)
+
+
+def find_way_back(request: web.Request, scan: Scan, number: int) -> str:
+    """Return the address of the finding on the page where it was reviewed; `at` keeps it where it was."""
+    query = urlencode({**read_report_values(request), "at": number})
+    return f"/scans/{scan.scan_id}?{query}#finding-{number}"
 
 
 def finding_not_found() -> ApiError:

@@ -8,7 +8,6 @@ import datetime
 import logging
 import re
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,22 +19,29 @@ from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY
 from ..database import DATABASE, Executor
 from ..database.drafts import Draft, find_drafts
 from ..database.drivers import error_name
-from ..database.reviews import count_confirmed_risks, list_confirmed_risks, list_open_scans
+from ..database.reviews import (
+    count_confirmed_risks,
+    list_confirmed_risks,
+    list_open_scans,
+    list_reviews_of_scan,
+)
 from ..database.rows import TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
 from ..database.scans import delete_scan, find_name, find_scan, insert_scan, rename_scan
 from ..errors import REQUEST_ID, ApiError, invalid_request, not_found
-from ..fingerprints import compute_fingerprints
 from ..idempotency import REPLAYED, ScanResult, reserve_scan
 from ..rate_limits import bucket, hit, refund
+from ..report import build_report
 from ..request.body import read_document, read_fields
 from ..request.fields import CANONICAL_UUID, read_integer
 from ..request.filters import read_filter, read_filter_values
+from ..request.report_query import read_report_query
 from ..request.reviews import read_title
 from ..request.uploads import Document
 from ..responses import is_api, json_encoder, render_page, respond
-from ..schemas import CONTROL, Detail, Filter, Findings, Message, Risk, Scan, ScanList
+from ..schemas import CONTROL, Detail, Filter, Findings, Message, Scan, ScanList
 from ..settings import SETTINGS
+from .findings import compute_all_fingerprints, load_details, to_findings
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 MAX_OFFSET = 10**9
@@ -45,7 +51,6 @@ EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetim
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
 SAVE_RETRY_SECONDS = 8
 RETRY_SECONDS = 0.5
-MAX_FINGERPRINTS_ON_LOOP = 500
 MAX_NAME, MAX_NAME_SOURCE = 60, 1_000  # characters of a pasted text's name, and of what it is made of
 UNPRINTABLE = re.compile(f"[{CONTROL}]")
 
@@ -111,13 +116,6 @@ async def add_fingerprints(findings: Findings) -> Findings:
             for detail, fingerprint in zip(findings.details, fingerprints, strict=True)
         ]
     return msgspec.structs.replace(findings, details=details)
-
-
-async def compute_all_fingerprints(risks: Sequence[Risk]) -> list[str]:
-    """Return the fingerprints of findings, of many from a thread: 16 µs each."""
-    if len(risks) > MAX_FINGERPRINTS_ON_LOOP:
-        return await asyncio.to_thread(compute_fingerprints, risks)
-    return compute_fingerprints(risks)
 
 
 def first_words(document: Document) -> str:
@@ -217,10 +215,14 @@ async def show(request: web.Request) -> web.StreamResponse:
     scan = await find_own_scan(request)
     if is_api(request):
         return respond(request, scan)
+    query = read_report_query(request)
     db, user_id = request.app[DATABASE], request[USER_ID]
+    details = await load_details(db, user_id, scan)
+    reviews = await list_reviews_of_scan(db, user_id, scan.scan_id)
     page_only = {
         "name": await find_name(db, user_id, scan),
         "earlier_drafts": await find_earlier_drafts(db, user_id, scan),
+        "report": build_report(to_findings(scan, details, reviews), details, reviews, query),
     }
     return respond(request, scan, template="scan.html", page_only=page_only)
 

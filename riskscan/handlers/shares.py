@@ -20,7 +20,7 @@ from ..request.forwarded import request_origin
 from ..responses import render_page, respond
 from ..schemas import Message, NewShare, ShareList
 from .api_tokens import read_expiry
-from .reviews import load_details, to_findings
+from .findings import load_details, to_findings
 from .scans import find_own_scan, scan_not_found
 
 MAX_SHARES = 20  # per scan

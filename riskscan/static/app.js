@@ -5,6 +5,7 @@ const DRAFT = "riskscan-draft";
 const DRAFT_KEY = "riskscan-draft-key";  // idempotency key: a draft sent again after a reload is one scan
 
 showLocalTimes(document);
+document.addEventListener("show-times", (event) => showLocalTimes(event.target));  // findings.js replaces a part of its page
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());

@@ -492,6 +492,7 @@ async def test_print_layout_contains_only_the_report(visitor: Visitor, ai: Ai) -
     await page.emulate_media(media="print", color_scheme="dark")
     for hidden in ("Log out", "Print", "Delete this scan", "← History", "API documentation"):
         await expect(page.get_by_text(hidden, exact=True)).to_be_hidden()
+    await expect(page.get_by_role("button", name="Confirm")).to_have_count(0)
     for visible in ("Pasted text", *NOTES, "Budget may run out", "The budget is tight.", "Risks by category"):
         await expect(page.get_by_text(visible, exact=True)).to_be_visible()
     assert (

@@ -22,11 +22,10 @@ from riskscan.charts import (
     assign_tones,
     build_overview,
     chart_bars,
-    group_by_category,
 )
 from riskscan.file_types import EXTENSIONS, FILE_TYPES
 from riskscan.handlers import scans
-from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Risk, Stats
+from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Stats
 from riskscan.template_filters import asset_url, detect_language
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, serve
@@ -329,7 +328,7 @@ async def test_result_page_shows_the_scan_and_filters_by_category(ana: Person, a
     assert "Built-in analyser" not in page
     assert re.search(r'<time datetime="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ" title="[-\d]+ [:\d]+ UTC">', page)
     assert (
-        page.index("Budget may run out") < page.index("Costs may rise") < page.index("Deadline is aggressive")
+        page.index("Budget may run out") < page.index("Deadline is aggressive") < page.index("Costs may rise")
     )
     assert '<blockquote dir="auto" lang="">The budget is tight.</blockquote>' in page
     assert re.search(
@@ -339,10 +338,12 @@ async def test_result_page_shows_the_scan_and_filters_by_category(ana: Person, a
     assert "Deadline is aggressive" in filtered
     assert "Costs may rise" not in filtered
     assert 'category=Schedule" aria-current="true"' in filtered
-    for unknown in ("?category=Nope", "?category=", "?category=%00", "?category=%ED%A0%80"):
+    for unknown in ("?category=Nope", "?category=%ED%A0%80", "?q=nowhere", "?state=confirmed"):
         reply = await ana.get(location + unknown)
         assert reply.status == 200
-        assert "No risks in this category" in text_of(reply)
+        assert "No matching findings" in text_of(reply)
+    for invalid in ("?category=%00", "?state=new", "?sort=up", "?view=list", "?sort=score&sort=document"):
+        assert (await ana.get(location + invalid)).status == 400
 
 
 async def test_result_page_explains_an_empty_result(ana: Person, ai: Ai) -> None:
@@ -607,8 +608,8 @@ def test_known_categories_have_fixed_colours_and_others_distinct_ones() -> None:
 
 
 def test_chart_groups_the_smallest_categories_in_the_last_row() -> None:
-    risks = [Risk("r", f"kind {number}", "c") for number in range(40) for _ in range(40 - number)]
-    rows = chart_bars(group_by_category(risks))
+    risks = [f"kind {number}" for number in range(40) for _ in range(40 - number)]
+    rows = chart_bars(risks)
     assert len(rows) == MAX_BARS
     assert (rows[0].category, rows[0].number) == ("kind 0", 40)
     assert (rows[-1].category, sum(row.number for row in rows)) == (None, len(risks))

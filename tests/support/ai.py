@@ -14,6 +14,24 @@ RISKS = [
     {"risk": "Deadline is aggressive", "category": "Schedule", "context": "The deadline is aggressive."},
 ]
 FINDINGS = {"data": RISKS, "source": "model"}
+# as a service sends them that says where a risk stands, how sure it is, and why
+EXPLAINED = [
+    {
+        "risk": "The budget is tight",
+        "category": "Financial",
+        "context": "The budget is tight.",
+        "place": "p. 7 · 4.2 Payment",
+        "score": 0.6,
+        "why": [
+            {"text": "budget", "weight": 0.4, "start": 4},
+            {"text": "tight", "weight": 0.8, "start": 14},
+            {"text": "is", "weight": -0.3, "start": 11},
+            {"text": "stands in a risk section", "weight": 0.2, "start": None},
+        ],
+    },
+    {**RISKS[1], "place": "p. 2", "score": 0.7},
+    {"risk": "Costs may rise", "category": "Financial", "context": "Steel may cost more.", "score": 0.9},
+]
 NOTES = [
     "Pages 11 to 14 were not read, because they are pictures.",
     "The sheet “Old risks” is hidden, but was read.",

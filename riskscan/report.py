@@ -1,0 +1,195 @@
+"""What the page of a scan shows: its findings, sorted and filtered, their counts, and why they were found."""
+
+from __future__ import annotations
+
+import html
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import msgspec
+from markupsafe import Markup
+
+from .charts import Bar, assign_tones, chart_bars
+from .database.reviews import StoredReview
+from .request.filters import MAX_FILTER_LENGTH
+from .request.finding_filters import FINDING_FILTER_FIELDS, STATES
+from .request.report_query import ReportQuery, Sort
+from .schemas import Cue, Detail, Finding, ReviewFields
+from .search_terms import category_term
+from .text import normalize_wording
+
+MAX_LISTED = 5  # words and cues in each list of why
+MIN_COLOURED = 0.1  # of the strongest weight; weaker words stay plain
+SHADES = 3
+
+
+class Why(NamedTuple):
+    """The sentence with its words marked, and the strongest words and cues with their signed weights."""
+
+    sentence: Markup
+    raising: Markup
+    lowering: Markup
+
+
+class Item(NamedTuple):
+    """A finding on the page; `stored` is its review with the scan in which that was made."""
+
+    finding: Finding
+    detail: Detail
+    stored: StoredReview | None
+    tone: int
+
+    @property
+    def state(self) -> str:
+        return self.finding.review.state if self.finding.review else "open"
+
+    @property
+    def sentence(self) -> str:
+        """Return what tells the finding from those of other sentences."""
+        return self.detail.fingerprint[:16]
+
+    @property
+    def is_quoted(self) -> bool:
+        return bool(self.finding.context.strip())
+
+    @property
+    def is_titled(self) -> bool:
+        """Return whether there is a title, and it says more than the quote but for case and punctuation."""
+        title, quote = self.finding.risk, self.finding.context
+        if title == quote or not title.strip():
+            return False
+        # the lengths spare most of 16 µs
+        if not 0.8 * len(quote) <= len(title) <= 1.25 * len(quote):
+            return True
+        return normalize_wording(title) != normalize_wording(quote)
+
+    @property
+    def review_json(self) -> str:
+        """Return the fields of the review, for the script to restore them."""
+        fields = {name: getattr(self.finding.review, name) for name in ReviewFields.__struct_fields__}
+        return msgspec.json.encode(fields).decode()
+
+    def explain(self) -> Why:
+        cues = sorted(self.finding.why or (), key=lambda cue: -abs(cue.weight))
+        return Why(
+            mark_sentence(self.finding.context, cues),
+            list_cues(cue for cue in cues if cue.weight > 0),
+            list_cues(cue for cue in cues if cue.weight < 0),
+        )
+
+
+class Section(NamedTuple):
+    """The findings of a category, or all findings if `category` is None."""
+
+    category: str | None
+    tone: int
+    items: list[Item]
+
+
+class Report(NamedTuple):
+    """The page of a scan. `counts` has the number of findings by state, before any filter; the dismissed
+    findings in `folded` are folded away. `scored` says whether any has a score."""
+
+    sections: list[Section]
+    folded: list[Item]
+    bars: list[Bar]
+    counts: dict[str, int]
+    scored: bool
+    query: ReportQuery
+
+    def link(self, **changes: str) -> str:
+        """Return the query of this page with changes; an empty value removes a field."""
+        values = {name: value for name, value in {**self.query.values, **changes}.items() if value}
+        return "?" + urlencode(values)
+
+    @property
+    def filter_query(self) -> str:
+        """Return what the address of an export adds to its query for the findings of this page."""
+        values = {name: value for name, value in self.query.values.items() if name in FINDING_FILTER_FIELDS}
+        return "&" + urlencode(values) if values else ""
+
+    def can_filter(self, category: str) -> bool:
+        return 0 < len(category.strip()) <= MAX_FILTER_LENGTH
+
+    def is_selected(self, category: str | None) -> bool:
+        selected = self.query.filter.category
+        return selected == (category_term(category) if category is not None else "")
+
+
+def build_report(
+    findings: Sequence[Finding],
+    details: Sequence[Detail],
+    reviews: Mapping[str, StoredReview],
+    query: ReportQuery,
+) -> Report:
+    """Return the page of a scan with these findings."""
+    tones = assign_tones(finding.category for finding in findings)
+    items = [
+        Item(finding, detail, reviews.get(detail.fingerprint), tones[finding.category])
+        for finding, detail in zip(findings, details, strict=True)
+    ]
+    bars = chart_bars(finding.category for finding in findings)
+    counts = dict.fromkeys(STATES, 0)
+    for item in items:
+        counts[item.state] += 1
+    shown = [item for item in items if item.finding.number == query.at or query.filter.matches(item.finding)]
+    shown = sort_items(shown, query.sort)
+    folded = [] if query.filter.state else [item for item in shown if is_folded(item, query)]
+    if folded:
+        shown = [item for item in shown if not is_folded(item, query)]
+    scored = any(detail.score is not None for detail in details)
+    return Report(split_sections(shown, query.sort), folded, bars, counts, scored, query)
+
+
+def is_folded(item: Item, query: ReportQuery) -> bool:
+    return item.state == "dismissed" and item.finding.number != query.at
+
+
+def sort_items(items: list[Item], sort: Sort) -> list[Item]:
+    """Return the findings, given in document order, the surest or the largest category first."""
+    if sort == "document":
+        return items
+    if sort == "score":
+        return sorted(items, key=lambda item: 1 if item.detail.score is None else -item.detail.score)
+    sizes: dict[str, int] = {}
+    for item in items:
+        sizes[item.finding.category] = sizes.get(item.finding.category, 0) - 1
+    return sorted(items, key=lambda item: (sizes[item.finding.category], item.finding.category))
+
+
+def split_sections(items: list[Item], sort: Sort) -> list[Section]:
+    if sort != "category":
+        return [Section(None, 0, items)] if items else []
+    groups = itertools.groupby(items, key=lambda item: (item.finding.category, item.tone))
+    return [Section(category, tone, list(group)) for (category, tone), group in groups]
+
+
+def mark_sentence(sentence: str, cues: Sequence[Cue]) -> Markup:
+    """Return a sentence with the words of the cues, given strongest first, in marks; none overlap."""
+    weakest = MIN_COLOURED * abs(cues[0].weight) if cues else 0
+    taken, marked = bytearray(len(sentence)), []
+    for cue in cues:
+        if cue.start is None or not cue.text or abs(cue.weight) <= weakest:
+            continue
+        end = cue.start + len(cue.text)
+        if taken.find(1, cue.start, end) < 0:
+            taken[cue.start : end] = b"\1" * len(cue.text)
+            marked.append((cue.start, end, cue.weight))
+    pieces, position = [], 0
+    for start, end, weight in sorted(marked):
+        shade = min(SHADES, 1 + int(SHADES * abs(weight) / abs(cues[0].weight)))
+        mark = f'<mark class="{"up" if weight > 0 else "down"} shade-{shade}">'
+        pieces += [html.escape(sentence[position:start]), mark, html.escape(sentence[start:end]), "</mark>"]
+        position = end
+    return Markup("".join([*pieces, html.escape(sentence[position:])]))  # noqa: S704
+
+
+def list_cues(cues: Iterable[Cue]) -> Markup:
+    """Return the first cues, each with its weight."""
+    items = []
+    for cue in itertools.islice(cues, MAX_LISTED):
+        weight = f"{cue.weight:+.2f}".replace("-", "−")
+        items.append(f"<span><bdi>{html.escape(cue.text)}</bdi> {weight}</span>")
+    return Markup("\n".join(items))  # noqa: S704

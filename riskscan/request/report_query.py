@@ -1,0 +1,52 @@
+"""The query of the page of a scan: which findings it shows, in which order and view."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from aiohttp import web
+
+from .filters import invalid_filter, read_query_text
+from .finding_filters import FINDING_FILTER_FIELDS, FindingFilter, read_finding_filter
+
+Sort = Literal["score", "document", "category"]
+REPORT_FIELDS = (*FINDING_FILTER_FIELDS, "sort", "view")
+SORTS: tuple[Sort, ...] = ("score", "document", "category")
+VIEWS = ("cards", "table")
+
+
+class ReportQuery(NamedTuple):
+    """What the page of a scan shows.
+
+    `at` is the number of the finding that was just reviewed, which stays where it was; 0 for none. `values`
+    has the fields as they were sent, for links and forms.
+    """
+
+    filter: FindingFilter
+    sort: Sort
+    table: bool
+    at: int
+    values: dict[str, str]
+
+
+def read_report_query(request: web.Request) -> ReportQuery:
+    """Return the query. Raises 400 `invalid_request` with the field for an invalid value, but for `at`."""
+    sort = read_query_text(request, "sort") or "score"
+    if sort not in SORTS:
+        raise invalid_filter("sort", f"Must be one of: {', '.join(SORTS)}.")
+    view = read_query_text(request, "view")
+    if view not in ("", *VIEWS):
+        raise invalid_filter("view", f"Must be one of: {', '.join(VIEWS)}.")
+    at = request.query.get("at", "")
+    return ReportQuery(
+        read_finding_filter(request),
+        sort,
+        view == "table",
+        int(at) if at.isascii() and at.isdecimal() and len(at) <= 6 else 0,
+        read_report_values(request),
+    )
+
+
+def read_report_values(request: web.Request) -> dict[str, str]:
+    """Return the fields of the query as they were sent, without empty ones."""
+    return {name: value for name in REPORT_FIELDS if (value := request.query.get(name, "").strip())}
