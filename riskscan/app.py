@@ -13,6 +13,7 @@ import jinja2
 from aiohttp import web
 
 from . import PACKAGE, ai_client, metrics, openapi, template_filters
+from .ai_service.processes import DocumentReaders
 from .auth.passwords import PASSWORDS, Passwords
 from .auth.sessions import DatabaseSessionStorage
 from .concurrency import (
@@ -36,7 +37,7 @@ from .database.migrate import DatabaseUnavailable, is_current, migrate
 from .database.sessions import delete_expired_sessions
 from .database.shares import delete_expired_shares
 from .errors import ApiError
-from .handlers import exports, health, marks
+from .handlers import exports, health, imports, marks
 from .handlers.api_docs import OPENAPI_JSON
 from .middleware import cors
 from .middleware.csrf import csrf_middleware
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> web.Application:
     app[AI_CALLS] = FairSemaphore(ai_calls, share=half(ai_calls))
     app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)
     app[marks.MARKING_SLOTS] = FairSemaphore(marks.MAX_MARKINGS, share=marks.MARKINGS_PER_USER)
+    app[imports.READERS] = DocumentReaders("register_reader")
     turns = half(settings.database_pool_size)
     app[TURNS] = FairSemaphore(turns, share=half(turns))
     app[DECODING] = asyncio.Lock()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple, get_args
 
 import msgspec
 from aiohttp.typedefs import Handler
+from msgspec import Meta
 
 from . import __version__
 from .export.columns import LAYOUTS
@@ -36,7 +37,7 @@ class Operation(NamedTuple):
     handler: Handler  # the first line of its docstring is the summary
     page: str = ""  # the path of its page, if it has one
     public: bool = False  # all others may return 401
-    bodies: Mapping[str, Any] = {}  # the type of the request body by media type, or UPLOAD
+    bodies: Mapping[str, Any] = {}  # the type of the request body by media type, UPLOAD or IMPORT
     query: tuple[str, ...] = ()  # names in QUERY
     headers: tuple[str, ...] = ()  # names in HEADERS
     answer: Any = None  # the type of the response body
@@ -155,7 +156,7 @@ RESPONSE_HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
 }
-UPLOAD = {
+UPLOAD: dict[str, Any] = {
     "schema": {
         "type": "object",
         "properties": {
@@ -194,6 +195,19 @@ REVIEW_STATES = [
         "required": ["reason"],
     },
 ]
+IMPORT = {
+    "schema": {
+        "type": "object",
+        "properties": {
+            "file": {"type": "string", "format": "binary", "description": "An edited export, Excel or CSV"},
+            "apply": msgspec.json.schema(
+                Annotated[FlagText, Meta(description="Store the changes; without it they are only shown")]
+            ),
+        },
+        "required": ["file"],
+    },
+    "encoding": UPLOAD["encoding"],
+}
 CISO_ASSISTANT_ROW = {
     "type": "object",
     "description": "A risk scenario in the layout `ciso-assistant`.",
@@ -242,7 +256,7 @@ def describe_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
     types = [Error, Risk]
     for operation in operations:
         types += [operation.answer, *operation.other_answers.values()]
-        types += [body for body in operation.bodies.values() if body is not UPLOAD]
+        types += [body for body in operation.bodies.values() if not isinstance(body, dict)]
     _, schemas = msgspec.json.schema_components(types, ref_template=REF_TEMPLATE)
     for name in REVIEWS & schemas.keys():
         schemas[name]["anyOf"] = REVIEW_STATES
@@ -268,7 +282,7 @@ def describe_operation(operation: Operation) -> dict[str, Any]:
         described["parameters"] = parameters
     if operation.bodies:
         content = {
-            media_type: body if body is UPLOAD else {"schema": schema_of(body)}
+            media_type: body if isinstance(body, dict) else {"schema": schema_of(body)}
             for media_type, body in operation.bodies.items()
         }
         described["requestBody"] = {"required": True, "content": content}

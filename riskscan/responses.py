@@ -31,6 +31,7 @@ FORM_TEMPLATES = {
     "/account/password": "account.html",
     "/account/delete": "account.html",
     "/account/tokens": "account.html",
+    "/reviews/import": "import.html",
 }
 PUBLIC_TEMPLATES = ("login.html", "register.html")
 LOGIN_PATHS = ("/api/auth/login", "/login")

@@ -15,6 +15,7 @@ from .handlers import (
     comparisons,
     exports,
     health,
+    imports,
     marks,
     reviews,
     scans,
@@ -22,7 +23,7 @@ from .handlers import (
     static_files,
 )
 from .idempotency import HEADER, REPLAYED
-from .openapi import FORM, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
+from .openapi import FORM, IMPORT, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
 from .request.fields import CANONICAL_UUID
 from .request.filters import FILTER_FIELDS
 from .request.finding_filters import FINDING_FILTER_FIELDS
@@ -49,6 +50,7 @@ from .schemas import (
     RenameForm,
     ReviewFields,
     ReviewForm,
+    ReviewImport,
     ReviewItems,
     Scan,
     ScanForm,
@@ -216,6 +218,15 @@ OPERATIONS = (
         errors=(400, 403, 404, 413),
     ),
     Operation(
+        "POST",
+        "/api/reviews/import",
+        imports.create,
+        page="/reviews/import",
+        bodies={MULTIPART: IMPORT},
+        answer=ReviewImport,
+        errors=(400, 403, 408, 413),
+    ),
+    Operation(
         "DELETE",
         "/api/reviews",
         reviews.delete_all,
@@ -290,6 +301,7 @@ PAGES: dict[str, Handler] = {
     "/register": accounts.register_page,
     "/login": accounts.login_page,
     "/scan": scans.scan_page,
+    "/reviews/import": imports.import_page,
     "/account": accounts.account_page,
     "/scans/compare": comparisons.choose,
     "/scans/{scan_id}/drafts": comparisons.drafts,

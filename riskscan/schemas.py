@@ -268,6 +268,35 @@ class ReviewItem(ReviewFields, frozen=True, kw_only=True):
 ReviewItems = Annotated[list[ReviewItem], Meta(min_length=1, max_length=MAX_REVIEWS)]
 
 
+class ImportLine(Struct, frozen=True):
+    """A row of an imported file."""
+
+    sheet: Annotated[str | None, Meta(description="Null in CSV")]
+    row: int
+    ref: str
+    scan_id: Annotated[Id | None, Meta(description="Null if the reference is unknown, as is `number`")]
+    number: int | None
+    detail: Annotated[str, Meta(description="What changes, or why it does not")]
+
+
+ImportLines = Annotated[list[ImportLine], Meta(description="The first 200")]
+
+
+class ReviewImport(Struct, frozen=True):
+    """What an import of reviews changes, or would change without `apply`; other rows stay as they are."""
+
+    applied: Annotated[bool, Meta(description="Whether the changes are stored")]
+    unchanged_count: int
+    change_count: int
+    conflict_count: int
+    unknown_count: int
+    error_count: int
+    changes: ImportLines
+    conflicts: Annotated[list[ImportLine], Meta(description="Reviewed after the export; the first 200")]
+    unknown: Annotated[list[ImportLine], Meta(description="Without a finding of the user; the first 200")]
+    errors: Annotated[list[ImportLine], Meta(description="With invalid values; the first 200")]
+
+
 class Rename(Struct, frozen=True):
     """Rename request."""
 

@@ -15,7 +15,7 @@ CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 ORDER = """
 __init__ → errors settings schemas file_types text logs server_timing →
 concurrency search_terms scan_names risk_matching fingerprints charts → ai_service →
-marking request database export → report →
+marking request database export → report register_reader register_import →
 auth rate_limits template_filters → metrics → ai_client → responses → idempotency → middleware handlers →
 openapi → routes → app commands → server → __main__
 """

@@ -84,17 +84,23 @@ class Reading(NamedTuple):
 class DocumentReaders:
     """Reads documents, each in a process of its own with limited resources.
 
-    A few are read at a time, at most half of them for one user.
+    A few are read at a time, at most half of them for one user. `module` is the program that reads them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "ai_service.reader") -> None:
+        self._module = module
         self._slots = FairSemaphore(MAX_READERS, half(MAX_READERS))
 
     async def read(self, user: str, filename: str, data: bytes | bytearray) -> Reading:
         """Read a document; raises ServiceError."""
+        result = await self.run(user, filename, data)
+        return Reading(result["units"], result["notes"])
+
+    async def run(self, user: str, filename: str, data: bytes | bytearray) -> dict[str, Any]:
+        """Return what the program responds; raises ServiceError."""
         async with self._slots.slot(user, None):
             with tempfile.TemporaryDirectory(prefix="riskscan-") as scratch:
-                process = await start_process("ai_service.reader", TMPDIR=scratch)
+                process = await start_process(self._module, TMPDIR=scratch)
                 try:
                     async with asyncio.timeout(READING_SECONDS):
                         response = await send_document(process, filename, data)
@@ -102,9 +108,9 @@ class DocumentReaders:
                     raise UnreadableDocument("Reading the document took too long.") from None
                 finally:
                     await kill_process(process)
-        result: dict[str, Any] = (
-            json.loads(response) if response else {"trace": f"exit status {process.returncode}"}
-        )
+        result: dict[str, Any] = {"trace": f"exit status {process.returncode}"}
+        if response:
+            result = await asyncio.to_thread(json.loads, response)
         if "trace" in result:
             raise UnreadableDocument(
                 "The document could not be read: it is damaged or needs too much memory or time.",
@@ -112,7 +118,7 @@ class DocumentReaders:
             )
         if "status" in result:
             raise ServiceError(result["status"], result["code"], result["detail"])
-        return Reading(result["units"], result["notes"])
+        return result
 
 
 async def send_document(process: asyncio.subprocess.Process, head: str, data: bytes | bytearray) -> bytes:

@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from .errors import ServiceError, UnreadableDocument, format_trace
@@ -67,7 +68,7 @@ def receive() -> bytes:
     return sys.stdin.buffer.read(int.from_bytes(sys.stdin.buffer.read(8), "big"))
 
 
-def main() -> None:
+def main(respond: Callable[[str, bytes], str] = respond) -> None:
     """Read the document, write the response and exit."""
     limit_resources()
     enter_sandbox()

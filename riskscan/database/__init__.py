@@ -19,6 +19,7 @@ from .. import server_timing
 from ..concurrency import half, overloaded
 from ..settings import Settings, is_sqlite
 from .drivers import (
+    BIND,
     SQLITE_CONNECTIONS,
     STATEMENT_SECONDS,
     WAIT_SECONDS,
@@ -103,22 +104,27 @@ class Database(databases.Database):
         values: Values | None = None,
         *,
         lock: str = "",
+        first: Sequence[str] = (),
+        then: Sequence[str] = (),
         custom_plan: bool = False,
         before_migration: bool = False,
     ) -> list[Row]:
         """Run one statement and return its rows.
 
         With `lock` PostgreSQL runs that statement before it, in one transaction; SQLite, which has one writer
-        at a time, does not need it. With `custom_plan` PostgreSQL plans it for these values. With
-        `before_migration` it runs although the tables are not up to date. Raises ApiError 503
-        `database_unavailable` or, if it answers but has too much to do, `overloaded` within 5 s,
-        UniqueViolation and ForeignKeyViolation if a constraint refuses a row.
+        at a time, does not need it. With `first` and `then` both run statements before and after it, in one
+        transaction. With `custom_plan` PostgreSQL plans it for these values. With `before_migration` it runs
+        although the tables are not up to date. Raises ApiError 503 `database_unavailable` or, if it answers
+        but has too much to do, `overloaded` within 5 s, UniqueViolation and ForeignKeyViolation if a
+        constraint refuses a row.
         """
         return await self._run(
             query,
             values,
             (self._slots,),
             lock=lock,
+            first=first,
+            then=then,
             custom_plan=custom_plan,
             before_migration=before_migration,
         )
@@ -139,19 +145,22 @@ class Database(databases.Database):
         semaphores: Sequence[asyncio.Semaphore],
         *,
         lock: str = "",
+        first: Sequence[str] = (),
+        then: Sequence[str] = (),
         custom_plan: bool = False,
         before_migration: bool = False,
     ) -> list[Row]:
         assert isinstance(query, str)
         if not self.ready and not before_migration:
             raise database_unavailable()
+        before = [*([lock] if lock and not self.sqlite else []), *first]
         begin = time.perf_counter()
         attempts = 0
         try:
             while True:
                 attempts += 1
                 try:
-                    return await self._run_once(query, values or {}, semaphores, lock, custom_plan)
+                    return await self._run_once(query, values or {}, semaphores, (before, then), custom_plan)
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):  # it was rolled back
                     if attempts == DEADLOCK_ATTEMPTS:
                         raise
@@ -165,18 +174,23 @@ class Database(databases.Database):
             server_timing.add("db", time.perf_counter() - begin)
 
     async def _run_once(
-        self, sql: str, values: Values, semaphores: Sequence[asyncio.Semaphore], lock: str, custom_plan: bool
+        self,
+        sql: str,
+        values: Values,
+        semaphores: Sequence[asyncio.Semaphore],
+        around: tuple[Sequence[str], Sequence[str]],
+        custom_plan: bool,
     ) -> list[Row]:
         connection = await self._acquire(semaphores)
         self.in_use += 1
         reusable = False
         try:
-            rows = await self._fetch(connection.raw_connection, sql, values, lock, custom_plan)
+            rows = await self._fetch(connection.raw_connection, sql, values, around, custom_plan)
             reusable = True
             self._completed += 1
             return rows
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # a response: the connection works
-            reusable = not lock  # or its transaction is still open
+            reusable = not any(around)  # or its transaction is still open
             raise
         finally:
             if reusable:
@@ -188,16 +202,24 @@ class Database(databases.Database):
                 semaphore.release()
 
     def _fetch(
-        self, raw: Any, sql: str, values: Values, lock: str, custom_plan: bool
+        self,
+        raw: Any,
+        sql: str,
+        values: Values,
+        around: tuple[Sequence[str], Sequence[str]],
+        custom_plan: bool,
     ) -> Awaitable[list[Row]]:
         rows: Awaitable[list[Row]]
+        before, after = around
+        if before or after:
+            fetch = fetch_in_sqlite_transaction if self.sqlite else fetch_in_transaction
+            bound = to_sqlite_values(values) if self.sqlite else values
+            return fetch(raw, [*before, sql, *after], len(before), bound)
         if self.sqlite:
             rows = raw.execute_fetchall(sql, to_sqlite_values(values))
             return rows
         sql, names = to_positional_binds(sql)
         binds = [values[name] for name in names]
-        if lock:
-            return fetch_with_lock(raw, sql, binds, lock, values)
         if custom_plan:
             return fetch_with_custom_plan(raw, sql, binds)
         rows = raw.fetch(sql, *binds, timeout=STATEMENT_SECONDS)
@@ -255,14 +277,29 @@ class Database(databases.Database):
         task.add_done_callback(self._closing.discard)
 
 
-async def fetch_with_lock(raw: Any, sql: str, binds: list[Any], lock: str, values: Values) -> list[Row]:
-    lock, names = to_positional_binds(lock)
+async def fetch_in_sqlite_transaction(
+    raw: Any, statements: Sequence[str], position: int, values: Values
+) -> list[Row]:
+    await raw.execute_fetchall("BEGIN IMMEDIATE")
+    results: list[list[Row]] = []
+    for sql in statements:
+        results.append(await raw.execute_fetchall(sql, {name: values[name] for name in BIND.findall(sql)}))
+    await raw.execute_fetchall("COMMIT")
+    return results[position]
+
+
+async def fetch_in_transaction(
+    raw: Any, statements: Sequence[str], position: int, values: Values
+) -> list[Row]:
+    """Run statements in one transaction and return the rows of the one at the position."""
+    results: list[list[Row]] = []
     async with asyncio.timeout(STATEMENT_SECONDS):
         await raw.execute("BEGIN")
-        await raw.execute(lock, *[values[name] for name in names])
-        rows: list[Row] = await raw.fetch(sql, *binds)
+        for sql in statements:
+            positional, names = to_positional_binds(sql)
+            results.append(await raw.fetch(positional, *[values[name] for name in names]))
         await raw.execute("COMMIT")
-    return rows
+    return results[position]
 
 
 async def fetch_with_custom_plan(raw: Any, sql: str, binds: list[Any]) -> list[Row]:

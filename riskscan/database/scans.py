@@ -18,6 +18,14 @@ from .drivers import ForeignKeyViolation, UniqueViolation
 from .rows import TokenRevoked, TokenSubject, to_utc
 from .users import LOCK_USER
 
+
+class FingerprintOnly(msgspec.Struct):
+    """The fingerprint of a finding, without the rest of its details."""
+
+    fingerprint: str = ""
+
+
+FINGERPRINTS = msgspec.json.Decoder(list[FingerprintOnly])
 decode_notes = msgspec.json.Decoder(list[str]).decode
 
 INSERT_SCAN = """
@@ -147,6 +155,44 @@ async def find_details(db: Executor, user_id: str, scan_id: str) -> ScanDetails:
     """Return the details of a scan of the user; empty if it does not exist."""
     row = await db.fetch_one(FIND_DETAILS, {"id": scan_id, "user_id": user_id})
     return ScanDetails(DETAILS.decode(row["details"]), row["first_words"]) if row else ScanDetails([], "")
+
+
+FIND_FINGERPRINTS_POSTGRESQL = """
+SELECT scans.id, risk_count, details
+FROM json_array_elements_text(CAST(:prefixes AS json)) AS prefix
+JOIN scans ON user_id = :user_id AND scans.id BETWEEN CAST(prefix || '-0000-000000000000' AS uuid)
+    AND CAST(prefix || '-ffff-ffffffffffff' AS uuid)
+"""
+# without its sign the user's column would be looked up first, and all scans of the user read for each prefix
+FIND_FINGERPRINTS_SQLITE = """
+SELECT scans.id, risk_count, details
+FROM json_each(:prefixes) AS prefix
+CROSS JOIN scans ON +user_id = :user_id AND scans.id BETWEEN prefix.value || '-0000-000000000000'
+    AND prefix.value || '-ffff-ffffffffffff'
+"""
+
+
+class Fingerprints(NamedTuple):
+    """The fingerprints of the findings of a scan; none if a version before stored it."""
+
+    scan_id: str
+    risk_count: int
+    fingerprints: list[str]
+
+
+async def find_fingerprints(db: Executor, user_id: str, prefixes: Sequence[str]) -> list[Fingerprints]:
+    """Return the fingerprints of the user's scans whose IDs start with one of these 18 characters."""
+    sql = FIND_FINGERPRINTS_SQLITE if db.sqlite else FIND_FINGERPRINTS_POSTGRESQL
+    encoded = msgspec.json.encode(prefixes).decode()
+    rows = await db.fetch_all(sql, {"user_id": user_id, "prefixes": encoded})
+    return [
+        Fingerprints(
+            str(row["id"]),
+            row["risk_count"],
+            [item.fingerprint for item in FINGERPRINTS.decode(row["details"])],
+        )
+        for row in rows
+    ]
 
 
 STORE_DETAILS = """

@@ -42,8 +42,10 @@ BODIES = (
     CreateApiToken, Credentials, PasswordChange, PasswordConfirmation, PasswordGrant, Rename, ReviewFields,
     ScanText,
 )  # fmt: skip
-# all others are skipped; idempotency_key is in the form of the Scan page
-FIELD_NAMES = frozenset(("idempotency_key", *(name for body in BODIES for name in body.__struct_fields__)))
+# all others are skipped; idempotency_key is in the form of the Scan page, the next two in that of the import
+FIELD_NAMES = frozenset(
+    ("idempotency_key", "apply", "lines", *(name for body in BODIES for name in body.__struct_fields__))
+)
 MAX_VALUE_BYTES = 1024  # of a value in JSON that is not a text: a number, a flag, a list of scopes
 NOT_A_TEXT, NOT_UNICODE = object(), "\ud800"
 HALF_PAIR = secrets.token_hex().encode()  # in the place of half a surrogate pair; nobody can send it
