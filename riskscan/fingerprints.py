@@ -15,11 +15,16 @@ from .schemas import Risk
 from .text import normalize_wording
 
 ARTICLES = frozenset(("a", "an", "the"))
-# in front of a sentence: "(a) ", "4. ", "4.2.1. ", and "4.2 " where a sentence begins after it, because
-# "4.2 FTE are missing" is about a quantity
+# words that no quantity stands in front of
+STARTERS = (
+    r"A|An|In|(?i:all|any|both|each|either|every|if|it|neither|no|not|our|such|the|these|they|this|those|unless"
+    r"|upon|we|when|where|you|your)"
+)
+# in front of a sentence: "(a) ", "4. ", "4.2.1. ", and "4.2 " where a sentence or a quote begins after it,
+# because "4.2 FTE are missing" is about a quantity
 CLAUSE_NUMBER = re.compile(
     r"\s*(?:\([0-9]{1,3}\)|\([a-zA-Z]{1,4}\)|[0-9]{1,3}(?:\.[0-9]{1,3}){0,5}[.)]|[a-z][.)]"
-    r"|[0-9]{1,3}(?:\.[0-9]{1,3}){1,5}(?=\s+(?:A|All|An|Any|Each|Every|If|In|Neither|No|The|This|Unless|Upon|Where)\s))"
+    rf"|[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{1,5}}(?=\s+(?:[\"“'‘]|(?:{STARTERS})\s)))"
     r"\s+(?=\S)"
 )
 
