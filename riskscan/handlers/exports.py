@@ -72,7 +72,7 @@ async def export_scan(request: web.Request) -> web.StreamResponse:
     scan = await find_own_scan(request)
     options, finding_filter = parse_export_options(request), read_finding_filter(request)
     name = await find_name(request.app[DATABASE], request[USER_ID], scan)
-    stem = PurePath(name).stem if name == scan.filename else name.rstrip("…")
+    stem = PurePath(name).stem if name == scan.filename else name.rstrip(".…")
     batches = batch_rows(request, just(scan), finding_filter, options)
     return await stream_file(request, options, batches, f"{stem[:STEM_LENGTH]}-{scan.created_at:%Y-%m-%d}")
 

@@ -236,7 +236,7 @@ async def test_a_pasted_text_is_called_by_its_first_words(ana: Person, ai: Ai) -
     assert f">{shown}</bdi>" in page
     assert (await offered(ana, other))["likely"] == [name]
     exported = await ana.get(f"{other}/export?format=csv")
-    assert 'filename="riskscan-Another text.-' in exported.headers["Content-Disposition"]
+    assert 'filename="riskscan-Another text-' in exported.headers["Content-Disposition"]
 
 
 async def test_a_scan_is_renamed_on_its_page(ana: Person, ai: Ai) -> None:

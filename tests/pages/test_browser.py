@@ -82,15 +82,15 @@ async def test_user_journey_from_registration_to_account_deletion(visitor: Visit
     await expect(queue_rows(page)).to_contain_text("2 risks found")
     await expect(page.get_by_label("Paste text")).to_have_value("")
     await queue_rows(page).get_by_role("link", name="View result: Pasted text").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The budget is tight.")
     await expect(page.get_by_role("article")).to_have_count(2)
     chart = page.get_by_role("navigation", name="Risks by category")
     await chart.get_by_role("link", name="Schedule 1 risk", exact=True).click()
     await expect(page.get_by_role("article")).to_have_count(1)
     await expect(page.get_by_role("article")).to_contain_text("Deadline is aggressive")
     await page.get_by_role("link", name="History", exact=True).click()
-    await expect(page.get_by_role("heading", level=2)).to_have_text("Pasted text")
-    await page.get_by_role("link", name="Pasted text").click()
+    await expect(page.get_by_role("heading", level=2)).to_have_text("The budget is tight.")
+    await page.get_by_role("link", name="The budget is tight.").click()
     await page.get_by_text("Delete this scan").click()
     await page.get_by_role("button", name="Delete scan").click()
     await expect(page.get_by_role("status")).to_have_text("Scan deleted.")
@@ -150,7 +150,7 @@ async def test_user_journey_without_javascript(browser: Browser, server: Server,
         await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_label("Paste text")).to_have_value("A text that took an hour")
         await page.get_by_role("button", name="Find risks").click()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("A text that took an hour")
         await page.get_by_role("button", name="Log out").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
@@ -487,13 +487,27 @@ async def test_arabic_text_is_displayed_right_to_left(visitor: Visitor, ai: Ai) 
 async def test_print_layout_contains_only_the_report(visitor: Visitor, ai: Ai) -> None:
     ai.findings = {**FINDINGS, "notes": NOTES}
     page = await register(visitor)
-    await scan_text(page)
+    await scan_text(page, "Notes of the board")
     await queue_rows(page).get_by_role("link").click()
     await page.emulate_media(media="print", color_scheme="dark")
-    for hidden in ("Log out", "Print", "Delete this scan", "← History", "API documentation"):
+    for hidden in (
+        "Log out",
+        "Print",
+        "Delete this scan",
+        "Rename",
+        "Compare with …",
+        "← History",
+        "API documentation",
+    ):
         await expect(page.get_by_text(hidden, exact=True)).to_be_hidden()
     await expect(page.get_by_role("button", name="Confirm")).to_have_count(0)
-    for visible in ("Pasted text", *NOTES, "Budget may run out", "The budget is tight.", "Risks by category"):
+    for visible in (
+        "Notes of the board",
+        *NOTES,
+        "Budget may run out",
+        "The budget is tight.",
+        "Risks by category",
+    ):
         await expect(page.get_by_text(visible, exact=True)).to_be_visible()
     assert (
         await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
@@ -703,7 +717,7 @@ async def test_pressing_enter_twice_creates_one_scan(
             await expect(queue_rows(page)).to_contain_text("2 risks found")
             await expect(page.get_by_text("Paste some text or add a file")).to_have_count(0)
         else:
-            await expect(page.get_by_role("heading", level=1)).to_have_text("Pasted text")
+            await expect(page.get_by_role("heading", level=1)).to_have_text("The budget is tight.")
         await page.goto(f"{visitor.url}/scans")
         await expect(page.get_by_role("main").get_by_role("heading", level=2)).to_have_count(1)
     assert len(ai.calls) == 1
