@@ -284,7 +284,7 @@ OPERATIONS = (
         "/api/scans/{scan_id}/mark",
         marks.create,
         page="/scans/{scan_id}/mark",
-        bodies={MULTIPART: UPLOAD, FORM: ScanForm, JSON: ScanText},
+        bodies={MULTIPART: UPLOAD},
         answer=str,
         files=marks.FILE_MEDIA_TYPES,
         response_headers=(marks.NUMBERS_LEFT_OUT,),

@@ -24,8 +24,8 @@ LINE_ENDS = "\n\v\f\r"
 # characters before or after a sentence that are looked at
 NEAR = 600
 PAGE = re.compile(r"p\. ([0-9]{1,5})\b", re.ASCII)
-# characters of the number of a clause or an item
-MAX_NUMBER = 14
+# characters of the number of a clause or an item, and of its letters, such as "(iv)"
+MAX_NUMBER, MAX_LETTERS = 14, 4
 
 
 class Mark(NamedTuple):
@@ -228,7 +228,10 @@ def _is_number_of_item(before: str) -> bool:
     """Return whether the line so far is the number of a clause or item: "4.2", "(a)" or "R12 -"."""
     line = before.splitlines()[-1].strip()
     words = [word for word in line.split() if any(map(str.isalnum, word))]
-    return len(words) == 1 and len(line) <= MAX_NUMBER and not words[0].isalpha()
+    if len(words) != 1 or len(line) > MAX_NUMBER:
+        return False
+    core = words[0].strip("().")
+    return any(map(str.isdigit, core)) or (len(core) <= MAX_LETTERS and core != words[0])
 
 
 def _rank_end(text: str, end: int) -> int:

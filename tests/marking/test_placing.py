@@ -31,6 +31,7 @@ def test_case_blanks_hyphens_and_quotation_marks_do_not_matter() -> None:
         "No payment is late.",
         "Payment is lately due.",
         "The payment is late or early.",
+        "[Plan - Payment is late](#x)",
         "It is said that payment is late, again and again.",
     ],
 )
