@@ -87,8 +87,19 @@ def test_sentence_across_a_page_is_marked_in_pieces_without_the_footer() -> None
 
 
 def test_words_inside_a_line_make_another_sentence() -> None:
-    text = "The supplier is not liable for the loss of data on its servers."
-    assert place(text, "The supplier is liable for the loss of data on its servers.") == [""]
+    text = "The supplier of the servers is not liable for the loss of any data."
+    assert place(text, "The supplier of the servers is liable for the loss of any data.") == [""]
+
+
+def test_piece_of_a_long_sentence_is_marked_unless_it_ends_inside_a_word() -> None:
+    piece = "the supplier that runs the servers of the project and of its customers is late"
+    assert place(f"We hear that {piece} again.", piece) == [piece]
+    assert place(f"We hear that {piece}ly heard.", piece) == [""]
+
+
+def test_item_of_a_list_wins_over_a_wrapped_line() -> None:
+    text = "We fear that\nscope creep\nis near.\n- scope creep\n- More"
+    assert starts(text, "scope creep") == [text.rindex("scope")]
 
 
 def test_scripts_without_spaces_are_placed() -> None:
