@@ -18,6 +18,7 @@ from .charts import Bar, assign_tones, build_matrix, build_overview, rate_severi
 from .export.columns import IMPACT_NAMES, LAYOUTS, LIKELIHOOD_NAMES, REASON_NAMES, RESPONSE_NAMES
 from .export.text import FORMATS
 from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
+from .report import is_title
 from .request.uploads import UNSUPPORTED
 from .schemas import MAX_COMMENT, MAX_OWNER, MAX_PASSWORD, MIN_PASSWORD
 from .settings import Settings
@@ -63,6 +64,7 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         time=time_element,
         tones=assign_tones,
     )
+    environment.tests["title_of"] = is_title
     # replaces Jinja's default globals: every rendering copies them
     environment.globals = {
         "dict": dict,

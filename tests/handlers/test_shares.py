@@ -33,7 +33,7 @@ async def test_a_link_shows_the_findings_and_reviews_to_anyone(alice: Person, gu
     for text in (
         "The budget is tight.",
         "Confirmed",
-        "likelihood likely",
+        "Likelihood: Likely",
         "Sok &lt;b&gt;",
         "Ask &lt;i&gt;Dara",
     ):

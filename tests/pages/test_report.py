@@ -79,6 +79,18 @@ async def test_title_that_repeats_the_quote_is_left_out(ana: Person, ai: Ai) -> 
     assert "p. 7 · 4.2 Payment" in finding(page, 1)
 
 
+async def test_title_that_is_most_of_the_quote_is_left_out(ana: Person, ai: Ai) -> None:
+    sentence = "Two weeks are planned for the test of four interfaces, though the last release needed five."
+    longer = (
+        f"{sentence[:-1]}, and no one has been named who decides which of the interfaces can be left out."
+    )
+    title = "Two weeks are planned for the test of four interfaces…"
+    risks = [{"risk": title, "category": "Schedule", "context": text} for text in (sentence, longer)]
+    page = text_of(await ana.get(await scan(ana, ai, risks)))
+    assert title not in finding(page, 1)
+    assert f">{title}</h3>" in finding(page, 2)
+
+
 async def test_why_marks_the_sentence_and_lists_the_strongest(ana: Person, ai: Ai) -> None:
     page = text_of(await ana.get(await scan(ana, ai, EXPLAINED)))
     shown = finding(page, 1)
