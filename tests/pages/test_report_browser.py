@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 expect.set_options(timeout=15_000)
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+CATEGORIES = ("Financial", "Schedule", "Technical", "Operational", "Legal", "Compliance")
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
@@ -43,7 +44,15 @@ async def visitor(browser: Browser, server: Server) -> AsyncIterator[Visitor]:
 
 async def open_report(visitor: Visitor, ai: Ai, number: int = 0) -> Page:
     """Scan and open the page: of three explained findings, or of `number` ones."""
-    many = [{**EXPLAINED[0], "context": f"Payment {each} may be late.", "why": []} for each in range(number)]
+    many = [
+        {
+            **EXPLAINED[0],
+            "category": CATEGORIES[each % 6],
+            "context": f"Payment {each} may be late.",
+            "why": [],
+        }
+        for each in range(number)
+    ]
     ai.findings = {"data": many or EXPLAINED, "source": "model"}
     page = await register(visitor)
     await (
