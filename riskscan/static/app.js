@@ -257,6 +257,10 @@ function autosaveDraft(text) {
   });
 }
 
+document.addEventListener("click", ({target}) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(target)) menu.open = false;
+});
+
 function clearDraft() {
   for (const name of [DRAFT, DRAFT_KEY]) sessionStorage.removeItem(name);
 }

@@ -91,6 +91,7 @@ async def test_user_journey_from_registration_to_account_deletion(visitor: Visit
     await page.get_by_role("link", name="History", exact=True).click()
     await expect(page.get_by_role("heading", level=2)).to_have_text("The budget is tight.")
     await page.get_by_role("link", name="The budget is tight.").click()
+    await page.get_by_text("More", exact=True).click()
     await page.get_by_text("Delete this scan").click()
     await page.get_by_role("button", name="Delete scan").click()
     await expect(page.get_by_role("status")).to_have_text("Scan deleted.")
@@ -138,6 +139,7 @@ async def test_user_journey_without_javascript(browser: Browser, server: Server,
         assert ai.calls[-1].parts["force_llm"].body == b"true"
         await page.get_by_role("link", name="Financial 1 risk").click()
         await expect(page.get_by_role("article")).to_have_count(1)
+        await page.get_by_text("More", exact=True).click()
         await page.get_by_text("Delete this scan").click()
         await page.get_by_role("button", name="Delete scan").click()
         await expect(page.get_by_role("status")).to_have_text("Scan deleted.")
@@ -189,6 +191,8 @@ async def test_user_journey_by_keyboard(visitor: Visitor) -> None:
     await tab_to("View result: Pasted text")
     await keyboard.press("Enter")
     await page.wait_for_url("**/scans/*")
+    await tab_to("More")
+    await keyboard.press("Enter")
     await tab_to("Delete this scan")
     await keyboard.press("Enter")
     await tab_to("Delete scan")
@@ -492,6 +496,9 @@ async def test_print_layout_contains_only_the_report(visitor: Visitor, ai: Ai) -
     await page.emulate_media(media="print", color_scheme="dark")
     for hidden in (
         "Log out",
+        "Export",
+        "Share",
+        "More",
         "Print",
         "Delete this scan",
         "Rename",
@@ -634,6 +641,7 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
         yield page
     await page.goto(f"{visitor.url}/scans?q=name")
     await page.get_by_role("link", name=long).first.click()
+    await page.get_by_text("More", exact=True).click()
     await page.get_by_text("Delete this scan").click()
     scan = page.url
     yield page

@@ -55,6 +55,12 @@ async def open_report(visitor: Visitor, ai: Ai, number: int = 0) -> Page:
     ]
     ai.findings = {"data": many or EXPLAINED, "source": "model"}
     page = await register(visitor)
+    await upload(page)
+    return page
+
+
+async def upload(page: Page) -> None:
+    """Scan a file from the scan page, and open its result."""
     await (
         page.get_by_label("Add files")
         .or_(page.get_by_label("Or choose a file"))
@@ -66,7 +72,6 @@ async def open_report(visitor: Visitor, ai: Ai, number: int = 0) -> Page:
     if await link.count():
         await link.click()
     await page.wait_for_url("**/scans/*")
-    return page
 
 
 def finding(page: Page, number: int) -> Locator:
@@ -208,11 +213,24 @@ async def test_link_and_table_are_copied(visitor: Visitor, ai: Ai) -> None:
 
 
 @SQLITE_ONLY
+async def test_menu_closes_on_a_click_elsewhere(visitor: Visitor, ai: Ai) -> None:
+    page = await open_report(visitor, ai)
+    await page.get_by_text("More", exact=True).click()
+    await page.get_by_text("Rename", exact=True).click()
+    await expect(page.get_by_label("Title")).to_be_visible()
+    await page.get_by_role("heading", level=1).click()
+    await expect(page.get_by_text("Rename", exact=True)).to_be_hidden()
+
+
+@SQLITE_ONLY
 async def test_first_finding_stands_on_the_first_screen_of_a_phone(
     browser: Browser, server: Server, ai: Ai
 ) -> None:
     async with visit(browser, server.url, viewport={"width": 390, "height": 844}) as visitor:
-        page = await open_report(visitor, ai, 15)
+        await open_report(visitor, ai, 15)
+        page = await visitor.open("/scan")
+        await upload(page)
+        await expect(page.get_by_text("Identical to the file")).to_be_visible()
         await expect(finding(page, 1)).to_be_in_viewport(ratio=1)
         assert await horizontal_overflow(page) <= 0
         await page.get_by_role("link", name="Table").click()
