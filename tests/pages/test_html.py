@@ -402,7 +402,7 @@ async def test_khmer_and_arabic_text_is_marked_with_its_language(ana: Person, ai
     location = (await ana.post("/scan", data=form(file=("កិច្ចសន្យា.txt", b"x")))).headers["Location"]
     page = text_of(await ana.get(location))
     assert '<h1 dir="auto" lang="km">កិច្ចសន្យា.txt</h1>' in page
-    assert '<h3 dir="auto" lang="km">ការផ្គត់ផ្គង់អាចយឺតយ៉ាវ</h3>' in page
+    assert 'class="title" dir="auto" lang="km">ការផ្គត់ផ្គង់អាចយឺតយ៉ាវ</h3>' in page
     assert '<blockquote dir="auto" lang="ar">لم يصدر الترخيص بعد</blockquote>' in page
     assert '<bdi lang="ar">قانوني</bdi>' in page
 
