@@ -23,11 +23,11 @@ MAX_KHMER_HEADING_CHARS = 30
 # whoever wrote something in the risk column of a register calls it a risk
 REGISTER_SCORE = 0.1
 EMPTY_CELL = re.compile(r"^(?:no|none|nil|n/?a|not applicable|tb[acd]|to be|see|same as)\b", re.I)
-# what a template wants to be filled in, as in "[short name of the risk]"
 # what two sentences may differ in and be alike, beside case, blanks and punctuation
 ARTICLE = re.compile(r"\b(?:the|The|THE|an|An|a)\s|^A\s")
 # a symbol, or the sign of a number
 SYMBOL = re.compile(r"[%‰°€£$¥៛+<>=±]|(?<![\w)])[-−](?=\d)")
+# what a template wants to be filled in, as in "[short name of the risk]"
 PLACEHOLDER = re.compile(r"^(?:\[[^\[\]]*\]|<[^<>]*>|\{+[^{}]*\}+)\.?$")
 
 

@@ -280,6 +280,7 @@ class Database(databases.Database):
 async def fetch_in_sqlite_transaction(
     raw: Any, statements: Sequence[str], position: int, values: Values
 ) -> list[Row]:
+    """Run statements in one transaction and return the rows of the one at the position."""
     await raw.execute_fetchall("BEGIN IMMEDIATE")
     results: list[list[Row]] = []
     for sql in statements:

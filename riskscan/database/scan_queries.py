@@ -15,7 +15,7 @@ import msgspec
 from ..scan_names import display_name
 from ..schemas import ALL_SCANS, CategoryRisks, Filter, MonthRisks, ScanSummary, Stats
 from ..search_terms import category_term
-from . import Executor
+from . import Executor, Row
 from .rows import TokenRevoked, TokenSubject, to_utc
 
 
@@ -159,19 +159,19 @@ async def list_scans(
     total = rows[0]["scan_count"]
     if rows[0]["id"] is None:
         return ScanPage(total, [], [], [])
-    scans = [
-        ScanSummary(
-            str(row["id"]),
-            row["filename"],
-            row["source"],
-            row["risk_count"],
-            to_utc(row["created_at"]),
-            row["risk_count"] - row["reviewed_count"],
-        )
-        for row in rows
-    ]
     names = [display_name(row["title"], row["filename"], row["first_words"]) for row in rows]
-    return ScanPage(total, scans, [row["categories"] for row in rows], names)
+    return ScanPage(total, list(map(to_summary, rows)), [row["categories"] for row in rows], names)
+
+
+def to_summary(row: Row) -> ScanSummary:
+    return ScanSummary(
+        scan_id=str(row["id"]),
+        filename=row["filename"],
+        source=row["source"],
+        risk_count=row["risk_count"],
+        created_at=to_utc(row["created_at"]),
+        open_count=row["risk_count"] - row["reviewed_count"],
+    )
 
 
 # rows without a category count the scans of a month, the others the risks of a category in it

@@ -131,24 +131,24 @@ def to_scan(row: Row) -> Scan:
     )
 
 
-FIND_DETAILS = "SELECT details, first_words FROM scans WHERE id = :id AND user_id = :user_id"
-
-
-class ScanDetails(NamedTuple):
-    """What is stored with a scan beside the answer: details parallel to its findings, or none if a version
-    before stored it, and its first words if it is a pasted text."""
-
-    details: list[Detail]
-    first_words: str
-
-
 FIND_DIGEST = "SELECT digest FROM scans WHERE id = :id AND user_id = :user_id"
 
 
 async def find_digest(db: Executor, user_id: str, scan_id: str) -> str | None:
     """Return the SHA-256 of the file or text of a scan, None if it is not known."""
     row = await db.fetch_one(FIND_DIGEST, {"id": scan_id, "user_id": user_id})
-    return row[0] if row else None
+    return row["digest"] if row else None
+
+
+class ScanDetails(NamedTuple):
+    """What is stored with a scan but not returned with it: details parallel to its findings, or none if an
+    earlier version stored it, and its first words if it is a pasted text."""
+
+    details: list[Detail]
+    first_words: str
+
+
+FIND_DETAILS = "SELECT details, first_words FROM scans WHERE id = :id AND user_id = :user_id"
 
 
 async def find_details(db: Executor, user_id: str, scan_id: str) -> ScanDetails:
@@ -163,7 +163,8 @@ FROM json_array_elements_text(CAST(:prefixes AS json)) AS prefix
 JOIN scans ON user_id = :user_id AND scans.id BETWEEN CAST(prefix || '-0000-000000000000' AS uuid)
     AND CAST(prefix || '-ffff-ffffffffffff' AS uuid)
 """
-# without its sign the user's column would be looked up first, and all scans of the user read for each prefix
+# the unary + keeps SQLite from an index that begins with user_id: it would read all scans of the user for
+# each prefix
 FIND_FINGERPRINTS_SQLITE = """
 SELECT scans.id, risk_count, details
 FROM json_each(:prefixes) AS prefix
@@ -173,7 +174,7 @@ CROSS JOIN scans ON +user_id = :user_id AND scans.id BETWEEN prefix.value || '-0
 
 
 class Fingerprints(NamedTuple):
-    """The fingerprints of the findings of a scan; none if a version before stored it."""
+    """The fingerprints of the findings of a scan; none if an earlier version stored it."""
 
     scan_id: str
     risk_count: int
@@ -277,8 +278,6 @@ DELETE FROM scans WHERE (user_id, id) IN (
 )
 RETURNING id
 """
-
-
 LOCK_USERS_OF_SCANS_BEFORE = """
 SELECT id FROM users WHERE id IN (
     SELECT user_id FROM scans WHERE created_at < :before AND risk_count >= 0 ORDER BY created_at LIMIT 500

@@ -13,7 +13,8 @@ class EmailTaken(Exception):
     """An account with this email already exists."""
 
 
-# so that statements of one user that count rows, or maintain a count, run one after another
+# for `lock` of Database.fetch_all: statements of one user that count rows, or maintain a count, run one after
+# another. Triggers on scans and reviews lock this row too; in another order they would wait for each other
 LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
 
 INSERT_USER = f"""
@@ -89,10 +90,6 @@ async def renew_password_hash(db: Executor, account: Account, renewed: str) -> N
     values = {"user_id": account.user.id, "password_hash": account.password_hash, "renewed": renewed}
     await db.execute(RENEW_PASSWORD_HASH, values)
 
-
-# for `lock` of Database.fetch_all: triggers on scans and reviews lock this row, and statements that lock the
-# same rows in another order would wait for each other
-LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
 
 DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
