@@ -81,7 +81,7 @@ async def test_plain_options_request_lists_the_allowed_methods(
     reply = await guest.request("OPTIONS", "/api/scans", headers=headers)
     assert (reply.status, reply.headers["Allow"]) == (204, "GET,HEAD,OPTIONS")
     one = await guest.request("OPTIONS", f"/api/scans/{uuid.uuid4()}", headers=headers)
-    assert one.headers["Allow"] == "DELETE,GET,HEAD,OPTIONS"
+    assert one.headers["Allow"] == "DELETE,GET,HEAD,OPTIONS,PATCH"
     assert (await guest.request("OPTIONS", "/api/nope", headers=headers)).status == 404
 
 

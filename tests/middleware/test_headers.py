@@ -164,15 +164,20 @@ def test_json_log_line_contains_all_fields() -> None:
 def test_handlers_that_change_data_have_only_unsafe_methods(server: Server) -> None:
     changing = {operation.handler for operation in OPERATIONS if operation.method != "GET"}
     methods = {route.method for route in server.app.router.routes() if route.handler in changing}
-    assert methods == {"POST", "DELETE"}
+    assert methods == {"POST", "PUT", "PATCH", "DELETE"}
 
 
 async def test_get_requests_change_nothing(alice: Person, server: Server) -> None:
     scan, token = await alice.scan(text="tight budget"), await create_token(alice)
-    ids = {"scan_id": scan["scan_id"], "token_id": token["id"], "name": "app.js"}
+    own = f"/api/scans/{scan['scan_id']}"
+    await alice.request("PUT", f"{own}/findings/1/review", json={"state": "confirmed"})
+    share = (await alice.post(f"{own}/shares", json={})).json
+    ids = {"scan_id": scan["scan_id"], "token_id": token["id"], "name": "app.js", "number": 1}
+    ids |= {"share_id": share["id"], "token": share["url"].rpartition("/")[2]}
+    pages = ("/api/auth/me", "/api/tokens", "/api/scans", f"{own}/findings", f"{own}/shares")
 
     async def state() -> list[Any]:
-        return [(await alice.get(path)).json for path in ("/api/auth/me", "/api/tokens", "/api/scans")]
+        return [(await alice.get(page)).json for page in pages]
 
     before = await state()
     paths = {route.resource.canonical for route in server.app.router.routes() if route.resource}
