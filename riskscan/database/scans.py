@@ -228,7 +228,8 @@ UPDATE scans SET title = :title, words = :words WHERE id = :id AND user_id = :us
 
 async def rename_scan(db: Executor, user_id: str, scan: Scan, title: str | None) -> bool:
     """Set the title of a scan of the user; return whether it still exists."""
-    first_words = (await find_details(db, user_id, scan.scan_id)).first_words
+    row = await db.fetch_one(FIND_FIRST_WORDS, {"id": scan.scan_id, "user_id": user_id})
+    first_words = row["first_words"] if row else ""
     words = await asyncio.to_thread(lambda: index_terms((title, scan.filename, first_words), scan.risks))
     values = {"id": scan.scan_id, "user_id": user_id, "title": title, "words": words}
     return await db.fetch_one(RENAME_SCAN, values) is not None
