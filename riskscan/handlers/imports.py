@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ..ai_service.errors import ServiceError
 from ..ai_service.processes import DocumentReaders
-from ..auth.authentication import authenticate
+from ..auth.authentication import authenticate, take_turn
 from ..concurrency import DECODING
 from ..database import DATABASE, Database
 from ..database.reviews import find_reviews, save_reviews
@@ -54,7 +54,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     plan = await make_plan(db, subject, lines)
     applied = apply and bool(plan.changes)
     if applied:
-        await save_reviews(db, subject.user_id, list(plan.saved.values()), plan.removed)
+        async with take_turn(request):
+            await save_reviews(db, subject.user_id, list(plan.saved.values()), plan.removed)
     report = plan.to_report(applied=applied)
     if is_api(request):
         return respond(request, report)
@@ -117,7 +118,7 @@ async def find_targets(db: Database, subject: TokenSubject, prefixes: list[str])
     for scan_id, risk_count, fingerprints in await find_fingerprints(db, subject.user_id, prefixes):
         if len(fingerprints) != risk_count:  # a version before stored it
             scan = await find_scan(db, subject, scan_id)
-            fingerprints = compute_fingerprints(scan.each_risk()) if scan else []
+            fingerprints = await asyncio.to_thread(compute_fingerprints, scan.each_risk()) if scan else []
         for number, fingerprint in enumerate(fingerprints, 1):
             targets[f"{scan_id[:18]}/{number}"] = Target(scan_id, number, fingerprint)
     return targets
