@@ -285,8 +285,18 @@ def describe_operation(operation: Operation) -> dict[str, Any]:
             media_type: body if isinstance(body, dict) else {"schema": schema_of(body)}
             for media_type, body in operation.bodies.items()
         }
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": needs_body(operation), "content": content}
     return described
+
+
+def needs_body(operation: Operation) -> bool:
+    """Return whether a request without a body is invalid: it is not if every field may be missing."""
+    return not any(
+        isinstance(body, type)
+        and issubclass(body, msgspec.Struct)
+        and not any(field.required for field in msgspec.structs.fields(body))
+        for body in operation.bodies.values()
+    )
 
 
 def describe_parameters(operation: Operation) -> list[dict[str, Any]]:

@@ -50,6 +50,15 @@ async def test_every_schema_reference_resolves(guest: Person) -> None:
     assert len({operation["operationId"] for operation in operations}) == len(operations)
 
 
+async def test_a_body_is_optional_where_every_field_may_be_missing(guest: Person, alice: Person) -> None:
+    paths = (await get_document(guest))["paths"]
+    assert paths["/api/scans/{scan_id}/shares"]["post"]["requestBody"]["required"] is False
+    assert paths["/api/tokens"]["post"]["requestBody"]["required"] is True
+    scan = await alice.scan(text="tight budget")
+    assert (await alice.post(f"/api/scans/{scan['scan_id']}/shares")).status == 201
+    assert_error(await alice.post("/api/tokens"), 400, "invalid_request", name=None)
+
+
 async def test_responses_have_the_documented_fields(guest: Person, alice: Person) -> None:
     found = await get_document(guest)
     schemas = found["components"]["schemas"]
