@@ -3,8 +3,8 @@
 `reviews` has a row for each finding that a user has confirmed or dismissed, by its fingerprint: the SHA-256
 of the sentence (riskscan/fingerprints.py). `scans.details` is a JSON list parallel to `data`, with the
 fingerprint of each finding and what the AI service said of it beside the contract's three fields.
-`fingerprints` is an index of it, and `scans.reviewed_count` the number of the scan's findings that have a
-review; triggers maintain both. `scans.title` is the user's own name for a scan, `scans.first_words` those of
+`fingerprints` is an index of it, which triggers maintain, and `scans.reviewed_count` the number of the scan's
+findings that have a review. `scans.title` is the user's own name for a scan, `scans.first_words` those of
 a pasted text.
 """
 
@@ -45,7 +45,7 @@ CREATE INDEX IF NOT EXISTS fingerprints_user_id_fingerprint ON fingerprints (use
 
 # all statements on scans queue behind one that waits for its lock: behind a backup it fails, and is retried
 LIMIT_WAIT = "SET LOCAL lock_timeout = '1s'"
-# each takes the lock of the user's row first, so that of a scan and a review at once one sees the other
+# takes the lock of the user's row first, so that of a scan and a review at once one sees the other
 POSTGRESQL = """
 CREATE OR REPLACE FUNCTION index_fingerprints() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -68,29 +68,12 @@ BEGIN
     DELETE FROM fingerprints WHERE user_id = OLD.user_id AND scan_id = OLD.id;
     RETURN NULL;
 END $$;
-CREATE OR REPLACE FUNCTION count_reviewed() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM FROM users WHERE id IN (SELECT user_id FROM changed_reviews) FOR NO KEY UPDATE;
-    UPDATE scans SET reviewed_count = reviewed_count + changed.findings * TG_ARGV[0]::integer
-    FROM (
-        SELECT user_id, scan_id, sum(findings) AS findings
-        FROM (SELECT user_id, fingerprint FROM changed_reviews) AS changed_reviews
-        JOIN fingerprints USING (user_id, fingerprint)
-        GROUP BY user_id, scan_id
-    ) AS changed
-    WHERE scans.user_id = changed.user_id AND scans.id = changed.scan_id;
-    RETURN NULL;
-END $$;
 CREATE OR REPLACE TRIGGER scans_fingerprinted AFTER INSERT ON scans
     FOR EACH ROW WHEN (NEW.details <> '[]') EXECUTE FUNCTION index_fingerprints();
 CREATE OR REPLACE TRIGGER scans_fingerprinted_later AFTER UPDATE OF details ON scans
     FOR EACH ROW WHEN (OLD.details = '[]') EXECUTE FUNCTION index_fingerprints();
 CREATE OR REPLACE TRIGGER scans_fingerprints_deleted AFTER DELETE ON scans
     FOR EACH ROW EXECUTE FUNCTION delete_fingerprints();
-CREATE OR REPLACE TRIGGER reviews_inserted AFTER INSERT ON reviews
-    REFERENCING NEW TABLE AS changed_reviews FOR EACH STATEMENT EXECUTE FUNCTION count_reviewed('1');
-CREATE OR REPLACE TRIGGER reviews_deleted AFTER DELETE ON reviews
-    REFERENCING OLD TABLE AS changed_reviews FOR EACH STATEMENT EXECUTE FUNCTION count_reviewed('-1');
 """
 
 INDEX_FINGERPRINTS = """
@@ -111,24 +94,6 @@ BEGIN INDEX_FINGERPRINTS END;
 CREATE TRIGGER IF NOT EXISTS scans_fingerprints_deleted AFTER DELETE ON scans
 BEGIN
     DELETE FROM fingerprints WHERE user_id = OLD.user_id AND scan_id = OLD.id;
-END;
-CREATE TRIGGER IF NOT EXISTS reviews_inserted AFTER INSERT ON reviews
-BEGIN
-    UPDATE scans SET reviewed_count = reviewed_count + (
-        SELECT findings FROM fingerprints AS found
-        WHERE found.user_id = NEW.user_id AND found.scan_id = scans.id AND found.fingerprint = NEW.fingerprint
-    ) WHERE id IN (
-        SELECT scan_id FROM fingerprints WHERE user_id = NEW.user_id AND fingerprint = NEW.fingerprint
-    );
-END;
-CREATE TRIGGER IF NOT EXISTS reviews_deleted AFTER DELETE ON reviews
-BEGIN
-    UPDATE scans SET reviewed_count = reviewed_count - (
-        SELECT findings FROM fingerprints AS found
-        WHERE found.user_id = OLD.user_id AND found.scan_id = scans.id AND found.fingerprint = OLD.fingerprint
-    ) WHERE id IN (
-        SELECT scan_id FROM fingerprints WHERE user_id = OLD.user_id AND fingerprint = OLD.fingerprint
-    );
 END;
 """
 

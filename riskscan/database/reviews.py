@@ -148,28 +148,36 @@ RETURNING fingerprint
 """
 
 
-DELETE_LISTED_REVIEWS_POSTGRESQL = """
-DELETE FROM reviews
-WHERE user_id = :user_id AND fingerprint IN (SELECT json_array_elements_text(CAST(:removed AS json)))
+# before reviews are stored: the sentences that have one already do not change how many findings are reviewed
+COUNT_SAVED_POSTGRESQL = """
+UPDATE scans SET reviewed_count = reviewed_count + changed.findings
+FROM (
+    SELECT scan_id, sum(findings) AS findings FROM fingerprints
+    WHERE user_id = :user_id
+        AND fingerprint IN (SELECT json_array_elements_text(CAST(:saved AS json)))
+        AND NOT EXISTS (
+            SELECT 1 FROM reviews
+            WHERE reviews.user_id = :user_id AND reviews.fingerprint = fingerprints.fingerprint
+        )
+    GROUP BY scan_id
+) AS changed
+WHERE user_id = :user_id AND id = changed.scan_id
 """
-DELETE_LISTED_REVIEWS_SQLITE = """
-DELETE FROM reviews WHERE user_id = :user_id AND fingerprint IN (SELECT value FROM json_each(:removed))
-"""
-
-# SQLite has no triggers per statement: 10,000 reviews would rewrite the rows of their scans 10,000 times, in
-# 37 s, instead of once, in 0.3 s (30 November). The transaction restores the triggers however it ends
-MAX_TRIGGERED = 50
-FIND_REVIEW_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'reviews'"
-RECOUNT_REVIEWED = """
-UPDATE scans SET reviewed_count = (
-    SELECT coalesce(sum(findings), 0) FROM fingerprints JOIN reviews USING (user_id, fingerprint)
-    WHERE user_id = :user_id AND fingerprints.scan_id = scans.id
-) WHERE user_id = :user_id AND id IN (
-    SELECT fingerprints.scan_id FROM fingerprints
-    WHERE user_id = :user_id AND fingerprint IN (
-        SELECT value ->> 'fingerprint' FROM json_each(:reviews) UNION SELECT value FROM json_each(:removed)
-    )
-)
+# without INDEXED BY and the sign, all fingerprints and scans of the user would be read
+COUNT_SAVED_SQLITE = """
+UPDATE scans SET reviewed_count = reviewed_count + changed.findings
+FROM (
+    SELECT scan_id, sum(findings) AS findings
+    FROM fingerprints INDEXED BY fingerprints_user_id_fingerprint
+    WHERE user_id = :user_id
+        AND fingerprint IN (SELECT value FROM json_each(:saved))
+        AND NOT EXISTS (
+            SELECT 1 FROM reviews
+            WHERE reviews.user_id = :user_id AND reviews.fingerprint = fingerprints.fingerprint
+        )
+    GROUP BY scan_id
+) AS changed
+WHERE +user_id = :user_id AND id = changed.scan_id
 """
 
 
@@ -178,7 +186,7 @@ async def save_reviews(
 ) -> datetime.datetime:
     """Store reviews, or replace those of the same sentences, all of them or none; return their time.
 
-    With them the reviews of the fingerprints `removed` are deleted. Of two reviews of one sentence the last
+    Before them the reviews of the fingerprints `removed` are deleted. Of two reviews of one sentence the last
     is stored. Raises TokenRevoked if the account was deleted.
     """
     # one row per fingerprint: a statement cannot update a row twice
@@ -189,41 +197,88 @@ async def save_reviews(
         for review in unique.values()
     ]
     now = utc_now()
-    sql = UPSERT_REVIEWS_SQLITE if db.sqlite else UPSERT_REVIEWS_POSTGRESQL
-    values = {"user_id": user_id, "reviews": msgspec.json.encode(rows).decode(), "now": now}
-    values["removed"] = msgspec.json.encode(removed).decode()
-    first: list[str] = []
-    then: list[str] = []
-    if removed:
-        first = [DELETE_LISTED_REVIEWS_SQLITE if db.sqlite else DELETE_LISTED_REVIEWS_POSTGRESQL]
-    if db.sqlite and len(rows) + len(removed) > MAX_TRIGGERED:
-        triggers = await db.fetch_all(FIND_REVIEW_TRIGGERS)
-        first = [*(f"DROP TRIGGER {trigger['name']}" for trigger in triggers), *first]
-        then = [RECOUNT_REVIEWED, *(trigger["sql"] for trigger in triggers)]
+    values = {
+        "user_id": user_id,
+        "reviews": msgspec.json.encode(rows).decode(),
+        "saved": msgspec.json.encode(list(unique)).decode(),
+        "removed": msgspec.json.encode(removed).decode(),
+        "now": now,
+    }
+    count, upsert = (
+        (COUNT_SAVED_SQLITE, UPSERT_REVIEWS_SQLITE)
+        if db.sqlite
+        else (COUNT_SAVED_POSTGRESQL, UPSERT_REVIEWS_POSTGRESQL)
+    )
+    first = [*(remove_statements(db) if removed else []), count]
     try:
-        await db.fetch_all(sql, values, lock=LOCK_USER, first=first, then=then)
+        await db.fetch_all(upsert, values, lock=LOCK_USER, first=first)
     except ForeignKeyViolation:
         raise TokenRevoked from None
     return now
 
 
-DELETE_REVIEW = (
-    "DELETE FROM reviews WHERE user_id = :user_id AND fingerprint = :fingerprint RETURNING fingerprint"
-)
+COUNT_REMOVED_POSTGRESQL = """
+UPDATE scans SET reviewed_count = reviewed_count - changed.findings
+FROM (
+    SELECT scan_id, sum(findings) AS findings FROM fingerprints
+    WHERE user_id = :user_id
+        AND fingerprint IN (SELECT json_array_elements_text(CAST(:removed AS json)))
+        AND EXISTS (
+            SELECT 1 FROM reviews
+            WHERE reviews.user_id = :user_id AND reviews.fingerprint = fingerprints.fingerprint
+        )
+    GROUP BY scan_id
+) AS changed
+WHERE user_id = :user_id AND id = changed.scan_id
+"""
+COUNT_REMOVED_SQLITE = """
+UPDATE scans SET reviewed_count = reviewed_count - changed.findings
+FROM (
+    SELECT scan_id, sum(findings) AS findings
+    FROM fingerprints INDEXED BY fingerprints_user_id_fingerprint
+    WHERE user_id = :user_id
+        AND fingerprint IN (SELECT value FROM json_each(:removed))
+        AND EXISTS (
+            SELECT 1 FROM reviews
+            WHERE reviews.user_id = :user_id AND reviews.fingerprint = fingerprints.fingerprint
+        )
+    GROUP BY scan_id
+) AS changed
+WHERE +user_id = :user_id AND id = changed.scan_id
+"""
+REMOVE_REVIEWS_POSTGRESQL = """
+DELETE FROM reviews
+WHERE user_id = :user_id AND fingerprint IN (SELECT json_array_elements_text(CAST(:removed AS json)))
+RETURNING fingerprint
+"""
+REMOVE_REVIEWS_SQLITE = """
+DELETE FROM reviews WHERE user_id = :user_id AND fingerprint IN (SELECT value FROM json_each(:removed))
+RETURNING fingerprint
+"""
+
+
+def remove_statements(db: Database) -> tuple[str, str]:
+    """Return the statements that count and delete the reviews of the fingerprints `removed`."""
+    if db.sqlite:
+        return COUNT_REMOVED_SQLITE, REMOVE_REVIEWS_SQLITE
+    return COUNT_REMOVED_POSTGRESQL, REMOVE_REVIEWS_POSTGRESQL
 
 
 async def delete_review(db: Database, user_id: str, fingerprint: str) -> bool:
     """Delete the review of a sentence; return whether there was one."""
-    values = {"user_id": user_id, "fingerprint": fingerprint}
-    return bool(await db.fetch_all(DELETE_REVIEW, values, lock=LOCK_USER))
+    count, remove = remove_statements(db)
+    values = {"user_id": user_id, "removed": msgspec.json.encode([fingerprint]).decode()}
+    return bool(await db.fetch_all(remove, values, lock=LOCK_USER, first=[count]))
 
 
+COUNT_NONE_REVIEWED = "UPDATE scans SET reviewed_count = 0 WHERE user_id = :user_id AND reviewed_count > 0"
 DELETE_REVIEWS = "DELETE FROM reviews WHERE user_id = :user_id RETURNING fingerprint"
 
 
 async def delete_reviews(db: Database, user_id: str) -> int:
     """Delete all reviews of the user; return their number."""
-    return len(await db.fetch_all(DELETE_REVIEWS, {"user_id": user_id}, lock=LOCK_USER))
+    values = {"user_id": user_id}
+    return len(await db.fetch_all(DELETE_REVIEWS, values, lock=LOCK_USER, first=[COUNT_NONE_REVIEWED]))
 
 
 COUNT_REVIEWS = "SELECT count(*) AS reviews FROM reviews WHERE user_id = :user_id"
@@ -235,15 +290,18 @@ async def count_reviews(db: Executor, user_id: str) -> int:
     return row["reviews"] if row else 0
 
 
-# `->` with a number is an element of a list, in jsonb and in SQLite
+# `->` with a number is an element of a list, in jsonb and in SQLite; only of those listed, as each reads all
+# findings of its scan
 LIST_CONFIRMED_RISKS = """
 SELECT fingerprint, state, reason, comment, owner, likelihood, impact, response, due, scan_id, number,
     updated_at, title, filename, first_words, scans.created_at AS scanned_at, data -> (number - 1) AS finding
-FROM reviews
-LEFT JOIN scans ON scans.id = scan_id AND scans.user_id = reviews.user_id
-WHERE reviews.user_id = :user_id AND state = 'confirmed'
+FROM (
+    SELECT * FROM reviews WHERE user_id = :user_id AND state = 'confirmed'
+    ORDER BY coalesce(likelihood * impact, 0) DESC, coalesce(due, '9999'), updated_at DESC
+    LIMIT :limit
+) AS listed
+LEFT JOIN scans ON scans.id = scan_id AND scans.user_id = listed.user_id
 ORDER BY coalesce(likelihood * impact, 0) DESC, coalesce(due, '9999'), updated_at DESC
-LIMIT :limit
 """
 
 

@@ -58,6 +58,7 @@ class Work:
         await asyncio.gather(
             save_reviews(self.db, self.owner, reviews[::step]),
             save_reviews(self.db, self.owner, [reviews[turn % 12]]),
+            save_reviews(self.db, self.owner, [reviews[turn % 7]], [SENTENCES[turn % 5]] * 2 + ["unknown"]),
             delete_review(self.db, self.owner, SENTENCES[(turn + 5) % 12]),
             insert_scan(self.db.low_priority, self.owner, make_scan(), FINDINGS),
             delete_scan(self.db, self.owner, self.scans[turn % 10].scan_id),

@@ -30,10 +30,7 @@ from riskscan.database import (
 from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import migrate
 from riskscan.database.reviews import (
-    DELETE_REVIEW,
-    DELETE_REVIEWS,
     LIST_REVIEWS_OF_SCAN,
-    UPSERT_REVIEWS_POSTGRESQL,
     NewReview,
     save_reviews,
 )
@@ -113,12 +110,6 @@ FILL = (
         SELECT user_id, id, row_number() OVER (ORDER BY id) AS n FROM scans
         WHERE user_id = md5('{MIDDLE}')::uuid
     ) AS numbered, generate_series(0, 14) k
-    """,
-    f"""
-    INSERT INTO reviews (user_id, fingerprint, state, scan_id, number, updated_at)
-    SELECT md5((1 + n % {USERS})::text)::uuid, md5('sentence' || n), 'confirmed', md5('scan' || n)::uuid, 1,
-        now()
-    FROM generate_series(1, 10000) n
     """,
     f"""
     INSERT INTO sessions (id, user_id, token_version, expires_at)
@@ -371,8 +362,21 @@ async def test_reviews_of_a_scan_are_found_by_index(large: str) -> None:
     assert_indexed(plan)
     assert rows_read(plan) <= 3
     rows = [{"fingerprint": "f", "state": "confirmed", "scan_id": scan_id, "number": 1}]
-    for sql in (UPSERT_REVIEWS_POSTGRESQL, DELETE_REVIEW, DELETE_REVIEWS):
-        values = {"user_id": user_id, "fingerprint": "f", "reviews": json.dumps(rows), "now": NEWEST}
+    values = {
+        "user_id": user_id,
+        "reviews": json.dumps(rows),
+        "saved": '["f"]',
+        "removed": '["f"]',
+        "now": NEWEST,
+    }
+    for sql in (
+        reviews.COUNT_SAVED_POSTGRESQL,
+        reviews.UPSERT_REVIEWS_POSTGRESQL,
+        reviews.COUNT_REMOVED_POSTGRESQL,
+        reviews.REMOVE_REVIEWS_POSTGRESQL,
+        reviews.COUNT_NONE_REVIEWED,
+        reviews.DELETE_REVIEWS,
+    ):
         assert_indexed(await explain(large, sql, **values))
 
 
@@ -414,6 +418,19 @@ def test_drafts_are_found_by_index_on_sqlite(sqlite_template: Path) -> None:
         "SEARCH others USING COVERING INDEX fingerprints_user_id_fingerprint (user_id=? AND fingerprint=?)"
     )
     assert index in lines
+
+
+@pytest.mark.parametrize("sql", [reviews.COUNT_SAVED_SQLITE, reviews.COUNT_REMOVED_SQLITE])
+def test_only_scans_with_the_sentence_are_counted_on_sqlite(sqlite_template: Path, sql: str) -> None:
+    connection = sqlite3.connect(sqlite_template)
+    values = {"user_id": "", "saved": "[]", "removed": "[]"}
+    found = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+    connection.close()
+    lines = [row[3] for row in found]
+    assert [line for line in lines if re.match(r"SEARCH scans .*\(id=\?\)", line)]
+    assert [
+        line for line in lines if line.startswith("SEARCH fingerprints USING INDEX fingerprints_user_id_f")
+    ]
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

@@ -384,6 +384,5 @@ async def test_many_reviews_at_once_keep_the_count_of_open_findings(alice: Perso
     )
     assert counts(await send(alice, reopen, "r.csv", apply="true")) == {"change": 80}
     assert await open_counts() == [110, 100]
-    # the triggers are there again
     await review(alice, scans[1], 130, state="confirmed")
     assert await open_counts() == [109, 100]
