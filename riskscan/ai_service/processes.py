@@ -153,9 +153,7 @@ async def start_process(module: str, **env: str) -> asyncio.subprocess.Process:
         # libraries write warnings that may quote the document
         stderr=asyncio.subprocess.DEVNULL,
         limit=MAX_LINE_BYTES,
-        # a process group of its own: Tesseract is killed with its reader, and ^C reaches only the service;
-        # not a session, among which Linux shares the CPU before it looks at niceness (autogroup, sched(7))
-        process_group=0,
+        **own_process_group(),
         # no secrets: a document may take over the library that reads it
         env={
             **select_variables(os.environ, (*SYSTEM_VARIABLES, "AI_ENCODER")),
@@ -166,6 +164,17 @@ async def start_process(module: str, **env: str) -> asyncio.subprocess.Process:
             **env,
         },
     )
+
+
+def own_process_group() -> dict[str, Any]:
+    """Return the argument that puts a process into a group of its own.
+
+    Tesseract is killed with its reader, and ^C reaches only the service. Not a session, among which Linux
+    shares the CPU before it looks at niceness (autogroup, sched(7)).
+    """
+    if isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
+        return {"process_group": 0}
+    return {"preexec_fn": os.setpgrp}  # uvloop, on which the web server runs, has no process_group
 
 
 async def kill_process(process: asyncio.subprocess.Process) -> None:

@@ -28,6 +28,7 @@ from tests.support.program import (
     ROOT,
     Program,
     Start,
+    curl,
     get,
     needs_access_to_processes,
     register_and_log_in,
@@ -110,6 +111,21 @@ def test_unreadable_document_is_explained(start: Start, tmp_path: Path) -> None:
     error = scan(program.url, token, f"file=@{tmp_path / 'broken.pdf'}")
     assert error["error"] == "ai_service_error"
     assert "PDF" in error["detail"]
+
+
+def test_worker_marks_documents_and_reads_edited_exports(start: Start, tmp_path: Path) -> None:
+    """Unlike the servers of other tests, a worker runs on uvloop."""
+    program = start()
+    token = register_and_log_in(program.url)
+    authorization = ("-H", f"Authorization: Bearer {token}")
+    document, exported = tmp_path / "plan.txt", tmp_path / "export.csv"
+    document.write_text(TEXT)
+    scanned = scan(program.url, token, f"file=@{document}")
+    path = f"{program.url}/api/scans/{scanned['scan_id']}"
+    assert "<mark" in run_curl(*authorization, "-F", f"file=@{document}", f"{path}/mark")
+    exported.write_text(run_curl(*authorization, f"{path}/export?format=csv"))
+    answer = curl(*authorization, "-F", f"file=@{exported}", f"{program.url}/api/reviews/import")
+    assert answer["unchanged_count"] == scanned["risk_count"]
 
 
 def test_standalone_ai_service_can_be_used(start: Start, environ: dict[str, str]) -> None:
