@@ -661,7 +661,10 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     await page.get_by_role("link", name="Back to Account").click()
     await page.wait_for_url("**/account#tokens")
     yield page
-    await page.request.post(f"{scan}/findings/1/review", form={"state": "confirmed"}, max_redirects=0)
+    rated = {"state": "confirmed", "owner": long[:100], "likelihood": "4", "impact": "5", "comment": long}
+    await page.request.post(f"{scan}/findings/1/review", form=rated, max_redirects=0)
+    async for tab in visit_pages_of_reviews(page, scan):
+        yield tab
     await page.goto(f"{visitor.url}/account")
     await page.get_by_text("Remove all my reviews").click()
     yield page
@@ -672,6 +675,32 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     for path in ("/scans?offset=100", "/nowhere", "/scans?limit=0"):
         await page.goto(visitor.url + path)
         yield page
+
+
+async def visit_pages_of_reviews(page: Page, scan: str) -> AsyncIterator[Page]:
+    """Yield a tab on each page for the reviews of a scan, of which one finding is confirmed."""
+    url = scan.partition("/scans/")[0]
+    await page.goto(f"{url}/scans/overview")
+    await page.get_by_role("region", name="Risk matrix").get_by_text("Show as table").click()
+    yield page
+    for path in (f"{scan}/drafts", f"{scan}/mark", f"{url}/reviews/import"):
+        await page.goto(path)
+        yield page
+    exported = await (await page.request.get(f"{url}/scans/export?format=csv")).text()
+    edited = exported.replace("confirmed", "open").encode()
+    await page.get_by_label("Edited export").set_input_files([sample_file("reviews.csv", edited)])
+    await page.get_by_role("button", name="Show changes").click()
+    await expect(page.get_by_role("heading", name="row will change")).to_be_visible()
+    yield page
+    await page.goto(f"{scan}/shares")
+    await page.get_by_role("button", name="Create link").click()
+    address = await page.locator("#link").inner_text()
+    yield page
+    await page.get_by_role("link", name="Back to the links").click()
+    await page.get_by_role("region", name="Links").wait_for()
+    yield page
+    await page.goto(address)
+    yield page
 
 
 @SQLITE_ONLY
