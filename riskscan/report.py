@@ -74,13 +74,17 @@ class Item(NamedTuple):
 
 
 def is_title(title: str, quote: str) -> bool:
-    """Return whether a title is not empty, and not the quote or most of it but for case and punctuation."""
+    """Return whether there is a title, and it says more than the quote but for case and punctuation.
+
+    Most of the quote, cut off with "…", says no more than the quote.
+    """
     if title == quote or not title.strip():
         return False
     # a phrase of a long sentence is a headline; the lengths also spare most of 16 µs
     if not 0.5 * len(quote) <= len(title) <= 1.25 * len(quote):
         return True
-    return normalize_wording(title) not in normalize_wording(quote)
+    wording, quoted = normalize_wording(title), normalize_wording(quote)
+    return wording not in quoted if "…" in title else wording != quoted
 
 
 class Section(NamedTuple):
