@@ -31,8 +31,12 @@ REPORT = (
     r"|it is (?:possible|likely|feared)|(?:the|a) (?:main |key |biggest )?(?:risk|concern|problem|issue) is) that,?\s+"
 )
 LABEL = r"(?:risk|issue|concern|problem|threat|red|amber|blocker|blocked|warning)(?::\s*|\s+[-–]\s+)"
-NUMBER = r"\d{1,3}(?:(?:\.\d{1,3})+\.?|\.)\s+"
-OPENING = re.compile(f"^(?:{NUMBER})?(?:{CONNECTIVE}|{REPORT}|{LABEL})*", re.I)
+# of a clause or an item, which the place says: "4.2 The", "4. ", "(a) "; but "4.2 GHz" is a quantity
+OWN_NUMBER = re.compile(
+    r"^(?:\d{1,3}(?:\.\d{1,3})*\.(?=\s+\W{0,2}[^\Wa-z])|\d{1,3}(?:\.\d{1,3})+(?=\s+(?:A\s|[A-Z][a-z]+\b(?<!bit)(?<!illion)))"
+    r"|\((?:[a-z]|[ivx]{1,4}|\d{1,3})\))\s+(?=[^\W\d_\s]|[\"“*])"
+)
+OPENING = re.compile(f"^(?:{CONNECTIVE}|{REPORT}|{LABEL})*", re.I)
 QUOTES = re.compile(r"[\"“”]")
 MARKDOWN = re.compile(r"\*\*|__|`|\u200b")
 LEADING_CONJUNCTION = re.compile(r"^(?:and|but|or|so|yet) ", re.I)
@@ -41,8 +45,9 @@ LEADING_CONJUNCTION = re.compile(r"^(?:and|but|or|so|yet) ", re.I)
 def derive_title(text: str, features: Features | None = None) -> str:
     """Return the sentence itself, or of a longer one its riskiest whole phrase of at most fifteen words.
 
-    "…" stands where something is left out. `features` are those of the sentence.
+    "…" stands where something is left out; the number of its clause is. `features` are those of the sentence.
     """
+    text = _remove_number(text)
     bare = OPENING.sub("", text)
     if KHMER.search(text):
         bare = bare.rstrip("។៕ ")
@@ -53,6 +58,11 @@ def derive_title(text: str, features: Features | None = None) -> str:
         phrases = _find_phrases(words)
         is_short = len(words) <= MAX_WORDS
     return text if is_short else _choose_riskiest(phrases, text, features) or text
+
+
+def _remove_number(text: str) -> str:
+    number = OWN_NUMBER.match(text)
+    return text[number.end() :][:1].upper() + text[number.end() + 1 :] if number else text
 
 
 def _choose_riskiest(phrases: Iterator[tuple[str, float]], text: str, features: Features | None) -> str:
@@ -79,7 +89,9 @@ def tidy(name: str) -> str:
 
 def repeats(title: str, text: str) -> bool:
     """Return whether a title has the words of the sentence, but for an opening of either."""
-    bare_title, bare = (WORD.findall(normalize(OPENING.sub("", one))) for one in (title, text))
+    bare_title, bare = (
+        WORD.findall(normalize(OPENING.sub("", _remove_number(one)))) for one in (title, text)
+    )
     return bare_title == bare
 
 

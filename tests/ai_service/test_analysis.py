@@ -207,13 +207,27 @@ def test_at_most_two_hundred_findings_in_document_order() -> None:
     "text",
     [
         "The main risk is that the dam may break.",
-        "4.2 The **dam** may break!",
+        "The **dam** may break!",
+        "4.2 FTE and 2.5 Gbit/s are missing.",
+        "2.5 Million euros are missing.",
+        "3 pumps are missing.",
+        "(Both) pumps are missing.",
+        "10.1. or 10.2. is missing.",
         "There is a serious risk that the upper dam of the old mill and the lower one may break in May.",
         "ថវិកាគម្រោងមិនគ្រប់គ្រាន់ទេ។",
     ],
 )
 def test_the_title_of_a_short_sentence_is_the_sentence(text: str) -> None:
     assert titles.derive_title(text) == text
+
+
+@pytest.mark.parametrize("number", ["4.2 ", "4.2. ", "4. ", "(a) ", "(iv) ", "(12) "])
+def test_no_title_begins_with_the_number_of_its_clause(number: str) -> None:
+    text = "The **dam** may break!"
+    assert titles.derive_title(number + text) == text
+    long = "The costs that are not covered by the insurer in the first year of the lease can grow in May."
+    assert titles.derive_title(number + long) == long
+    assert titles.derive_title("(ii) the dam may break") == "The dam may break"
 
 
 @pytest.mark.parametrize(
@@ -239,6 +253,10 @@ def test_the_title_of_a_short_sentence_is_the_sentence(text: str) -> None:
         (
             "4.2 The Lessor may end the lease at any time if the Lessee has not paid the rent in May.",
             "The Lessor may end the lease at any time…",
+        ),
+        (
+            "3.5 million euros are missing because the insurer of the mill has not paid for the dam in May.",
+            "3.5 million euros are missing…",
         ),
         (
             "បំពង់ជ័រចំនួនបួនរយម៉ែត្រ មិនទាន់មកដល់ការដ្ឋាននៅឡើយទេ ដោយសារក្រុមហ៊ុនដឹកជញ្ជូនបានក្ស័យធនកាលពីខែមុន។",
