@@ -9,7 +9,15 @@ from .reading.blocks import Place
 MAX_CHARS = 200
 MAX_HEADING_CHARS = 90
 HEADING_NUMBER = re.compile(
-    r"(?:(?:section|article|clause|part|§)\s*)?(\d{1,3}(?:\.\d{1,3})*)[.):]?\s+(?=\S)", re.I
+    r"(?:(?:section|article|clause|part|§)\s*)?(\d{1,3}(?:\.\d{1,3})*|\([a-z]{1,5}\))[.):]?\s+(?=\S)", re.I
+)
+# lines above a list that are set as a heading and name no section: "You must not", "BETWEEN"
+LEAD_IN = re.compile(
+    r"(?:you|we|they|therefore|this means|for (?:example|instance|this reason)|in (?:addition|particular)"
+    r"|here (?:are|is))\b|(?:.*\s)?(?:and|are|as|between|by|following|follows|if|including|is|may|must|not"
+    r"|(?:agree|have|not) to|of|or|shall|that|the|will)$"
+    r"|(?:witnesseth|confidential|(?:table of )?contents|\w)$",
+    re.I,
 )
 # what has pages, rows and headings of its own
 CONTAINERS = ("Attachment ", "Sheet ")
@@ -46,7 +54,7 @@ def _name_row(place: Place) -> str:
 
 def _name_clause(place: Place, said: str) -> str:
     """Return the nearest heading with the number of the clause, unless it is what was `said` before."""
-    heading = " ".join(place.headings[-1].split()).strip(" :-–") if place.headings else ""
+    heading = _find_heading(place)
     if heading.casefold() in said.casefold():
         heading = ""
     number = f"no. {place.number}" if place.number.isdecimal() else place.number
@@ -56,12 +64,18 @@ def _name_clause(place: Place, said: str) -> str:
     return " · ".join(filter(None, [_shorten(heading, MAX_HEADING_CHARS), number]))
 
 
+def _find_heading(place: Place) -> str:
+    """Return the nearest heading that names a section, "" if there is none."""
+    headings = (" ".join(heading.split()).strip(" :-–") for heading in reversed(place.headings))
+    return next((heading for heading in headings if not LEAD_IN.match(heading)), "")
+
+
 def _name_spot(place: Place, first: Place) -> str:
     """Return the shortest name of a place beside another one."""
     part = place.part if place.part != first.part else ""
     spot = _name_page(place) or _name_row(place) or place.number
-    if not spot and place.headings and place.headings[-1:] != first.headings[-1:]:
-        spot = _shorten(place.headings[-1], MAX_HEADING_CHARS // 2)
+    if not spot and (heading := _find_heading(place)) != _find_heading(first):
+        spot = _shorten(heading, MAX_HEADING_CHARS // 2)
     return " ".join(filter(None, [part, spot]))
 
 

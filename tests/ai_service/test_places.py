@@ -20,6 +20,7 @@ from tests.ai_service.documents import read
         (Place(page=7, headings=("Contract", "4.2 Payment")), "p. 7 · 4.2 Payment"),
         (Place(page=7, headings=("4 Payment:",), number="4.2(a)"), "p. 7 · 4.2(a) Payment"),
         (Place(headings=("Section 4  Payment",), number="4.2"), "4.2 Payment"),
+        (Place(headings=("(c) Payment",), number="(c)(ii)"), "(c)(ii) Payment"),
         (Place(headings=("Payment",), number="4.2"), "Payment · 4.2"),
         (Place(headings=("Payment",), number="3"), "Payment · no. 3"),
         (Place(number="4.2"), "4.2"),
@@ -28,6 +29,11 @@ from tests.ai_service.documents import read
         (Place(slide=3, headings=("Slide 3",), part="Notes"), "slide 3 · Notes"),
         (Place(part="Attachment plan.pdf", page=2), "Attachment plan.pdf · p. 2"),
         (Place(page=2, part="Comment"), "p. 2 · Comment"),
+        (Place(headings=("Payment", "You must not:")), "Payment"),
+        (Place(headings=("Payment", "The fees are as follows"), number="3"), "Payment · no. 3"),
+        (Place(page=2, headings=("BETWEEN",)), "p. 2"),
+        (Place(headings=("Your duties",)), "Your duties"),
+        (Place(headings=("Where we stand",)), "Where we stand"),
         (Place(headings=("long " * 50,)), "long " * 16 + "long…"),
         (Place(part="x" * 300), "x" * 196 + "…"),
     ],
@@ -70,6 +76,32 @@ def test_numbers_of_clauses_and_headings_are_in_the_place() -> None:
         ("It is old.", "2.1 Repairs"),
         ("The Lessee pays all fines.", "2 Repairs · Article 7"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("marks", "numbers"),
+    [
+        ("4.2 (a) (i) (ii) (b) (i) (c)", "4.2 4.2(a) 4.2(a)(i) 4.2(a)(ii) 4.2(b) 4.2(b)(i) 4.2(c)"),
+        ("2.1 (a) (i) (A) (B) (ii)", "2.1 2.1(a) 2.1(a)(i) 2.1(a)(i)(A) 2.1(a)(i)(B) 2.1(a)(ii)"),
+        # the letters of the alphabet, and a list that begins anew
+        ("4.3 (g) (h) (i) (j) (1) (2) (a)", "4.3 4.3(g) 4.3(h) 4.3(i) 4.3(j) 4.3(j)(1) 4.3(j)(2) 4.3(a)"),
+        # items between them were not told
+        ("5.1 (a) (d) (i) 6.1 (ii) (c)", "5.1 5.1(a) 5.1(d) 5.1(d)(i) 6.1 6.1(ii) 6.1(c)"),
+    ],
+)
+def test_lists_in_lists_of_a_clause_keep_the_letters_of_each_level(marks: str, numbers: str) -> None:
+    texts = describe("lease.txt", "\n\n".join(f"{mark} The tenant pays." for mark in marks.split()))
+    assert [place for _, place in texts] == numbers.split()
+
+
+def test_a_number_of_a_page_is_no_heading() -> None:
+    numbers = ["Page -4-", "Page ii of 32", "CONFIDENTIAL Page 4 of 6", "17 April 2024 Version3 Page 1 of 2"]
+    text = "Rent\n\n" + "".join(
+        f"The rent rises by {number} euros.\n\n{page}\n\n" for number, page in enumerate(numbers)
+    )
+    assert {place for _, place in describe("lease.txt", text + "The end is near.")} == {"Rent"}
+    about = "The owner sees Page 4 of 6"
+    assert describe("lease.txt", f"Rent\n\n{about}\n\nHe is old.")[0] == (about, "Rent")
 
 
 def test_the_number_of_a_clause_inside_a_paragraph_is_that_of_its_sentences() -> None:

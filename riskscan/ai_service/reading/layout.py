@@ -17,6 +17,10 @@ CLAUSE_NUMBER = re.compile(
     r"^(?:\(?\d{1,3}[.)](?=\s|[A-Z])|\d{1,3}(?:\.\d{1,3})+(?:\.(?=\s)|(?=\s+[^\Wa-z]))|\(?[a-zA-Z]\)|[A-Ha-z]\.(?=\s+(?:[A-Z]|\*\*|__|\[|<[a-z]))|\(?[ivxIVX]{1,5}[.)](?=\s)"
     r"|(?:Article|Section|Clause|§|Art\.|ប្រការ|មាត្រា)\s*[\d០-៩]+(?:\.\d+)*(?:[.:)៖](?=\s)|(?=\s+(?:[-–—]\s+)?[A-Z\u1780-\u17ff]))|[០-៩]{1,3}(?:[.,][០-៩]+)*\s?[.។)៖\-](?=\s))\s*"
 )
+# a list in a list begins with one of these
+FIRST_MARKS = ("a", "i", "1", "១")
+ROMAN_NUMBERS = re.findall(r"\w+", "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx")
+ROMAN_PAIRS = frozenset(map(" ".join, pairwise(ROMAN_NUMBERS)))
 # people write items so, too
 DASH = re.compile(r"[-–—]+\w")
 HORIZONTAL_RULE = re.compile(r"^[\s=\-_*~.|+:]{3,}$")
@@ -47,8 +51,10 @@ NUMBERED_REFERENCE = frozenset(
 )
 # of the next page, which doesn't interrupt a sentence
 PAGE_NUMBER = re.compile(
-    r"(?:page|p\.|seite)\s*\d{1,4}(?:\s*(?:of|/|von)\s*\d{1,4})?|[-–—]\s*\d{1,4}\s*[-–—]"
-    r"|\d{1,4} (?:of|/) \d{1,4}",
+    # names before it, as in "CONFIDENTIAL Page 4 of 6"
+    r"(?-i:(?:[A-Z\d][\w,./-]{0,20} ){0,6})page\s*\d{1,4}\s(?:of|/)\s\d{1,4}"
+    r"|(?:page|p\.|seite)\s*(?:[-–—]\s?)?(?:\d{1,4}|[ivxl]{1,6})(?:\s?[-–—]|\s*(?:of|/|von)\s*\d{1,4})?"
+    r"|[-–—]\s*\d{1,4}\s*[-–—]|\d{1,4} (?:of|/) \d{1,4}",
     re.I,
 )
 KEY = re.compile(r"[\w.\"'-]+\s*[:=]|[\s#\[\]{}-]|\.\.\.$")
@@ -320,8 +326,37 @@ def _quote_number(mark: str) -> str:
 
 
 def add_number(clause: str, number: str) -> str:
-    """Return the number of what stands below a clause: "4.2(a)" for "(a)", itself for another number."""
-    return clause.partition("(")[0] + number if number.startswith("(") else number
+    """Return the number of what follows a clause: of "(b)" after "4.2(a)(ii)" "4.2(b)", of "4.3" itself."""
+    if not number.startswith("("):
+        return number
+    for mark in number.strip("()").split(")("):
+        clause = _add_mark(clause, mark)
+    return clause
+
+
+def _add_mark(clause: str, mark: str) -> str:
+    before, *marks = clause.replace(")", "").split("(")
+    # the deepest list that the mark continues, else one of its kind that it begins anew
+    depths = [depth for depth, last in enumerate(marks) if _follows(mark, last)][-1:]
+    depths += [depth for depth, last in enumerate(marks) if _list_style(mark) == _list_style(last)]
+    if not depths and mark.lower() not in FIRST_MARKS:
+        depths = [0]
+    marks = marks[: depths[0]] if depths else marks
+    return before + "".join(f"({each})" for each in [*marks, mark])
+
+
+def _follows(mark: str, last: str) -> bool:
+    """Return whether a mark of a list is the next one after another: "b" after "a", "ii" after "i"."""
+    if mark.isdecimal() and last.isdecimal():
+        return int(mark) == int(last) + 1
+    if mark.isupper() == last.isupper() and f"{last} {mark}".lower() in ROMAN_PAIRS:
+        return True
+    return len(mark) == len(last) == 1 and ord(mark) == ord(last) + 1
+
+
+def _list_style(mark: str) -> str:
+    style = "1" if mark.isdecimal() else "i" if mark.lower() in ROMAN_NUMBERS else "a"
+    return style.upper() if mark.isupper() else style
 
 
 def is_continuation(before: str, line: str, width: int) -> bool:
