@@ -59,7 +59,7 @@ def _name_clause(place: Place, said: str) -> str:
         heading = ""
     number = f"no. {place.number}" if place.number.isdecimal() else place.number
     own = HEADING_NUMBER.match(heading)
-    if own and number.startswith(own[1]):
+    if own and re.match(rf"{re.escape(own[1])}(?!\d)", number):
         return f"{number} {_shorten(heading[own.end() :], MAX_HEADING_CHARS)}"
     return " · ".join(filter(None, [_shorten(heading, MAX_HEADING_CHARS), number]))
 

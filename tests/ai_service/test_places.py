@@ -20,6 +20,7 @@ from tests.ai_service.documents import read
         (Place(page=7, headings=("Contract", "4.2 Payment")), "p. 7 · 4.2 Payment"),
         (Place(page=7, headings=("4 Payment:",), number="4.2(a)"), "p. 7 · 4.2(a) Payment"),
         (Place(headings=("Section 4  Payment",), number="4.2"), "4.2 Payment"),
+        (Place(headings=("1 Payment",), number="10.2"), "1 Payment · 10.2"),
         (Place(headings=("(c) Payment",), number="(c)(ii)"), "(c)(ii) Payment"),
         (Place(headings=("Payment",), number="4.2"), "Payment · 4.2"),
         (Place(headings=("Payment",), number="3"), "Payment · no. 3"),
