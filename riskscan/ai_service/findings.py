@@ -96,10 +96,14 @@ def select_findings(findings: Iterable[Finding]) -> Selection:
 
 
 def merge_alike(candidates: Iterable[Finding]) -> list[Finding]:
-    """Return a finding for each sentence, two for two risks of one, the highest score first."""
+    """Return a finding for each sentence, two for two risks of one, the highest score first.
+
+    Of alike ones the first in the document is the finding: scores of the same sentence differ a little by
+    the sentences that the encoder reads with it.
+    """
     merged: dict[str, list[Finding]] = {}
     alike: dict[str, dict[int, None]] = {}
-    for finding in sorted(candidates, key=lambda finding: -finding.score):
+    for finding in sorted(candidates, key=lambda finding: finding.position):
         key = to_merge_key(finding.context)
         kept = merged.setdefault(key, [])
         if kept and finding.position != kept[0].position:

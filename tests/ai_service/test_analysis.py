@@ -166,6 +166,16 @@ def test_sentences_that_differ_in_case_blanks_punctuation_and_articles_are_one_f
     assert sorted([found[0]["position"], *found[0]["alike"]]) == [0, 2, 3]
 
 
+def test_of_alike_sentences_the_first_in_the_document_is_the_finding() -> None:
+    scores = [1.0, 1.1, 0.9]
+    candidates = [
+        findings.Finding(i, "", "Legal", "The dam may break.", score) for i, score in enumerate(scores)
+    ]
+    assert [(finding.position, finding.alike) for finding in findings.merge_alike(candidates)] == [
+        (0, (1, 2))
+    ]
+
+
 @pytest.mark.parametrize(
     "other",
     [

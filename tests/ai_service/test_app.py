@@ -364,7 +364,7 @@ async def test_a_killed_scoring_process_is_replaced(http: aiohttp.ClientSession)
 async def test_a_long_document_does_not_hold_up_a_short_text(http: aiohttp.ClientSession) -> None:
     with run_service(AI_WORKERS="1") as own:
         await scan(http, own, text="The budget is tight.")
-        long = "".join(f"The supplier of part {n} has not answered and may be late.\n\n" for n in range(8000))
+        long = "".join(f"The supplier of part {n} has not answered and may be late.\n\n" for n in range(3000))
         slow = asyncio.create_task(scan(http, own, ("long.txt", long.encode())))
         short_scans = 0
         while not slow.done():
