@@ -89,7 +89,8 @@ def read_excel_rows(data: bytes) -> Iterator[Row]:
     notes: list[str] = []
     for block in excel.read_blocks(data, notes):
         if block.kind == "row":
-            yield Row(block.place.part, block.place.row, [unescape_characters(text) for text in block.texts])
+            sheet = block.place.part.removeprefix("Sheet ")
+            yield Row(sheet, block.place.row, [unescape_characters(text) for text in block.texts])
     if any("were not read" in note for note in notes):
         raise UnreadableDocument(f"The file has too many cells; send it in parts. {notes[-1]}")
 
