@@ -29,13 +29,13 @@ NAMES: dict[str, Mapping[Any, str]] = {
     "impact": IMPACT_NAMES,
     "response": RESPONSE_NAMES,
 }
-# the value of each word, in lower case, and of each value
+# the API's value for each word in lower case; a value stands for itself
 VALUES: dict[str, dict[str, str]] = {
     name: {text.lower(): str(value) for value, word in words.items() for text in (word, str(value))}
     for name, words in NAMES.items()
 }
 REFERENCE = re.compile(r"r-(.{18})-([0-9]{2,6})", re.ASCII)
-# 31.12.2026; a time after a date in ISO 8601, as a spreadsheet may show it
+# dates as a spreadsheet may show them: 31.12.2026, and ISO 8601 with a time
 GERMAN_DATE = re.compile(r"([0-9]{1,2})\.\s?([0-9]{1,2})\.\s?([0-9]{4})", re.ASCII)
 ISO_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9:.]+Z?", re.ASCII)
 
@@ -108,8 +108,8 @@ class Plan:
                 target.fingerprint, target.scan_id, target.number, wanted
             )
 
-    def to_report(self, *, applied: bool) -> ReviewImport:
-        """Return what it does, with at most 200 lines of a kind."""
+    def to_result(self, *, applied: bool) -> ReviewImport:
+        """Return what the import does, with at most 200 lines of a kind."""
         return ReviewImport(
             applied=applied,
             unchanged_count=self.unchanged,

@@ -11,7 +11,7 @@ from ..database.reviews import StoredReview
 from ..database.scans import find_details, store_details
 from ..errors import ApiError
 from ..fingerprints import compute_fingerprints
-from ..schemas import Detail, Finding, Risk, Scan
+from ..schemas import Detail, Finding, Review, Risk, Scan
 
 MAX_FINGERPRINTS_ON_LOOP = 500
 
@@ -42,12 +42,16 @@ def each_finding(scan: Scan, details: list[Detail], reviews: dict[str, StoredRev
     """Yield the findings of a scan one by one, in document order."""
     for number, (risk, detail) in enumerate(zip(scan.each_risk(), details, strict=True), 1):
         stored = reviews.get(detail.fingerprint)
-        yield Finding(
-            number=number,
-            risk=risk.risk,
-            category=risk.category,
-            context=risk.context,
-            place=detail.place,
-            why=detail.why,
-            review=stored.review if stored else None,
-        )
+        yield to_finding(number, risk, detail, stored.review if stored else None)
+
+
+def to_finding(number: int, risk: Risk, detail: Detail, review: Review | None) -> Finding:
+    return Finding(
+        number=number,
+        risk=risk.risk,
+        category=risk.category,
+        context=risk.context,
+        place=detail.place,
+        why=detail.why,
+        review=review,
+    )

@@ -16,7 +16,6 @@ from ..database.reviews import find_reviews, save_reviews
 from ..database.rows import TokenSubject
 from ..database.scans import find_fingerprints, find_scan
 from ..errors import invalid_request
-from ..fingerprints import compute_fingerprints
 from ..register_import import Line, Plan, Target, compare, reference_key
 from ..register_reader import MAX_LINES
 from ..request.body import MAX_FORM_BYTES, Form, Limits, read_form
@@ -25,6 +24,7 @@ from ..request.uploads import Upload, unsupported_file_type
 from ..responses import is_api, render_page, respond
 from ..schemas import Review
 from ..settings import SETTINGS
+from .findings import load_details
 
 EXTENSIONS = (".xlsx", ".xlsm", ".csv")
 SCANS_PER_STATEMENT, REVIEWS_PER_STATEMENT = 20, 1_000
@@ -56,13 +56,13 @@ async def create(request: web.Request) -> web.StreamResponse:
     if applied:
         async with take_turn(request):
             await save_reviews(db, subject.user_id, list(plan.saved.values()), plan.removed)
-    report = plan.to_report(applied=applied)
+    result = plan.to_result(applied=applied)
     if is_api(request):
-        return respond(request, report)
+        return respond(request, result)
     # the page sends back the lines that change, so that the file need not be stored or chosen again
     encoded = b"" if applied else await asyncio.to_thread(msgspec.json.encode, plan.changed)
     page_only = {"lines": encoded.decode()}
-    return respond(request, report, template="import.html", page_only=page_only)
+    return respond(request, result, template="import.html", page_only=page_only)
 
 
 async def read_lines(request: web.Request, subject: TokenSubject, form: Form) -> list[Line]:
@@ -116,9 +116,10 @@ async def find_targets(db: Database, subject: TokenSubject, prefixes: list[str])
     """Return the findings of the scans whose IDs begin so, by reference key."""
     targets = {}
     for scan_id, risk_count, fingerprints in await find_fingerprints(db, subject.user_id, prefixes):
-        if len(fingerprints) != risk_count:  # a version before stored it
+        if len(fingerprints) != risk_count:  # an earlier version stored it
             scan = await find_scan(db, subject, scan_id)
-            fingerprints = await asyncio.to_thread(compute_fingerprints, scan.each_risk()) if scan else []
+            details = await load_details(db, subject.user_id, scan) if scan else []
+            fingerprints = [detail.fingerprint for detail in details]
         for number, fingerprint in enumerate(fingerprints, 1):
             targets[f"{scan_id[:18]}/{number}"] = Target(scan_id, number, fingerprint)
     return targets

@@ -23,8 +23,8 @@ from ..request.body import read_fields
 from ..request.report_query import read_report_values
 from ..request.reviews import name_item, read_review, read_reviews
 from ..responses import respond
-from ..schemas import Detail, Finding, FindingList, Message, Review, ReviewFields, ReviewItem, Scan
-from .findings import load_details, to_findings
+from ..schemas import Detail, FindingList, Message, Review, ReviewFields, ReviewItem, Scan
+from .findings import load_details, to_finding, to_findings
 from .scans import find_own_scan, scan_not_found
 
 
@@ -46,9 +46,8 @@ async def update(request: web.Request) -> web.StreamResponse:
     async with take_turn(request):  # it locks the user's row, and those after it wait
         updated_at = await save_reviews(request.app[DATABASE], subject.user_id, [review])
     stored = Review(**msgspec.structs.asdict(fields), scan_id=scan.scan_id, updated_at=updated_at)
-    return respond(
-        request, to_finding(scan, number, detail, stored), location=find_way_back(request, scan, number)
-    )
+    finding = to_finding(number, scan.risks[number - 1], detail, stored)
+    return respond(request, finding, location=finding_location(request, scan, number))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -59,7 +58,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
         deleted = await delete_review(request.app[DATABASE], subject.user_id, detail.fingerprint)
     if not deleted:
         raise not_found("This finding has no review.")
-    return respond(request, Message("Review removed"), location=find_way_back(request, scan, number))
+    return respond(request, Message("Review removed"), location=finding_location(request, scan, number))
 
 
 async def update_many(request: web.Request) -> web.StreamResponse:
@@ -72,7 +71,7 @@ async def update_many(request: web.Request) -> web.StreamResponse:
     for position, item in enumerate(items, 1):
         try:
             if item.scan_id not in fingerprints:
-                fingerprints[item.scan_id] = await find_fingerprints(db, subject, item.scan_id)
+                fingerprints[item.scan_id] = await load_fingerprints(db, subject, item.scan_id)
             reviews.append(to_new_review(item, fingerprints[item.scan_id]))
         except ApiError as exc:
             raise name_item(exc, position, len(items)) from None
@@ -108,10 +107,10 @@ async def find_finding(request: web.Request, subject: TokenSubject) -> tuple[Sca
     return scan, details[number - 1], number
 
 
-async def find_fingerprints(db: Database, subject: TokenSubject, scan_id: str) -> list[str]:
+async def load_fingerprints(db: Database, subject: TokenSubject, scan_id: str) -> list[str]:
     """Return the fingerprints of the findings of a scan. Raises 404."""
     details = (await find_details(db, subject.user_id, scan_id)).details
-    if not details:  # it has no findings, is of an earlier version, or not the user's
+    if not details:  # it has no findings, an earlier version stored it, or it is not the user's
         scan = await find_scan(db, subject, scan_id)
         if scan is None:
             raise scan_not_found()
@@ -119,14 +118,8 @@ async def find_fingerprints(db: Database, subject: TokenSubject, scan_id: str) -
     return [detail.fingerprint for detail in details]
 
 
-def to_finding(scan: Scan, number: int, detail: Detail, review: Review) -> Finding:
-    """Return a finding with a review that was just stored."""
-    risk = scan.risks[number - 1]
-    return Finding(number, risk.risk, risk.category, risk.context, detail.place, detail.why, review)
-
-
-def find_way_back(request: web.Request, scan: Scan, number: int) -> str:
-    """Return the address of the finding on the page where it was reviewed; `at` keeps it where it was."""
+def finding_location(request: web.Request, scan: Scan, number: int) -> str:
+    """Return the address of the finding on the page the form was on, where `at` keeps it in its place."""
     query = urlencode({**read_report_values(request), "at": number})
     return f"/scans/{scan.scan_id}?{query}#finding-{number}"
 
