@@ -1,6 +1,6 @@
 """Fingerprints of findings: the same sentence has the same one in every draft, file and format.
 
-A review is kept for a fingerprint. It is the SHA-256 of the quoted sentence as `text.normalize_wording`
+A review is stored for a fingerprint. It is the SHA-256 of the quoted sentence as `text.normalize_wording`
 writes it, without articles and without the clause number that it begins with. Case, blanks and punctuation do
 not change it; a number, a negation or a name does.
 """

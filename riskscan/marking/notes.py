@@ -1,4 +1,4 @@
-"""What the comment on a finding says."""
+"""The notes of marks: what the comment on a finding says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..schemas import Finding, Review
 from .placing import Mark, fold, read_page
 
-# of the quote: a title that is as long as this repeats it
+# of the quote's length: a title that is part of the quote and as long as this repeats it
 REPEATED_SHARE = 0.8
 
 

@@ -9,20 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-# of a sentence that stands several times
-MAX_OCCURRENCES = 500
-# folded characters: a sentence as long as this may begin or end inside another, as long ones are cut
+MAX_OCCURRENCES = 500  # of one sentence, after which the search stops
+# folded characters: a sentence as long as this may be part of another, because the analyser cuts long ones
 LONG = 60
-# of a sentence in pieces, as at the end of a page: its length, its first characters, and those that go on
+# folded characters: a sentence as long as this may be in pieces, as at the end of a page; the first piece is
+# searched for by the first characters of the sentence, the others by those of the rest
 MIN_INTERRUPTED, SEED, NEXT = 30, 16, 10
-# folded characters between two pieces, and the number of pieces
-MAX_GAP, MAX_PIECES = 1_500, 4
+MAX_GAP, MAX_PIECES = 1_500, 4  # folded characters between two pieces, and the number of pieces
 # between the paragraphs and cells of documents that have such
 PARAGRAPH_END = "\u2029"
 SENTENCE_ENDS = frozenset(f".!?…:;|\t។៕៖。！？{PARAGRAPH_END}")
 LINE_ENDS = "\n\v\f\r"
-# characters before or after a sentence that are looked at
-NEAR = 600
+NEAR = 600  # characters before and after a sentence in which its neighbours are looked for
 PAGE = re.compile(r"p\. ([0-9]{1,5})\b", re.ASCII)
 # characters of the number of a clause or an item, and of its letters, such as "(iv)"
 MAX_NUMBER, MAX_LETTERS = 14, 4
@@ -305,19 +303,19 @@ def _common_length(text: str, position: int, sentence: str, done: int) -> int:
 
 
 def split_at_cuts(length: int, places: Places) -> Iterator[tuple[Piece, list[int]]]:
-    """Yield the passages of a text between all starts and ends of pieces, with the places that hold them."""
+    """Yield the passages between all starts and ends of pieces, each with the indices of its marks."""
     events: dict[int, list[tuple[int, bool]]] = {0: [], length: []}
-    for number, pieces in enumerate(places):
+    for index, pieces in enumerate(places):
         for piece in pieces:
-            events.setdefault(piece.start, []).append((number, True))
-            events.setdefault(piece.end, []).append((number, False))
+            events.setdefault(piece.start, []).append((index, True))
+            events.setdefault(piece.end, []).append((index, False))
     active: list[int] = []
     for start, end in pairwise(sorted(events)):
-        for number, begins in events[start]:
+        for index, begins in events[start]:
             if begins:
-                active.append(number)
+                active.append(index)
             else:
-                active.remove(number)
+                active.remove(index)
         yield Piece(start, end), list(active)
 
 
@@ -329,10 +327,9 @@ def read_page(place: str) -> int:
 
 def list_unplaced(marks: Sequence[Mark], places: Places) -> str:
     """Return a note that lists the findings without a place; empty if there are none."""
-    rest = [mark for mark, pieces in zip(marks, places, strict=True) if not pieces]
-    notes = [f"{mark.note}\n“{mark.sentence}”" for mark in rest]
-    return (
-        "\n\n".join([f"RiskScan · findings that were not found in the text: {len(rest)}", *notes])
-        if rest
-        else ""
-    )
+    notes = [
+        f"{mark.note}\n“{mark.sentence}”" for mark, pieces in zip(marks, places, strict=True) if not pieces
+    ]
+    if not notes:
+        return ""
+    return "\n\n".join([f"RiskScan · findings that were not found in the text: {len(notes)}", *notes])

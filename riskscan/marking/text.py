@@ -150,7 +150,7 @@ def _render_cell(
     marks: Sequence[Mark],
     seen: set[int],
 ) -> Iterator[str]:
-    """Yield the HTML of a passage, from the cut at `position` on; `seen` are the marks that have begun."""
+    """Yield the HTML of a passage, from the cut at `position` on; `seen` has the marks that have begun."""
     for piece, active in cuts[position:]:
         if piece.start >= cell.end:
             return
@@ -158,7 +158,7 @@ def _render_cell(
         if not active:
             yield shown
             continue
-        fresh = [marks[number].number for number in active if number not in seen]
+        fresh = [marks[index].number for index in active if index not in seen]
         seen.update(active)
         links = ", ".join(f'<a href="#finding-{number}">{number}</a>' for number in fresh)
         anchors = f' id="mark-{fresh[0]}"' if fresh else ""
