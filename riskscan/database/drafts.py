@@ -23,7 +23,7 @@ class Draft(NamedTuple):
     risk_count: int
     same_bytes: bool
     same_name: bool
-    shared: int
+    in_common: int
 
 
 # of fingerprints in thousands of scans the first 10,000 rows are read, which bounds the time
@@ -38,10 +38,10 @@ WITH this AS (
         ON others.user_id = :user_id AND others.fingerprint = sentences.fingerprint AND others.scan_id <> :id
     LIMIT 10000
 ), counts AS (
-    SELECT scan_id, count(*) AS shared FROM matches
+    SELECT scan_id, count(*) AS in_common FROM matches
     GROUP BY scan_id HAVING count(*) * 3 >= (SELECT count(*) FROM sentences)
 ), likely AS (
-    SELECT id, 1 AS same_bytes, 0 AS same_name, 0 AS shared FROM (
+    SELECT id, 1 AS same_bytes, 0 AS same_name, 0 AS in_common FROM (
         SELECT id FROM scans
         WHERE user_id = :user_id AND digest = (SELECT digest FROM this)
             AND (created_at, id) < (:created_at, :before_id)
@@ -55,15 +55,15 @@ WITH this AS (
         ORDER BY created_at DESC, id DESC LIMIT :limit
     ) AS by_name
     UNION ALL
-    SELECT scan_id, 0, 0, shared FROM counts
-    WHERE shared * 3 >= (
+    SELECT scan_id, 0, 0, in_common FROM counts
+    WHERE in_common * 3 >= (
         SELECT count(*) FROM fingerprints AS others
         WHERE others.user_id = :user_id AND others.scan_id = counts.scan_id
     )
 )
-SELECT scans.id, title, filename, first_words, risk_count, scans.created_at, same_bytes, same_name, shared
+SELECT scans.id, title, filename, first_words, risk_count, scans.created_at, same_bytes, same_name, in_common
 FROM (
-    SELECT id, max(same_bytes) AS same_bytes, max(same_name) AS same_name, max(shared) AS shared
+    SELECT id, max(same_bytes) AS same_bytes, max(same_name) AS same_name, max(in_common) AS in_common
     FROM likely WHERE id <> :id GROUP BY id
 ) AS found
 JOIN scans ON scans.id = found.id AND scans.user_id = :user_id
@@ -94,5 +94,5 @@ def to_draft(row: Row) -> Draft:
         risk_count=row["risk_count"],
         same_bytes=bool(row["same_bytes"]),
         same_name=bool(row["same_name"]),
-        shared=row["shared"],
+        in_common=row["in_common"],
     )
