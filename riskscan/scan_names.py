@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 from .file_types import EXTENSIONS
+from .schemas import CONTROL
 from .text import WORD, normalize
 
+MAX_NAME, MAX_READ = 60, 1_000  # characters of a pasted text's name, and of the text that are looked at
+UNPRINTABLE = re.compile(f"[{CONTROL}]")
 DIGITS = re.compile(r"\d+")
 # in names of drafts and copies, beside numbers; "of" is that of "Copy of"
 DRAFT_WORD_LIST = """
@@ -24,6 +27,17 @@ GENERIC_WORDS = frozenset(GENERIC_WORD_LIST.split())
 def display_name(title: str | None, filename: str | None, first_words: str) -> str:
     """Return what a scan is called: its title, else its file name, else the first words of its text."""
     return title or filename or first_words or "Pasted text"
+
+
+def extract_first_words(text: str) -> str:
+    """Return the beginning of the first line of a pasted text, by which its scan is called."""
+    first_line = text[:MAX_READ].lstrip().partition("\n")[0]
+    name = ""
+    for word in UNPRINTABLE.sub(" ", first_line).split():
+        if name and len(name) + len(word) >= MAX_NAME:
+            return name + "…"
+        name = f"{name} {word}".strip()
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 
 
 def draft_name(filename: str | None, first_words: str = "") -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from riskscan.scan_names import display_name, draft_name
+from riskscan.scan_names import display_name, draft_name, extract_first_words
 
 DRAFTS = [
     ("Contract.docx", "contract v2.pdf", "Contract_final.odt", "Copy of Contract (1).pdf", "CONTRACT-6.md"),
@@ -51,3 +51,18 @@ def test_a_scan_is_called_by_its_title_else_its_file_name_else_its_first_words()
     assert display_name(None, "a.pdf", "") == "a.pdf"
     assert display_name(None, None, "This Agreement…") == "This Agreement…"
     assert display_name(None, None, "") == "Pasted text"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("The budget is tight.", "The budget is tight."),
+        ("\n \nMinutes of 3 May\nThe budget is tight.", "Minutes of 3 May"),
+        ("a\u202eb\tc", "a b c"),
+        ("word " * 20, "word " * 11 + "word…"),
+        ("x" * 80, "x" * 59 + "…"),
+        (" \n", ""),
+    ],
+)
+def test_first_words_are_whole_words_of_the_first_line(text: str, name: str) -> None:
+    assert extract_first_words(text) == name

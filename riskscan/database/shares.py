@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import NamedTuple
 
+from ..scan_names import display_name
 from ..schemas import DETAILS, Detail, Scan, Share
 from . import Database, Executor
 from .drivers import ForeignKeyViolation
@@ -14,12 +15,12 @@ from .users import LOCK_USER
 
 
 class SharedScan(NamedTuple):
-    """A scan that a link leads to, with the ID of its owner and the name of a pasted text."""
+    """A scan that a link leads to, with the ID of its owner and what it is called."""
 
     owner_id: str
     scan: Scan
     details: list[Detail]
-    first_words: str
+    name: str
     expires_at: datetime.datetime
 
 
@@ -82,7 +83,7 @@ async def find_shared_scan(db: Executor, digest: str) -> SharedScan | None:
         str(row["user_id"]),
         to_scan(row),
         DETAILS.decode(row["details"]),
-        row["first_words"],
+        display_name(row["title"], row["filename"], row["first_words"]),
         to_utc(row["expires_at"]),
     )
 

@@ -39,7 +39,8 @@ from ..request.report_query import read_report_query
 from ..request.reviews import read_title
 from ..request.uploads import Document
 from ..responses import is_api, json_encoder, render_page, respond
-from ..schemas import CONTROL, Detail, Filter, Findings, Message, Scan, ScanList
+from ..scan_names import extract_first_words
+from ..schemas import Detail, Filter, Findings, Message, Scan, ScanList
 from ..settings import SETTINGS
 from .findings import compute_all_fingerprints, load_details, to_findings
 
@@ -51,8 +52,6 @@ EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetim
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
 SAVE_RETRY_SECONDS = 8
 RETRY_SECONDS = 0.5
-MAX_NAME, MAX_NAME_SOURCE = 60, 1_000  # characters of a pasted text's name, and of what it is made of
-UNPRINTABLE = re.compile(f"[{CONTROL}]")
 
 log = logging.getLogger("riskscan.scans")
 
@@ -81,7 +80,8 @@ async def create(request: web.Request) -> web.StreamResponse:
                 findings = await ai_client.scan(app, document, user_id, request[REQUEST_ID])
                 findings = await add_fingerprints(findings)
                 scan = make_scan(reservation.scan_id, document, findings)
-                digest, words = await document.compute_digest(), first_words(document)
+                digest = await document.compute_digest()
+                words = "" if document.upload else extract_first_words(document.text or "")
                 result = await save_scan(db.low_priority, subject, scan, findings, digest, words)
     if result.replayed:
         with contextlib.suppress(ApiError):  # the database is unavailable or busy
@@ -116,20 +116,6 @@ async def add_fingerprints(findings: Findings) -> Findings:
             for detail, fingerprint in zip(findings.details, fingerprints, strict=True)
         ]
     return msgspec.structs.replace(findings, details=details)
-
-
-def first_words(document: Document) -> str:
-    """Return the beginning of a pasted text's first line, by which its scan is called; empty for a file."""
-    if document.upload or not document.text:
-        return ""
-    first_line = document.text[:MAX_NAME_SOURCE].lstrip().partition("\n")[0]
-    words = UNPRINTABLE.sub(" ", first_line).split()
-    name = ""
-    for word in words:
-        if name and len(name) + len(word) >= MAX_NAME:
-            return name + "…"
-        name = f"{name} {word}".strip()
-    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 
 
 async def save_scan(

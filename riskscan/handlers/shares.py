@@ -12,7 +12,7 @@ from ..auth.authentication import authenticate, token_digest
 from ..database import DATABASE
 from ..database.reviews import list_reviews_of_scan
 from ..database.rows import utc_now
-from ..database.scans import find_scan
+from ..database.scans import find_name, find_scan
 from ..database.shares import delete_share, find_shared_scan, insert_share, list_shares
 from ..errors import ApiError, invalid_request, not_found
 from ..request.body import read_fields
@@ -33,8 +33,13 @@ async def index(request: web.Request) -> web.StreamResponse:
     """List the links to a scan."""
     account = await authenticate(request)
     scan = await find_own_scan(request)
-    shares = await list_shares(request.app[DATABASE], account.user.id, scan.scan_id)
-    page_only = {"scan": scan, "default_end": (utc_now() + DEFAULT_DURATION).date().isoformat()}
+    db, user_id = request.app[DATABASE], account.user.id
+    shares = await list_shares(db, user_id, scan.scan_id)
+    page_only = {
+        "scan": scan,
+        "name": await find_name(db, user_id, scan),
+        "default_end": (utc_now() + DEFAULT_DURATION).date().isoformat(),
+    }
     return respond(request, ShareList(shares), template="shares.html", page_only=page_only)
 
 

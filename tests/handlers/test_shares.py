@@ -127,7 +127,9 @@ async def test_links_are_made_and_deleted_on_their_page(guest: Person, people: C
     await guest.post("/scan", data={"text": "The budget is tight."})
     (scan,) = (await guest.get("/api/scans")).json["scans"]
     page = f"/scans/{scan['scan_id']}/shares"
-    assert "Create link" in text_of(await guest.get(page))
+    shown = text_of(await guest.get(page))
+    assert "Create link" in shown
+    assert "<title>Share The budget is tight." in shown  # as the scan is called elsewhere
     reply = await guest.post(page, data={"expires_at": ""})
     address = text_of(reply).partition('<code id="link">')[2].partition("<")[0]
     assert (await people().get(address.removeprefix(guest.url))).status == 200
