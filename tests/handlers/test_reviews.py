@@ -516,7 +516,7 @@ async def test_forms_review_and_lead_back_to_the_finding(guest: Person) -> None:
     await sign_up(guest)
     scan = await guest.scan(text="tight budget")
     page = review_path(scan, 2).removeprefix("/api")
-    back = f"/scans/{scan['scan_id']}#finding-2"
+    back = f"/scans/{scan['scan_id']}?at=2#finding-2"  # `at` keeps it where it was on the page
     reply = await guest.post(page, data={**CONFIRMED, "reason": ""})
     assert (reply.status, reply.headers["Location"]) == (303, back)
     assert await list_states(guest, scan) == [None, "confirmed"]
