@@ -150,7 +150,8 @@ def read_line(line: Line, current: Review | None) -> ReviewFields | None:
     fields |= {name: read_value(name, line.fields[name]) for name in REVIEW_FIELDS if name in line.fields}
     state = fields.get("state") or (current.state if current else "open")
     if state == "open":
-        if current and not was_open(line):
+        exported = line.fields.get("reviewed_at")
+        if exported or (exported is None and current):  # “Open” was chosen for a reviewed finding
             return None
         if any(fields.get(name) for name in CONFIRMED_ONLY):
             state = "confirmed"
@@ -169,10 +170,14 @@ def was_open(line: Line) -> bool:
 
 
 def read_value(name: str, text: str) -> str:
-    """Return the value that the API has for a text; one that is not known is returned as it is."""
+    """Return the value that the API has for a text. Raises 400 for a word that is none of the field."""
     text = text.strip()
-    if name in VALUES:
-        return VALUES[name].get(text.lower(), text)
+    if name in VALUES and text:
+        if text.lower() not in VALUES[name]:
+            raise invalid_request(
+                "Unknown word.", **{name: f"Must be one of: {', '.join(NAMES[name].values())}."}
+            )
+        return VALUES[name][text.lower()]
     if name == "due" and (german := GERMAN_DATE.fullmatch(text)):
         return f"{german[3]}-{int(german[2]):02}-{int(german[1]):02}"
     if name == "due" and (iso := ISO_TIME.fullmatch(text)):

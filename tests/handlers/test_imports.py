@@ -236,7 +236,18 @@ async def test_invalid_values_are_shown_by_row_and_not_stored(alice: Person, ai:
     assert [line["row"] for line in reply.json["errors"]] == [2, 3, 4, 5, 6, 7]
     names = [detail.partition(":")[0] for detail in details(reply, "errors")]
     assert names == ["State", "Due", "Reason", "Likelihood", "Comment", "State"]
+    rating = "Likelihood: Must be one of: Rare, Unlikely, Possible, Likely, Almost certain."
+    assert details(reply, "errors")[3] == rating
     assert [one is not None for one in await reviews_of(alice, scan)] == [False] * 6 + [True]
+
+
+async def test_a_reopened_row_changes_nothing_when_it_is_sent_again(alice: Person, ai: Ai) -> None:
+    scan = await scan_findings(alice, ai, 1)
+    await review(alice, scan, 1, state="confirmed", owner="Ana")
+    body = edit_xlsx(await export(alice), lambda sheet: set_cells(sheet, 2, state="Open"))
+    assert counts(await send(alice, body, apply="true")) == {"change": 1}
+    assert await reviews_of(alice, scan) == [None]
+    assert counts(await send(alice, body)) == {"unchanged": 1}
 
 
 async def test_the_same_sentence_can_have_one_review_only(alice: Person, ai: Ai) -> None:
