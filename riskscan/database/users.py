@@ -14,7 +14,7 @@ class EmailTaken(Exception):
 
 
 # for `lock` of Database.fetch_all: statements of one user that count rows, or maintain a count, run one after
-# another. Triggers on scans and reviews lock this row too; in another order they would wait for each other
+# another. Triggers on scans lock this row too; in another order they would wait for each other
 LOCK_USER = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE"
 
 INSERT_USER = f"""

@@ -84,6 +84,12 @@ async def test_scans_with_open_findings_are_to_be_reviewed(alice: Person, review
     assert "Every finding of your scans has a review." in page
 
 
+async def test_the_history_says_how_many_findings_are_open(alice: Person, reviewed: dict[str, Any]) -> None:
+    assert "4 risks, 1 open</p>" in text_of(await alice.get("/scans"))
+    await review(alice, reviewed, 4, state="confirmed")
+    assert "4 risks, none open</p>" in text_of(await alice.get("/scans"))
+
+
 async def test_confirmed_risks_of_a_deleted_scan_are_counted(alice: Person, reviewed: dict[str, Any]) -> None:
     await alice.delete(f"/api/scans/{reviewed['scan_id']}")
     page = await open_overview(alice)
