@@ -86,7 +86,13 @@ async def test_token_is_limited_to_its_scopes(alice: Person, guest: Person, ai: 
 
 
 # operations with side effects that a token may call, or that need no login
-TAKEN = {"/api/auth/register", "/api/auth/login", "/api/auth/logout", "/api/scan", "/api/scans/{scan_id}/mark"}
+TAKEN = {
+    "/api/auth/register",
+    "/api/auth/login",
+    "/api/auth/logout",
+    "/api/scan",
+    "/api/scans/{scan_id}/mark",
+}
 
 
 async def test_token_cannot_change_anything_else_by_api_or_page(alice: Person, guest: Person) -> None:
