@@ -105,18 +105,17 @@ class Database(databases.Database):
         *,
         lock: str = "",
         first: Sequence[str] = (),
-        then: Sequence[str] = (),
         custom_plan: bool = False,
         before_migration: bool = False,
     ) -> list[Row]:
         """Run one statement and return its rows.
 
         With `lock` PostgreSQL runs that statement before it, in one transaction; SQLite, which has one writer
-        at a time, does not need it. With `first` and `then` both run statements before and after it, in one
-        transaction. With `custom_plan` PostgreSQL plans it for these values. With `before_migration` it runs
-        although the tables are not up to date. Raises ApiError 503 `database_unavailable` or, if it answers
-        but has too much to do, `overloaded` within 5 s, UniqueViolation and ForeignKeyViolation if a
-        constraint refuses a row.
+        at a time, does not need it. With `first` both run these before it, in one transaction. With
+        `custom_plan` PostgreSQL plans it for these values. With `before_migration` it runs although the
+        tables are not up to date. Raises ApiError 503 `database_unavailable` or, if it answers but has too
+        much to do, `overloaded` within 5 s, UniqueViolation and ForeignKeyViolation if a constraint refuses a
+        row.
         """
         return await self._run(
             query,
@@ -124,7 +123,6 @@ class Database(databases.Database):
             (self._slots,),
             lock=lock,
             first=first,
-            then=then,
             custom_plan=custom_plan,
             before_migration=before_migration,
         )
@@ -146,7 +144,6 @@ class Database(databases.Database):
         *,
         lock: str = "",
         first: Sequence[str] = (),
-        then: Sequence[str] = (),
         custom_plan: bool = False,
         before_migration: bool = False,
     ) -> list[Row]:
@@ -160,7 +157,7 @@ class Database(databases.Database):
             while True:
                 attempts += 1
                 try:
-                    return await self._run_once(query, values or {}, semaphores, (before, then), custom_plan)
+                    return await self._run_once(query, values or {}, semaphores, before, custom_plan)
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):  # it was rolled back
                     if attempts == DEADLOCK_ATTEMPTS:
                         raise
@@ -178,19 +175,19 @@ class Database(databases.Database):
         sql: str,
         values: Values,
         semaphores: Sequence[asyncio.Semaphore],
-        around: tuple[Sequence[str], Sequence[str]],
+        before: Sequence[str],
         custom_plan: bool,
     ) -> list[Row]:
         connection = await self._acquire(semaphores)
         self.in_use += 1
         reusable = False
         try:
-            rows = await self._fetch(connection.raw_connection, sql, values, around, custom_plan)
+            rows = await self._fetch(connection.raw_connection, sql, values, before, custom_plan)
             reusable = True
             self._completed += 1
             return rows
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # a response: the connection works
-            reusable = not any(around)  # or its transaction is still open
+            reusable = not before  # or its transaction is still open
             raise
         finally:
             if reusable:
@@ -206,15 +203,14 @@ class Database(databases.Database):
         raw: Any,
         sql: str,
         values: Values,
-        around: tuple[Sequence[str], Sequence[str]],
+        before: Sequence[str],
         custom_plan: bool,
     ) -> Awaitable[list[Row]]:
         rows: Awaitable[list[Row]]
-        before, after = around
-        if before or after:
+        if before:
             fetch = fetch_in_sqlite_transaction if self.sqlite else fetch_in_transaction
             bound = to_sqlite_values(values) if self.sqlite else values
-            return fetch(raw, [*before, sql, *after], len(before), bound)
+            return fetch(raw, [*before, sql], bound)
         if self.sqlite:
             rows = raw.execute_fetchall(sql, to_sqlite_values(values))
             return rows
@@ -277,30 +273,26 @@ class Database(databases.Database):
         task.add_done_callback(self._closing.discard)
 
 
-async def fetch_in_sqlite_transaction(
-    raw: Any, statements: Sequence[str], position: int, values: Values
-) -> list[Row]:
-    """Run statements in one transaction and return the rows of the one at the position."""
+async def fetch_in_sqlite_transaction(raw: Any, statements: Sequence[str], values: Values) -> list[Row]:
+    """Run statements in one transaction and return the rows of the last."""
+    rows: list[Row] = []
     await raw.execute_fetchall("BEGIN IMMEDIATE")
-    results: list[list[Row]] = []
     for sql in statements:
-        results.append(await raw.execute_fetchall(sql, {name: values[name] for name in BIND.findall(sql)}))
+        rows = await raw.execute_fetchall(sql, {name: values[name] for name in BIND.findall(sql)})
     await raw.execute_fetchall("COMMIT")
-    return results[position]
+    return rows
 
 
-async def fetch_in_transaction(
-    raw: Any, statements: Sequence[str], position: int, values: Values
-) -> list[Row]:
-    """Run statements in one transaction and return the rows of the one at the position."""
-    results: list[list[Row]] = []
+async def fetch_in_transaction(raw: Any, statements: Sequence[str], values: Values) -> list[Row]:
+    """Run statements in one transaction and return the rows of the last."""
+    rows: list[Row] = []
     async with asyncio.timeout(STATEMENT_SECONDS):
         await raw.execute("BEGIN")
         for sql in statements:
             positional, names = to_positional_binds(sql)
-            results.append(await raw.fetch(positional, *[values[name] for name in names]))
+            rows = await raw.fetch(positional, *[values[name] for name in names])
         await raw.execute("COMMIT")
-    return results[position]
+    return rows
 
 
 async def fetch_with_custom_plan(raw: Any, sql: str, binds: list[Any]) -> list[Row]:
