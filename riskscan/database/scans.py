@@ -140,21 +140,14 @@ async def find_digest(db: Executor, user_id: str, scan_id: str) -> str | None:
     return row["digest"] if row else None
 
 
-class ScanDetails(NamedTuple):
-    """What is stored with a scan but not returned with it: details parallel to its findings, or none if an
-    earlier version stored it, and its first words if it is a pasted text."""
-
-    details: list[Detail]
-    first_words: str
+FIND_DETAILS = "SELECT details FROM scans WHERE id = :id AND user_id = :user_id"
 
 
-FIND_DETAILS = "SELECT details, first_words FROM scans WHERE id = :id AND user_id = :user_id"
-
-
-async def find_details(db: Executor, user_id: str, scan_id: str) -> ScanDetails:
-    """Return the details of a scan of the user; empty if it does not exist."""
+async def find_details(db: Executor, user_id: str, scan_id: str) -> list[Detail]:
+    """Return the details of the findings of a scan; none if an earlier version stored it, or if it does not
+    exist or belongs to another user."""
     row = await db.fetch_one(FIND_DETAILS, {"id": scan_id, "user_id": user_id})
-    return ScanDetails(DETAILS.decode(row["details"]), row["first_words"]) if row else ScanDetails([], "")
+    return DETAILS.decode(row["details"]) if row else []
 
 
 FIND_FINGERPRINTS_POSTGRESQL = """

@@ -6,7 +6,7 @@ import datetime
 from typing import NamedTuple
 
 from ..scan_names import display_name
-from ..schemas import DETAILS, Detail, Scan, Share
+from ..schemas import Scan, Share
 from . import Database, Executor
 from .drivers import ForeignKeyViolation
 from .rows import TokenRevoked, to_utc, utc_now
@@ -19,7 +19,6 @@ class SharedScan(NamedTuple):
 
     owner_id: str
     scan: Scan
-    details: list[Detail]
     name: str
     expires_at: datetime.datetime
 
@@ -67,7 +66,7 @@ async def list_shares(db: Executor, user_id: str, scan_id: str) -> list[Share]:
 
 FIND_SHARED_SCAN = """
 SELECT scans.id, scans.user_id, filename, data, source, risk_count, reviewed_count, notes, title,
-    scans.created_at, details, first_words, expires_at
+    scans.created_at, first_words, expires_at
 FROM shares
 JOIN scans ON scans.id = shares.scan_id AND scans.user_id = shares.user_id
 WHERE shares.digest = :digest AND expires_at > :now
@@ -82,7 +81,6 @@ async def find_shared_scan(db: Executor, digest: str) -> SharedScan | None:
     return SharedScan(
         str(row["user_id"]),
         to_scan(row),
-        DETAILS.decode(row["details"]),
         display_name(row["title"], row["filename"], row["first_words"]),
         to_utc(row["expires_at"]),
     )

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from ..database import Database
-from ..database.reviews import StoredReview
+from ..database.reviews import StoredReview, list_reviews_of_scan
 from ..database.scans import find_details, store_details
 from ..errors import ApiError
 from ..fingerprints import compute_fingerprints
@@ -25,12 +25,18 @@ async def compute_all_fingerprints(risks: Sequence[Risk]) -> list[str]:
 
 async def load_details(db: Database, user_id: str, scan: Scan) -> list[Detail]:
     """Return the details of the findings; a scan that an earlier version stored gets its details now."""
-    details = (await find_details(db, user_id, scan.scan_id)).details
+    details = await find_details(db, user_id, scan.scan_id)
     if len(details) != scan.risk_count:
         details = list(map(Detail, await compute_all_fingerprints(scan.risks)))
         with contextlib.suppress(ApiError):  # reads must work on a read-only replica
             await store_details(db, user_id, scan.scan_id, details)
     return details
+
+
+async def load_findings(db: Database, user_id: str, scan: Scan) -> list[Finding]:
+    """Return the findings of a scan with their reviews, in document order."""
+    details = await load_details(db, user_id, scan)
+    return to_findings(scan, details, await list_reviews_of_scan(db, user_id, scan.scan_id))
 
 
 def to_findings(scan: Scan, details: list[Detail], reviews: dict[str, StoredReview]) -> list[Finding]:

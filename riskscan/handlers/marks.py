@@ -10,7 +10,6 @@ from aiohttp import hdrs, web
 from ..auth.authentication import USER_ID, authenticate
 from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY, FairSemaphore
 from ..database import DATABASE
-from ..database.reviews import list_reviews_of_scan
 from ..database.scans import find_digest, find_scan
 from ..errors import ApiError
 from ..marking.notes import make_marks
@@ -24,7 +23,7 @@ from ..responses import render_page
 from ..schemas import Scan
 from ..settings import SETTINGS
 from .exports import CHUNK, STEM_LENGTH, abort_connection, content_disposition, run_in_thread, write_chunk
-from .findings import load_details, to_findings
+from .findings import load_findings
 from .scans import find_own_scan, scan_not_found
 
 MAX_MARKINGS, MARKINGS_PER_USER = 2, 1
@@ -88,9 +87,7 @@ async def check_document(request: web.Request, scan: Scan, document: Document) -
 
 async def load_marks(request: web.Request, scan: Scan) -> list[Mark]:
     """Return the marks of the open and confirmed findings. Raises 409 `nothing_to_mark` if there are none."""
-    db, user_id = request.app[DATABASE], request[USER_ID]
-    details = await load_details(db, user_id, scan)
-    findings = to_findings(scan, details, await list_reviews_of_scan(db, user_id, scan.scan_id))
+    findings = await load_findings(request.app[DATABASE], request[USER_ID], scan)
     marks = await asyncio.to_thread(make_marks, findings)
     if not marks:
         raise ApiError(409, "nothing_to_mark", "The scan has no open or confirmed findings to mark.")

@@ -13,7 +13,6 @@ from ..database.reviews import (
     NewReview,
     delete_review,
     delete_reviews,
-    list_reviews_of_scan,
     save_reviews,
 )
 from ..database.rows import TokenSubject
@@ -24,17 +23,15 @@ from ..request.report_query import read_report_values
 from ..request.reviews import name_item, read_review, read_reviews
 from ..responses import respond
 from ..schemas import Detail, FindingList, Message, Review, ReviewFields, ReviewItem, Scan
-from .findings import load_details, to_finding, to_findings
+from .findings import load_details, load_findings, to_finding
 from .scans import find_own_scan, scan_not_found
 
 
 async def index(request: web.Request) -> web.StreamResponse:
     """List the findings of a scan with their reviews."""
     scan = await find_own_scan(request)
-    db, user_id = request.app[DATABASE], request[USER_ID]
-    details = await load_details(db, user_id, scan)
-    reviews = await list_reviews_of_scan(db, user_id, scan.scan_id)
-    return respond(request, FindingList(to_findings(scan, details, reviews)))
+    findings = await load_findings(request.app[DATABASE], request[USER_ID], scan)
+    return respond(request, FindingList(findings))
 
 
 async def update(request: web.Request) -> web.StreamResponse:
@@ -109,7 +106,7 @@ async def find_finding(request: web.Request, subject: TokenSubject) -> tuple[Sca
 
 async def load_fingerprints(db: Database, subject: TokenSubject, scan_id: str) -> list[str]:
     """Return the fingerprints of the findings of a scan. Raises 404."""
-    details = (await find_details(db, subject.user_id, scan_id)).details
+    details = await find_details(db, subject.user_id, scan_id)
     if not details:  # it has no findings, an earlier version stored it, or it is not the user's
         scan = await find_scan(db, subject, scan_id)
         if scan is None:

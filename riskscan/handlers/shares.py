@@ -10,7 +10,6 @@ from aiohttp import hdrs, web
 
 from ..auth.authentication import authenticate, token_digest
 from ..database import DATABASE
-from ..database.reviews import list_reviews_of_scan
 from ..database.rows import utc_now
 from ..database.scans import find_name, find_scan
 from ..database.shares import delete_share, find_shared_scan, insert_share, list_shares
@@ -20,7 +19,7 @@ from ..request.forwarded import request_origin
 from ..responses import render_page, respond
 from ..schemas import Message, NewShare, ShareList
 from .api_tokens import read_expiry
-from .findings import load_details, to_findings
+from .findings import load_findings
 from .scans import find_own_scan, scan_not_found
 
 MAX_SHARES = 20  # per scan
@@ -76,8 +75,6 @@ async def show(request: web.Request) -> web.StreamResponse:
     shared = await find_shared_scan(db, token_digest(request.match_info["token"]))
     if shared is None:
         raise not_found("This link has ended, or was revoked.")
-    details = await load_details(db, shared.owner_id, shared.scan)
-    reviews = await list_reviews_of_scan(db, shared.owner_id, shared.scan.scan_id)
-    findings = to_findings(shared.scan, details, reviews)
+    findings = await load_findings(db, shared.owner_id, shared.scan)
     context = {"data": shared.scan, "shared": shared, "findings": findings}
     return render_page(request, "shared.html", context, headers=PRIVATE_HEADERS)

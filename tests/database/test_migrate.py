@@ -145,7 +145,7 @@ async def test_scans_of_the_version_before_get_their_fingerprints(
             await store_details(db, owner, late, FINGERPRINTS)
         assert await list_reviewed_counts(db, owner, [late]) == [2]
         for scan_id in (before[-1], during, late):
-            assert (await find_details(db, owner, scan_id)).details == FINGERPRINTS
+            assert await find_details(db, owner, scan_id) == FINGERPRINTS
             assert set(await list_reviews_of_scan(db, owner, scan_id)) == {FINGERPRINTS[0].fingerprint}
             assert await delete_scan(db, owner, scan_id)
         (left,) = await db.fetch_all("SELECT count(*) AS rows FROM fingerprints")
@@ -186,7 +186,7 @@ async def test_migration_survives_a_deadlock_with_a_process_of_the_version_befor
                 deletion.execute("SELECT id FROM users WHERE id = %s FOR UPDATE", (owner,))
             assert await migration == 1
             for scan_id in (first, last):
-                assert len((await find_details(db, owner, scan_id)).details) == 3
+                assert len(await find_details(db, owner, scan_id)) == 3
 
 
 async def test_migration_does_not_make_others_wait_for_a_long_transaction(postgres: Postgres) -> None:
