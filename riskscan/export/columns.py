@@ -16,9 +16,6 @@ Cell = str | int | datetime.datetime | None
 MAX_SCENARIO_NAME = 200  # in CISO Assistant
 MAX_SUMMARY = 255  # in Jira
 
-LIKELIHOODS = ("Rare", "Unlikely", "Possible", "Likely", "Almost certain")
-IMPACTS = ("Negligible", "Minor", "Moderate", "Major", "Severe")
-RESPONSES = ("Avoid", "Reduce", "Transfer", "Accept")
 TREATMENTS = ("open", "mitigate", "accept", "avoid", "transfer")
 # the words for the values of a review, by value
 STATE_NAMES = {"open": "Open", "confirmed": "Confirmed", "dismissed": "Dismissed"}
@@ -28,8 +25,9 @@ REASON_NAMES = {
     "accepted": "Accepted",
     "duplicate": "Duplicate",
 }
-LIKELIHOOD_NAMES, IMPACT_NAMES = dict(enumerate(LIKELIHOODS, 1)), dict(enumerate(IMPACTS, 1))
-RESPONSE_NAMES = {name.lower(): name for name in RESPONSES}
+LIKELIHOOD_NAMES = dict(enumerate(("Rare", "Unlikely", "Possible", "Likely", "Almost certain"), 1))
+IMPACT_NAMES = dict(enumerate(("Negligible", "Minor", "Moderate", "Major", "Severe"), 1))
+RESPONSE_NAMES = {"avoid": "Avoid", "reduce": "Reduce", "transfer": "Transfer", "accept": "Accept"}
 # the columns that can be edited and imported, and the time by which a change meanwhile is noticed
 REVIEW_FIELDS = ("state", "reason", "comment", "owner", "likelihood", "impact", "response", "due")
 REVIEW_KEYS = (*REVIEW_FIELDS, "reviewed_at")
