@@ -38,18 +38,18 @@ class ScoringPool:
         async with self._slots.slot(user, None):
             while True:
                 reused = bool(self._idle)
-                process = self._idle.pop() if reused else await start_process("ai_service.scorer")
+                process = self._idle.pop() if reused else await _start("ai_service.scorer")
                 try:
                     async with asyncio.timeout(OPERATION_SECONDS):
                         response = await _exchange_lines(process, request)
                     break
                 except (ConnectionError, EOFError):
-                    await kill_process(process)
+                    await _kill(process)
                     # a process that was killed while it was idle is replaced
                     if not reused:
                         raise
                 except BaseException:
-                    await kill_process(process)
+                    await _kill(process)
                     raise
             self._idle.append(process)
         result = json.loads(response)
@@ -60,7 +60,7 @@ class ScoringPool:
     async def close(self) -> None:
         """Kill the processes."""
         while self._idle:
-            await kill_process(self._idle.pop())
+            await _kill(self._idle.pop())
 
 
 async def _exchange_lines(process: asyncio.subprocess.Process, request: bytes) -> bytes:
@@ -100,17 +100,11 @@ class DocumentReaders:
         """Return what the program responds; raises ServiceError."""
         async with self._slots.slot(user, None):
             with tempfile.TemporaryDirectory(prefix="riskscan-") as scratch:
-                process = await start_process(self._module, TMPDIR=scratch)
                 try:
                     async with asyncio.timeout(READING_SECONDS):
-                        response = await send_document(process, filename, data)
+                        result = await process_document(self._module, scratch, filename, data)
                 except TimeoutError:
                     raise UnreadableDocument("Reading the document took too long.") from None
-                finally:
-                    await kill_process(process)
-        result: dict[str, Any] = {"trace": f"exit status {process.returncode}"}
-        if response:
-            result = await asyncio.to_thread(json.loads, response)
         if "trace" in result:
             raise UnreadableDocument(
                 "The document could not be read: it is damaged or needs too much memory or time.",
@@ -121,11 +115,24 @@ class DocumentReaders:
         return result
 
 
-async def send_document(process: asyncio.subprocess.Process, head: str, data: bytes | bytearray) -> bytes:
-    """Send what the process must know of a document, and the document; return the response line.
+async def process_document(module: str, scratch: str, head: str, data: bytes | bytearray) -> dict[str, Any]:
+    """Return what a module responds to what it must know of a document, and the document; it is then killed.
 
-    The line is empty if the process died.
+    If it died, that is its exit status as `trace`. `scratch` is the folder of its temporary files.
     """
+    process = await _start(module, TMPDIR=scratch)
+    try:
+        line = await _send_document(process, head, data)
+    finally:
+        await _kill(process)
+    if not line:
+        return {"trace": f"exit status {process.returncode}"}
+    response: dict[str, Any] = await asyncio.to_thread(json.loads, line)
+    return response
+
+
+async def _send_document(process: asyncio.subprocess.Process, head: str, data: bytes | bytearray) -> bytes:
+    """Send the document and return the response line; empty if the process died."""
     assert process.stdin
     assert process.stdout
     # a reader that refuses early stops reading, but its response still counts
@@ -142,7 +149,7 @@ async def send_document(process: asyncio.subprocess.Process, head: str, data: by
         raise UnreadableDocument("The document holds too much text.") from None
 
 
-async def start_process(module: str, **env: str) -> asyncio.subprocess.Process:
+async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
     """Start a module of riskscan, with pipes and without secrets."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -153,7 +160,7 @@ async def start_process(module: str, **env: str) -> asyncio.subprocess.Process:
         # libraries write warnings that may quote the document
         stderr=asyncio.subprocess.DEVNULL,
         limit=MAX_LINE_BYTES,
-        **own_process_group(),
+        **_own_process_group(),
         # no secrets: a document may take over the library that reads it
         env={
             **select_variables(os.environ, (*SYSTEM_VARIABLES, "AI_ENCODER")),
@@ -166,7 +173,7 @@ async def start_process(module: str, **env: str) -> asyncio.subprocess.Process:
     )
 
 
-def own_process_group() -> dict[str, Any]:
+def _own_process_group() -> dict[str, Any]:
     """Return the argument that puts a process into a group of its own.
 
     Tesseract is killed with its reader, and ^C reaches only the service. Not a session, among which Linux
@@ -177,7 +184,7 @@ def own_process_group() -> dict[str, Any]:
     return {"preexec_fn": os.setpgrp}  # uvloop, on which the web server runs, has no process_group
 
 
-async def kill_process(process: asyncio.subprocess.Process) -> None:
+async def _kill(process: asyncio.subprocess.Process) -> None:
     """Kill a process and its children, and wait for its end."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

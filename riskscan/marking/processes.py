@@ -9,9 +9,9 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..ai_service.processes import kill_process, send_document, start_process
+from ..ai_service.processes import process_document
 from ..errors import invalid_request
 from .placing import Mark
 
@@ -39,7 +39,11 @@ async def mark_document(filename: str, data: bytes, marks: Sequence[Mark]) -> Ma
     """
     head = json.dumps({"filename": filename, "marks": marks})
     with tempfile.TemporaryDirectory(prefix="riskscan-marking-") as folder:
-        response = await run_process(folder, head, data)
+        try:
+            async with asyncio.timeout(MARKING_SECONDS):
+                response = await process_document("marking", folder, head, data)
+        except TimeoutError:
+            raise invalid_request("Marking the document took too long.") from None
         if "trace" in response:
             log.error("marking a document failed: %s", response["trace"])
             raise invalid_request("The document could not be marked: it needs too much memory or time.")
@@ -47,17 +51,3 @@ async def mark_document(filename: str, data: bytes, marks: Sequence[Mark]) -> Ma
             raise invalid_request(response["detail"])
         content = io.FileIO(os.path.join(folder, "marked"))
         return MarkedFile(content, response["suffix"], os.fstat(content.fileno()).st_size, response["placed"])
-
-
-async def run_process(folder: str, head: str, data: bytes) -> dict[str, Any]:
-    """Return the response of a process that marks a document in this folder. Raises 400 after 52 s."""
-    process = await start_process("marking", TMPDIR=folder)
-    try:
-        async with asyncio.timeout(MARKING_SECONDS):
-            line = await send_document(process, head, data)
-    except TimeoutError:
-        raise invalid_request("Marking the document took too long.") from None
-    finally:
-        await kill_process(process)
-    response: dict[str, Any] = json.loads(line) if line else {"trace": f"exit status {process.returncode}"}
-    return response
