@@ -20,8 +20,7 @@ from .request.forwarded import request_origin
 from .schemas import Error
 
 SCAN_PATH = "/scan"
-MARK_PATH = "/mark"  # the end of the paths of the form
-# the template that redisplays a form with its errors
+# the template that redisplays a form with its errors, by the path of its route
 FORM_TEMPLATES = {
     "/login": "login.html",
     "/register": "register.html",
@@ -32,6 +31,7 @@ FORM_TEMPLATES = {
     "/account/delete": "account.html",
     "/account/tokens": "account.html",
     "/reviews/import": "import.html",
+    "/scans/{scan_id}/mark": "mark.html",
 }
 PUBLIC_TEMPLATES = ("login.html", "register.html")
 LOGIN_PATHS = ("/api/auth/login", "/login")
@@ -117,9 +117,9 @@ def respond_error(request: web.Request, error: ApiError) -> web.Response:
         target = request.raw_path if request.method in ("GET", "HEAD") else SCAN_PATH
         return redirect(f"/login?next={quote(target, safe='')}")
     is_form = request.method == "POST" or not error.fields.keys().isdisjoint(FILTER_FIELDS)
-    template = FORM_TEMPLATES.get(request.path, "error.html") if is_form else "error.html"
-    if is_form and request.path.endswith(MARK_PATH) and error.status != 404:
-        template = "mark.html"
+    resource = request.match_info.route.resource
+    path = resource.canonical if resource else ""
+    template = FORM_TEMPLATES.get(path, "error.html") if is_form and error.status != 404 else "error.html"
     if template not in PUBLIC_TEMPLATES and ACCOUNT not in request:  # refused before authentication
         template = "error.html"
     return render_page(request, template, {"error": error}, error.status, error.headers)
