@@ -53,9 +53,11 @@ def explain(text: str, judgement: Judgement, score: float, section: str = "") ->
     `score` is the finding's: the judgement's and what the kind of section adds. The weights add up to it; the
     last cue has what no single word explains.
     """
-    spans = _locate_words(text)
+    cleaned = clean(text)
+    tokens = list(find_tokens(cleaned))
+    spans = _locate_words(text, tokens)
     weights = [0.0] * len(spans)
-    for word, weight in _contributions_of_features(text, judgement.features):
+    for word, weight in _contributions_of_features(cleaned, tokens, judgement.features):
         weights[word] += judgement.linear_weight * weight
     if judgement.reading:
         for word, weight in _contributions_of_pieces(text, spans, judgement.reading.contributions):
@@ -72,17 +74,18 @@ def explain(text: str, judgement: Judgement, score: float, section: str = "") ->
     return [*cues, Cue(WHOLE, round(score - sum(cue.weight for cue in cues), 2), None)]
 
 
-def _locate_words(text: str) -> list[tuple[int, int]]:
+def _locate_words(text: str, tokens: Sequence[Token]) -> list[tuple[int, int]]:
     """Return the start and end of each token of the features in the text as it is."""
     kept = [i for i, character in enumerate(text) if character != ZERO_WIDTH_SPACE]
-    return [(kept[start], kept[end - 1] + 1) for start, end, _, _ in find_tokens(clean(text))]
+    return [(kept[start], kept[end - 1] + 1) for start, end, _, _ in tokens]
 
 
-def _contributions_of_features(text: str, features: Features) -> Iterator[tuple[int, float]]:
+def _contributions_of_features(
+    text: str, tokens: Sequence[Token], features: Features
+) -> Iterator[tuple[int, float]]:
     """Return what the features contribute to the linear model's score, by the number of the token."""
     model = load_model()
-    tokens = list(find_tokens(clean(text)))
-    for name, places in _find_places(clean(text), tokens, features).items():
+    for name, places in _find_places(text, tokens, features).items():
         # the occurrences of a feature weigh the same
         share = model.contribution(name, features[name]) / len(places)
         if share:
