@@ -129,9 +129,9 @@ def test_tables_sheets_and_attachments_are_named() -> None:
     csv = "ID,Risk\n1,The pier may sink\n"
     assert describe("register.csv", csv) == [("The pier may sink", "row 2")]
     book = Workbook()
-    book.active.title = "Risks"  # type: ignore[union-attr]
+    book.active.title = "Risks"
     for row in (["ID", "Risk"], ["1", "The pier may sink"]):
-        book.active.append(row)  # type: ignore[union-attr]
+        book.active.append(row)
     file = io.BytesIO()
     book.save(file)
     assert describe("register.xlsx", file.getvalue()) == [("The pier may sink", "Sheet Risks · row 2")]
