@@ -160,12 +160,17 @@ UPLOAD: dict[str, Any] = {
     "schema": {
         "type": "object",
         "properties": {
-            "file": {"type": "string", "format": "binary", "description": f"One of {' '.join(EXTENSIONS)}"},
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "minLength": 1,
+                "description": f"One of {' '.join(EXTENSIONS)}",
+            },
             "text": {"type": "string"},
             "force_llm": msgspec.json.schema(Annotated[FlagText, FORCE_LLM]),
         },
         "anyOf": [
-            {"required": ["file"], "properties": {"file": {"minLength": 1}}},
+            {"required": ["file"]},
             {"required": ["text"], "properties": {"text": {"pattern": NON_BLANK}}},
         ],
     },

@@ -128,9 +128,9 @@ def test_multipart_form_round_trips_in_any_chunks(
     runner: asyncio.Runner, form: EncodedForm, cuts: list[int]
 ) -> None:
     text = form.text if form.text.strip() else None
-    file = (sanitize_filename(form.file[0]), form.file[1]) if form.file and form.file[1] else None
-    if text is None and file is None:
-        with pytest.raises(ApiError, match="Provide a file or text to scan"):
+    file = (sanitize_filename(form.file[0]), form.file[1]) if form.file else None
+    if (text is None and file is None) or (file and not file[1]):
+        with pytest.raises(ApiError, match="The file is empty" if file else "Provide a file or text to scan"):
             runner.run(form.read(cuts))
     else:
         assert runner.run(form.read(cuts)) == (text, file, FLAGS.get(form.force_llm))

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ..auth.access_tokens import issue_access_token
-from ..auth.authentication import authenticate, current_account_or_none
+from ..auth.authentication import USER_ID, authenticate, current_account_or_none
 from ..auth.passwords import PASSWORDS
 from ..auth.sessions import end_session, start_session
 from ..database import DATABASE
@@ -28,8 +28,10 @@ from ..errors import ApiError, invalid_request
 from ..rate_limits import Bucket, bucket, hit, refund
 from ..request.body import read_fields
 from ..request.fields import (
+    FieldErrors,
     normalize_email,
     optional_text,
+    read_email,
     read_flag,
     read_new_password,
     read_next_path,
@@ -46,8 +48,9 @@ SHARED_LIMIT_FACTOR = 10  # for limits shared by everyone behind an address, or 
 async def register(request: web.Request) -> web.StreamResponse:
     """Register an account, and log in."""
     fields = await read_fields(request)
-    email = normalize_email(required_text(fields, "email"))
-    password = read_new_password(fields, "password")
+    with FieldErrors() as errors:
+        email = errors.read(read_email, fields)
+        password = errors.read(read_new_password, fields, "password")
     rate, address = request.app[SETTINGS].register_limit, client_address(request)
     await hit(
         request, bucket(rate, "register by account", email), bucket(rate, "register by address", address)
@@ -64,11 +67,10 @@ async def register(request: web.Request) -> web.StreamResponse:
 async def login(request: web.Request) -> web.StreamResponse:
     """Log in with email and password (OAuth2 password grant, RFC 6749, section 4.3)."""
     fields = await read_fields(request)
-    if optional_text(fields, "grant_type") not in ("", "password"):
-        raise invalid_request(
-            'Unsupported grant_type; only "password" is supported.', grant_type="Must be password."
-        )
-    email, password = read_login_email(fields), required_text(fields, "password")
+    with FieldErrors() as errors:
+        errors.read(check_grant_type, fields)
+        email = errors.read(read_login_email, fields)
+        password = errors.read(required_text, fields, "password", "Enter your password.")
     limits = login_buckets(request, email)
     await hit(request, *limits)
     account = await find_account_by_email(request.app[DATABASE], email)
@@ -100,9 +102,12 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     """Change the password (revokes all earlier sessions and tokens)."""
     account = await authenticate(request)
     fields = await read_fields(request)
-    current_password = required_text(fields, "current_password")
-    new_password = read_new_password(fields, "new_password")
-    keep_tokens = read_flag(fields, "keep_api_tokens") or False
+    with FieldErrors() as errors:
+        current_password = errors.read(
+            required_text, fields, "current_password", "Enter your current password."
+        )
+        new_password = errors.read(read_new_password, fields, "new_password")
+        keep_tokens = errors.read(read_flag, fields, "keep_api_tokens") or False
     await check_password(request, account, current_password, "current_password")
     password_hash = await request.app[PASSWORDS].hash(new_password, client_address(request))
     account = await update_password(
@@ -116,7 +121,8 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """Delete the account and all its scans."""
     account = await authenticate(request)
     fields = await read_fields(request)
-    await check_password(request, account, required_text(fields, "password"), "password")
+    password = required_text(fields, "password", "Enter your password.")
+    await check_password(request, account, password, "password")
     await delete_user(request.app[DATABASE], account.subject)
     await end_session(request)
     return respond(request, Message("Account deleted"), location="/register?done=account")
@@ -141,15 +147,28 @@ async def login_page(request: web.Request) -> web.StreamResponse:
 
 async def account_page(request: web.Request) -> web.StreamResponse:
     """Show the account, its API tokens and the number of its reviews."""
-    account = await authenticate(request)
-    db, user_id = request.app[DATABASE], account.user.id
+    await authenticate(request)
+    return render_page(request, "account.html", await load_account(request))
+
+
+async def load_account(request: web.Request) -> dict[str, Any]:
+    """Return what the account page shows beside the user, also after an error of one of its forms."""
+    db, user_id = request.app[DATABASE], request[USER_ID]
     tokens, reviews = await list_api_tokens(db, user_id), await count_reviews(db, user_id)
-    return render_page(request, "account.html", {"tokens": tokens, "reviews": reviews, "now": utc_now()})
+    return {"tokens": tokens, "reviews": reviews, "now": utc_now()}
+
+
+def check_grant_type(fields: Mapping[str, Any]) -> None:
+    """Raise 400 unless the grant type is `password`, or was not sent."""
+    if optional_text(fields, "grant_type") not in ("", "password"):
+        raise invalid_request(
+            'Unsupported grant_type; only "password" is supported.', grant_type="Must be password."
+        )
 
 
 def read_login_email(fields: Mapping[str, Any]) -> str:
     """Return the email to look up; an invalid address is returned as it is, and matches no account."""
-    email = optional_text(fields, "username") or required_text(fields, "email")
+    email = optional_text(fields, "username") or required_text(fields, "email", "Enter your email.")
     try:
         return normalize_email(email)
     except ApiError:

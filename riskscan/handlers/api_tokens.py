@@ -16,7 +16,7 @@ from ..database.api_tokens import delete_api_token, insert_api_token, list_api_t
 from ..database.rows import utc_now
 from ..errors import ApiError, invalid_request, not_found
 from ..request.body import read_fields
-from ..request.fields import read_time, required_text
+from ..request.fields import FieldErrors, read_time, required_text
 from ..request.uploads import CONTROL_CHARACTERS
 from ..responses import respond
 from ..schemas import MAX_TOKEN_NAME, ApiTokenList, Message, NewApiToken, Scope
@@ -36,16 +36,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Create an API token (the secret is returned only once)."""
     async with take_turn(request):
         account = await authenticate(request)
-    fields = await read_fields(request)
-    token = NewApiToken(
-        id=str(uuid.uuid4()),
-        name=read_name(fields),
-        scopes=read_scopes(fields),
-        created_at=utc_now(),
-        last_used_at=None,
-        expires_at=read_expiry(fields),
-        token=API_TOKEN_PREFIX + secrets.token_urlsafe(32),
-    )
+    token = read_new_token(await read_fields(request))
     digest = token_digest(token.token)
     async with take_turn(request):  # each INSERT locks the user's row, and those after it wait
         inserted = await insert_api_token(request.app[DATABASE], account, token, digest, MAX_API_TOKENS)
@@ -65,9 +56,26 @@ async def delete(request: web.Request) -> web.StreamResponse:
     return respond(request, Message("Token deleted"), location="/account?done=token")
 
 
+def read_new_token(fields: Mapping[str, Any]) -> NewApiToken:
+    """Return a new token with the name, the scopes and the expiry of a form. Raises 400."""
+    with FieldErrors() as errors:
+        name = errors.read(read_name, fields)
+        scopes = errors.read(read_scopes, fields)
+        expires_at = errors.read(read_expiry, fields)
+    return NewApiToken(
+        id=str(uuid.uuid4()),
+        name=name,
+        scopes=scopes,
+        created_at=utc_now(),
+        last_used_at=None,
+        expires_at=expires_at,
+        token=API_TOKEN_PREFIX + secrets.token_urlsafe(32),
+    )
+
+
 def read_name(fields: Mapping[str, Any]) -> str:
     """Return the name; raise 400 unless it has 1 to MAX_TOKEN_NAME characters and no control characters."""
-    value = required_text(fields, "name")
+    value = required_text(fields, "name", "Enter a name.")
     name = value.strip()
     if not 1 <= len(name) <= MAX_TOKEN_NAME or CONTROL_CHARACTERS.search(value):
         raise invalid_request("Invalid token name.", name=f"A name has 1 to {MAX_TOKEN_NAME} characters.")

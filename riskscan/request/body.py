@@ -30,7 +30,7 @@ from ..schemas import (
     ScanText,
 )
 from ..settings import SETTINGS
-from .fields import optional_text, read_flag
+from .fields import FieldErrors, optional_text, read_flag
 from .percent_encoding import unquote_plus
 from .uploads import SIGNATURE_BYTES, SLICE, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
@@ -57,6 +57,7 @@ SURROGATES = re.compile(
 CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252", "utf-16")
 )
+EMPTY_FILE = "The file is empty."
 BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
@@ -148,18 +149,24 @@ async def read_document(request: web.Request, allocate: Callable[[int], None]) -
 
 def to_document(fields: Mapping[str, Any], upload: Upload | None) -> Document:
     """Return the document in a form. Raises 400 `invalid_request` without a file or text."""
-    text = optional_text(fields, "text")
-    force_llm = read_flag(fields, "force_llm")
-    if fields.get("file") not in (None, ""):
-        raise invalid_request("Invalid value for file.", file="Must be an uploaded file with a filename.")
-    if upload and not upload.size:
-        upload = None
+    with FieldErrors() as errors:
+        text = errors.read(optional_text, fields, "text")
+        errors.read(check_file, fields, upload)
+        force_llm = errors.read(read_flag, fields, "force_llm")
     if not text.strip() and upload is None:
         raise invalid_request("Provide a file or text to scan.", text="Paste some text or add a file first.")
     form_key = fields.get("idempotency_key")
     return Document(
         text if text.strip() else None, upload, force_llm, form_key if isinstance(form_key, str) else ""
     )
+
+
+def check_file(fields: Mapping[str, Any], upload: Upload | None) -> None:
+    """Raise 400 `invalid_request` for an empty file, and for a field `file` that is no upload."""
+    if fields.get("file") not in (None, ""):
+        raise invalid_request("Invalid value for file.", file="Must be an uploaded file with a filename.")
+    if upload and not upload.size:
+        raise invalid_request(EMPTY_FILE, file=EMPTY_FILE)
 
 
 async def read_form(

@@ -1,19 +1,21 @@
-"""Single fields of a form, a JSON body or a query: text, flag, email, password, time, number, path, ID."""
+"""Fields of a form, a JSON body or a query: text, flag, email, password, time, number, path, ID."""
 
 from __future__ import annotations
 
 import datetime
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
 from aiohttp import web
 
-from ..errors import invalid_request
+from ..errors import ApiError, invalid_request
 from ..schemas import MAX_PASSWORD, MIN_PASSWORD, Time
 
+P = ParamSpec("P")
+T = TypeVar("T")
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 FLAGS = {
     "true": True, "1": True, "yes": True, "on": True,
@@ -21,6 +23,33 @@ FLAGS = {
 }  # fmt: skip
 CHECKED_CHARACTERS = 64 * 1024  # longer texts are of bodies, whose decoders refuse lone surrogates
 INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)  # int() of thousands of digits is slow
+
+
+class FieldErrors:
+    """Reads several fields; at the end of the `with` block, it raises the errors of all of them as one."""
+
+    def __init__(self) -> None:
+        self.errors: list[ApiError] = []
+
+    def __enter__(self) -> FieldErrors:
+        return self
+
+    def read(self, reader: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `reader` returns. After an error that is nothing, not to be used in the block."""
+        try:
+            return reader(*args, **kwargs)
+        except ApiError as error:
+            if not error.fields:
+                raise
+            self.errors.append(error)
+            return cast(T, None)
+
+    def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
+        if exc_type or not self.errors:
+            return
+        details = {error.detail for error in self.errors}
+        fields = {name: message for error in self.errors for name, message in error.fields.items()}
+        raise invalid_request(details.pop() if len(details) == 1 else "Several fields are invalid.", **fields)
 
 
 def optional_text(fields: Mapping[str, Any], name: str) -> str:
@@ -37,11 +66,11 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def required_text(fields: Mapping[str, Any], name: str) -> str:
-    """Return a text field. Raises 400 if it is missing or empty."""
+def required_text(fields: Mapping[str, Any], name: str, missing: str = "This field is required.") -> str:
+    """Return a text field. Raises 400 with the sentence `missing` if it was not sent or is empty."""
     value = optional_text(fields, name)
     if not value:
-        raise invalid_request("Fill in all required fields.", **{name: "This field is required."})
+        raise invalid_request("Fill in all required fields.", **{name: missing})
     return value
 
 
@@ -54,6 +83,11 @@ def read_flag(fields: Mapping[str, Any], name: str) -> bool | None:
     if flag is None:
         raise invalid_request(f"Invalid value for {name}.", **{name: "Must be true or false."})
     return flag
+
+
+def read_email(fields: Mapping[str, Any], name: str = "email") -> str:
+    """Return an email as `normalize_email` does. Raises 400 if it is missing or invalid."""
+    return normalize_email(required_text(fields, name, "Enter your email."))
 
 
 def normalize_email(value: str) -> str:
@@ -76,7 +110,7 @@ def normalize_email(value: str) -> str:
 
 def read_new_password(fields: Mapping[str, Any], name: str) -> str:
     """Return a new password; raise 400 unless it has MIN_PASSWORD to MAX_PASSWORD characters."""
-    value = required_text(fields, name)
+    value = required_text(fields, name, "Enter a password.")
     if not MIN_PASSWORD <= len(value) <= MAX_PASSWORD:
         length = f"{MIN_PASSWORD} to {MAX_PASSWORD} characters"
         raise invalid_request("Invalid password.", **{name: f"A password has {length}."})

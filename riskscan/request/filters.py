@@ -10,7 +10,7 @@ from aiohttp import web
 from ..errors import ApiError, invalid_request
 from ..schemas import ALL_SCANS, Filter, Source
 from ..search_terms import category_term, tokenize
-from .fields import optional_text, read_time
+from .fields import FieldErrors, optional_text, read_time
 
 FILTER_FIELDS = ("q", "category", "source", "from", "to")
 MAX_FILTER_LENGTH = 200  # characters of q, and of a category
@@ -24,19 +24,28 @@ def read_filter(request: web.Request) -> Filter:
     query = request.query
     if query.keys().isdisjoint(FILTER_FIELDS):
         return ALL_SCANS
+    # `to` is inclusive, Filter.until is not; times are stored to the microsecond
+    day, microsecond = datetime.timedelta(days=1), datetime.timedelta(microseconds=1)
+    with FieldErrors() as errors:
+        words = errors.read(read_search_terms, request)
+        category = errors.read(read_query_text, request, "category")
+        source = errors.read(read_source, request)
+        since = errors.read(read_time, query, "from")
+        until = errors.read(read_time, query, "to", add_to_date=day, add_to_time=microsecond)
+        errors.read(check_period, since, until)
+    return Filter(words, category_term(category) if category else "", source, since, until)
+
+
+def read_source(request: web.Request) -> str:
     source = read_query_text(request, "source")
     if source not in ("", *get_args(Source)):
         raise invalid_filter("source", f"Must be {' or '.join(get_args(Source))}.")
-    # `to` is inclusive, Filter.until is not; times are stored to the microsecond
-    day, microsecond = datetime.timedelta(days=1), datetime.timedelta(microseconds=1)
-    since = read_time(query, "from")
-    until = read_time(query, "to", add_to_date=day, add_to_time=microsecond)
+    return source
+
+
+def check_period(since: datetime.datetime | None, until: datetime.datetime | None) -> None:
     if since and until and since >= until:
         raise invalid_filter("from", "Must not be later than the end.")
-    category = read_query_text(request, "category")
-    return Filter(
-        read_search_terms(request), category_term(category) if category else "", source, since, until
-    )
 
 
 def read_filter_values(request: web.Request) -> dict[str, str]:

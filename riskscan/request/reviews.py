@@ -24,7 +24,7 @@ from ..schemas import (
     State,
 )
 from .body import read_json_list
-from .fields import is_uuid, optional_text, required_text
+from .fields import FieldErrors, is_uuid, optional_text, required_text
 from .uploads import CONTROL_CHARACTERS
 
 T = TypeVar("T")
@@ -41,26 +41,41 @@ def read_review(fields: Mapping[str, Any]) -> ReviewFields:
 
     Raises 400 `invalid_request` for an unknown value, and for a field that does not belong to the state.
     """
+    with FieldErrors() as errors:
+        review = ReviewFields(
+            state=errors.read(read_review_state, fields),
+            reason=errors.read(read_choice, fields, "reason", REASONS),
+            comment=errors.read(read_line_or_text, fields, "comment", MAX_COMMENT, NOT_IN_TEXT),
+            owner=errors.read(read_line_or_text, fields, "owner", MAX_OWNER, CONTROL_CHARACTERS),
+            likelihood=errors.read(read_level, fields, "likelihood"),
+            impact=errors.read(read_level, fields, "impact"),
+            response=errors.read(read_choice, fields, "response", RESPONSES),
+            due=errors.read(read_due, fields),
+        )
+    with FieldErrors() as errors:
+        if review.state == "dismissed":
+            errors.read(require_reason, review)
+        for name in CONFIRMED_ONLY if review.state == "dismissed" else ("reason",):
+            errors.read(refuse_field, review, name)
+    return review
+
+
+def read_review_state(fields: Mapping[str, Any]) -> State:
     state = read_choice(fields, "state", STATES)
     if state is None:
         raise invalid_request("Invalid value for state.", state=f"Must be one of: {', '.join(STATES)}.")
-    review = ReviewFields(
-        state=state,
-        reason=read_choice(fields, "reason", REASONS),
-        comment=read_line_or_text(fields, "comment", MAX_COMMENT, NOT_IN_TEXT),
-        owner=read_line_or_text(fields, "owner", MAX_OWNER, CONTROL_CHARACTERS),
-        likelihood=read_level(fields, "likelihood"),
-        impact=read_level(fields, "impact"),
-        response=read_choice(fields, "response", RESPONSES),
-        due=read_due(fields),
-    )
-    if state == "dismissed" and review.reason is None:
+    return state
+
+
+def require_reason(review: ReviewFields) -> None:
+    if review.reason is None:
         raise invalid_request("Choose a reason.", reason=f"Must be one of: {', '.join(REASONS)}.")
-    refused = CONFIRMED_ONLY if state == "dismissed" else ("reason",)
-    for name in refused:
-        if getattr(review, name) is not None:
-            raise invalid_request(f"Invalid value for {name}.", **{name: f"Not for a {state} finding."})
-    return review
+
+
+def refuse_field(review: ReviewFields, name: str) -> None:
+    """Raise 400 if a field is set that does not belong to the state of the review."""
+    if getattr(review, name) is not None:
+        raise invalid_request(f"Invalid value for {name}.", **{name: f"Not for a {review.state} finding."})
 
 
 def read_choice(fields: Mapping[str, Any], name: str, choices: tuple[T, ...]) -> T | None:
@@ -151,9 +166,22 @@ def name_item(error: ApiError, position: int, total: int) -> ApiError:
 
 def read_item(item: Mapping[str, Any]) -> ReviewItem:
     """Return a review with the finding that it is of."""
-    scan_id, number = required_text(item, "scan_id"), to_integer(item.get("number"))
+    with FieldErrors() as errors:
+        scan_id = errors.read(read_scan_id, item)
+        number = errors.read(read_number, item)
+        review = errors.read(read_review, item)
+    return ReviewItem(scan_id=scan_id, number=number, **msgspec.structs.asdict(review))
+
+
+def read_scan_id(item: Mapping[str, Any]) -> str:
+    scan_id = required_text(item, "scan_id")
     if not is_uuid(scan_id):
         raise invalid_request("Invalid value for scan_id.", scan_id="Must be a scan ID.")
+    return scan_id
+
+
+def read_number(item: Mapping[str, Any]) -> int:
+    number = to_integer(item.get("number"))
     if number is None or number < 1:
         raise invalid_request("Invalid value for number.", number="Must be the number of a finding.")
-    return ReviewItem(scan_id=scan_id, number=number, **msgspec.structs.asdict(read_review(item)))
+    return number

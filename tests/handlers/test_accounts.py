@@ -65,6 +65,23 @@ async def test_register_refuses_an_invalid_password(guest: Person, password: obj
     assert_error(reply, 400, "invalid_request", password=...)
 
 
+async def test_all_errors_of_a_form_are_named_at_once(guest: Person, alice: Person) -> None:
+    both = await guest.post("/api/auth/register", json={"email": "ana", "password": "short"})
+    assert_error(both, 400, "invalid_request", email=..., password=...)
+    assert both.json["detail"] == "Several fields are invalid."
+    missing = await guest.post("/api/auth/register", json={})
+    assert missing.json["detail"] == "Fill in all required fields."
+    assert missing.json["fields"] == {"email": "Enter your email.", "password": "Enter a password."}
+    login = await guest.post("/api/auth/login", json={"grant_type": "code"})
+    assert_error(login, 400, "invalid_request", grant_type=..., email=..., password=...)
+    change = {"new_password": "x", "keep_api_tokens": "maybe"}
+    reply = await alice.post("/api/auth/password", json=change)
+    assert_error(reply, 400, "invalid_request", current_password=..., new_password=..., keep_api_tokens=...)
+    token = {"name": "", "scopes": "write", "expires_at": "2020-01-01"}
+    reply = await alice.post("/api/tokens", json=token)
+    assert_error(reply, 400, "invalid_request", name=..., scopes=..., expires_at=...)
+
+
 async def test_register_ignores_unknown_fields(guest: Person, alice: Person) -> None:
     more = {
         "id": alice.id,

@@ -175,10 +175,11 @@ async def test_review_can_be_sent_as_a_form(alice: Person) -> None:
         {"due": "31.12.2026"}, {"due": "2026-02-30"}, {"due": "2026-12-31T00:00:00Z"}, {"due": 20261231},
         {"due": "soon"}, {"due": "2026-12-31\x00"},
         {"reason": "not_a_risk"}, {"reason": "other"},
+        {"owner": "x" * 101, "likelihood": 7, "due": "soon"},
     ],
     ids=ascii,
 )  # fmt: skip
-async def test_invalid_field_of_a_review_is_named(alice: Person, fields: dict[str, Any]) -> None:
+async def test_invalid_fields_of_a_review_are_named(alice: Person, fields: dict[str, Any]) -> None:
     scan = await alice.scan(text="tight budget")
     reply = await put_review(alice, scan, **{"state": "confirmed", **fields})
     assert_error(reply, 400, "invalid_request", **dict.fromkeys(fields, ...))
@@ -212,6 +213,8 @@ async def test_dismissed_finding_has_no_plan(alice: Person, name: str) -> None:
     scan = await alice.scan(text="tight budget")
     reply = await put_review(alice, scan, **{**DISMISSED, name: CONFIRMED[name]})
     assert_error(reply, 400, "invalid_request", **{name: ...})
+    reply = await put_review(alice, scan, state="dismissed", **{name: CONFIRMED[name]})
+    assert_error(reply, 400, "invalid_request", **{name: ..., "reason": ...})
 
 
 async def test_removed_review_leaves_the_finding_open(alice: Person) -> None:

@@ -94,10 +94,28 @@ async def test_invalid_force_llm_is_refused(alice: Person, ai: Ai) -> None:
     assert ai.calls == []
 
 
-@pytest.mark.parametrize("fields", [{}, {"text": ""}, {"text": " \n\t"}, {"file": ("empty.txt", b"")}])
+@pytest.mark.parametrize("fields", [{}, {"text": ""}, {"text": " \n\t"}])
 async def test_empty_input_is_refused(alice: Person, ai: Ai, fields: dict[str, Any]) -> None:
     assert_error(await alice.post("/api/scan", data=form(**fields)), 400, "invalid_request", text=...)
     assert ai.calls == []
+
+
+@pytest.mark.parametrize("text", ["", "tight budget"])
+@pytest.mark.parametrize("operation", ["scan", "mark"])
+async def test_an_empty_file_is_refused_at_its_field(
+    alice: Person, ai: Ai, operation: str, text: str
+) -> None:
+    scan = await alice.scan(text="tight budget")
+    path = "/api/scan" if operation == "scan" else f"/api/scans/{scan['scan_id']}/mark"
+    reply = await alice.post(path, data=form(text=text, file=("empty.txt", b"")))
+    assert_error(reply, 400, "invalid_request", file=...)
+    assert reply.json["fields"] == {"file": "The file is empty."}
+    assert len(ai.calls) == 1
+
+
+async def test_all_errors_of_a_scan_are_named_at_once(alice: Person) -> None:
+    reply = await alice.post("/api/scan", json={"text": 7, "force_llm": "maybe", "file": "x"})
+    assert_error(reply, 400, "invalid_request", text=..., file=..., force_llm=...)
 
 
 async def test_scan_of_another_user_is_not_found(alice: Person, bob: Person) -> None:
