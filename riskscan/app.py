@@ -46,7 +46,8 @@ from .middleware.errors import error_middleware
 from .middleware.query import QUERY_FIELDS, query_middleware
 from .middleware.request_log import ACCESS_LOG, AccessLog, request_id_middleware
 from .middleware.security_headers import set_headers
-from .routes import OPERATIONS, make_query_fields, make_routes
+from .responses import FORM_LOADERS
+from .routes import LOADERS, OPERATIONS, make_query_fields, make_routes
 from .settings import SETTINGS, Settings
 
 MAINTENANCE_SECONDS = 600
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> web.Application:
     app[ACCESS_LOG] = AccessLog()
     app.add_routes(make_routes())
     app[QUERY_FIELDS] = make_query_fields()
+    app[FORM_LOADERS] = LOADERS
     app[OPENAPI_JSON] = openapi.build(OPERATIONS)
     environment = aiohttp_jinja2.setup(
         app, loader=jinja2.FileSystemLoader(PACKAGE / "templates"), undefined=jinja2.StrictUndefined

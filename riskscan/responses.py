@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from .auth.authentication import ACCOUNT
+from .auth.sessions import cookie_name
 from .errors import REQUEST_ID, ApiError
 from .request.body import FORM_VALUES
 from .request.fields import read_next_path
@@ -31,10 +32,14 @@ FORM_TEMPLATES = {
     "/account/delete": "account.html",
     "/account/tokens": "account.html",
     "/reviews/import": "import.html",
+    "/scans/{scan_id}/shares": "shares.html",
     "/scans/{scan_id}/mark": "mark.html",
 }
 PUBLIC_TEMPLATES = ("login.html", "register.html")
 LOGIN_PATHS = ("/api/auth/login", "/login")
+Loader = Callable[[web.Request], Awaitable[Mapping[str, Any]]]
+# by template, what loads the data that the page shows beside its form, such as the list of API tokens
+FORM_LOADERS = web.AppKey("FORM_LOADERS", dict[str, Loader])
 
 json_encoder = msgspec.json.Encoder()
 
@@ -88,9 +93,11 @@ def render_page(
     error = context.get("error")
     defaults = {
         "user": account.user if account else None,
+        "logged_in": account is not None,
         "error": None,
         "form_values": collections.defaultdict(str, request.get(FORM_VALUES, {})),
         "field_errors": collections.defaultdict(str, error.fields if error else {}),
+        "first_error": next(iter(error.fields), "") if error else "",
         "path": request.path,
         "query": request.query,
         "next": read_next_path(request),
@@ -101,7 +108,7 @@ def render_page(
     return web.Response(text=text, status=status, headers=headers, content_type="text/html")
 
 
-def respond_error(request: web.Request, error: ApiError) -> web.Response:
+async def respond_error(request: web.Request, error: ApiError) -> web.Response:
     """Respond with JSON under /api; elsewhere with the log-in page, the form again, or the error page."""
     if is_api(request):
         description = error.detail if request.path in LOGIN_PATHS else None  # for OAuth2 clients
@@ -116,10 +123,32 @@ def respond_error(request: web.Request, error: ApiError) -> web.Response:
             return render_page(request, "login.html", {"next": request.path}, error.status, error.headers)
         target = request.raw_path if request.method in ("GET", "HEAD") else SCAN_PATH
         return redirect(f"/login?next={quote(target, safe='')}")
+    return await render_form(request, error) or render_error_page(request, error)
+
+
+async def render_form(request: web.Request, error: ApiError) -> web.Response | None:
+    """Render the form that was sent with its errors; None if that is not possible."""
     is_form = request.method == "POST" or not error.fields.keys().isdisjoint(FILTER_FIELDS)
     resource = request.match_info.route.resource
-    path = resource.canonical if resource else ""
-    template = FORM_TEMPLATES.get(path, "error.html") if is_form and error.status != 404 else "error.html"
+    template = FORM_TEMPLATES.get(resource.canonical) if resource else None
+    if not template or not is_form or error.status == 404:
+        return None
     if template not in PUBLIC_TEMPLATES and ACCOUNT not in request:  # refused before authentication
-        template = "error.html"
-    return render_page(request, template, {"error": error}, error.status, error.headers)
+        return None
+    context: Mapping[str, Any] = {}
+    if load := request.app[FORM_LOADERS].get(template):
+        if error.status >= 500:  # loading would most likely fail too
+            return None
+        try:
+            context = await load(request)
+        except ApiError:
+            return None
+    return render_page(request, template, {**context, "error": error}, error.status, error.headers)
+
+
+def render_error_page(request: web.Request, error: ApiError) -> web.Response:
+    # the account may not be looked up yet, or not be found because the database is unavailable; the
+    # navigation has only links, so that a session cookie is enough to show it
+    logged_in = ACCOUNT in request or cookie_name(request) in request.cookies
+    context = {"error": error, "logged_in": logged_in}
+    return render_page(request, "error.html", context, error.status, error.headers)

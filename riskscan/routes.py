@@ -28,6 +28,7 @@ from .request.fields import CANONICAL_UUID
 from .request.filters import FILTER_FIELDS
 from .request.finding_filters import FINDING_FILTER_FIELDS
 from .request.report_query import REPORT_FIELDS
+from .responses import Loader
 from .schemas import (
     ApiTokenList,
     Comparison,
@@ -311,7 +312,11 @@ PAGES: dict[str, Handler] = {
     "/static/{name:.+}": static_files.show,
 }
 
-
+# by template of a form, what loads the data that its page shows beside it, also after an error
+LOADERS: dict[str, Loader] = {
+    "account.html": accounts.load_account,
+    "shares.html": shares.load_shares,
+}
 # query parameters that a handler reads on its page only
 PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     accounts.register: ("next",),

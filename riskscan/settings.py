@@ -27,6 +27,7 @@ OTHER_SETTINGS = (
 # how alike a variable and a setting must be to name it; the environment holds those of other programs too, as
 # .env may (TIMEOUT is no misspelled LLM_TIMEOUT)
 ALIKE_IN_FILE, ALIKE_IN_ENVIRONMENT = 0.78, 0.85
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]+)?")  # RFC 6454, section 6.1
 # the options of libpq that asyncpg reads from a URL; it sends any other as a server setting
 POSTGRES_OPTIONS = frozenset(
@@ -129,6 +130,12 @@ def rate(value: str) -> Rate:
     if match is None:
         raise ValueError
     return Rate(int(match[1]), {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[match[2]])
+
+
+def one_line(value: str) -> str:
+    if len(value) > 300 or CONTROL_CHARACTERS.search(value):
+        raise ValueError
+    return value
 
 
 def days(value: str) -> int:
@@ -309,6 +316,7 @@ class Settings:
         "off",
         show=lambda number: str(number or "off"),
     )
+    password_help: str = setting("PASSWORD_HELP", "one line of at most 300 characters", one_line, "")
     trusted_proxies: tuple[Network, ...] = setting(
         "TRUSTED_PROXIES",
         "IP addresses or networks, separated by commas",

@@ -55,6 +55,7 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
     environment.filters.update(
         asset=asset_url,
         language=detect_language,
+        last_day=last_day,
         matrix=build_matrix,
         overview=build_overview,
         risks=format_risk_count,
@@ -72,6 +73,7 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         "max_upload_mb": f"{settings.max_upload_bytes / 1024 / 1024:g}",
         "max_upload_bytes": settings.max_upload_bytes,
         "retention": datetime.timedelta(days=settings.scan_retention_days),
+        "password_help": settings.password_help,
         "password_length": f"{MIN_PASSWORD}–{MAX_PASSWORD}",
         "extensions": EXTENSIONS,
         "file_type_names": FILE_TYPE_NAMES,
@@ -131,6 +133,14 @@ def time_element(moment: datetime.datetime) -> Markup:
     exact = moment.replace(tzinfo=None).isoformat(" ", "seconds")
     shown = f"{moment.day} {moment:%b %Y, %H:%M} UTC"
     return Markup(f'<time datetime="{exact.replace(" ", "T")}Z" title="{exact} UTC">{shown}</time>')  # noqa: S704
+
+
+def last_day(end: datetime.datetime) -> Markup:
+    """Return the day (UTC) that ends at this time, as an element; empty if none does."""
+    if end.time() != datetime.time():
+        return Markup("")
+    day = end.date() - datetime.timedelta(days=1)
+    return Markup(f'<time datetime="{day}">{day.day} {day:%b %Y}</time>')  # noqa: S704
 
 
 def detect_language(text: str) -> str:

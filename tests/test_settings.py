@@ -133,6 +133,8 @@ def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str)
         ("WORKERS", "0"),
         ("LOGIN_LIMIT", "10"),
         ("LOGIN_LIMIT", "10/fortnight"),
+        ("PASSWORD_HELP", "two\nlines"),
+        ("PASSWORD_HELP", "x" * 301),
         ("TRUSTED_PROXIES", "everyone"),
         ("LOG_LEVEL", "loud"),
     ],

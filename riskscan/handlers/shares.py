@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 import secrets
 import uuid
+from typing import Any
 
 from aiohttp import hdrs, web
 
-from ..auth.authentication import authenticate, token_digest
+from ..auth.authentication import USER_ID, authenticate, token_digest
 from ..database import DATABASE
 from ..database.rows import utc_now
 from ..database.scans import find_name, find_scan
@@ -30,16 +31,21 @@ PRIVATE_HEADERS = {"X-Robots-Tag": "noindex, nofollow, noarchive", hdrs.CACHE_CO
 
 async def index(request: web.Request) -> web.StreamResponse:
     """List the links to a scan."""
-    account = await authenticate(request)
+    await authenticate(request)
+    page = await load_shares(request)
+    return respond(request, page["data"], template="shares.html", page_only=page)
+
+
+async def load_shares(request: web.Request) -> dict[str, Any]:
+    """Return what the page of the links shows, also after an error of its form."""
     scan = await find_own_scan(request)
-    db, user_id = request.app[DATABASE], account.user.id
-    shares = await list_shares(db, user_id, scan.scan_id)
-    page_only = {
+    db, user_id = request.app[DATABASE], request[USER_ID]
+    return {
+        "data": ShareList(await list_shares(db, user_id, scan.scan_id)),
         "scan": scan,
         "name": await find_name(db, user_id, scan),
         "default_end": (utc_now() + DEFAULT_DURATION).date().isoformat(),
     }
-    return respond(request, ShareList(shares), template="shares.html", page_only=page_only)
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -56,7 +62,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     address = f"{request_origin(request)}/shared/{token}"
     share = NewShare(str(uuid.uuid4()), utc_now(), expires_at, address)
     if not await insert_share(db, user_id, scan_id, share, token_digest(token), MAX_SHARES):
-        raise ApiError(409, "too_many_shares", f"This scan has {MAX_SHARES} links. Delete one first.")
+        raise ApiError(409, "too_many_shares", f"Link limit reached ({MAX_SHARES}). Delete a link first.")
     return respond(request, share, status=201, template="share.html", page_only={"scan": scan})
 
 
@@ -74,7 +80,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     db = request.app[DATABASE]
     shared = await find_shared_scan(db, token_digest(request.match_info["token"]))
     if shared is None:
-        raise not_found("This link has ended, or was revoked.")
+        raise not_found("This link has ended, or was deleted.")
     findings = await load_findings(db, shared.owner_id, shared.scan)
     context = {"data": shared.scan, "shared": shared, "findings": findings}
     return render_page(request, "shared.html", context, headers=PRIVATE_HEADERS)

@@ -37,17 +37,17 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
             # the body is still unread: read it, to redisplay the text or carry it through the log-in
             with contextlib.suppress(ApiError):
                 await read_fields(request, MAX_FORM_BYTES // 2)  # to leave room for the log-in's own fields
-        return respond_error(request, error)
+        return await respond_error(request, error)
     except web.HTTPException as exc:
         if exc.status < 400:
             raise
         allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
-        return respond_error(request, error_from_status(exc.status, allow))
+        return await respond_error(request, error_from_status(exc.status, allow))
     except Exception as exc:
         if isinstance(exc, ConnectionError) and has_left(request):
             return web.Response(status=CLIENT_CLOSED_REQUEST)  # for the log and the metrics
         log.exception("internal error [%s]", request[REQUEST_ID])
-        return respond_error(request, internal_error())
+        return await respond_error(request, internal_error())
 
 
 def has_left(request: web.Request) -> bool:

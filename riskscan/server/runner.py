@@ -80,7 +80,7 @@ class Server(web.Server):
             assert isinstance(request, web.Request)
             init_request(request, new_request_id())
             record_request(request, 417, 0.0)
-            return respond_error(request, error_from_status(417))
+            return await respond_error(request, error_from_status(417))
 
 
 class Runner(web.AppRunner):

@@ -14,6 +14,11 @@ for (const button of document.querySelectorAll("[data-print]")) {
 for (const form of document.querySelectorAll("[data-clear-draft]")) {
   form.addEventListener("submit", clearDraft);
 }
+for (const button of document.querySelectorAll("[data-show-password]")) setUpShowPassword(button);
+if (navigator.clipboard) document.documentElement.classList.add("has-clipboard");
+for (const button of document.querySelectorAll("[data-copy-from]")) button.addEventListener("click", () => copySecret(button));
+document.addEventListener("click", ({target}) => closeMenus((menu) => !menu.contains(target) || target.closest("a")));
+document.addEventListener("keydown", ({key}) => key === "Escape" && closeMenus(() => true));
 for (const link of document.querySelectorAll("[data-overview]")) loadOverview(link);
 const scanForm = document.querySelector("#scan");
 if (scanForm) setUpScanForm(scanForm);
@@ -21,10 +26,40 @@ if (scanForm) setUpScanForm(scanForm);
 function showLocalTimes(root) {
   const short = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "short"});
   const exact = new Intl.DateTimeFormat(undefined, {dateStyle: "full", timeStyle: "long"});
-  for (const element of root.querySelectorAll("time")) {
+  for (const element of root.querySelectorAll("time[datetime*=T]")) {  // not a day
     const moment = new Date(element.dateTime);
     element.textContent = short.format(moment);
     element.title = exact.format(moment);
+  }
+}
+
+function setUpShowPassword(button) {
+  const input = document.getElementById(button.dataset.showPassword);
+  const show = (isShown) => {
+    input.type = isShown ? "text" : "password";
+    button.setAttribute("aria-pressed", isShown);
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => show(input.type === "password"));
+  input.form.addEventListener("submit", () => show(false));  // password managers store what such a field holds
+}
+
+async function copySecret(button) {
+  const status = button.parentElement.querySelector("[role=status]");
+  try {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copyFrom).textContent);
+    status.textContent = status.dataset.done;
+  } catch {
+    status.textContent = status.dataset.failed;
+  }
+}
+
+/** Close the open menus that match; the focus goes from inside of one to its button. */
+function closeMenus(matches) {
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    if (!matches(menu)) continue;
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
   }
 }
 
@@ -107,7 +142,7 @@ function setUpScanForm(form) {
     const {maxBytes, maxMb, types, unsupported} = form.dataset;
     const isText = typeof source === "string";
     if ((source.size ?? new Blob([source]).size) > Number(maxBytes)) return `This ${isText ? "text" : "file"} is too large. The limit is ${maxMb} MB.`;
-    if (source.size === 0) return "This file is empty.";
+    if (source.size === 0) return "The file is empty.";
     const supported = isText || types.split(" ").some((type) => source.name.toLowerCase().endsWith(type));
     return supported ? "" : unsupported;
   }
@@ -256,10 +291,6 @@ function autosaveDraft(text) {
     }
   });
 }
-
-document.addEventListener("click", ({target}) => {
-  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(target)) menu.open = false;
-});
 
 function clearDraft() {
   for (const name of [DRAFT, DRAFT_KEY]) sessionStorage.removeItem(name);

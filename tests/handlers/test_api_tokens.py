@@ -347,7 +347,19 @@ async def test_account_page_creates_lists_and_deletes_tokens(guest: Person, alic
     assert b"No tokens yet." in (await guest.get("/account?done=token")).body
 
 
-async def test_refused_token_form_keeps_the_typed_values(guest: Person, alice: Person) -> None:
+async def test_a_token_expires_on_the_page_on_the_day_that_was_typed(guest: Person, alice: Person) -> None:
+    await guest.post("/login", data={"username": alice.email, "password": PASSWORD})
+    made = await guest.post("/account/tokens", data={"name": "day", "expires_at": "2099-12-31"})
+    await create_token(alice, name="time", expires_at="2099-12-31T12:00:00Z")
+    listed = (await guest.get("/account")).body.decode()
+    for page in (made.body.decode(), listed):
+        assert '<time datetime="2099-12-31">31 Dec 2099</time> (end of the day, UTC)' in page
+    assert "31 Dec 2099, 12:00 UTC</time>" in listed
+    assert "2100" not in listed
+
+
+async def test_refused_token_form_keeps_the_typed_values_and_the_list(guest: Person, alice: Person) -> None:
+    await create_token(alice)
     await guest.post("/login", data={"username": alice.email, "password": PASSWORD})
     reply = await guest.post(
         "/account/tokens", data={"name": "kept", "scopes": "read", "expires_at": "2020-01-01"}
@@ -356,9 +368,12 @@ async def test_refused_token_form_keeps_the_typed_values(guest: Person, alice: P
     assert reply.status == 400
     assert 'value="kept"' in page
     assert '<option value="read" selected>' in page
+    assert 'value="2020-01-01"' in page
     assert 'id="expires_at-error"' in page
     wrong = await guest.post("/account/password", data={"current_password": "x", "new_password": "y" * 9})
-    assert b'href="/account#tokens"' in wrong.body
+    for refused in (reply, wrong):  # the list stays
+        assert b"nightly import</h3>" in refused.body
+        assert b"No reviews yet." in refused.body
     kept = {"current_password": "x", "new_password": "y" * 9, "keep_api_tokens": "true"}
     again = await guest.post("/account/password", data=kept)
     assert [b'value="true" checked>' in reply.body for reply in (wrong, again)] == [False, True]

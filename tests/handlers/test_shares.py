@@ -133,6 +133,12 @@ async def test_links_are_made_and_deleted_on_their_page(guest: Person, people: C
     reply = await guest.post(page, data={"expires_at": ""})
     address = text_of(reply).partition('<code id="link">')[2].partition("<")[0]
     assert (await people().get(address.removeprefix(guest.url))).status == 200
+    wrong = await guest.post(page, data={"expires_at": "2020-01-01"})
+    again = text_of(wrong)
+    assert wrong.status == 400
+    assert 'value="2020-01-01"' in again
+    assert "Must be in the future." in again.partition('id="expires_at-error"')[2]
+    assert f'action="{page}/' in again  # the list of links stays
     share_id = text_of(await guest.get(page)).partition(f"{page}/")[2].partition("/delete")[0]
     reply = await guest.post(f"{page}/{share_id}/delete")
     assert (reply.status, reply.headers["Location"]) == (303, f"{page}?done=share")

@@ -257,7 +257,7 @@ async def test_files_are_uploaded_one_at_a_time(
             "first.txt": "2 risks found",
             "film.mp4": "This file type isn't supported.",
             "locked.md": "This file is <b>locked</b>.",
-            "empty.txt": "This file is empty.",
+            "empty.txt": "The file is empty.",
             "huge.txt": "This file is too large. The limit is 1 MB.",
             "last.txt": "2 risks found",
         }
@@ -803,19 +803,38 @@ async def test_reviews_are_removed_on_the_account_page(
 async def test_api_token_is_created_shown_once_and_deleted(
     browser: Browser, server: Server, javascript: bool
 ) -> None:
-    async with visit(browser, server.url, java_script_enabled=javascript) as visitor:
+    permissions = ["clipboard-read", "clipboard-write"]
+    async with visit(browser, server.url, java_script_enabled=javascript, permissions=permissions) as visitor:
         page = await register(visitor)
         await page.goto(f"{visitor.url}/account")
+        await page.get_by_label("Expires (optional)").fill("2020-01-01")
+        await page.get_by_role("button", name="Create token").click()
+        await expect(page.get_by_label("Token name")).to_be_focused()
+        await expect(page.get_by_text("Enter a name.")).to_be_visible()
+        await expect(page.get_by_text("Must be in the future.")).to_be_visible()
+        await expect(page.get_by_label("Expires (optional)")).to_have_value("2020-01-01")
         await page.get_by_label("Token name").fill("Nightly import")
         await page.get_by_label("Permissions").select_option("Scan only")
+        await page.get_by_label("Expires (optional)").fill("2099-12-31")
         await page.get_by_role("button", name="Create token").click()
         token = await page.locator("#token").inner_text()
+        await expect(page.get_by_role("definition").last).to_have_text("31 Dec 2099 (end of the day, UTC)")
+        copy = page.get_by_role("button", name="Copy token")
+        if javascript:
+            await copy.click()
+            await expect(page.get_by_role("status")).to_have_text("Copied.")
+            assert await page.evaluate("navigator.clipboard.readText()") == token
+        else:
+            await expect(copy).to_be_hidden()
+        await page.locator("#token").click()  # selects it whole
+        await page.keyboard.press("ControlOrMeta+C")
         await expect(page.locator("pre").last).to_contain_text(f'"Authorization: Bearer {token}"')
         assert token not in page.url
         await page.get_by_role("link", name="Back to Account").click()
         await expect(page.get_by_role("listitem").filter(has_text="Nightly import")).to_contain_text("Scan ·")
         assert token not in await page.content()
-        await page.get_by_role("button", name="Delete token Nightly import").click()
+        await page.locator("summary", has_text="Delete token Nightly import").click()
+        await page.get_by_role("button", name="Delete token", exact=True).click()
         await expect(page.get_by_role("status")).to_have_text("API token deleted.")
         await expect(page.get_by_text("No tokens yet.")).to_be_visible()
 

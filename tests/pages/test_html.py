@@ -114,6 +114,10 @@ async def test_registration_error_is_shown_at_its_field(guest: Person) -> None:
     assert "short" not in page.partition("<form method")[2].partition("</form>")[0].replace(
         "A short phrase", ""
     )
+    both = await guest.post("/register", data={"email": "ana", "password": "short"})
+    page = assert_field_error(both, 400, "email", "valid email address")
+    assert "A password has 6 to 128 characters." in page.partition('id="password-error"')[2]
+    assert page.count(" autofocus") == 1
     await sign_up(guest)
     taken = await guest.post("/register", data={"email": "ANA@example.com", "password": PASSWORD})
     assert_field_error(taken, 409, "email", "already")
@@ -130,7 +134,25 @@ async def test_failed_login_shows_the_error_and_keeps_the_email(ana: Person) -> 
     assert "wrong one" not in page
     assert re.search(r'id="password"[^>]*aria-describedby="alert"[^>]*autofocus', page)
     empty = await ana.post("/login", data={"username": "ana@example.com", "password": ""})
-    assert_field_error(empty, 400, "password", "required")
+    assert_field_error(empty, 400, "password", "Enter your password.")
+    nothing = assert_field_error(await ana.post("/login", data={}), 400, "username", "Enter your email.")
+    assert 'id="password-error"' in nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", "Forgotten? Ask whoever runs this server."),
+        ("Write to <it@bank.example>.", "Write to &lt;it@bank"),
+    ],
+)
+async def test_login_page_says_whom_to_ask_about_a_password(
+    make_settings: MakeSettings, text: str, shown: str
+) -> None:
+    async with serve(make_settings(password_help=text)) as server:
+        person = Person(server)
+        assert shown in text_of(await person.get("/login"))
+        await person.session.close()
 
 
 async def test_login_replaces_the_session_and_logout_revokes_it(ana: Person) -> None:
@@ -192,6 +214,9 @@ async def test_form_without_javascript_scans_a_text_or_a_file(
 async def test_failed_scan_shows_the_error_and_keeps_the_form_values(ana: Person, ai: Ai) -> None:
     empty = await ana.post("/scan", data=form(text="  ", file=("", b"")))
     assert_field_error(empty, 400, "text", "Paste some text")
+    file = await ana.post("/scan", data=form(text="tight", file=("plan.txt", b""), force_llm="true"))
+    page = assert_field_error(file, 400, "file", "The file is empty.")
+    assert re.search(r'name="force_llm"[^>]*checked', page)
     video = await ana.post(
         "/scan", data=form(text="\n <b>tight</b> budget", force_llm="true", file=("a.mp4", b"x"))
     )
@@ -440,7 +465,7 @@ async def test_only_the_owner_can_open_and_delete_a_scan(ana: Person, people: Ca
     await sign_up(bob, "bob@example.com")
     for reply in (await bob.get(location), await bob.post(f"{location}/delete")):
         assert reply.status == 404
-        assert "Scan not found." in text_of(reply)
+        assert "It may have been deleted, or belong to another account." in text_of(reply)
     reply = await ana.post(f"{location}/delete")
     assert (reply.status, reply.headers["Location"]) == (303, "/scans?done=scan")
     assert "Scan deleted." in text_of(await ana.get("/scans?done=scan"))
@@ -473,7 +498,7 @@ async def test_account_page_counts_and_removes_the_reviews(ana: Person) -> None:
         await ana.post(f"/scans/{scan['scan_id']}/findings/{number}/review", data={"state": "confirmed"})
         assert count in text_of(await ana.get("/account"))
     wrong = await ana.post("/account/password", data={"current_password": "not it", "new_password": "x" * 8})
-    assert 'href="/account#reviews"' in text_of(wrong)  # the page of an error has not counted them
+    assert "2 reviews kept." in text_of(wrong)
     assert '<form method="post" action="/account/reviews/delete">' in text_of(await ana.get("/account"))
     reply = await ana.post("/account/reviews/delete")
     assert (reply.status, reply.headers["Location"]) == (303, "/account?done=reviews")
@@ -501,7 +526,7 @@ async def test_account_page_deletes_the_account(ana: Person) -> None:
     assert (await ana.post("/login", data={"username": ana.email, "password": PASSWORD})).status == 401
 
 
-async def test_error_pages_show_a_message_and_the_request_id(
+async def test_error_pages_show_a_message_and_the_request_id_from_500_on(
     ana: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: Any) -> None:
@@ -516,13 +541,31 @@ async def test_error_pages_show_a_message_and_the_request_id(
         (await ana.get("/scans?limit=0"), 400, "limit must be between 1 and 100."),
         (await ana.post("/account/password", data={"x": "y" * 70_000}), 413, "too large"),
         (await ana.get(location), 500, "Something went wrong on our side."),
+        (await ana.post("/logout", headers={"Sec-Fetch-Site": "cross-site"}), 403, "sent by another site"),
     ]
     for reply, status, message in cases:
         page = text_of(reply)
         assert reply.status == status
         assert message in page
         assert "secret inside" not in page
-        assert f"<code>{reply.headers['X-Request-ID']}</code>" in page
+        assert (f"<code>{reply.headers['X-Request-ID']}</code>" in page) == (status >= 500)
+
+
+async def test_error_pages_keep_the_navigation(ana: Person, people: Callable[[], Person]) -> None:
+    cross_site = {"Sec-Fetch-Site": "cross-site"}
+    for person, link, other in ((ana, "/account", "/login"), (people(), "/login", "/account")):
+        for reply in (
+            await person.get("/nowhere"),
+            await person.get("/logout"),
+            await person.get("/scans?unknown=1" if person is ana else "/login?unknown=1"),
+            await person.post("/logout", headers=cross_site),
+        ):
+            page = text_of(reply)
+            assert reply.status >= 400
+            assert f'<li><a href="{link}"' in page
+            assert f'<li><a href="{other}"' not in page
+            assert '<a class="button" href="/scan">New scan</a>' in page
+            assert '<a class="button secondary" href="/scans">History</a>' in page
 
 
 async def test_pages_respond_503_when_the_database_is_unavailable(make_settings: MakeSettings) -> None:

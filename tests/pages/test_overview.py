@@ -81,7 +81,7 @@ async def test_scans_with_open_findings_are_to_be_reviewed(alice: Person, review
     assert "1 open" in await open_overview(alice)
     await review(alice, reviewed, 4, state="dismissed", reason="duplicate")
     page = await open_overview(alice)
-    assert "Every finding of your scans has a review." in page
+    assert "All findings of your scans have been reviewed." in page
 
 
 async def test_the_history_says_how_many_findings_are_open(alice: Person, reviewed: dict[str, Any]) -> None:
