@@ -19,7 +19,7 @@ from .export.text import FORMATS
 from .file_types import EXTENSIONS
 from .handlers import marks, scans
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
-from .request.filters import MAX_FILTER_LENGTH
+from .request.filters import MAX_CHOSEN_SCANS, MAX_FILTER_LENGTH
 from .request.finding_filters import STATES
 from .request.reviews import CONFIRMED_ONLY
 from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Reason, Risk, Source
@@ -95,6 +95,10 @@ QUERY: dict[str, dict[str, Any]] = {
         "schema": FILTER_TEXT,
     },
     "category": {"description": "Category of a risk, case-insensitive", "schema": FILTER_TEXT},
+    "scan": {
+        "description": "ID of a scan to export, given once for each; not with `q`, `source`, `from` or `to`",
+        "schema": {"type": "array", "items": UUID, "maxItems": MAX_CHOSEN_SCANS},
+    },
     "state": {
         "description": "State of a finding",
         "schema": {"type": "string", "enum": [*STATES, ""]},
@@ -121,6 +125,8 @@ QUERY: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "enum": list(LAYOUTS), "default": ""},
     },
 }
+# parameters that may be given more than once
+REPEATED = frozenset(name for name, query in QUERY.items() if query["schema"].get("type") == "array")
 # a string in quotation marks (RFC 8941, section 3.3.3), or bare
 KEY_PATTERN = r"""^("([ !#-\[\]-~]|\\["\\])+"|[!#-~]([ -~]*[!-~])?)$"""
 HEADERS: dict[str, dict[str, Any]] = {

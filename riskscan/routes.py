@@ -23,7 +23,7 @@ from .handlers import (
     static_files,
 )
 from .idempotency import HEADER, REPLAYED
-from .openapi import FORM, IMPORT, JSON, LOGIN_PATH, MULTIPART, UPLOAD, Operation
+from .openapi import FORM, IMPORT, JSON, LOGIN_PATH, MULTIPART, REPEATED, UPLOAD, Operation
 from .request.fields import CANONICAL_UUID
 from .request.filters import FILTER_FIELDS
 from .request.finding_filters import FINDING_FILTER_FIELDS
@@ -167,7 +167,7 @@ OPERATIONS = (
         "/api/scans/export",
         exports.export_all,
         page="/scans/export",
-        query=("format", "layout", "state", *FILTER_FIELDS),
+        query=("format", "layout", "state", "scan", *FILTER_FIELDS),
         answer=list[RegisterRow],
         files=exports.FILE_MEDIA_TYPES,
         errors=(400, 403),
@@ -334,11 +334,11 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
 
 
 def make_query_fields() -> dict[Handler, frozenset[str]]:
-    """Return the names of the query parameters by handler."""
+    """Return the names of the query parameters that are given once, by handler."""
     fields = {operation.handler: frozenset(operation.query) for operation in OPERATIONS}
     for handler, names in PAGE_QUERY.items():
         fields[handler] = fields.get(handler, frozenset()).union(names)
-    return fields
+    return {handler: names - REPEATED for handler, names in fields.items()}
 
 
 def make_routes() -> list[web.RouteDef]:

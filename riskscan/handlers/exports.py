@@ -26,7 +26,7 @@ from ..errors import REQUEST_ID, ApiError, invalid_request
 from ..export.columns import LAYOUTS, Column, Layout, finding_row, notes_row
 from ..export.text import FORMATS, Table
 from ..export.xlsx import Workbook
-from ..request.filters import read_filter
+from ..request.filters import read_chosen_scans, read_filter
 from ..request.finding_filters import FindingFilter, read_finding_filter, read_state
 from ..request.forwarded import request_origin
 from ..schemas import Filter, Finding, RegisterRow, Scan
@@ -78,14 +78,19 @@ async def export_scan(request: web.Request) -> web.StreamResponse:
 
 
 async def export_all(request: web.Request) -> web.StreamResponse:
-    """Export the risks of the scans that match the filters, newest scan first.
+    """Export the risks of the scans that match the filters, newest scan first, or of chosen scans.
 
     A filter by category also selects the risks of each scan, and one by state selects only risks.
     """
     subject = await authenticate_lazily(request)
-    options, scan_filter = parse_export_options(request), read_filter(request)
+    options, scan_filter, chosen = (
+        parse_export_options(request),
+        read_filter(request),
+        read_chosen_scans(request),
+    )
     finding_filter = FindingFilter(read_state(request), scan_filter.category)
-    scans = stream_scans(request.app[DATABASE], subject, scan_filter)
+    db = request.app[DATABASE]
+    scans = stream_chosen(db, subject, chosen) if chosen else stream_scans(db, subject, scan_filter)
     batches = batch_rows(request, scans, finding_filter, options)
     return await stream_file(request, options, batches, f"register-{utc_now():%Y-%m-%d}")
 
@@ -103,6 +108,14 @@ def parse_export_options(request: web.Request) -> ExportOptions:
 
 async def just(scan: Scan) -> AsyncIterator[Scan]:
     yield scan
+
+
+async def stream_chosen(db: Executor, subject: TokenSubject, chosen: Sequence[str]) -> AsyncIterator[Scan]:
+    """Yield the user's scans among the chosen ones, in their order. Raises TokenRevoked, also midway."""
+    for scan_id in chosen:
+        scan = await find_scan(db, subject, scan_id)
+        if scan:
+            yield scan
 
 
 async def stream_scans(db: Executor, subject: TokenSubject, scan_filter: Filter) -> AsyncIterator[Scan]:

@@ -10,10 +10,12 @@ from aiohttp import web
 from ..errors import ApiError, invalid_request
 from ..schemas import ALL_SCANS, Filter, Source
 from ..search_terms import category_term, tokenize
-from .fields import FieldErrors, optional_text, read_time
+from .fields import FieldErrors, is_uuid, optional_text, read_time
 
 FILTER_FIELDS = ("q", "category", "source", "from", "to")
 MAX_FILTER_LENGTH = 200  # characters of q, and of a category
+MAX_CHOSEN_SCANS = 100
+CHOSEN_BESIDE = ("q", "source", "from", "to")  # filters of scans, which chosen ones have no use for
 
 
 def read_filter(request: web.Request) -> Filter:
@@ -46,6 +48,22 @@ def read_source(request: web.Request) -> str:
 def check_period(since: datetime.datetime | None, until: datetime.datetime | None) -> None:
     if since and until and since >= until:
         raise invalid_filter("from", "Must not be later than the end.")
+
+
+def read_chosen_scans(request: web.Request) -> list[str]:
+    """Return the IDs of `scan`, each once, in their order; none chooses all scans.
+
+    Raises 400 `invalid_request` for other IDs, more than 100, or another filter of scans beside them.
+    """
+    chosen = list(dict.fromkeys(filter(None, request.query.getall("scan", []))))
+    if len(chosen) > MAX_CHOSEN_SCANS:
+        raise invalid_filter("scan", f"Must be given at most {MAX_CHOSEN_SCANS} times.")
+    if not all(map(is_uuid, chosen)):
+        raise invalid_filter("scan", "Must be the ID of a scan.")
+    beside = [name for name in CHOSEN_BESIDE if chosen and request.query.get(name, "").strip()]
+    if beside:
+        raise invalid_filter(beside[0], "Can't be combined with scan.")
+    return chosen
 
 
 def read_filter_values(request: web.Request) -> dict[str, str]:
