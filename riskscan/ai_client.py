@@ -37,13 +37,14 @@ from .schemas import (
 )
 from .settings import SETTINGS
 
-AI_SESSION = web.AppKey("AI_SESSION", aiohttp.ClientSession)
+PROBE_SECONDS, CACHE_SECONDS = 2, 5
+LANGUAGE_MODEL_SECONDS = 60  # for which pages trust what a probe said of the language model
 EMBEDDED = "unix:"  # the embedded service's URL is this and a path; an operator's begins with http
 CONNECT_SECONDS = 10
 # a POST on a connection that the service is closing is lost; servers keep idle ones for 2 s or more
 KEEPALIVE_SECONDS = 1.0
 MAX_RESPONSE_BYTES = 10 * 1024 * 1024
-MAX_ERROR_BYTES = 64 * 1024
+MAX_ERROR_BYTES = MAX_INFO_BYTES = 64 * 1024
 MAX_MESSAGE = 500
 CHUNK_BYTES = 128 * 1024
 # errors about the document or the rate of requests, relayed because the client can act on them
@@ -57,6 +58,23 @@ BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 class InvalidResponse(Exception):
     """The response of the AI service breaks its contract."""
+
+
+class AiProbe:
+    """The last probe of the AI service, cached so that frequent health checks do not reach it.
+
+    `language_model` says whether the service has one, None as long as it has not said.
+    """
+
+    def __init__(self) -> None:
+        self.healthy = False
+        self.language_model: bool | None = None
+        self.probed_at = -math.inf  # time.monotonic()
+        self.lock = asyncio.Lock()
+
+
+AI_SESSION = web.AppKey("AI_SESSION", aiohttp.ClientSession)
+AI_PROBE = web.AppKey("AI_PROBE", AiProbe)
 
 
 def open_session(service_url: str) -> aiohttp.ClientSession:
@@ -75,6 +93,43 @@ def open_session(service_url: str) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
     )
+
+
+async def is_healthy(app: web.Application, max_age: float = CACHE_SECONDS) -> bool:
+    """Return whether the AI service responds, by a probe of at most `max_age` seconds ago."""
+    probe = app[AI_PROBE]
+    async with probe.lock:  # concurrent checks share one probe
+        if time.monotonic() >= probe.probed_at + max_age:
+            await run_probe(app)
+            probe.probed_at = time.monotonic()
+    return probe.healthy
+
+
+async def run_probe(app: web.Application) -> None:
+    """Ask the AI service; any status below 500 is healthy, and `llm_configured` tells of a language model."""
+    probe = app[AI_PROBE]
+    probe.healthy = False
+    try:
+        async with (
+            asyncio.timeout(PROBE_SECONDS),
+            app[AI_SESSION].get("", allow_redirects=False) as response,
+        ):
+            probe.healthy = response.status < 500
+            info = json.loads(await read_limited(response, MAX_INFO_BYTES))
+    except (aiohttp.ClientError, OSError, InvalidResponse, ValueError, RecursionError):
+        return
+    said = info.get("llm_configured") if isinstance(info, dict) else None
+    probe.language_model = said if isinstance(said, bool) else None
+
+
+async def refresh_language_model(app: web.Application) -> None:
+    """Ask the AI service whether it has a language model, unless it answered within a minute."""
+    await is_healthy(app, LANGUAGE_MODEL_SECONDS if app[AI_PROBE].healthy else CACHE_SECONDS)
+
+
+def offers_language_model(app: web.Application) -> bool:
+    """Return whether pages offer the language model: unless the AI service said that it has none."""
+    return app[AI_PROBE].language_model is not False
 
 
 async def scan(app: web.Application, document: Document, user_id: str, request_id: str) -> Findings:

@@ -37,7 +37,7 @@ from .database.migrate import DatabaseUnavailable, is_current, migrate
 from .database.sessions import delete_expired_sessions
 from .database.shares import delete_expired_shares
 from .errors import ApiError
-from .handlers import exports, health, imports, marks
+from .handlers import exports, imports, marks
 from .handlers.api_docs import OPENAPI_JSON
 from .middleware import cors
 from .middleware.csrf import csrf_middleware
@@ -104,7 +104,7 @@ async def passwords(app: web.Application) -> AsyncIterator[None]:
 
 
 async def ai_session(app: web.Application) -> AsyncIterator[None]:
-    app[health.AI_PROBE] = health.AiProbe()
+    app[ai_client.AI_PROBE] = ai_client.AiProbe()
     async with ai_client.open_session(app[SETTINGS].ai_service_url) as app[ai_client.AI_SESSION]:
         yield
 

@@ -11,6 +11,7 @@ import aiohttp_jinja2
 import msgspec
 from aiohttp import web
 
+from .ai_client import offers_language_model
 from .auth.authentication import ACCOUNT
 from .auth.sessions import cookie_name
 from .errors import REQUEST_ID, ApiError
@@ -103,6 +104,7 @@ def render_page(
         "next": read_next_path(request),
         "origin": request_origin(request),
         "request_id": request[REQUEST_ID],
+        "language_model": offers_language_model(request.app),
     }
     text = aiohttp_jinja2.render_string(template, request, {**defaults, **context})
     return web.Response(text=text, status=status, headers=headers, content_type="text/html")

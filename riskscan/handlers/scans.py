@@ -59,6 +59,7 @@ log = logging.getLogger("riskscan.scans")
 async def scan_page(request: web.Request) -> web.StreamResponse:
     """Show the Scan page."""
     await authenticate(request)
+    await ai_client.refresh_language_model(request.app)
     return render_page(request, "upload.html", {})
 
 
@@ -202,6 +203,8 @@ async def show(request: web.Request) -> web.StreamResponse:
     if is_api(request):
         return respond(request, scan)
     query = read_report_query(request)
+    if not scan.risk_count:  # the page may recommend the language model
+        await ai_client.refresh_language_model(request.app)
     db, user_id = request.app[DATABASE], request[USER_ID]
     details = await load_details(db, user_id, scan)
     reviews = await list_reviews_of_scan(db, user_id, scan.scan_id)

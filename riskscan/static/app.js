@@ -159,7 +159,7 @@ function setUpScanForm(form) {
     const body = new FormData();
     if (typeof item.source === "string") body.append("text", item.source);
     else body.append("file", item.source);
-    if (forceLlm.checked) body.append("force_llm", "true");
+    if (forceLlm?.checked) body.append("force_llm", "true");
     const progress = item.row.querySelector("progress");
     const request = new XMLHttpRequest();  // fetch() has no upload progress
     let timer;
@@ -187,7 +187,7 @@ function setUpScanForm(form) {
         resolve();
       });
       request.open("POST", "/api/scan");
-      request.setRequestHeader("Idempotency-Key", forceLlm.checked ? `${item.key}-llm` : item.key);
+      request.setRequestHeader("Idempotency-Key", forceLlm?.checked ? `${item.key}-llm` : item.key);
       request.send(body);
     });
   }

@@ -62,6 +62,7 @@ class Ai:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.probes = 0
+        self.info: Any = {"service": "test"}
         self.arrived = asyncio.Event()
         self.handler: Handler = self.return_findings
         self.raw_handler: RawHandler | None = None
@@ -106,7 +107,7 @@ class Ai:
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
         self.probes += 1
-        return web.json_response({"service": "test"})
+        return web.json_response(self.info)
 
     async def serve(self) -> Callable[[], Coroutine[Any, Any, None]]:
         """Start on a free port; return a function that stops the server."""
