@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--annotation-style line --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help run install test test-fast model evaluate bench soak format lint types check lock audit clean
+.PHONY: help run install test test-fast model evaluate sample bench soak format lint types check lock audit clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -32,6 +32,9 @@ model:  ## make the analyser's model anew, in 30 minutes: make model DATA=folder
 
 evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts: make evaluate DATA=folder
 	$(BIN)/python -m training.evaluate $(or $(DATA),$(error Name the folder of labelled texts: make evaluate DATA=folder))
+
+sample: $(VENV)/ready-dev  ## store the result of the sample contract anew, after a change of the analyser
+	$(BIN)/python -m tests.ai_service.sample
 
 bench: $(VENV)/ready-dev  ## measure the capacity of this machine: make bench WORKERS=2
 	@$(BIN)/python -W ignore -m tests.bench

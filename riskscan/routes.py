@@ -20,6 +20,7 @@ from .handlers import (
     reviews,
     scans,
     shares,
+    start,
     static_files,
 )
 from .idempotency import HEADER, REPLAYED
@@ -298,7 +299,8 @@ OPERATIONS = (
 )
 # pages without an operation, all GET
 PAGES: dict[str, Handler] = {
-    "/": accounts.home,
+    "/": start.home,
+    "/sample": start.sample,
     "/register": accounts.register_page,
     "/login": accounts.login_page,
     "/scan": scans.scan_page,
@@ -327,6 +329,7 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     scans.index: ("done",),
     shares.index: ("done",),
     scans.show: (*REPORT_FIELDS, "at"),
+    start.sample: REPORT_FIELDS,
     reviews.update: REPORT_FIELDS,
     reviews.delete: REPORT_FIELDS,
     comparisons.choose: ("limit", "offset", "cursor", *FILTER_FIELDS),

@@ -128,11 +128,6 @@ async def delete(request: web.Request) -> web.StreamResponse:
     return respond(request, Message("Account deleted"), location="/register?done=account")
 
 
-async def home(request: web.Request) -> web.StreamResponse:
-    """Redirect to the Scan page or, without a session, to the log-in page."""
-    return redirect("/scan" if await current_account_or_none(request) else "/login")
-
-
 async def register_page(request: web.Request) -> web.StreamResponse:
     """Show the page to register an account."""
     return render_page(request, "register.html", {})

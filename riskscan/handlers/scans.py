@@ -43,6 +43,7 @@ from ..scan_names import extract_first_words
 from ..schemas import Detail, Filter, Findings, Message, Scan, ScanList
 from ..settings import SETTINGS
 from .findings import compute_all_fingerprints, load_details, to_findings
+from .start import load_sample
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 MAX_OFFSET = 10**9
@@ -57,10 +58,11 @@ log = logging.getLogger("riskscan.scans")
 
 
 async def scan_page(request: web.Request) -> web.StreamResponse:
-    """Show the Scan page."""
-    await authenticate(request)
+    """Show the Scan page, which offers the sample to an account without scans."""
+    account = await authenticate(request)
     await ai_client.refresh_language_model(request.app)
-    return render_page(request, "upload.html", {})
+    scans = await list_scans(request.app[DATABASE], account.subject, 1)
+    return render_page(request, "upload.html", {} if scans.total else {"sample_text": load_sample().text})
 
 
 async def create(request: web.Request) -> web.StreamResponse:

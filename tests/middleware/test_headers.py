@@ -58,7 +58,7 @@ async def test_every_error_has_one_shape(
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 303),
+        ("GET", "/", 200),
         ("GET", "/scan", 303),
         ("GET", "/login", 200),
         ("HEAD", "/login", 200),
