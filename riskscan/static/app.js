@@ -3,6 +3,9 @@
 document.documentElement.classList.add("scripted");
 const DRAFT = "riskscan-draft";
 const DRAFT_KEY = "riskscan-draft-key";  // idempotency key: a draft sent again after a reload is one scan
+const FINISHED = "riskscan-finished";  // rows of the upload queue, for after Back or a reload
+const MAX_FINISHED = 100;  // also what an export can choose
+const MAX_FILES = 100, MAX_ENTRIES = 2_000;  // of dropped folders
 
 showLocalTimes(document);
 document.addEventListener("show-times", (event) => showLocalTimes(event.target));  // findings.js replaces a part of its page
@@ -10,9 +13,9 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
-// the next user of this browser must not see the draft
+// the next user of this browser must not see the draft and the uploads
 for (const form of document.querySelectorAll("[data-clear-draft]")) {
-  form.addEventListener("submit", clearDraft);
+  form.addEventListener("submit", clearTab);
 }
 for (const button of document.querySelectorAll("[data-show-password]")) setUpShowPassword(button);
 if (navigator.clipboard) document.documentElement.classList.add("has-clipboard");
@@ -75,9 +78,10 @@ async function loadOverview(link) {
 }
 
 function setUpScanForm(form) {
-  const {text, file, force_llm: forceLlm} = form.elements;
+  const {text, file, force_llm: forceLlm} = form.elements;  // forceLlm only where there is a language model
   const section = document.querySelector("#queue");
   const list = section.querySelector("ol");
+  const finishedBar = document.querySelector("#finished");
   const announcement = document.querySelector("#announcement");
   const submit = form.querySelector("[type=submit]");
   const items = new Set();
@@ -85,6 +89,14 @@ function setUpScanForm(form) {
 
   file.multiple = true;
   autosaveDraft(text);
+  restoreFinished();
+  finishedBar.querySelector("[data-clear]").addEventListener("click", clearFinished);
+  submit.setAttribute("aria-keyshortcuts", "Control+Enter Meta+Enter");
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.repeat) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
   file.addEventListener("change", () => {
     add([...file.files]);
     file.value = "";  // lets the same file be chosen again, and more files be added
@@ -96,7 +108,7 @@ function setUpScanForm(form) {
       document.documentElement.classList.toggle("dropping", type === "dragover");
       if (type === "dragleave") return;
       event.preventDefault();
-      if (type === "drop") add([...event.dataTransfer.files]);
+      if (type === "drop") addDropped(event.dataTransfer);
     });
   }
   form.addEventListener("submit", (event) => {
@@ -114,52 +126,108 @@ function setUpScanForm(form) {
   // the text stays in its field until its scan is saved, so it may be in the list already
   function addText() {
     const same = [...items].filter(({source}) => source === text.value);
-    if (same.some(({state}) => state !== "failed")) return;
-    for (const item of same) remove(item);
+    if (same.some(({state}) => !["failed", "done"].includes(state))) return;
+    for (const item of same) if (item.state === "failed") remove(item);
     add([text.value]);
   }
 
+  async function addDropped(transfer) {
+    const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());  // before the event ends
+    if (!entries.some((entry) => entry?.isDirectory)) return add([...transfer.files]);
+    const {files, isCut} = await listFiles(entries.filter(Boolean));
+    const supported = files.filter(isSupported);
+    add(supported);
+    const others = files.length - supported.length;
+    const sentences = [
+      `Files added: ${supported.length}.`,
+      others ? `Files of other types left out: ${others}.` : "",
+      isCut ? `Only the first ${MAX_FILES} files were read.` : "",
+    ];
+    announce(sentences.filter(Boolean).join(" "), true);
+  }
+
   function add(sources) {
-    section.hidden = false;
     for (const source of sources) {
-      const row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
-      const name = typeof source === "string" ? "Pasted text" : source.name;
-      const key = (typeof source === "string" && sessionStorage.getItem(DRAFT_KEY)) || newKey();  // a retry is not analysed twice
-      const item = {source, name, row, key, state: ""};
-      row.querySelector(".name").textContent = name;
-      row.querySelector(".size").textContent = formatSize(source);
-      row.querySelector("progress").setAttribute("aria-label", `Uploading ${name}`);
-      list.append(row);
-      items.add(item);
+      const isText = typeof source === "string";
+      const key = (isText && sessionStorage.getItem(DRAFT_KEY)) || newKey();  // a retry is not analysed twice
+      const item = addRow({source, name: isText ? "Pasted text" : source.name, size: formatSize(source), key});
       const error = validate(source);
       if (error) fail(item, error);
-      else setState(item, "ready", "Ready", actionButton("Remove", name, () => removeAndFocus(item)));
+      else setState(item, "ready", "Ready", removeButton(item));
+      item.isRepeated = error ? false : checkRepeated(item);
     }
+  }
+
+  function addRow(item) {
+    section.hidden = false;
+    item.row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
+    item.state = "";
+    item.row.querySelector(".name").textContent = item.name;
+    item.row.querySelector(".size").textContent = item.size;
+    item.row.querySelector("progress").setAttribute("aria-label", `Uploading ${item.name}`);
+    list.append(item.row);
+    items.add(item);
+    return item;
+  }
+
+  // a file with the name, size and content of one further up in the list is not sent, unless the user insists
+  async function checkRepeated(item) {
+    if (typeof item.source === "string" || !crypto.subtle) return false;
+    const above = [...items].filter((other) => other.name === item.name && other.size === item.size);
+    for (const other of above.slice(0, above.indexOf(item))) {
+      if (other.state === "failed" || await digestOf(other) !== await digestOf(item)) continue;
+      if (!["ready", "queued"].includes(item.state)) return false;
+      const again = actionButton("Scan it again", item.name, () => {
+        item.isRepeated = false;
+        queueAgain(item);
+      });
+      setState(item, "skipped", "This file is in the list already, so it isn't scanned twice.", again, removeButton(item));
+      announce(`${item.name}: this file is in the list already.`);
+      return true;
+    }
+    return false;
   }
 
   // the same checks and messages as on the server, before anything is uploaded
   function validate(source) {
-    const {maxBytes, maxMb, types, unsupported} = form.dataset;
+    const {maxBytes, maxMb, unsupported} = form.dataset;
     const isText = typeof source === "string";
     if ((source.size ?? new Blob([source]).size) > Number(maxBytes)) return `This ${isText ? "text" : "file"} is too large. The limit is ${maxMb} MB.`;
     if (source.size === 0) return "The file is empty.";
-    const supported = isText || types.split(" ").some((type) => source.name.toLowerCase().endsWith(type));
-    return supported ? "" : unsupported;
+    return isText || isSupported(source) ? "" : unsupported;
+  }
+
+  function isSupported({name}) {
+    return form.dataset.types.split(" ").some((type) => name.toLowerCase().endsWith(type));
   }
 
   async function uploadQueued() {
     if (uploading) return;
     uploading = true;
+    const sent = [];
     let item;
-    while ((item = [...items].find(({state}) => state === "queued"))) await upload(item);
+    while ((item = [...items].find(({state}) => state === "queued"))) {
+      if (await item.isRepeated) continue;
+      await upload(item);
+      await storeFinished();
+      sent.push(item);
+    }
     uploading = false;
+    if (sent.length === 1) openResult(sent[0]);
+  }
+
+  // of one text or file alone; whoever typed or added something meanwhile stays
+  function openResult(item) {
+    const isAlone = [...items].every(({state}) => state === "done") && !text.value.trim();
+    if (item.state === "done" && isAlone) location.assign(`/scans/${item.scanId}`);
   }
 
   function upload(item) {
+    item.forceLlm = item.withoutLlm ? false : Boolean(forceLlm?.checked);
     const body = new FormData();
     if (typeof item.source === "string") body.append("text", item.source);
     else body.append("file", item.source);
-    if (forceLlm?.checked) body.append("force_llm", "true");
+    if (item.forceLlm) body.append("force_llm", "true");
     const progress = item.row.querySelector("progress");
     const request = new XMLHttpRequest();  // fetch() has no upload progress
     let timer;
@@ -187,7 +255,7 @@ function setUpScanForm(form) {
         resolve();
       });
       request.open("POST", "/api/scan");
-      request.setRequestHeader("Idempotency-Key", forceLlm?.checked ? `${item.key}-llm` : item.key);
+      request.setRequestHeader("Idempotency-Key", item.forceLlm ? `${item.key}-llm` : item.key);
       request.send(body);
     });
   }
@@ -198,10 +266,8 @@ function setUpScanForm(form) {
       const count = result.risk_count;
       const notes = result.notes ?? [];  // none from a server of the version before
       const message = count === 0 ? "No risks found" : count === 1 ? "1 risk found" : `${count} risks found`;
-      const link = Object.assign(document.createElement("a"), {href: `/scans/${result.scan_id}`, className: "button open", textContent: "View result"});
-      link.setAttribute("aria-label", `View result: ${item.name}`);
-      setState(item, "done", message, link);
-      showNotes(item, notes);
+      item.scanId = result.scan_id;
+      showFinished(item, message, notes);
       announce(`${item.name}: ${message}.${notes.length ? ` Notes: ${notes.length}.` : ""}`);
       if (item.source === text.value) text.value = "";
       if (typeof item.source === "string" && sessionStorage.getItem(DRAFT) === item.source) clearDraft();
@@ -210,20 +276,87 @@ function setUpScanForm(form) {
       fail(item, "Your session has expired. Log in in a new tab, then try again.", true, link);
     } else if (request.status) {
       const message = Object.values(result.fields ?? {})[0] ?? result.detail;
-      fail(item, message ?? `The server returned error ${request.status}.`, request.status === 409 || request.status >= 429);
+      const isLlmError = item.forceLlm && result.error === "ai_service_error";
+      const canRetry = request.status === 409 || request.status >= 429;
+      const actions = isLlmError && canRetry ? [withoutLlmButton(item)] : [];  // the same again would fail again
+      fail(item, message ?? `The server returned error ${request.status}.`, canRetry && !isLlmError, ...actions);
     } else {
       fail(item, "Connection lost. Try again – nothing will be scanned twice.", true);
     }
   }
 
   function fail(item, message, canRetry = false, ...moreActions) {
-    const retry = () => {
-      setState(item, "queued", "Queued");
-      uploadQueued();
-    };
-    const actions = canRetry ? [...moreActions, actionButton("Try again", item.name, retry)] : [];
-    setState(item, "failed", message, ...actions, actionButton("Remove", item.name, () => removeAndFocus(item)));
+    const retry = canRetry ? [actionButton("Try again", item.name, () => queueAgain(item))] : [];
+    setState(item, "failed", message, ...moreActions, ...retry, removeButton(item));
     announce(`${item.name}: ${message}`);
+  }
+
+  function queueAgain(item) {
+    setState(item, "queued", "Queued");
+    uploadQueued();
+  }
+
+  function withoutLlmButton(item) {
+    return actionButton("Scan without the language model", item.name, () => {
+      item.withoutLlm = true;
+      queueAgain(item);
+    });
+  }
+
+  function removeButton(item) {
+    return actionButton("Remove", item.name, () => removeAndFocus(item));
+  }
+
+  function showFinished(item, message, notes) {
+    const link = Object.assign(document.createElement("a"), {href: `/scans/${item.scanId}`, className: "button open", textContent: "View result"});
+    link.setAttribute("aria-label", `View result: ${item.name}`);
+    Object.assign(item, {message, notes});
+    setState(item, "done", message, link);
+    showNotes(item, notes);
+    showFinishedBar();
+  }
+
+  // links that export these scans, the last 100
+  function showFinishedBar() {
+    const finished = listFinished();
+    finishedBar.hidden = finished.length === 0;
+    for (const link of finishedBar.querySelectorAll("[href^='/scans/export']")) {
+      const address = new URL(link.href);
+      address.searchParams.delete("scan");
+      for (const {scanId} of finished) address.searchParams.append("scan", scanId);
+      link.href = address.pathname + address.search;
+    }
+  }
+
+  function clearFinished() {
+    for (const item of items) if (item.state === "done") remove(item);
+    sessionStorage.removeItem(FINISHED);
+    showFinishedBar();
+    file.focus();
+  }
+
+  function listFinished() {
+    return [...items].filter(({state}) => state === "done").slice(-MAX_FINISHED);
+  }
+
+  async function storeFinished() {
+    const rows = await Promise.all(listFinished().map(async (item) => {
+      const {scanId, name, size, message, notes} = item;
+      return {scanId, name, size, message, notes, digest: await digestOf(item)};
+    }));
+    try {
+      sessionStorage.setItem(FINISHED, JSON.stringify({user: form.dataset.user, rows}));
+    } catch {
+      sessionStorage.removeItem(FINISHED);  // over the storage quota
+    }
+  }
+
+  function restoreFinished() {
+    const {user, rows} = parseJson(sessionStorage.getItem(FINISHED));
+    if (user !== form.dataset.user) return sessionStorage.removeItem(FINISHED);
+    for (const {scanId, name, size, message, notes, digest} of rows) {
+      showFinished(addRow({scanId, name, size, digest}), message, notes);
+    }
   }
 
   function setState(item, state, message, ...actions) {
@@ -274,9 +407,41 @@ function setUpScanForm(form) {
     text.removeAttribute("aria-describedby");
   }
 
-  function announce(message) {
+  function announce(message, isShown = false) {
     announcement.textContent = message;
+    announcement.classList.toggle("visually-hidden", !isShown);
   }
+}
+
+// the files in dropped files and folders, and whether some were left out because there are too many
+async function listFiles(entries) {
+  const files = [];
+  let visited = 0;
+  while (entries.length && files.length < MAX_FILES && visited < MAX_ENTRIES) {
+    const entry = entries.shift();
+    visited += 1;
+    if (entry.isDirectory) entries.push(...await readFolder(entry));
+    else await new Promise((resolve) => entry.file((file) => resolve(files.push(file)), resolve));  // skips what can't be read
+  }
+  return {files, isCut: entries.length > 0};
+}
+
+async function readFolder(entry) {
+  const reader = entry.createReader(), found = [];
+  while (found.length < MAX_ENTRIES) {
+    const more = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));  // 100 at a time
+    if (!more.length) break;
+    found.push(...more.filter(({name}) => !name.startsWith(".")));
+  }
+  return found;
+}
+
+// the SHA-256 of a file; none of a text, or without HTTPS
+async function digestOf(item) {
+  if (typeof item.source === "string" || !crypto.subtle) return "";
+  item.digest ??= item.source.arrayBuffer().then((bytes) => crypto.subtle.digest("SHA-256", bytes)).then((digest) => [...new Uint8Array(digest)].join())
+    .catch(newKey);  // the file is gone
+  return item.digest;
 }
 
 // the draft survives errors, logging in and reloads, but only in this tab
@@ -296,13 +461,18 @@ function clearDraft() {
   for (const name of [DRAFT, DRAFT_KEY]) sessionStorage.removeItem(name);
 }
 
+function clearTab() {
+  clearDraft();
+  sessionStorage.removeItem(FINISHED);
+}
+
 function newKey() {
   return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
 function parseJson(json) {
   try {
-    return JSON.parse(json);
+    return JSON.parse(json) ?? {};
   } catch {
     return {};
   }

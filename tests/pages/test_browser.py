@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from aiohttp import web
 from playwright.async_api import Browser, FilePayload, Locator, Page, Route, expect
 
+from riskscan.handlers.start import load_sample
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, Server, serve
 from tests.support.browser import (
@@ -68,8 +71,9 @@ async def throttle_uploads(page: Page, bytes_per_second: int) -> None:
 async def test_user_journey_from_registration_to_account_deletion(visitor: Visitor, ai: Ai) -> None:
     release = ai.hold_responses()
     page = await visitor.open("/")
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
-    await page.get_by_role("main").get_by_role("link", name="Create an account").click()
+    await page.get_by_role("link", name="Try it with a sample contract").click()
+    await expect(page.get_by_role("article")).to_have_count(len(load_sample().findings))
+    await page.get_by_role("main").get_by_role("link", name="Create account").click()
     await page.get_by_label("Email").fill("ana@example.com")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Create account").click()
@@ -79,9 +83,6 @@ async def test_user_journey_from_registration_to_account_deletion(visitor: Visit
     await expect(queue_rows(page)).to_contain_text(re.compile(r"Analysing… [1-9]\d* s"))
     await expect(page.get_by_role("status")).to_have_text("Pasted text: uploaded, analysing.")
     release.set()
-    await expect(queue_rows(page)).to_contain_text("2 risks found")
-    await expect(page.get_by_label("Paste text")).to_have_value("")
-    await queue_rows(page).get_by_role("link", name="View result: Pasted text").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("The budget is tight.")
     await expect(page.get_by_role("article")).to_have_count(2)
     chart = page.get_by_role("navigation", name="Risks by category")
@@ -185,11 +186,7 @@ async def test_user_journey_by_keyboard(visitor: Visitor) -> None:
     await keyboard.press("Tab")
     await expect(page.get_by_label("Paste text")).to_be_focused()
     await keyboard.type("The budget is tight.")
-    await tab_to("Find risks")
-    await keyboard.press("Enter")
-    await expect(queue_rows(page)).to_contain_text("2 risks found")
-    await tab_to("View result: Pasted text")
-    await keyboard.press("Enter")
+    await keyboard.press("Control+Enter")
     await page.wait_for_url("**/scans/*")
     await tab_to("More")
     await keyboard.press("Enter")
@@ -216,7 +213,7 @@ async def test_upload_shows_its_progress(visitor: Visitor, ai: Ai) -> None:
     assert 0 < float(await bar.get_attribute("value") or 0) < 100
     await expect(queue_rows(page)).to_contain_text(re.compile(r"Analysing… \d+ s"))
     release.set()
-    await expect(queue_rows(page)).to_contain_text("2 risks found")
+    await page.wait_for_url("**/scans/*")
     assert len(ai.calls[0].parts["file"].body) == 1_500_000
 
 
@@ -295,7 +292,100 @@ async def test_file_dropped_outside_the_drop_zone_is_added(visitor: Visitor) -> 
     await page.dispatch_event("h1", "drop", {"dataTransfer": dropped})
     await expect(queue_rows(page)).to_contain_text("dropped.txt")
     await page.get_by_role("button", name="Find risks").click()
-    await expect(queue_rows(page)).to_contain_text("2 risks found")
+    await page.wait_for_url("**/scans/*")
+
+
+async def drop_files(page: Page, *paths: Path) -> None:
+    """Drop files and folders from the disk."""
+    session = await page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for event in ("dragEnter", "dragOver", "drop"):
+        await session.send("Input.dispatchDragEvent", {"type": event, "x": 50, "y": 200, "data": data})
+
+
+@SQLITE_ONLY
+async def test_dropped_folder_adds_its_supported_files(visitor: Visitor, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    for name in ("plan.txt", "deep/deeper/minutes.md", "film.mp4", ".hidden.txt"):
+        (folder / name).write_text("The budget is tight.")
+    page = await register(visitor)
+    await drop_files(page, folder)
+    await expect(page.get_by_role("status")).to_have_text("Files added: 2. Files of other types left out: 1.")
+    await expect(queue_rows(page).locator(".name")).to_have_text(["plan.txt", "minutes.md"])
+    for number in range(100):
+        (folder / f"{number}.txt").write_text("The deadline is aggressive.")
+    await page.reload()
+    await drop_files(page, folder)
+    await expect(page.get_by_role("status")).to_contain_text("Only the first 100 files were read.")
+
+
+async def test_finished_rows_stay_and_are_exported_together(visitor: Visitor, ai: Ai) -> None:
+    page = await register(visitor)
+    await visitor.context.request.post(f"{visitor.url}/api/scan", data={"text": "Another scan"})
+    add, scan = page.get_by_label("Add files"), page.get_by_role("button", name="Find risks")
+    await add.set_input_files([sample_file("a.txt", b"a"), sample_file("b.txt", b"b")])
+    await add.set_input_files([sample_file("a.txt", b"a"), sample_file("b.txt", b"c")])
+    await expect(queue_rows(page).nth(2)).to_contain_text("in the list already")
+    await scan.click()
+    await expect(queue_rows(page).get_by_text("2 risks found")).to_have_count(3)
+    assert [call.parts["file"].body for call in ai.calls[1:]] == [b"a", b"b", b"c"]
+    await queue_rows(page).get_by_role("link", name="View result: b.txt").first.click()
+    await page.wait_for_url("**/scans/*")
+    await page.go_back()
+    await page.reload()
+    await expect(queue_rows(page).locator(".name")).to_have_text(["a.txt", "b.txt", "b.txt"])
+    await add.set_input_files(sample_file("a.txt", b"a"))
+    await page.get_by_role("button", name="Scan it again: a.txt").click()
+    await page.wait_for_url("**/scans/*")  # the only one that was sent, and nothing is left to do
+    await page.go_back()
+    await page.get_by_text("Export these").click()
+    async with page.expect_download() as download_info:
+        await page.get_by_role("link", name="CSV", exact=True).click()
+    exported = (await (await download_info.value).path()).read_text()
+    files = [line.split(",")[2] for line in exported.splitlines()[1:]]
+    assert files == [name for name in ("a.txt", "b.txt", "b.txt", "a.txt") for _ in RISKS]
+    await page.get_by_role("link", name="Open in History").click()
+    await page.wait_for_url("**/scans")
+    await page.go_back()
+    await page.get_by_role("button", name="Clear list").click()
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Uploads")).to_be_hidden()
+
+
+@SQLITE_ONLY
+async def test_finished_rows_are_not_shown_to_the_next_user(visitor: Visitor) -> None:
+    page = await register(visitor)
+    for email in ("ben@example.com", "cho@example.com"):
+        await page.goto(f"{visitor.url}/scan")
+        await scan_text(page)
+        await page.wait_for_url("**/scans/*")
+        await page.goto(f"{visitor.url}/scan")
+        await expect(queue_rows(page)).to_have_count(1)
+        if email == "ben@example.com":
+            await page.get_by_role("button", name="Log out").click()
+        else:
+            await visitor.context.clear_cookies()  # the session expired
+        await page.goto(f"{visitor.url}/register")
+        await page.get_by_label("Email").fill(email)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Create account").click()
+        await page.wait_for_url("**/scan")
+        await expect(queue_rows(page)).to_have_count(0)
+
+
+@SQLITE_ONLY
+async def test_error_of_the_language_model_offers_a_scan_without_it(visitor: Visitor, ai: Ai) -> None:
+    ai.respond_with(503, {"error": "llm_not_configured", "detail": "This server has no language model."})
+    page = await register(visitor)
+    await page.get_by_label("Use the language model").check()
+    await scan_text(page)
+    await expect(queue_rows(page)).to_contain_text("This server has no language model.")
+    await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+    ai.handler = ai.return_findings
+    await page.get_by_role("button", name="Scan without the language model: Pasted text").click()
+    await page.wait_for_url("**/scans/*")
+    assert ["force_llm" in call.parts for call in ai.calls] == [True, False]
 
 
 async def test_failed_scans_show_the_error_and_can_be_retried(
@@ -337,7 +427,8 @@ async def test_failed_scans_show_the_error_and_can_be_retried(
     ai.handler = ai.return_findings
     await expect(page.get_by_label("Paste text")).to_have_value("My text")
     await retry.click()
-    await expect(queue_rows(page)).to_contain_text("2 risks found")
+    await page.wait_for_url("**/scans/*")
+    await page.go_back()
     await expect(page.get_by_label("Paste text")).to_have_value("")
 
 
@@ -372,14 +463,16 @@ async def test_text_resent_after_a_reload_creates_one_scan(visitor: Visitor, ai:
     release.set()
     ai.handler = ai.return_findings
     for _ in range(100):
-        await page.get_by_role("button", name="Find risks").click()
-        await expect(queue_rows(page)).to_contain_text(re.compile("still running|2 risks found"))
-        if await queue_rows(page).get_by_text("2 risks found").count():
+        async with page.expect_response("**/api/scan") as response_info:
+            await page.get_by_role("button", name="Find risks").click()
+        if (await response_info.value).status == 200:
             break
+        await expect(queue_rows(page)).to_contain_text("still running")
+    await page.wait_for_url("**/scans/*")
     assert len(ai.calls) == 1
-    await page.reload()
+    await page.goto(f"{visitor.url}/scan")
     await scan_text(page, "My text")  # once it is saved, the same text is a new scan
-    await expect(queue_rows(page)).to_contain_text("2 risks found")
+    await page.wait_for_url("**/scans/*")
     assert len(ai.calls) == 2
 
 
@@ -418,7 +511,7 @@ async def test_times_are_local_with_the_exact_time_as_tooltip(visitor: Visitor) 
     page = await register(visitor)
     await page.clock.install()
     await scan_text(page)
-    await queue_rows(page).get_by_role("link").click()
+    await page.wait_for_url("**/scans/*")
     time = page.locator("time")
     moment = await time.get_attribute("datetime")
     expected = await page.evaluate(
@@ -438,8 +531,7 @@ async def test_scripts_in_filenames_and_findings_do_not_run(visitor: Visitor, ai
     name = "<img src=x onerror=alert(3)>.txt"
     await page.get_by_label("Add files").set_input_files(sample_file(name))
     await page.get_by_role("button", name="Find risks").click()
-    await expect(queue_rows(page)).to_contain_text(name)
-    await queue_rows(page).get_by_role("link").click()
+    await page.wait_for_url("**/scans/*")
     await expect(page.get_by_role("heading", level=1)).to_have_text(name)
     await expect(page.get_by_role("article")).to_contain_text(attack)
     await page.get_by_role("navigation", name="Risks by category").get_by_role("link").last.click()
@@ -462,10 +554,14 @@ async def test_notes_are_shown_with_the_result(
         page.on("dialog", lambda dialog: visitor.problems.append(f"dialog: {dialog.message}"))
         await scan_text(page)
         if javascript:
+            await page.wait_for_url("**/scans/*")
+            await page.go_back()
             notes = queue_rows(page).get_by_role("note", name="Notes").get_by_role("paragraph")
             await expect(notes).to_have_text([*NOTES, attack])
             ai.findings = FINDINGS
             await scan_text(page, "The deadline is aggressive.")
+            await page.wait_for_url("**/scans/*")
+            await page.go_back()
             await expect(queue_rows(page).last).to_contain_text("2 risks found")
             await expect(page.get_by_role("note")).to_have_count(1)
             await queue_rows(page).first.get_by_role("link").click()
@@ -480,7 +576,7 @@ async def test_arabic_text_is_displayed_right_to_left(visitor: Visitor, ai: Ai) 
     ai.findings = {"data": [arabic, RISKS[0]], "source": "model"}
     page = await register(visitor)
     await scan_text(page, "لم يصدر الترخيص بعد")
-    await queue_rows(page).get_by_role("link").click()
+    await page.wait_for_url("**/scans/*")
     direction = "element => getComputedStyle(element).direction"
     assert await page.get_by_text(arabic["risk"]).evaluate(direction) == "rtl"
     quotes = page.get_by_text(arabic["context"])  # the first words of a text are its name, too
@@ -493,7 +589,7 @@ async def test_print_layout_contains_only_the_report(visitor: Visitor, ai: Ai) -
     ai.findings = {**FINDINGS, "notes": NOTES}
     page = await register(visitor)
     await scan_text(page, "Notes of the board")
-    await queue_rows(page).get_by_role("link").click()
+    await page.wait_for_url("**/scans/*")
     await page.emulate_media(media="print", color_scheme="dark")
     for hidden in (
         "Log out",
@@ -553,9 +649,10 @@ async def scan_two_files(page: Page, ai: Ai) -> None:
     """Scan a plan without risks and a contract with two."""
     for name, risks in (("plan.txt", []), ("contract.txt", list(RISKS))):
         ai.findings = {"data": risks, "source": "model"}
+        await page.goto(urljoin(page.url, "/scan"))
         await page.get_by_label("Add files").set_input_files([sample_file(name)])
         await page.get_by_role("button", name="Find risks").click()
-        await page.get_by_role("link", name=f"View result: {name}").wait_for()
+        await page.wait_for_url("**/scans/*")
 
 
 async def test_history_filters_and_overview_work(visitor: Visitor, ai: Ai) -> None:
@@ -598,7 +695,12 @@ async def test_history_filters_and_overview_work_without_javascript(
 async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     """Yield a tab on each page in turn, also with errors and with data."""
     long = "A-name-without-any-place-to-break-it-" * 6
-    page = await visitor.open("/login?next=/scans")
+    page = await visitor.open("/")
+    yield page
+    await page.goto(f"{visitor.url}/sample")
+    await page.get_by_text("Read the contract").click()
+    yield page
+    await page.goto(f"{visitor.url}/login?next=/scans")
     yield page
     await page.get_by_role("button", name="Log in").click()
     await expect(page.get_by_label("Email")).to_be_focused()
@@ -752,13 +854,11 @@ async def test_pressing_enter_twice_creates_one_scan(
         async with asyncio.timeout(15):
             while len(posted) < (1 if javascript else 2):  # without JavaScript the form is submitted again
                 await page.keyboard.press("Enter")
-        release.set()
         if javascript:
             await expect(queue_rows(page)).to_have_count(1)
-            await expect(queue_rows(page)).to_contain_text("2 risks found")
             await expect(page.get_by_text("Paste some text or add a file")).to_have_count(0)
-        else:
-            await expect(page.get_by_role("heading", level=1)).to_have_text("The budget is tight.")
+        release.set()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("The budget is tight.")
         await page.goto(f"{visitor.url}/scans")
         await expect(page.get_by_role("main").get_by_role("heading", level=2)).to_have_count(1)
     assert len(ai.calls) == 1
@@ -777,7 +877,7 @@ async def test_retry_after_a_lost_response_does_not_scan_twice(visitor: Visitor,
     await page.unroute("**/api/scan")
     visitor.problems.clear()  # Chromium reports the lost connection as an error
     await page.get_by_role("button", name="Try again: Pasted text").click()
-    await expect(queue_rows(page)).to_contain_text("2 risks found")
+    await page.wait_for_url("**/scans/*")
     assert len(ai.calls) == 1
 
 
@@ -880,8 +980,6 @@ async def test_export_menus_download_files_and_keep_the_filter(
         page = await register(visitor)
         await page.get_by_label("Paste text").fill("The budget is tight.")
         await page.get_by_role("button", name="Find risks").click()
-        if javascript:
-            await queue_rows(page).get_by_role("link", name="View result: Pasted text").click()
         await page.wait_for_url("**/scans/*")
         for prefix in ("riskscan-The budget is tight-", "riskscan-register-"):
             await page.get_by_text("Export", exact=True).click()
