@@ -16,6 +16,7 @@ from . import PACKAGE, ai_client, metrics, openapi, template_filters
 from .ai_service.processes import DocumentReaders
 from .auth.passwords import PASSWORDS, Passwords
 from .auth.sessions import DatabaseSessionStorage
+from .compression import StaticBody
 from .concurrency import (
     ACTIVE_REQUESTS,
     AI_CALLS,
@@ -85,7 +86,8 @@ def create_app(settings: Settings) -> web.Application:
     app.add_routes(make_routes())
     app[QUERY_FIELDS] = make_query_fields()
     app[FORM_LOADERS] = LOADERS
-    app[OPENAPI_JSON] = openapi.build(OPERATIONS)
+    document = openapi.build(OPERATIONS)
+    app[OPENAPI_JSON] = StaticBody(lambda: document)
     environment = aiohttp_jinja2.setup(
         app, loader=jinja2.FileSystemLoader(PACKAGE / "templates"), undefined=jinja2.StrictUndefined
     )

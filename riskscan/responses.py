@@ -14,6 +14,7 @@ from aiohttp import web
 from .ai_client import offers_language_model
 from .auth.authentication import ACCOUNT
 from .auth.sessions import cookie_name
+from .compression import compress_page
 from .errors import REQUEST_ID, ApiError
 from .request.body import FORM_VALUES
 from .request.fields import read_next_path
@@ -22,11 +23,13 @@ from .request.forwarded import request_origin
 from .schemas import Error
 
 SCAN_PATH = "/scan"
+SHARE_PATH = "/share"  # what a phone sends to the installed application
 # the template that redisplays a form with its errors, by the path of its route
 FORM_TEMPLATES = {
     "/login": "login.html",
     "/register": "register.html",
     SCAN_PATH: "upload.html",
+    SHARE_PATH: "upload.html",
     "/scans": "scans.html",
     "/scans/overview": "scans.html",
     "/account/password": "account.html",
@@ -107,7 +110,9 @@ def render_page(
         "language_model": offers_language_model(request.app),
     }
     text = aiohttp_jinja2.render_string(template, request, {**defaults, **context})
-    return web.Response(text=text, status=status, headers=headers, content_type="text/html")
+    response = web.Response(text=text, status=status, headers=headers, content_type="text/html")
+    compress_page(request, response)
+    return response
 
 
 async def respond_error(request: web.Request, error: ApiError) -> web.Response:
@@ -122,7 +127,9 @@ async def respond_error(request: web.Request, error: ApiError) -> web.Response:
         return response
     if error.code == "not_authenticated" and request.path not in LOGIN_PATHS:
         if request.get(FORM_VALUES, {}).get("text"):
-            return render_page(request, "login.html", {"next": request.path}, error.status, error.headers)
+            return render_page(request, "login.html", {"next": SCAN_PATH}, error.status, error.headers)
+        if request.path == SHARE_PATH and request.method == "POST":
+            return redirect(f"/login?next={quote(SCAN_PATH, safe='')}&done=not-shared")
         target = request.raw_path if request.method in ("GET", "HEAD") else SCAN_PATH
         return redirect(f"/login?next={quote(target, safe='')}")
     return await render_form(request, error) or render_error_page(request, error)

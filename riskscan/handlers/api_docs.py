@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ..compression import StaticBody
 from ..responses import render_page
 
-OPENAPI_JSON = web.AppKey("OPENAPI_JSON", bytes)
+OPENAPI_JSON = web.AppKey("OPENAPI_JSON", StaticBody)
 
 
 async def document(request: web.Request) -> web.StreamResponse:
     """Get this OpenAPI document."""
-    return web.Response(body=request.app[OPENAPI_JSON], content_type="application/json")
+    return await request.app[OPENAPI_JSON].respond(request, "application/json")
 
 
 async def docs(request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,6 @@ from multidict import CIMultiDict, istr
 from ..errors import REQUEST_ID, X_REQUEST_ID
 from ..rate_limits import USAGE
 from ..request.forwarded import is_https
-from ..responses import is_api
 from ..server_timing import SERVER_TIMING
 
 SECURITY_HEADERS = {
@@ -18,13 +17,13 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-API_POLICY = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+NO_PAGE_POLICY = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 CONTENT_SECURITY_POLICY = istr("Content-Security-Policy")
-API_HEADERS = CIMultiDict({**SECURITY_HEADERS, CONTENT_SECURITY_POLICY: API_POLICY})
+OTHER_HEADERS = CIMultiDict({**SECURITY_HEADERS, CONTENT_SECURITY_POLICY: NO_PAGE_POLICY})
 PAGE_HEADERS = CIMultiDict({**SECURITY_HEADERS, CONTENT_SECURITY_POLICY: PAGE_POLICY})
 SERVER_TIMING_HEADER = istr("Server-Timing")
 HSTS = "max-age=31536000"
@@ -34,10 +33,9 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Set the headers of every response (`on_response_prepare`)."""
     headers = response.headers
     headers[X_REQUEST_ID] = request[REQUEST_ID]
-    # /api/docs is a page as well
-    is_page = not is_api(request) or headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
+    is_page = headers.get(hdrs.CONTENT_TYPE, "").startswith("text/html")
     own_policy = headers.get(CONTENT_SECURITY_POLICY)  # of a document of the user's, which is stricter
-    headers.update(PAGE_HEADERS if is_page else API_HEADERS)
+    headers.update(PAGE_HEADERS if is_page else OTHER_HEADERS)
     if own_policy:
         headers[CONTENT_SECURITY_POLICY] = own_policy
     if hdrs.CACHE_CONTROL not in headers:

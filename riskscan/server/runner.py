@@ -17,7 +17,7 @@ from ..app import create_app
 from ..concurrency import ACTIVE_REQUESTS
 from ..errors import ApiError, error_from_status, internal_error, new_request_id
 from ..middleware.request_log import NO_ROUTE, RequestEvent, access_log, init_request, record_request
-from ..middleware.security_headers import API_HEADERS
+from ..middleware.security_headers import OTHER_HEADERS
 from ..responses import json_response, respond_error
 from ..schemas import Error
 from ..settings import Settings
@@ -55,7 +55,7 @@ class RequestHandler(web_protocol.RequestHandler):
             init_request(request, request_id)
         access_log.info(RequestEvent(request.method, NO_ROUTE, error.status, 0.0, request_id, None))
         response = json_response(Error(error.code, error.detail), status, error.headers)
-        response.headers.update(API_HEADERS)
+        response.headers.update(OTHER_HEADERS)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Request-ID"] = request_id
         response.force_close()

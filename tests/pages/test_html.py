@@ -669,7 +669,7 @@ def test_language_is_detected_from_the_script(text: str, tag: str) -> None:
 
 
 def test_static_files_reference_no_other_host() -> None:
-    for path in STATIC.glob("*.*"):
+    for path in [*STATIC.glob("*.css"), *STATIC.glob("*.js"), *STATIC.glob("*.svg"), *STATIC.glob("*.web*")]:
         source = re.sub(r"http://www\.w3\.org/\d{4}/svg", "", path.read_text())
         assert "http" not in source.lower().replace("xmlhttprequest", ""), path
 

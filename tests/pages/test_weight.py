@@ -1,0 +1,183 @@
+"""What the pages weigh in Chromium on a first visit, that nothing jumps, and that Pico is cut right."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+from typing import Any
+
+import pytest
+from playwright.async_api import BrowserContext, Page, Route
+
+from tests import cut_pico
+from tests.support.ai import Ai
+from tests.support.application import Server
+from tests.support.browser import launch_browser, register, visit
+
+pytestmark = pytest.mark.slow
+SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+KB = 1000
+PAGE, API_DOCS = 30 * KB, 500 * KB
+RISKS = (
+    (
+        "The delivery date has not been confirmed by the factory",
+        "Schedule",
+        "no date confirmed by the factory",
+    ),
+    ("Interest at three per cent per month is due after 14 days", "Financial", "interest at three per cent"),
+    ("The supplier may change its prices at any time", "Legal", "prices may change at any time"),
+    ("Only one engineer knows the billing scripts", "Operational", "one engineer knows the scripts"),
+    ("The operating permit expires in January", "Compliance", "the operating permit expires"),
+)
+# the layout shifts of a page, also those before the script that asks
+LAYOUT_SHIFTS = """
+() => new Promise((resolve) => {
+  const shifts = [];
+  const add = (list) => { for (const entry of list.getEntries()) shifts.push(entry.value); };
+  const observer = new PerformanceObserver(add);
+  observer.observe({type: "layout-shift", buffered: true});
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    observer.takeRecords().forEach((entry) => shifts.push(entry.value));
+    resolve(shifts);
+  }));
+})
+"""
+# a digest of the computed styles of every element and of what CSS generates, by element
+STYLES = """
+() => [...document.querySelectorAll("*")].map((element) => {
+  let hash = 0;
+  for (const part of [null, "::before", "::after", "::marker", "::placeholder", "::file-selector-button"]) {
+    const style = getComputedStyle(element, part);
+    for (const name of style) {
+      if (name.startsWith("--")) continue;
+      for (const letter of name + style.getPropertyValue(name)) hash = (hash * 31 + letter.charCodeAt(0)) | 0;
+    }
+  }
+  return `${element.tagName}.${element.className}: ${hash}`;
+})
+"""
+
+
+def make_findings(number: int) -> dict[str, Any]:
+    """Return an answer of the AI service with that many findings, each with place, score and reasons."""
+    data = [
+        {
+            "risk": sentence,
+            "category": category,
+            "context": f"{index}. {sentence}, as clause {index} says.",
+            "place": f"p. {index + 1} · 4.{index} Terms",
+            "score": 0.6 + index / 100,
+            "why": [{"text": word, "weight": 0.4, "start": None} for word in reason.split()],
+        }
+        for index, (sentence, category, reason) in zip(range(number), itertools.cycle(RISKS), strict=False)
+    ]
+    return {"data": data, "source": "model"}
+
+
+async def record_bytes(page: Page) -> collections.Counter[str]:
+    """Return a counter of the bytes that a page receives over the wire, headers included, by type."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Network.enable")
+    await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    types: dict[str, str] = {}
+    received: collections.Counter[str] = collections.Counter()
+    session.on("Network.responseReceived", lambda event: types.update({event["requestId"]: event["type"]}))
+    session.on(
+        "Network.loadingFinished",
+        lambda event: received.update({types[event["requestId"]]: int(event["encodedDataLength"])}),
+    )
+    return received
+
+
+async def open_pages(context: BrowserContext, url: str, ai: Ai) -> dict[str, str]:
+    """Register and scan 20 texts, the last with 15 findings; return the paths of the pages by name."""
+    ai.findings = make_findings(4)
+    for number in range(20):
+        if number == 19:
+            ai.findings = make_findings(15)
+        text = {"text": f"Agreement {number} about meters"}
+        reply = await context.request.post(f"{url}/scan", form=text, max_redirects=0)
+        assert reply.status == 303, await reply.text()
+        location = reply.headers["location"]
+    return {"scan": "/scan", "history": "/scans", "overview": "/scans/overview", "result": location}
+
+
+async def weigh(page: Page, address: str, ready: str = "main") -> int:
+    """Open a page; return the bytes of its HTML, CSS, JavaScript and what that fetches."""
+    received = await record_bytes(page)
+    await page.goto(address, wait_until="networkidle")
+    await page.locator(ready).first.wait_for()
+    await page.close()
+    return received.total() - received["Image"] - received["Manifest"] - received["Other"]
+
+
+@SQLITE_ONLY
+async def test_pages_are_light(server: Server, ai: Ai) -> None:
+    async with launch_browser() as browser, visit(browser, server.url) as visitor:
+        await (await register(visitor)).close()
+        paths = await open_pages(visitor.context, server.url, ai)
+        weights = {
+            name: await weigh(await visitor.context.new_page(), server.url + path)
+            for name, path in paths.items()
+        }
+        docs = await weigh(await visitor.context.new_page(), f"{server.url}/api/docs", ".opblock")
+        await visitor.context.clear_cookies()
+        for name in ("login", "register"):
+            weights[name] = await weigh(await visitor.context.new_page(), f"{server.url}/{name}")
+    assert {name: weight for name, weight in weights.items() if weight >= PAGE} == {}
+    assert docs < API_DOCS
+
+
+async def send_no_chart(route: Route) -> None:
+    """Leave the chart out that the history fetches for itself."""
+    if route.request.resource_type == "fetch":
+        await route.fulfill(body="")
+    else:
+        await route.continue_()
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_nothing_jumps_when_scripts_arrive_late(server: Server, ai: Ai, width: int) -> None:
+    shifts: dict[str, list[float]] = {}
+    viewport = {"width": width, "height": 800}
+    async with launch_browser() as browser, visit(browser, server.url, viewport=viewport) as visitor:
+        await (await register(visitor)).close()
+        paths = await open_pages(visitor.context, server.url, ai)
+        page = await visitor.context.new_page()
+        session = await visitor.context.new_cdp_session(page)
+        slow = {"offline": False, "latency": 100, "downloadThroughput": 50 * KB, "uploadThroughput": 50 * KB}
+        await session.send("Network.enable")
+        await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        await session.send("Network.emulateNetworkConditions", slow)
+        await page.route("**/scans/overview*", send_no_chart)
+        for name, path in [*paths.items(), ("account", "/account")]:
+            await page.goto(server.url + path, wait_until="networkidle")
+            shifts[name] = await page.evaluate(LAYOUT_SHIFTS)
+        await visitor.context.clear_cookies()
+        for name in ("login", "register"):
+            await page.goto(f"{server.url}/{name}", wait_until="networkidle")
+            shifts[name] = await page.evaluate(LAYOUT_SHIFTS)
+    assert {name: values for name, values in shifts.items() if values} == {}
+
+
+@SQLITE_ONLY
+async def test_pages_look_the_same_with_the_whole_of_pico(server: Server, ai: Ai) -> None:
+    async def send_whole(route: Route) -> None:
+        await route.fulfill(body=f"@layer pico {{{cut_pico.WHOLE.read_text()}}}", content_type="text/css")
+
+    async with launch_browser() as browser, visit(browser, server.url) as visitor:
+        page = await register(visitor)
+        paths = await open_pages(visitor.context, server.url, ai)
+        for path in [*paths.values(), "/account", "/scans/compare", "/reviews/import", "/nope"]:
+            await page.goto(server.url + path, wait_until="networkidle")
+            cut = await page.evaluate(STYLES)
+            await page.route("**/pico.css*", send_whole)
+            await page.goto(server.url + path, wait_until="networkidle")
+            assert await page.evaluate(STYLES) == cut, path
+            await page.unroute("**/pico.css*")
+
+
+def test_pico_is_cut_from_the_whole() -> None:
+    assert cut_pico.CUT.read_text() == cut_pico.cut(), "run python -m tests.cut_pico"
