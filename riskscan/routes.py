@@ -29,7 +29,7 @@ from .request.fields import CANONICAL_UUID
 from .request.filters import FILTER_FIELDS
 from .request.finding_filters import FINDING_FILTER_FIELDS
 from .request.report_query import REPORT_FIELDS
-from .responses import Loader
+from .responses import SHARE_PATH, Loader
 from .schemas import (
     ApiTokenList,
     Comparison,
@@ -297,13 +297,14 @@ OPERATIONS = (
     Operation("GET", "/api/openapi.json", api_docs.document, public=True, answer=dict[str, Any]),
     Operation("GET", "/api/docs", api_docs.docs, public=True, answer=str),
 )
-# pages without an operation, all GET
+# pages without an operation, all GET but the one that a phone sends a form to
 PAGES: dict[str, Handler] = {
     "/": start.home,
     "/sample": start.sample,
     "/register": accounts.register_page,
     "/login": accounts.login_page,
     "/scan": scans.scan_page,
+    SHARE_PATH: scans.scan_page,  # a reload of what POST shows
     "/reviews/import": imports.import_page,
     "/account": accounts.account_page,
     "/scans/compare": comparisons.choose,
@@ -349,6 +350,7 @@ def make_routes() -> list[web.RouteDef]:
     routes = [(operation.method, operation.path, operation.handler) for operation in OPERATIONS]
     routes += [(operation.page_method, operation.page, operation.handler) for operation in OPERATIONS]
     routes += [("GET", path, handler) for path, handler in PAGES.items()]
+    routes.append(("POST", SHARE_PATH, scans.share))
     return [web.route(method, require_uuids(path), handler) for method, path, handler in routes if path]
 
 

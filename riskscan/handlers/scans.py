@@ -29,7 +29,7 @@ from ..database.rows import TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
 from ..database.scans import delete_scan, find_name, find_scan, insert_scan, rename_scan
 from ..errors import REQUEST_ID, ApiError, invalid_request, not_found
-from ..idempotency import REPLAYED, ScanResult, reserve_scan
+from ..idempotency import REPLAYED, Reservation, ScanResult, reserve_scan
 from ..rate_limits import bucket, hit, refund
 from ..report import build_report
 from ..request.body import read_document, read_fields
@@ -67,6 +67,15 @@ async def scan_page(request: web.Request) -> web.StreamResponse:
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a scan of a file or a text."""
+    return await scan_document(request)
+
+
+async def share(request: web.Request) -> web.StreamResponse:
+    """Scan the file that a phone shares; show a shared text on the Scan page, to be sent from there."""
+    return await scan_document(request, shared=True)
+
+
+async def scan_document(request: web.Request, *, shared: bool = False) -> web.StreamResponse:
     app, db = request.app, request.app[DATABASE]
     async with take_turn(request):
         subject = (await authenticate(request, "scan", db.lowest_priority)).subject
@@ -74,22 +83,30 @@ async def create(request: web.Request) -> web.StreamResponse:
         await hit(request, limit, db=db.lowest_priority)
     user_id = subject.user_id
     with app[SCANS_IN_FLIGHT].slot(user_id), app[TEXT_MEMORY].reserve(user_id) as allocate:
-        async with (
-            read_document(request, allocate) as document,
-            reserve_scan(request, db, subject, document) as reservation,
-        ):
-            result = reservation.result
-            if result is None:
-                findings = await ai_client.scan(app, document, user_id, request[REQUEST_ID])
-                findings = await add_fingerprints(findings)
-                scan = make_scan(reservation.scan_id, document, findings)
-                digest = await document.compute_digest()
-                words = "" if document.upload else extract_first_words(document.text or "")
-                result = await save_scan(db.low_priority, subject, scan, findings, digest, words)
+        async with read_document(request, allocate, shared=shared) as document:
+            if shared and document.upload is None:
+                return render_page(request, "upload.html", {})
+            async with reserve_scan(request, db, subject, document) as reservation:
+                result = await scan_once(request, subject, document, reservation)
     if result.replayed:
         with contextlib.suppress(ApiError):  # the database is unavailable or busy
             await refund(request, limit, db=db.low_priority)
     return respond_with_links(request, result)
+
+
+async def scan_once(
+    request: web.Request, subject: TokenSubject, document: Document, reservation: Reservation
+) -> ScanResult:
+    """Return the result that the reservation has, or scan the document and save the scan."""
+    if reservation.result:
+        return reservation.result
+    findings = await ai_client.scan(request.app, document, subject.user_id, request[REQUEST_ID])
+    findings = await add_fingerprints(findings)
+    scan = make_scan(reservation.scan_id, document, findings)
+    digest = await document.compute_digest()
+    words = "" if document.upload else extract_first_words(document.text or "")
+    db = request.app[DATABASE].low_priority
+    return await save_scan(db, subject, scan, findings, digest, words)
 
 
 def make_scan(scan_id: str, document: Document, findings: Findings) -> Scan:

@@ -18,8 +18,8 @@ from ..errors import (
     internal_error,
     not_authenticated,
 )
-from ..request.body import MAX_FORM_BYTES, read_fields
-from ..responses import SCAN_PATH, respond_error
+from ..request.body import MAX_FORM_BYTES, join_shared_text, read_fields
+from ..responses import SCAN_PATH, SHARE_PATH, respond_error
 
 log = logging.getLogger("riskscan.errors")
 
@@ -33,10 +33,12 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         error = exc if isinstance(exc, ApiError) else not_authenticated()
         if error.status >= 500:
             log.warning("%s: %s [%s]", error.code, cause_name(error), request[REQUEST_ID])
-        if error.status in (401, 429, 503) and request.path == SCAN_PATH:
+        if error.status in (401, 429, 503) and request.path in (SCAN_PATH, SHARE_PATH):
             # the body is still unread: read it, to redisplay the text or carry it through the log-in
             with contextlib.suppress(ApiError):
                 await read_fields(request, MAX_FORM_BYTES // 2)  # to leave room for the log-in's own fields
+                if request.path == SHARE_PATH:
+                    join_shared_text(request)
         return await respond_error(request, error)
     except web.HTTPException as exc:
         if exc.status < 400:

@@ -42,9 +42,16 @@ BODIES = (
     CreateApiToken, Credentials, PasswordChange, PasswordConfirmation, PasswordGrant, Rename, ReviewFields,
     ScanText,
 )  # fmt: skip
-# all others are skipped; idempotency_key is in the form of the Scan page, the next two in that of the import
+# all others are skipped; idempotency_key is in the form of the Scan page, the next two in that of the import,
+# url in what a phone shares
 FIELD_NAMES = frozenset(
-    ("idempotency_key", "apply", "lines", *(name for body in BODIES for name in body.__struct_fields__))
+    (
+        "idempotency_key",
+        "apply",
+        "lines",
+        "url",
+        *(name for body in BODIES for name in body.__struct_fields__),
+    )
 )
 MAX_VALUE_BYTES = 1024  # of a value in JSON that is not a text: a number, a flag, a list of scopes
 NOT_A_TEXT, NOT_UNICODE = object(), "\ud800"
@@ -122,13 +129,20 @@ class Part:
 
 
 async def read_fields(request: web.Request, max_bytes: int = MAX_FORM_BYTES) -> Mapping[str, Any]:
-    """Return the fields of a body without a document. Raises as `read_form` does."""
-    return (await read_form(request, Limits(max_bytes, max_bytes))).fields
+    """Return the fields of a body; a document in it is not kept. Raises as `read_form` does."""
+    fields, upload = await read_form(request, Limits(max_bytes, max_bytes))
+    if upload:
+        upload.content.close()
+    return fields
 
 
 @contextlib.asynccontextmanager
-async def read_document(request: web.Request, allocate: Callable[[int], None]) -> AsyncIterator[Document]:
+async def read_document(
+    request: web.Request, allocate: Callable[[int], None], *, shared: bool = False
+) -> AsyncIterator[Document]:
     """Read the document to scan, a file, a text or both; its file is closed at the end of the block.
+
+    The text that a phone shares is its title, text and address (`shared`).
 
     Calls `allocate` with the bytes that stay in memory: of texts, and of a JSON or URL-encoded body.
     Raises 400 `unsupported_file_type`, and as `read_form` does; 413 as soon as it is over MAX_UPLOAD_MB, or
@@ -138,6 +152,8 @@ async def read_document(request: web.Request, allocate: Callable[[int], None]) -
     fields, upload = await read_form(
         request, Limits(settings.max_upload_bytes, settings.text_limit), allocate
     )
+    if shared and upload is None:
+        fields = join_shared_text(request)
     try:
         document = to_document(fields, upload)
         del fields  # during the analysis, nothing but the document stays in memory
@@ -145,6 +161,14 @@ async def read_document(request: web.Request, allocate: Callable[[int], None]) -
     finally:
         if upload:
             upload.content.close()
+
+
+def join_shared_text(request: web.Request) -> dict[str, str]:
+    """Make one text of the title, the text and the address that a phone shares; it is redisplayed as well."""
+    values = request.get(FORM_VALUES, {})
+    parts = dict.fromkeys(values[name].strip() for name in ("title", "text", "url") if name in values)
+    request[FORM_VALUES] = {"text": "\n".join(filter(None, parts))}
+    return request[FORM_VALUES]
 
 
 def to_document(fields: Mapping[str, Any], upload: Upload | None) -> Document:
