@@ -117,6 +117,11 @@ class Report(NamedTuple):
         values = {name: value for name, value in self.query.values.items() if name in FINDING_FILTER_FIELDS}
         return "&" + urlencode(values) if values else ""
 
+    @property
+    def listed(self) -> int:
+        """Return the number of findings that are not folded away."""
+        return sum(len(section.items) for section in self.sections)
+
     def can_filter(self, category: str) -> bool:
         return 0 < len(category.strip()) <= MAX_FILTER_LENGTH
 

@@ -1,9 +1,9 @@
 // The page of a scan: reviews without a reload, filters that keep the scroll position, copying, keys.
 // Each form and link also works without this script.
 
+import {closeMenus, currentEntry, findNext, focusEntry, keys, listEntries} from "./keys.js";
+
 const announcement = document.querySelector("#announcement");
-const dialog = document.querySelector("#keys");
-const KEYS_OFF = "riskscan-keys-off";
 const undoable = [];  // for each action the findings that it changed, with their reviews before
 const FORMULA = /^\s*[=+\-@＝＋－＠]/;
 
@@ -14,12 +14,14 @@ addEventListener("popstate", () => showPage(location.href));
 document.addEventListener("submit", onSubmit);
 document.addEventListener("click", onClick);
 document.addEventListener("change", onChange);
-document.addEventListener("keydown", onKey);
-if (dialog) {
-  const box = dialog.querySelector("[data-keys-on]");
-  box.checked = !localStorage.getItem(KEYS_OFF);
-  box.addEventListener("change", () => box.checked ? localStorage.removeItem(KEYS_OFF) : localStorage.setItem(KEYS_OFF, "1"));
-}
+Object.assign(keys, {
+  c: () => reviewCurrent({state: "confirmed"}),
+  d: openReasons,
+  u: undo,
+  Enter: openDetails,
+  Escape: closeAll,
+  ...Object.fromEntries([1, 2, 3, 4].map((number) => [number, () => chooseReason(number)])),
+});
 
 function onSubmit(event) {
   const form = event.target;
@@ -41,8 +43,6 @@ function onClick(event) {
   if (button.dataset.copy) {
     event.preventDefault();
     copy(button);
-  } else if (button.matches("[data-keys]")) {
-    dialog.showModal();
   } else if (button.matches("[data-undo]")) {
     undo();
   } else if (button.matches(".toolbar a, .chart a, .empty a[href^='?']")) {
@@ -108,7 +108,7 @@ async function undo() {
   for (const {number, before} of changes) if (!before && !await save(findFinding(number), null)) return;
   undoable.pop();
   announce("Undone.");
-  focusFinding(findFinding(changes[0].number));
+  focusEntry(findFinding(changes[0].number));
 }
 
 async function save(finding, fields) {
@@ -162,7 +162,7 @@ function showReview(finding, fields, review) {
     each.dataset.review = fields ? JSON.stringify(fields) : "";
     if (controls) controls.replaceChildren(makeControls(state, each.dataset.number, fields));
     each.querySelector(".decision").replaceChildren(...describe(fields, review, controls ? "" : "Open"));
-    if (hadFocus) focusFinding(each);
+    if (hadFocus) focusEntry(each);
   }
 }
 
@@ -224,6 +224,8 @@ async function showPage(href, isNew = false) {
       document.querySelector(selector).replaceWith(page.querySelector(selector));
     }
     report.dispatchEvent(new Event("show-times", {bubbles: true}));
+    announce(report.querySelector("[data-shown]").textContent);
+    announcement.classList.add("quiet");  // for screen readers; the list shows it
     const focused = [...report.querySelectorAll("a")].find((link) => link.getAttribute("href") === href) ?? report.querySelector("[name=q]");
     if (isNew) focused.focus({preventScroll: true});
   } catch {
@@ -249,7 +251,7 @@ async function copy(button) {
     const address = `${location.origin}${location.pathname}#${finding.id}`;
     return write({"text/plain": address}, "Link copied.");
   }
-  const findings = finding ? [finding] : listVisible();
+  const findings = finding ? [finding] : listEntries();
   const rows = [["No.", "Risk", "Category", "Quote", "Place", "Review"], ...findings.map(readRow)];
   const text = rows.map((row) => row.map((cell) => cell.replace(/\s+/g, " ")).join("\t")).join("\n");
   write({"text/plain": text, "text/html": makeTable(rows).outerHTML}, findings.length === 1 ? "Copied." : `Copied: ${findings.length} findings.`);
@@ -284,53 +286,6 @@ function makeTable(rows) {
 
 // --- keys
 
-const KEYS = {
-  j: () => focusFinding(findNext(1)),
-  k: () => focusFinding(findNext(-1)),
-  c: () => reviewCurrent({state: "confirmed"}),
-  d: openReasons,
-  u: undo,
-  x: selectCurrent,
-  "/": () => document.querySelector(".words [name=q]").focus(),
-  "?": () => dialog.showModal(),
-  Escape: closeMenus,
-  Enter: openDetails,
-  ...Object.fromEntries([1, 2, 3, 4].map((number) => [number, () => chooseReason(number)])),
-};
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || !document.querySelector("#report") || dialog.open) return;
-  const isField = event.target.matches("input:not([type=checkbox]), textarea, select");
-  const isOff = localStorage.getItem(KEYS_OFF) && event.key.length === 1;
-  if (event.key === "Enter" ? !event.target.matches(".finding") : isField && event.key !== "Escape" || isOff) return;
-  if (!Object.hasOwn(KEYS, event.key) || KEYS[event.key]() === false) return;
-  event.preventDefault();
-}
-
-function listVisible() {
-  return [...document.querySelectorAll(".finding")].filter((finding) => finding.checkVisibility());
-}
-
-function currentFinding() {
-  return document.activeElement.closest(".finding");
-}
-
-/** Return the next finding after the current one, or the first one that can be seen. */
-function findNext(step, matches = () => true) {
-  const findings = listVisible();
-  const current = currentFinding();
-  if (!current) return findings.find((finding) => finding.getBoundingClientRect().bottom > 0);
-  for (let index = findings.indexOf(current) + step; findings[index]; index += step) {
-    if (matches(findings[index])) return findings[index];
-  }
-  return null;
-}
-
-function focusFinding(finding) {
-  finding?.focus({preventScroll: true});
-  finding?.scrollIntoView({block: "nearest"});
-}
-
 function findFinding(number) {
   return document.getElementById(`finding-${number}`);
 }
@@ -338,19 +293,19 @@ function findFinding(number) {
 /** Review the selected findings of the table or the current one, then go to the next open one. */
 async function reviewCurrent(fields) {
   if (document.querySelector("[name=number]:checked")) return reviewSelected(fields);
-  const finding = currentFinding();
-  if (!finding) return focusFinding(findNext(1));
-  if (await reviewOne(finding, fields)) focusFinding(findNext(1, ({dataset}) => dataset.state === "open"));
+  const finding = currentEntry();
+  if (!finding) return focusEntry(findNext(1));
+  if (await reviewOne(finding, fields)) focusEntry(findNext(1, ({dataset}) => dataset.state === "open"));
 }
 
 function openReasons() {
-  const current = currentFinding();
-  if (!current && !document.querySelector("[name=number]:checked")) return focusFinding(findNext(1));
+  const current = currentEntry();
+  if (!current && !document.querySelector("[name=number]:checked")) return focusEntry(findNext(1));
   const details = current?.querySelector(".dismiss") ?? document.querySelector("#bulk .dismiss");
   if (!details) return;
   details.open = true;
   details.dataset.number = current?.dataset.number ?? "";
-  if (details.closest("#bulk") && current && !document.querySelector("[name=number]:checked")) selectCurrent();
+  if (details.closest("#bulk") && current && !document.querySelector("[name=number]:checked")) keys.x();
   details.querySelector("button").focus({preventScroll: true});
   details.scrollIntoView({block: "nearest"});
 }
@@ -364,31 +319,24 @@ function chooseReason(number) {
   return details.closest("#bulk") ? reviewSelected(fields) : reviewCurrent(fields);
 }
 
-function selectCurrent() {
-  const box = currentFinding()?.querySelector("[name=number]");
-  if (!box) return;
-  box.checked = !box.checked;
-  showSelected();
-}
-
 function openDetails() {
-  const details = currentFinding().querySelector(".why, .edit");
+  const details = currentEntry().querySelector(".why, .edit");
   if (details) details.open = !details.open;
-  else if (currentFinding().matches("tr")) currentFinding().querySelector(".anchor").click();
+  else if (currentEntry().matches("tr")) currentEntry().querySelector(".anchor").click();
 }
 
-function closeMenus() {
-  if (document.activeElement.matches("[name=q]")) document.activeElement.blur();
-  const current = currentFinding();
-  for (const details of document.querySelectorAll("#report details[open]:not(.folded), .menu[open]")) details.open = false;
+function closeAll() {
+  const current = currentEntry();
+  closeMenus();
+  for (const details of document.querySelectorAll("#report details[open]:not(.folded)")) details.open = false;
   announcement.replaceChildren();
-  if (current) focusFinding(current);
+  if (current) focusEntry(current);
 }
 
 // --- messages
 
 function announce(message, ...actions) {
-  announcement.classList.remove("failed");
+  announcement.classList.remove("failed", "quiet");
   announcement.replaceChildren(message, ...actions.flatMap((action) => [" ", action]));
 }
 
