@@ -23,6 +23,8 @@ COMMANDS = {
     "check": "print the settings in force, with secrets masked",
     "reset-password": "set the password of an account, prompted for or read from standard input",
     "purge": "delete the scans older than SCAN_RETENTION_DAYS",
+    "backup": "copy the SQLite database, in use or not, to a new file",
+    "restore": "replace the SQLite database by a backup; the server must be stopped",
 }
 
 
@@ -36,6 +38,10 @@ def parse_arguments() -> argparse.Namespace:
         command.set_defaults(command=name)
         if name == "reset-password":
             command.add_argument("email", metavar="EMAIL", help="the email address of the account")
+        if name in ("backup", "restore"):
+            command.add_argument("file", metavar="FILE", type=Path, help="the file of the backup")
+        if name == "restore":
+            command.add_argument("--force", action="store_true", help="even if the database has accounts")
     return parser.parse_args()
 
 
@@ -94,6 +100,7 @@ def user_data_dir() -> Path:
 def administer(settings: Settings, arguments: argparse.Namespace) -> int:
     """Run a command that changes the database; return the exit status."""
     from . import commands
+    from .database.backups import BackupError, back_up, restore
     from .database.migrate import DatabaseUnavailable, migrate
 
     try:
@@ -101,6 +108,13 @@ def administer(settings: Settings, arguments: argparse.Namespace) -> int:
             print(f"{migrate(settings.database_url)} migrations applied")
         elif arguments.command == "purge":
             print(f"{asyncio.run(commands.purge(settings))} scans deleted")
+        elif arguments.command == "backup":
+            scans, accounts, secret = back_up(settings, arguments.file)
+            print(f"{scans} scans of {accounts} accounts in {arguments.file}")
+            print(f"JWT_SECRET in {secret}" if secret else "JWT_SECRET is set, and not in the backup")
+        elif arguments.command == "restore":
+            scans, accounts, secret = restore(settings, arguments.file, force=arguments.force)
+            print(f"{scans} scans of {accounts} accounts restored{' with JWT_SECRET' if secret else ''}")
         else:
             password = commands.read_password()
             asyncio.run(commands.reset_password(settings, arguments.email, password))
@@ -108,7 +122,7 @@ def administer(settings: Settings, arguments: argparse.Namespace) -> int:
     except DatabaseUnavailable as exc:
         print(f"riskscan: the database cannot be reached: {exc}", file=sys.stderr)
         return 1
-    except commands.CommandError as exc:
+    except (commands.CommandError, BackupError) as exc:
         print(f"riskscan: {exc}", file=sys.stderr)
         return 1
     except SettingsError as exc:

@@ -18,6 +18,7 @@ from aiohttp import web
 from dotenv import dotenv_values
 
 MASK = "********"
+SECRET_FILE = "jwt-secret"  # noqa: S105  # beside the SQLite database
 SQLITE = "sqlite:///"
 UNIX_SOCKET = "unix:"
 OTHER_SETTINGS = (
@@ -462,10 +463,10 @@ def make_folder(folder: Path) -> None:
 
 def load_or_create_secret(folder: Path) -> str:
     """Return the secret stored in `folder` (mode 0600); the first call generates it."""
-    path = folder / "jwt-secret"
+    path = folder / SECRET_FILE
     try:
         if not path.exists():
-            temporary = folder / f".jwt-secret-{secrets.token_hex(8)}"
+            temporary = folder / f".{SECRET_FILE}-{secrets.token_hex(8)}"
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(secrets.token_hex(32))
             try:
