@@ -59,6 +59,12 @@ def not_authenticated(detail: str = "Authentication required.") -> ApiError:
     return ApiError(401, "not_authenticated", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
+def invalid_token(detail: str) -> ApiError:
+    """401: a token was sent, but it is not valid (RFC 6750, section 3.1)."""
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return ApiError(401, "not_authenticated", detail, headers=headers)
+
+
 def not_found(detail: str) -> ApiError:
     """404: it does not exist, or belongs to another user."""
     return ApiError(404, "not_found", detail)

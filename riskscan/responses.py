@@ -80,8 +80,13 @@ def redirect(location: str) -> web.Response:
 def json_response(
     data: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
+    # the charset is for Windows PowerShell, which reads JSON as Latin-1 without it
     return web.Response(
-        body=json_encoder.encode(data), status=status, headers=headers, content_type="application/json"
+        body=json_encoder.encode(data),
+        status=status,
+        headers=headers,
+        content_type="application/json",
+        charset="utf-8",
     )
 
 

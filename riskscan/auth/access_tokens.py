@@ -10,6 +10,7 @@ import jwt
 from aiohttp import hdrs, web
 
 from ..database.rows import Account, TokenSubject
+from ..errors import invalid_token
 from ..request.fields import is_uuid
 from ..schemas import TokenResponse
 from ..settings import SETTINGS, Settings
@@ -71,8 +72,8 @@ def bearer_token(request: web.Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def read_access_token(request: web.Request, token: str) -> TokenSubject | None:
-    """Return the subject of an access token, None if it is invalid or expired.
+def read_access_token(request: web.Request, token: str) -> TokenSubject:
+    """Return the subject of an access token. Raises 401 `not_authenticated` if it is malformed or expired.
 
     JWT_SECRET_PREVIOUS is accepted too, while JWT_SECRET is being replaced.
     """
@@ -80,4 +81,8 @@ def read_access_token(request: web.Request, token: str) -> TokenSubject | None:
     claims = decode_access_token(token, settings.jwt_secret, settings.jwt_algorithm)
     if claims is None and settings.jwt_secret_previous:
         claims = decode_access_token(token, settings.jwt_secret_previous, settings.jwt_algorithm)
-    return claims.subject if claims and claims.expires_at > time.time() else None
+    if claims is None:
+        raise invalid_token("The access token is malformed, or its signature is invalid.")
+    if claims.expires_at <= time.time():
+        raise invalid_token("The access token has expired. Log in again.")
+    return claims.subject

@@ -21,7 +21,7 @@ from ..database.api_tokens import find_account_by_api_token, record_api_token_us
 from ..database.drivers import WAIT_SECONDS
 from ..database.rows import Account, TokenRevoked, TokenSubject, utc_now
 from ..database.users import find_account
-from ..errors import ApiError, not_authenticated
+from ..errors import ApiError, invalid_token, not_authenticated
 from ..schemas import Scope
 from .access_tokens import bearer_token, read_access_token
 
@@ -45,17 +45,12 @@ async def authenticate(
     """
     db = db or request.app[DATABASE]
     token = bearer_token(request)
-    account: Account | None
     if token is None:
-        await aiohttp_session.get_session(request)  # the session storage sets ACCOUNT
-        account = request.get(ACCOUNT)
+        account = await _authenticate_session(request)
     elif token.startswith(API_TOKEN_PREFIX):
         account = await _authenticate_api_token(db, token, scope)
     else:
-        subject = read_access_token(request, token)
-        account = await find_account(db, subject) if subject else None
-    if account is None:
-        raise not_authenticated()
+        account = await find_account(db, read_access_token(request, token))
     request[ACCOUNT], request[USER_ID] = account, account.user.id
     return account
 
@@ -70,8 +65,6 @@ async def authenticate_lazily(request: web.Request, scope: Scope = "read") -> To
     if token is None or token.startswith(API_TOKEN_PREFIX):
         return (await authenticate(request, scope)).subject
     subject = read_access_token(request, token)
-    if subject is None:
-        raise not_authenticated()
     request[USER_ID] = subject.user_id
     return subject
 
@@ -94,18 +87,27 @@ def take_turn(request: web.Request) -> contextlib.AbstractAsyncContextManager[No
     Users are told apart before anything is looked up. Raises 503 `overloaded` after WAIT_SECONDS.
     """
     token = bearer_token(request)
-    subject = read_access_token(request, token) if token else None
-    cookie: str = request.headers.get(hdrs.COOKIE, "")
-    user = subject.user_id if subject else token or cookie
+    user: str = token or request.headers.get(hdrs.COOKIE, "")
+    with contextlib.suppress(ApiError):  # of an invalid token, which waits as a user of its own
+        user = read_access_token(request, token).user_id if token else user
     return request.app[TURNS].slot(user, asyncio.get_running_loop().time() + WAIT_SECONDS)
 
 
-async def _authenticate_api_token(db: Executor, token: str, scope: Scope | None) -> Account | None:
+async def _authenticate_session(request: web.Request) -> Account:
+    await aiohttp_session.get_session(request)  # the session storage sets ACCOUNT
+    if ACCOUNT not in request:
+        raise not_authenticated()
+    return request[ACCOUNT]
+
+
+async def _authenticate_api_token(db: Executor, token: str, scope: Scope | None) -> Account:
     if not API_TOKEN.fullmatch(token):
-        return None
+        raise invalid_token("The API token is malformed.")
     record = await find_account_by_api_token(db, token_digest(token))
     if record is None:
-        return None
+        raise invalid_token("The API token is unknown or has been revoked.")
+    if record.expires_at is not None and record.expires_at <= utc_now():
+        raise invalid_token("The API token has expired.")
     if scope is None:
         raise ApiError(403, "forbidden", "API tokens can't do this; use a session or access token.")
     if scope not in record.scopes:

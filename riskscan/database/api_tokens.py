@@ -12,12 +12,13 @@ from .users import LOCK_USER, find_account
 
 
 class ApiTokenRecord(NamedTuple):
-    """An API token with its account, scopes and last use."""
+    """An API token with its account, scopes, last use and expiry."""
 
     account: Account
     token_id: str
     scopes: list[str]
     last_used_at: datetime.datetime | None
+    expires_at: datetime.datetime | None
 
 
 INSERT_API_TOKEN = """
@@ -76,19 +77,23 @@ async def list_api_tokens(db: Executor, user_id: str) -> list[ApiToken]:
 
 
 FIND_ACCOUNT_BY_API_TOKEN = f"""
-SELECT {ACCOUNT_COLUMNS}, api_tokens.id AS token_id, scopes, last_used_at FROM api_tokens
+SELECT {ACCOUNT_COLUMNS}, api_tokens.id AS token_id, scopes, last_used_at, expires_at FROM api_tokens
 JOIN users ON users.id = user_id AND api_token_version = version
-WHERE digest = :digest AND (expires_at IS NULL OR expires_at > :now)
+WHERE digest = :digest
 """
 
 
 async def find_account_by_api_token(db: Executor, digest: str) -> ApiTokenRecord | None:
-    """Return the API token with this digest; None if it has expired or was revoked."""
-    row = await db.fetch_one(FIND_ACCOUNT_BY_API_TOKEN, {"digest": digest, "now": utc_now()})
+    """Return the API token with this digest, which may have expired; None if it was revoked."""
+    row = await db.fetch_one(FIND_ACCOUNT_BY_API_TOKEN, {"digest": digest})
     if row is None:
         return None
-    last_used_at = to_utc(row["last_used_at"]) if row["last_used_at"] else None
-    return ApiTokenRecord(to_account(row), str(row["token_id"]), row["scopes"].split(), last_used_at)
+    last_used_at, expires_at = (
+        to_utc(row[name]) if row[name] else None for name in ("last_used_at", "expires_at")
+    )
+    return ApiTokenRecord(
+        to_account(row), str(row["token_id"]), row["scopes"].split(), last_used_at, expires_at
+    )
 
 
 RECORD_API_TOKEN_USE = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"

@@ -164,5 +164,5 @@ FORMATS = {
     "csv": FileFormat("text/csv; charset=utf-8", "CSV", Csv),
     "xlsx": FileFormat("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "Excel", None),
     "md": FileFormat("text/markdown; charset=utf-8", "Markdown (GitHub, Jira)", Markdown, notes=True),
-    "json": FileFormat("application/json", "JSON", Json, notes=True),
+    "json": FileFormat("application/json; charset=utf-8", "JSON", Json, notes=True),
 }

@@ -12,7 +12,7 @@ OPENAPI_JSON = web.AppKey("OPENAPI_JSON", StaticBody)
 
 async def document(request: web.Request) -> web.StreamResponse:
     """Get this OpenAPI document."""
-    return await request.app[OPENAPI_JSON].respond(request, "application/json")
+    return await request.app[OPENAPI_JSON].respond(request, "application/json; charset=utf-8")
 
 
 async def docs(request: web.Request) -> web.StreamResponse:

@@ -8,6 +8,7 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from ..auth.access_tokens import bearer_token
 from ..database.drivers import error_name
 from ..database.rows import TokenRevoked
 from ..errors import (
@@ -16,6 +17,7 @@ from ..errors import (
     ApiError,
     error_from_status,
     internal_error,
+    invalid_token,
     not_authenticated,
 )
 from ..request.body import MAX_FORM_BYTES, join_shared_text, read_fields
@@ -30,7 +32,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except (ApiError, TokenRevoked) as exc:
-        error = exc if isinstance(exc, ApiError) else not_authenticated()
+        error = exc if isinstance(exc, ApiError) else revoked(request)
         if error.status >= 500:
             log.warning("%s: %s [%s]", error.code, cause_name(error), request[REQUEST_ID])
         if error.status in (401, 429, 503) and request.path in (SCAN_PATH, SHARE_PATH):
@@ -44,12 +46,22 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         if exc.status < 400:
             raise
         allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
-        return await respond_error(request, error_from_status(exc.status, allow))
+        error = error_from_status(exc.status, allow)
+        if exc.status == 404 and request.path.endswith("/"):
+            error.detail += " Leave out the slash at its end."
+        return await respond_error(request, error)
     except Exception as exc:
         if isinstance(exc, ConnectionError) and has_left(request):
             return web.Response(status=CLIENT_CLOSED_REQUEST)  # for the log and the metrics
         log.exception("internal error [%s]", request[REQUEST_ID])
         return await respond_error(request, internal_error())
+
+
+def revoked(request: web.Request) -> ApiError:
+    """Return the 401 for TokenRevoked."""
+    if bearer_token(request) is None:
+        return not_authenticated()
+    return invalid_token("The access token has been revoked, or its account was deleted.")
 
 
 def has_left(request: web.Request) -> bool:

@@ -6,10 +6,11 @@ import asyncio
 import codecs
 import contextlib
 import hashlib
+import itertools
 import re
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import IO, Any, NamedTuple
 
 import msgspec
@@ -30,7 +31,7 @@ from ..schemas import (
     ScanText,
 )
 from ..settings import SETTINGS
-from .fields import FieldErrors, optional_text, read_flag
+from .fields import FieldErrors, Fields, mention_unknown, optional_text, read_flag
 from .percent_encoding import unquote_plus
 from .uploads import SIGNATURE_BYTES, SLICE, SPOOL_BYTES, Document, Upload, check_file_type, sanitize_filename
 
@@ -178,7 +179,8 @@ def to_document(fields: Mapping[str, Any], upload: Upload | None) -> Document:
         errors.read(check_file, fields, upload)
         force_llm = errors.read(read_flag, fields, "force_llm")
     if not text.strip() and upload is None:
-        raise invalid_request("Provide a file or text to scan.", text="Paste some text or add a file first.")
+        detail = "Provide a file or text to scan." + mention_unknown(fields, "file")
+        raise invalid_request(detail, text="Paste some text or add a file first.")
     form_key = fields.get("idempotency_key")
     return Document(
         text if text.strip() else None, upload, force_llm, form_key if isinstance(form_key, str) else ""
@@ -221,7 +223,7 @@ async def read_json_list(request: web.Request, max_bytes: int) -> list[dict[str,
     if request.content_type != "application/json" and not request.content_type.endswith("+json"):
         raise invalid_request("Unsupported content type; use JSON.")
     try:
-        return msgspec.json.decode(body, type=list[dict[str, Any]])
+        return msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8), type=list[dict[str, Any]])
     except msgspec.ValidationError:
         raise invalid_request("The body must be a JSON list of objects.") from None
     except (ValueError, RecursionError):  # msgspec's are ValueErrors
@@ -258,6 +260,8 @@ async def collect(chunks: AsyncIterator[bytes], allocate: Callable[[int], None])
 
 def decode_form(request: web.Request, body: bytearray) -> Form:
     """Return the fields of a JSON or URL-encoded body. Raises 400 `invalid_request`."""
+    if body.startswith(codecs.BOM_UTF8):  # which programs on Windows write
+        del body[: len(codecs.BOM_UTF8)]
     if not body:
         return Form({})
     if request.content_type == "application/json" or request.content_type.endswith("+json"):
@@ -294,7 +298,7 @@ class FieldName(str):
     __slots__ = ()
 
 
-def read_json(body: bytes | bytearray) -> dict[str, Any]:
+def read_json(body: bytes | bytearray) -> Fields:
     """Return the known fields of a JSON object (RFC 8259); the others are checked, but not built.
 
     Raises 400 `invalid_request`, also for a known key that is sent twice.
@@ -305,7 +309,9 @@ def read_json(body: bytes | bytearray) -> dict[str, Any]:
         raise invalid_request("The body must be a JSON object.") from None
     except (ValueError, RecursionError):  # msgspec's are ValueErrors
         raise invalid_request("The body is not valid JSON.") from None
-    return {str(name): decode_value(value) for name, value in values.items() if name in FIELD_NAMES}
+    fields = Fields((str(name), decode_value(raw)) for name, raw in values.items() if name in FIELD_NAMES)
+    fields.unknown = name_unknown(values.keys())
+    return fields
 
 
 def decode_object(body: bytes | bytearray) -> dict[FieldName, msgspec.Raw]:
@@ -345,30 +351,40 @@ def decode_value(raw: msgspec.Raw) -> Any:
         return NOT_UNICODE
 
 
-def read_urlencoded(body: bytes | bytearray) -> dict[str, Any]:
+def read_urlencoded(body: bytes | bytearray) -> Fields:
     """Return the known fields of a URL-encoded form. Raises 400 `invalid_request`."""
     if body.count(b"&") >= MAX_FIELDS:
         raise invalid_request("The form has too many fields.")
-    pairs = []
+    pairs, unknown = [], []
     try:
         for pair in body.split(b"&"):
-            name, _, value = pair.partition(b"=")
-            if (known := unquote_plus(name)) in FIELD_NAMES:
-                pairs.append((known, unquote_plus(value)))
+            encoded, _, value = pair.partition(b"=")
+            if (name := unquote_plus(encoded)) in FIELD_NAMES:
+                pairs.append((name, unquote_plus(value)))
+            else:
+                unknown.append(name)
     except ValueError:
         raise invalid_request("The form is not valid UTF-8.") from None
-    return group_by_name(pairs)
+    fields = group_by_name(pairs)
+    fields.unknown = name_unknown(unknown)
+    return fields
 
 
-def group_by_name(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+def group_by_name(pairs: list[tuple[str, str]]) -> Fields:
     """Return the fields by name; a repeated one is a list, which is refused if the field is read.
 
     Unknown fields may be repeated (RFC 6749, section 3.2).
     """
-    fields: dict[str, Any] = {}
+    fields = Fields()
     for name, value in pairs:
         fields[name] = [fields[name], value] if name in fields else value
     return fields
+
+
+def name_unknown(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the first three names that no operation knows."""
+    unknown = (printable_name(name) for name in names if name not in FIELD_NAMES)
+    return tuple(itertools.islice(unknown, 3))
 
 
 def printable_name(name: str) -> str:
@@ -380,6 +396,7 @@ async def read_multipart(
 ) -> Form:
     boundary = multipart.parse_options_header(request.headers["Content-Type"])[1].get("boundary", "")
     texts: list[tuple[str, str]] = []
+    unknown: list[str] = []
     upload: Upload | None = None
     opened: list[IO[bytes]] = []
     try:
@@ -389,7 +406,7 @@ async def read_multipart(
                 texts.append((part.name, await decode_text(part)))
                 store_form_values(request, dict(texts))
             elif part.filename is None:
-                continue
+                unknown.append(part.name)
             elif upload is None:
                 digest = part.sha256.hexdigest()
                 upload = Upload(
@@ -397,7 +414,6 @@ async def read_multipart(
                 )
             else:
                 raise invalid_request("Send one file at a time.", file="Send one file at a time.")
-        form = Form(group_by_name(texts), upload)
     except BaseException as exc:
         for content in opened:
             with contextlib.suppress(OSError):  # close() writes the buffer, and the disk may be full
@@ -408,7 +424,9 @@ async def read_multipart(
     for content in opened:
         if upload is None or content is not upload.content:
             content.close()
-    return form
+    fields = group_by_name(texts)
+    fields.unknown = name_unknown(unknown)
+    return Form(fields, upload)
 
 
 async def read_parts(

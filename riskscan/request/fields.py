@@ -25,6 +25,20 @@ CHECKED_CHARACTERS = 64 * 1024  # longer texts are of bodies, whose decoders ref
 INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)  # int() of thousands of digits is slow
 
 
+class Fields(dict[str, Any]):
+    """The known fields of a body by name; `unknown` names some of the others, for errors."""
+
+    unknown: tuple[str, ...] = ()
+
+
+def mention_unknown(fields: Mapping[str, Any], wanted: str) -> str:
+    """Return a sentence on the unknown fields that were sent instead of the wanted one, "" without any."""
+    if not (unknown := getattr(fields, "unknown", ())):
+        return ""
+    names = ", ".join(f"“{name}”" for name in unknown)
+    return f" Unknown field{'s' if len(unknown) > 1 else ''}: {names}. Did you mean “{wanted}”?"
+
+
 class FieldErrors:
     """Reads several fields; at the end of the `with` block, it raises the errors of all of them as one."""
 
@@ -70,7 +84,8 @@ def required_text(fields: Mapping[str, Any], name: str, missing: str = "This fie
     """Return a text field. Raises 400 with the sentence `missing` if it was not sent or is empty."""
     value = optional_text(fields, name)
     if not value:
-        raise invalid_request("Fill in all required fields.", **{name: missing})
+        message = missing + mention_unknown(fields, name)
+        raise invalid_request("Fill in all required fields.", **{name: message})
     return value
 
 

@@ -16,7 +16,15 @@ from riskscan.database import DATABASE
 from riskscan.database.rows import utc_now
 from riskscan.database.sessions import delete_expired_sessions, extend_session, find_account_by_session
 from tests.support.application import SECRET, MakeSettings, Server, serve
-from tests.support.client import PASSWORD, Person, assert_error, bearer, form, registered_person
+from tests.support.client import (
+    PASSWORD,
+    Person,
+    assert_error,
+    bearer,
+    create_token,
+    form,
+    registered_person,
+)
 
 
 def claims(person: Person, **changes: Any) -> dict[str, Any]:
@@ -80,6 +88,28 @@ async def test_other_secret_is_refused_without_a_previous_one(alice: Person) -> 
 async def test_token_with_invalid_claims_is_refused(alice: Person, changes: dict[str, Any]) -> None:
     token = jwt.encode(claims(alice, **changes), SECRET, "HS256")
     assert_error(await alice.get("/api/auth/me", headers=bearer(token)), 401, "not_authenticated")
+
+
+async def test_refused_token_says_what_is_wrong_with_it(guest: Person, alice: Person, server: Server) -> None:
+    expired_api_token = await create_token(alice, expires_at=utc_now().isoformat()[:10])
+    values = {"id": expired_api_token["id"], "now": utc_now()}
+    await server.app[DATABASE].execute("UPDATE api_tokens SET expires_at = :now WHERE id = :id", values)
+    refused = {
+        jwt.encode(claims(alice, exp=int(time.time()) - 1), SECRET, "HS256"): "expired",
+        "x.y.z": "malformed",
+        jwt.encode(claims(alice, version=1), SECRET, "HS256"): "revoked",
+        expired_api_token["token"]: "expired",
+        "rsk_x": "malformed",
+        "rsk_" + "x" * 43: "unknown or has been revoked",
+    }
+    for path in ("/api/auth/me", "/api/scans"):
+        for token, cause in refused.items():
+            reply = await guest.get(path, headers=bearer(token))
+            assert cause in assert_error(reply, 401, "not_authenticated")
+            assert reply.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    reply = await guest.get("/api/auth/me")
+    assert_error(reply, 401, "not_authenticated")
+    assert reply.headers["WWW-Authenticate"] == "Bearer"
 
 
 def unsigned_token(person: Person) -> str:

@@ -57,7 +57,7 @@ def test_media_types_are_exact() -> None:
             "csv": "text/csv; charset=utf-8",
             "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             "md": "text/markdown; charset=utf-8",
-            "json": "application/json",
+            "json": "application/json; charset=utf-8",
         }.items()
     )
 

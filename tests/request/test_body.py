@@ -98,6 +98,42 @@ def test_filename_is_sanitized(sent: str, kept: str) -> None:
     assert sanitize_filename(sent) == kept
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"json": {"document": "The pier may sink."}},
+        {"data": {"document": "The pier may sink."}},
+        {"files": {"document": ("plan.txt", b"The pier may sink.")}},
+    ],
+    ids=["json", "urlencoded", "multipart"],
+)
+async def test_unknown_fields_are_named_if_the_known_ones_are_missing(
+    alice: Person, options: dict[str, Any]
+) -> None:
+    if "files" in options:
+        options = {"data": form(**options["files"])}  # made here, because a form can be sent only once
+    detail = assert_error(await alice.post("/api/scan", **options), 400, "invalid_request")
+    assert detail == "Provide a file or text to scan. Unknown field: “document”. Did you mean “file”?"
+
+
+async def test_unknown_field_is_named_beside_a_required_one(guest: Person) -> None:
+    reply = await guest.post("/api/auth/register", json={"mail": "alice@example.com", "password": "x"})
+    assert_error(reply, 400, "invalid_request")
+    assert "Unknown field: “mail”. Did you mean “email”?" in reply.json["fields"]["email"]
+
+
+async def test_byte_order_mark_before_json_is_skipped(alice: Person) -> None:
+    body = codecs.BOM_UTF8 + b'{"text": "The pier may sink."}'
+    assert (await alice.post("/api/scan", data=body, headers=JSON)).status == 200
+    reply = await alice.post("/api/reviews", data=codecs.BOM_UTF8 + b"[{}]", headers=JSON)
+    assert "scan_id" in reply.json["fields"]
+
+
+async def test_slash_at_the_end_of_an_address_is_mentioned(alice: Person) -> None:
+    detail = assert_error(await alice.get("/api/scans/"), 404, "not_found")
+    assert detail == "This address does not exist. Leave out the slash at its end."
+
+
 BOUNDARY = "frontier"
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}

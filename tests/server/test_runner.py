@@ -72,5 +72,5 @@ async def test_other_servers_in_the_process_keep_their_own_errors(server: Server
         writer.close()
         return head.decode().partition("Content-Type: ")[2].partition("\r\n")[0]
 
-    assert await content_type(server.port) == "application/json"
+    assert await content_type(server.port) == "application/json; charset=utf-8"
     assert await content_type(ai.port) == "text/plain; charset=utf-8"

@@ -84,7 +84,7 @@ class Reply:
 
     @property
     def json(self) -> Any:
-        assert self.headers["Content-Type"] == "application/json", self.body
+        assert self.headers["Content-Type"] == "application/json; charset=utf-8", self.body
         return json.loads(self.body)
 
 
@@ -121,7 +121,7 @@ def assert_error(reply: Reply, status: int, code: str, **fields: Any) -> str:
     assert body == {}
     assert reply.headers["X-Request-ID"]
     if status == 401:
-        assert reply.headers["WWW-Authenticate"] == "Bearer"
+        assert reply.headers["WWW-Authenticate"] in ("Bearer", 'Bearer error="invalid_token"')
     if status in (429, 503):
         assert int(reply.headers["Retry-After"]) >= 1
     return detail
