@@ -87,9 +87,11 @@ def take_turn(request: web.Request) -> contextlib.AbstractAsyncContextManager[No
     Users are told apart before anything is looked up. Raises 503 `overloaded` after WAIT_SECONDS.
     """
     token = bearer_token(request)
-    user: str = token or request.headers.get(hdrs.COOKIE, "")
-    with contextlib.suppress(ApiError):  # of an invalid token, which waits as a user of its own
-        user = read_access_token(request, token).user_id if token else user
+    user: str = request.headers.get(hdrs.COOKIE, "")
+    if token:
+        user = token
+        with contextlib.suppress(ApiError):  # an invalid token waits as a user of its own
+            user = read_access_token(request, token).user_id
     return request.app[TURNS].slot(user, asyncio.get_running_loop().time() + WAIT_SECONDS)
 
 
