@@ -13,7 +13,7 @@ import msgspec
 from aiohttp.typedefs import Handler
 from msgspec import Meta
 
-from . import __version__
+from . import __version__, api_reference
 from .export.columns import LAYOUTS
 from .export.text import FORMATS
 from .file_types import EXTENSIONS
@@ -22,7 +22,7 @@ from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
 from .request.filters import MAX_CHOSEN_SCANS, MAX_FILTER_LENGTH
 from .request.finding_filters import STATES
 from .request.reviews import CONFIRMED_ONLY
-from .schemas import FORCE_LLM, NON_BLANK, Error, FlagText, Reason, Risk, Source
+from .schemas import FORCE_LLM, Error, FlagText, Message, Reason, Risk, Source
 
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 LOGIN_PATH = "/api/auth/login"
@@ -172,13 +172,10 @@ UPLOAD: dict[str, Any] = {
                 "minLength": 1,
                 "description": f"One of {' '.join(EXTENSIONS)}",
             },
-            "text": {"type": "string"},
-            "force_llm": msgspec.json.schema(Annotated[FlagText, FORCE_LLM]),
+            "text": {"type": "string", "description": "The text to scan", "example": api_reference.TEXT},
+            "force_llm": {**msgspec.json.schema(Annotated[FlagText, FORCE_LLM]), "example": "false"},
         },
-        "anyOf": [
-            {"required": ["file"]},
-            {"required": ["text"], "properties": {"text": {"pattern": NON_BLANK}}},
-        ],
+        "description": "A file, a text or both",
     },
     "encoding": {
         "file": {
@@ -244,8 +241,9 @@ def build(operations: Sequence[Operation]) -> bytes:
         "info": {
             "title": "RiskScan",
             "version": __version__,
-            "description": "Scan text or documents for risks and retrieve the results.",
+            "description": api_reference.INFO,
         },
+        "tags": [{"name": name, "description": text} for name, text in api_reference.TAGS.items()],
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -269,6 +267,8 @@ def describe_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
         types += [operation.answer, *operation.other_answers.values()]
         types += [body for body in operation.bodies.values() if not isinstance(body, dict)]
     _, schemas = msgspec.json.schema_components(types, ref_template=REF_TEMPLATE)
+    for schema in schemas.values():
+        describe_fields(schema)
     for name in REVIEWS & schemas.keys():
         schemas[name]["anyOf"] = REVIEW_STATES
     if "RegisterRow" in schemas:
@@ -276,14 +276,27 @@ def describe_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
     return schemas
 
 
+def describe_fields(schema: dict[str, Any]) -> None:
+    """Add the descriptions that the types lack, by name."""
+    for name, field in schema.get("properties", {}).items():
+        if "description" not in field:
+            if name not in api_reference.FIELDS:
+                raise LookupError(f"the field {name} has no description in riskscan/api_reference.py")
+            field["description"] = api_reference.FIELDS[name]
+
+
 def describe_operation(operation: Operation) -> dict[str, Any]:
     """Return an Operation Object."""
     summary = (inspect.getdoc(operation.handler) or "").partition("\n")[0].rstrip(".")
     if not summary:
         raise IncompleteOperation(operation, "its handler has no docstring, whose first line is the summary")
+    name = operation_id(operation.handler)
+    if name not in api_reference.DESCRIPTIONS:
+        raise IncompleteOperation(operation, "it has no description in riskscan/api_reference.py")
     described: dict[str, Any] = {
-        "operationId": operation_id(operation.handler),
+        "operationId": name,
         "summary": summary,
+        "description": api_reference.DESCRIPTIONS[name],
         "tags": [module_name(operation.handler)],
         "responses": describe_responses(operation),
     }
@@ -293,11 +306,18 @@ def describe_operation(operation: Operation) -> dict[str, Any]:
         described["parameters"] = parameters
     if operation.bodies:
         content = {
-            media_type: body if isinstance(body, dict) else {"schema": schema_of(body)}
-            for media_type, body in operation.bodies.items()
+            media_type: describe_body(operation, body) for media_type, body in operation.bodies.items()
         }
         described["requestBody"] = {"required": needs_body(operation), "content": content}
     return described
+
+
+def describe_body(operation: Operation, body: Any) -> dict[str, Any]:
+    """Return a Media Type Object of the request."""
+    if isinstance(body, dict):
+        return body
+    example = look_up(operation, "request body", body, api_reference.REQUESTS)
+    return {"schema": schema_of(body), "example": example}
 
 
 def needs_body(operation: Operation) -> bool:
@@ -326,7 +346,7 @@ def describe_parameters(operation: Operation) -> list[dict[str, Any]]:
 def describe_responses(operation: Operation) -> dict[str, Any]:
     if operation.answer is None:
         raise IncompleteOperation(operation, "its answer has no type")
-    success = describe_response(operation.status, operation.answer)
+    success = describe_response(operation, operation.status, operation.answer)
     for name in operation.response_headers:
         success["headers"][name] = look_up(operation, "response header", name, RESPONSE_HEADERS)
     success["content"].update({media_type: {} for media_type in operation.files})
@@ -336,27 +356,40 @@ def describe_responses(operation: Operation) -> dict[str, Any]:
     statuses |= set() if operation.public else {401}
     statuses |= {415} if operation.bodies else set()
     answers: dict[int, Any] = {**dict.fromkeys(sorted(statuses), Error), **operation.other_answers}
-    errors = {str(status): describe_response(status, answer) for status, answer in answers.items()}
+    errors = {str(status): describe_response(operation, status, answer) for status, answer in answers.items()}
     return {str(operation.status): success, **errors}
 
 
-def describe_response(status: int, answer: Any) -> dict[str, Any]:
+def describe_response(operation: Operation, status: int, answer: Any) -> dict[str, Any]:
+    media_type = {"schema": schema_of(answer)}
+    if answer not in (str, dict[str, Any]):  # a page, and this document itself
+        media_type["example"] = find_example(operation, status, answer)
     return {
         "description": HTTPStatus(status).phrase,
         "headers": {"X-Request-ID": RESPONSE_HEADERS["X-Request-ID"]},
-        "content": {"text/html" if answer is str else JSON: {"schema": schema_of(answer)}},
+        "content": {"text/html" if answer is str else JSON: media_type},
     }
+
+
+def find_example(operation: Operation, status: int, answer: Any) -> Any:
+    name = operation_id(operation.handler)
+    if answer is Message:
+        return Message(look_up(operation, "message of", name, api_reference.MESSAGES))
+    if answer is not Error:
+        return look_up(operation, "answer", answer, api_reference.ANSWERS)
+    if status == 409:
+        return look_up(operation, "conflict of", name, api_reference.CONFLICTS)
+    return look_up(operation, "error", status, api_reference.ERRORS)
 
 
 def describe_link(handler: Handler) -> dict[str, Any]:
     return {"operationId": operation_id(handler), "parameters": {"scan_id": "$response.body#/scan_id"}}
 
 
-def look_up(
-    operation: Operation, kind: str, name: str, table: Mapping[str, dict[str, Any]]
-) -> dict[str, Any]:
+def look_up(operation: Operation, kind: str, name: Any, table: Mapping[Any, Any]) -> Any:
     if name not in table:
-        raise IncompleteOperation(operation, f"the {kind} {name} has no schema in riskscan/openapi.py")
+        where = "openapi" if table in (QUERY, HEADERS, PATH, RESPONSE_HEADERS) else "api_reference"
+        raise IncompleteOperation(operation, f"the {kind} {name} is not described in riskscan/{where}.py")
     return table[name]
 
 

@@ -82,7 +82,7 @@ OPERATIONS = (
         accounts.login,
         page="/login",
         public=True,
-        bodies={FORM: PasswordGrant, JSON: PasswordGrant},
+        bodies={JSON: PasswordGrant, FORM: PasswordGrant},
         answer=TokenResponse,
         errors=(400, 401, 403, 413, 429),
     ),
