@@ -17,7 +17,7 @@ WHOLE = ROOT / "tests" / "vendor" / "pico.classless.min.css"
 CUT = PACKAGE / "static" / "vendor" / "pico" / "pico.css"
 STYLE = PACKAGE / "static" / "style.css"
 RULE = re.compile(
-    r"(?P<at>@(?:media|supports)[^{]*)\{(?P<rules>(?:[^{}]*\{[^{}]*\})*)\}"
+    r"(?P<at>@(?:media|supports|-moz-document)[^{]*)\{(?P<rules>(?:[^{}]*\{[^{}]*\})*)\}"
     r"|@keyframes ([\w-]+)\{(?:[^{}]*\{[^{}]*\})*\}|(?P<selectors>[^{}]+)\{(?P<body>[^{}]*)\}"
 )
 DECLARATION = re.compile(r"""((?:[^;"]|"[^"]*")+)""")

@@ -96,8 +96,9 @@ async def open_pages(context: BrowserContext, url: str, ai: Ai) -> dict[str, str
     for number in range(20):
         if number == 19:
             ai.findings = make_findings(15)
-        text = {"text": f"Agreement {number} about meters"}
-        reply = await context.request.post(f"{url}/scan", form=text, max_redirects=0)
+        reply = await context.request.post(
+            f"{url}/scan", form={"text": f"Agreement {number} about meters"}, max_redirects=0
+        )
         assert reply.status == 303, await reply.text()
         location = reply.headers["location"]
     return {"scan": "/scan", "history": "/scans", "overview": "/scans/overview", "result": location}
