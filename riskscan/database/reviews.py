@@ -42,6 +42,15 @@ class ConfirmedRisk(NamedTuple):
     risk: Risk | None
 
 
+class OpenRisk(NamedTuple):
+    """A finding without a review, `number` of its scan."""
+
+    scan_id: str
+    scan_name: str
+    number: int
+    risk: Risk
+
+
 class OpenScan(NamedTuple):
     """A scan with findings that have no review."""
 
@@ -296,7 +305,8 @@ LIST_CONFIRMED_RISKS = """
 SELECT fingerprint, state, reason, comment, owner, likelihood, impact, response, due, scan_id, number,
     updated_at, title, filename, first_words, scans.created_at AS scanned_at, data -> (number - 1) AS finding
 FROM (
-    SELECT * FROM reviews WHERE user_id = :user_id AND state = 'confirmed'
+    SELECT * FROM reviews
+    WHERE user_id = :user_id AND state = 'confirmed' AND (CAST(:owner AS text) = '' OR owner = :owner)
     ORDER BY coalesce(likelihood * impact, 0) DESC, coalesce(due, '9999'), updated_at DESC
     LIMIT :limit
 ) AS listed
@@ -305,9 +315,13 @@ ORDER BY coalesce(likelihood * impact, 0) DESC, coalesce(due, '9999'), updated_a
 """
 
 
-async def list_confirmed_risks(db: Executor, user_id: str, limit: int) -> list[ConfirmedRisk]:
-    """Return the user's confirmed risks, the gravest first, then those that are due first."""
-    rows = await db.fetch_all(LIST_CONFIRMED_RISKS, {"user_id": user_id, "limit": limit})
+async def list_confirmed_risks(db: Executor, user_id: str, owner: str, limit: int) -> list[ConfirmedRisk]:
+    """Return the user's confirmed risks, the gravest first, then those that are due first.
+
+    With an owner, only theirs.
+    """
+    values = {"user_id": user_id, "owner": owner, "limit": limit}
+    rows = await db.fetch_all(LIST_CONFIRMED_RISKS, values)
     return [
         ConfirmedRisk(to_stored_review(row), RISK.decode(row["finding"]) if row["finding"] else None)
         for row in rows
@@ -324,6 +338,98 @@ async def count_confirmed_risks(db: Executor, user_id: str) -> dict[tuple[int | 
     """Return the numbers of the user's confirmed risks by likelihood and impact, None where not given."""
     rows = await db.fetch_all(COUNT_CONFIRMED_RISKS, {"user_id": user_id})
     return {(row["likelihood"], row["impact"]): row["risks"] for row in rows}
+
+
+LIST_OWNERS = """
+SELECT owner, count(*) AS risks FROM reviews
+WHERE user_id = :user_id AND state = 'confirmed' AND owner IS NOT NULL
+GROUP BY owner ORDER BY owner
+"""
+
+
+async def list_owners(db: Executor, user_id: str) -> dict[str, int]:
+    """Return the number of the user's confirmed risks of each owner."""
+    rows = await db.fetch_all(LIST_OWNERS, {"user_id": user_id})
+    return {row["owner"]: row["risks"] for row in rows}
+
+
+# reads the details of only as many scans as have enough open findings, and then the data of the findings
+# listed: `->` with a number reads all findings of a scan. A subquery, because PostgreSQL would compare each
+# finding of NOT EXISTS with all reviews of the user. The databases differ in how they read a JSON list
+LIST_OPEN_RISKS_POSTGRESQL = """
+WITH open_scans AS (
+    SELECT id, created_at,
+        sum(risk_count - reviewed_count) OVER (ORDER BY created_at DESC, id DESC) AS findings,
+        risk_count - reviewed_count AS own_findings
+    FROM (
+        SELECT id, created_at, risk_count, reviewed_count FROM scans
+        WHERE user_id = :user_id AND reviewed_count < risk_count
+        ORDER BY created_at DESC, id DESC LIMIT :limit
+    ) AS newest
+), listed AS (
+    SELECT scans.id, scans.created_at, place FROM open_scans
+    JOIN scans ON scans.id = open_scans.id AND scans.user_id = :user_id
+    CROSS JOIN json_array_elements(CAST(details AS json)) WITH ORDINALITY AS detail (value, place)
+    WHERE findings - own_findings < :limit AND (
+        SELECT state FROM reviews WHERE user_id = :user_id AND fingerprint = detail.value ->> 'fingerprint'
+    ) IS NULL
+    ORDER BY scans.created_at DESC, scans.id DESC, place LIMIT :limit
+)
+SELECT scans.id, title, filename, first_words, place AS number,
+    data -> CAST(place - 1 AS integer) AS finding
+FROM listed JOIN scans ON scans.id = listed.id AND scans.user_id = :user_id
+ORDER BY scans.created_at DESC, scans.id DESC, place
+"""
+LIST_OPEN_RISKS_SQLITE = """
+WITH open_scans AS (
+    SELECT id, created_at,
+        sum(risk_count - reviewed_count) OVER (ORDER BY created_at DESC, id DESC) AS findings,
+        risk_count - reviewed_count AS own_findings
+    FROM (
+        SELECT id, created_at, risk_count, reviewed_count FROM scans
+        WHERE user_id = :user_id AND reviewed_count < risk_count
+        ORDER BY created_at DESC, id DESC LIMIT :limit
+    ) AS newest
+), listed AS MATERIALIZED (
+    SELECT scans.id, scans.created_at, detail.key + 1 AS place FROM open_scans
+    JOIN scans ON scans.id = open_scans.id AND scans.user_id = :user_id
+    CROSS JOIN json_each(details) AS detail
+    WHERE findings - own_findings < :limit AND (
+        SELECT state FROM reviews WHERE user_id = :user_id AND fingerprint = detail.value ->> 'fingerprint'
+    ) IS NULL
+    ORDER BY scans.created_at DESC, scans.id DESC, place LIMIT :limit
+)
+SELECT scans.id, title, filename, first_words, place AS number, data -> (place - 1) AS finding
+FROM listed JOIN scans ON scans.id = listed.id AND scans.user_id = :user_id
+ORDER BY scans.created_at DESC, scans.id DESC, place
+"""
+
+
+async def list_open_risks(db: Executor, user_id: str, limit: int) -> list[OpenRisk]:
+    """Return the user's findings without a review, those of the newest scan first, in document order."""
+    sql = LIST_OPEN_RISKS_SQLITE if db.sqlite else LIST_OPEN_RISKS_POSTGRESQL
+    rows = await db.fetch_all(sql, {"user_id": user_id, "limit": limit})
+    return [
+        OpenRisk(
+            str(row["id"]),
+            display_name(row["title"], row["filename"], row["first_words"]),
+            row["number"],
+            RISK.decode(row["finding"]),
+        )
+        for row in rows
+    ]
+
+
+COUNT_OPEN_RISKS = """
+SELECT sum(risk_count - reviewed_count) AS risks FROM scans
+WHERE user_id = :user_id AND reviewed_count < risk_count
+"""
+
+
+async def count_open_risks(db: Executor, user_id: str) -> int:
+    """Return the number of the user's findings without a review."""
+    row = await db.fetch_one(COUNT_OPEN_RISKS, {"user_id": user_id})
+    return (row["risks"] if row else None) or 0
 
 
 LIST_OPEN_SCANS = """

@@ -21,8 +21,11 @@ from ..database.drafts import Draft, find_drafts
 from ..database.drivers import error_name
 from ..database.reviews import (
     count_confirmed_risks,
+    count_open_risks,
     list_confirmed_risks,
+    list_open_risks,
     list_open_scans,
+    list_owners,
     list_reviews_of_scan,
 )
 from ..database.rows import TokenSubject, utc_now
@@ -34,7 +37,7 @@ from ..rate_limits import bucket, hit, refund
 from ..report import build_report
 from ..request.body import read_document, read_fields
 from ..request.fields import CANONICAL_UUID, read_integer
-from ..request.filters import read_filter, read_filter_values
+from ..request.filters import read_filter, read_filter_values, read_query_text
 from ..request.report_query import read_report_query
 from ..request.reviews import read_title
 from ..request.uploads import Document
@@ -47,7 +50,7 @@ from .start import load_sample
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 MAX_OFFSET = 10**9
-MAX_OPEN_SCANS, MAX_CONFIRMED = 10, 200  # on the overview
+MAX_OPEN_SCANS, MAX_OPEN_RISKS, MAX_CONFIRMED = 10, 50, 200  # on the overview
 EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetime.timedelta(microseconds=1)
 # microseconds until the year 2286, a scan ID and, with a filter, its digest; the OpenAPI document quotes this
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)
@@ -209,11 +212,22 @@ async def stats(request: web.Request) -> web.StreamResponse:
     data = await compute_stats(db, subject, read_filter(request))
     page_only: dict[str, Any] = {"filter_values": read_filter_values(request)}
     if not is_api(request) and not page_only["filter_values"]:
-        # one by one: a page takes one connection at a time
-        page_only["open_scans"] = await list_open_scans(db, subject.user_id, MAX_OPEN_SCANS + 1)
-        page_only["confirmed"] = await list_confirmed_risks(db, subject.user_id, MAX_CONFIRMED)
-        page_only["counts"] = await count_confirmed_risks(db, subject.user_id)
+        page_only |= await load_register(db, subject.user_id, read_query_text(request, "owner"))
     return respond(request, data, template="overview.html", page_only=page_only)
+
+
+async def load_register(db: Executor, user_id: str, owner: str) -> dict[str, Any]:
+    """Return what the overview shows of reviews, the confirmed risks of one owner if that is not empty."""
+    # one by one: a page takes one connection at a time
+    return {
+        "owner": owner,
+        "open_scans": await list_open_scans(db, user_id, MAX_OPEN_SCANS + 1),
+        "open_risks": await list_open_risks(db, user_id, MAX_OPEN_RISKS),
+        "open_count": await count_open_risks(db, user_id),
+        "confirmed": await list_confirmed_risks(db, user_id, owner, MAX_CONFIRMED),
+        "counts": await count_confirmed_risks(db, user_id),
+        "owners": await list_owners(db, user_id),
+    }
 
 
 async def show(request: web.Request) -> web.StreamResponse:

@@ -84,6 +84,39 @@ async def test_scans_with_open_findings_are_to_be_reviewed(alice: Person, review
     assert "All findings of your scans have been reviewed." in page
 
 
+async def test_open_risks_of_all_scans_are_listed_newest_scan_first(
+    alice: Person, ai: Ai, reviewed: dict[str, Any]
+) -> None:
+    ai.findings = {"data": [{"risk": f"New {n}", "category": " ", "context": f"New {n}."} for n in range(60)]}
+    ai.findings["source"] = "model"
+    newer = await alice.scan(file=("plan.txt", b"x"))
+    await review(alice, newer, 1, state="dismissed", reason="duplicate")
+    page = await open_overview(alice)
+    rows = rows_of(page, "open-risks")
+    assert rows[0] == ["New 1", "Uncategorised", "plan.txt"]
+    assert [row[0] for row in rows] == [f"New {n}" for n in range(1, 51)]
+    assert f'href="/scans/{newer["scan_id"]}#finding-2"' in page
+    assert "And 10 more in the scans" in page
+    for number in range(2, 60):
+        await review(alice, newer, number, state="dismissed", reason="duplicate")
+    page = await open_overview(alice)
+    assert [row[0] for row in rows_of(page, "open-risks")] == ["New 59", "Title 3"]
+    assert f'href="/scans/{reviewed["scan_id"]}#finding-4"' in page
+    assert " more in the scans" not in page
+
+
+@pytest.mark.usefixtures("reviewed")
+async def test_confirmed_risks_are_filtered_by_owner(alice: Person, bob: Person) -> None:
+    page = await open_overview(alice, "?owner=Sok+%3Cb%3E")
+    assert [row[0] for row in rows_of(page, "register")] == ["Title 1"]
+    assert '<option value="Sok &lt;b&gt;" selected>Sok &lt;b&gt; (1)</option>' in page
+    page = await open_overview(alice, "?owner=Nobody")
+    assert rows_of(page, "register") == []
+    assert "No confirmed risk has this owner." in page
+    assert "Sok" not in await open_overview(bob, "?owner=Sok+%3Cb%3E")
+    assert (await alice.get(f"/scans/overview?owner={'x' * 201}")).status == 400
+
+
 async def test_the_history_says_how_many_findings_are_open(alice: Person, reviewed: dict[str, Any]) -> None:
     assert "4 risks, 1 open</p>" in text_of(await alice.get("/scans"))
     await review(alice, reviewed, 4, state="confirmed")
