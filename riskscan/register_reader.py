@@ -65,6 +65,8 @@ def read_lines(filename: str, data: bytes) -> list[list[Any]]:
         lines.append(line)
         if len(lines) > MAX_LINES:
             raise UnreadableDocument(f"The file has more than {MAX_LINES:,} rows; send it in parts.")
+    if not lines:
+        raise UnreadableDocument("The file has no findings: none of its rows has a reference such as R-….")
     if not any(fields.keys() - {"reviewed_at"} for *_, fields in lines):
         raise UnreadableDocument(
             "The file has no column of a review, such as State or Owner, beside references."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..export.columns import IMPACT_NAMES, LIKELIHOOD_NAMES, RESPONSE_NAMES
 from ..schemas import Finding, Review
 from .placing import Mark, fold, read_page
 
@@ -39,10 +40,10 @@ def describe_review(review: Review | None) -> str:
     if review is None:
         return "Open"
     named = {
-        "owner": review.owner,
-        "likelihood": review.likelihood,
-        "impact": review.impact,
-        "response": review.response,
-        "due": review.due,
+        "Owner": review.owner,
+        "Likelihood": LIKELIHOOD_NAMES.get(review.likelihood or 0),
+        "Impact": IMPACT_NAMES.get(review.impact or 0),
+        "Response": RESPONSE_NAMES.get(review.response or ""),
+        "Due": review.due,
     }
     return " · ".join(["Confirmed", *(f"{name}: {value}" for name, value in named.items() if value)])

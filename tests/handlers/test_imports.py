@@ -311,6 +311,13 @@ async def test_a_file_that_is_no_edited_export_is_refused(
     assert_error(await send(alice, body, name), 400, code, file=...)
 
 
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+async def test_an_export_without_findings_is_refused_as_that(alice: Person, ai: Ai, kind: str) -> None:
+    await scan_findings(alice, ai, 0)
+    reply = await send(alice, await export(alice, kind), f"r.{kind}")
+    assert assert_error(reply, 400, "invalid_request", file=...).startswith("The file has no findings")
+
+
 async def test_lines_of_the_page_are_checked_again(alice: Person) -> None:
     for text in ("x", "[1]", '[["",1]]', "[" * 100_000, '[["",1,"R",{"state":1}]]'):
         reply = await alice.post("/api/reviews/import", data=form(lines=text))

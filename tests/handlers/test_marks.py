@@ -59,8 +59,8 @@ async def test_word_document_comes_back_with_its_comments(alice: Person, face: s
     assert "X-Findings-Not-Placed" not in reply.headers
     assert comments_of(reply) == [
         "RiskScan · Financial · Budget may run out\nOpen",
-        "RiskScan · Schedule\nConfirmed · owner: Ana · likelihood: 4 · impact: 3 · response: reduce · "
-        "due: 2026-12-31\nAsk <Bo>.",
+        "RiskScan · Schedule\nConfirmed · Owner: Ana · Likelihood: Likely · Impact: Moderate · "
+        "Response: Reduce · Due: 2026-12-31\nAsk <Bo>.",
     ]
 
 
