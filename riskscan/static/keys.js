@@ -20,7 +20,7 @@ function setUp() {
   const box = dialog.querySelector("[data-keys-on]");
   box.checked = !localStorage.getItem(OFF);
   box.addEventListener("change", () => box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1"));
-  document.addEventListener("keydown", onKey);
+  document.addEventListener("keydown", onKey, true);  // before a script that closes the menus, which hides where the focus was
   document.addEventListener("click", ({target}) => target.closest("[data-keys]") && dialog.showModal());
 }
 
