@@ -31,6 +31,7 @@ MIN_MONTHS, MAX_MONTHS = 12, 24  # columns of the overview
 LEVELS = range(1, 6)  # of likelihood and impact
 SEVERITY_FROM = (5, 10, 15)  # likelihood times impact of a medium, a high and a critical risk
 COLUMN_WIDTH, BAR_WIDTH, HEIGHT = 12, 8, 100  # in units of the overview's viewBox
+STEPS = [digit * 10**exponent for exponent in range(16) for digit in (1, 2, 5)]  # between ticks of its axis
 
 
 class Bar(NamedTuple):
@@ -52,11 +53,18 @@ class Series(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """Risks by category over months, oldest first; `max_risks` is the number in the highest column."""
+    """Risks by category over months, oldest first.
+
+    `totals` has the risks of each month, `max_risks` is the largest of them; `ticks` are the numbers of the
+    axis, from 0. A chart is dense if the totals of its columns may not fit on a small screen.
+    """
 
     months: list[str]
     series: list[Series]
+    totals: list[int]
     max_risks: int
+    ticks: list[int]
+    is_dense: bool
 
 
 class MatrixCell(NamedTuple):
@@ -108,6 +116,7 @@ def build_overview(stats: Stats) -> Overview:
     columns = [by_month.get(month, {}) for month in months]
     totals = [sum(column.values()) for column in columns]
     max_risks = max(1, *totals)
+    ticks = list_ticks(max_risks)
     names: list[str | None] = [each.category for each in stats.by_category]
     if len(names) > MAX_SERIES:
         names[MAX_SERIES - 1 :] = [None]
@@ -118,10 +127,17 @@ def build_overview(stats: Stats) -> Overview:
             numbers = [total - below for total, below in zip(totals, base, strict=True)]
         else:
             numbers = [column.get(name, 0) for column in columns]
-        path = column_path(numbers, base, HEIGHT / max_risks)
+        path = column_path(numbers, base, HEIGHT / ticks[-1])
         series.append(Series(name, tones.get(name or "", 0), numbers, path))
         base = [below + number for below, number in zip(base, numbers, strict=True)]
-    return Overview(months, series, max_risks)
+    is_dense = len(months) > MIN_MONTHS or max_risks >= 1000
+    return Overview(months, series, totals, max_risks, ticks, is_dense)
+
+
+def list_ticks(highest: int) -> list[int]:
+    """Return two to five round numbers from 0 to `highest` or more, equally far apart."""
+    step = next(step for step in STEPS if step * 4 >= highest)
+    return list(range(0, highest + step, step))
 
 
 def month_index(month: str) -> int:

@@ -57,6 +57,7 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
         language=detect_language,
         last_day=last_day,
         matrix=build_matrix,
+        month=format_month,
         overview=build_overview,
         risks=format_risk_count,
         row=chart_row,
@@ -141,6 +142,11 @@ def last_day(end: datetime.datetime) -> Markup:
         return Markup("")
     day = end.date() - datetime.timedelta(days=1)
     return Markup(f'<time datetime="{day}">{day.day} {day:%b %Y}</time>')  # noqa: S704
+
+
+def format_month(month: str) -> str:
+    """Return a month such as `2026-11` in words."""
+    return f"{datetime.date.fromisoformat(f'{month}-01'):%b %Y}"
 
 
 def detect_language(text: str) -> str:

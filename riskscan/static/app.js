@@ -22,7 +22,6 @@ if (navigator.clipboard) document.documentElement.classList.add("has-clipboard")
 for (const button of document.querySelectorAll("[data-copy-from]")) button.addEventListener("click", () => copySecret(button));
 document.addEventListener("click", ({target}) => closeMenus((menu) => !menu.contains(target) || target.closest("a")));
 document.addEventListener("keydown", ({key}) => key === "Escape" && closeMenus(() => true));
-for (const link of document.querySelectorAll("[data-overview]")) loadOverview(link);
 const scanForm = document.querySelector("#scan");
 if (scanForm) setUpScanForm(scanForm);
 
@@ -64,17 +63,6 @@ function closeMenus(matches) {
     if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
     menu.open = false;
   }
-}
-
-// loaded after the list, so as not to delay it; without JavaScript the link stays
-async function loadOverview(link) {
-  const page = await fetch(link.href).then((response) => response.ok ? response.text() : "").catch(() => "");
-  const figure = new DOMParser().parseFromString(page, "text/html").querySelector(".overview");
-  if (!figure) return;
-  const categories = [...figure.querySelectorAll("[data-category]")].map((element) => element.dataset.category);
-  document.querySelector("#categories").append(...categories.map((category) => new Option("", category)));
-  link.parentElement.replaceWith(figure);
-  showLocalTimes(figure);
 }
 
 function setUpScanForm(form) {

@@ -655,23 +655,6 @@ async def scan_two_files(page: Page, ai: Ai) -> None:
         await page.wait_for_url("**/scans/*")
 
 
-async def test_history_filters_and_overview_work(visitor: Visitor, ai: Ai) -> None:
-    page = await register(visitor)
-    await scan_two_files(page, ai)
-    await page.goto(f"{visitor.url}/scans")
-    await filter_history(page)
-    figure = page.get_by_role("figure")
-    await expect(figure).to_contain_text("2 risks in 2 scans")
-    assert await page.locator("datalist option").count() == 2
-    await figure.get_by_text("Show as table").click()
-    await expect(figure.get_by_role("columnheader")).to_have_text(["Month", "Financial", "Schedule"])
-    await expect(figure.get_by_role("row").last).to_have_text(re.compile(r"^\d{4}-\d\d11$"))
-    await figure.get_by_role("link", name="Schedule").click()
-    await expect(page.get_by_text("1 scan found")).to_be_visible()
-    await expect(page.get_by_label("Category", exact=True)).to_have_value("Schedule")
-    await expect(page.get_by_role("figure")).to_contain_text("1 risk in 1 scan")
-
-
 async def test_history_filters_and_overview_work_without_javascript(
     browser: Browser, server: Server, ai: Ai
 ) -> None:

@@ -23,7 +23,9 @@ from riskscan.charts import (
     build_overview,
     chart_bars,
 )
+    list_ticks,
 from riskscan.file_types import EXTENSIONS, FILE_TYPES
+from riskscan.database.rows import utc_now
 from riskscan.handlers import scans
 from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Stats
 from riskscan.template_filters import asset_url, detect_language
@@ -735,11 +737,21 @@ def test_overview_spans_12_to_24_months_and_groups_small_categories() -> None:
 
     one = overview(("2026-01", {"Legal": 3}))
     assert (one.months[0], one.months[-1], len(one.months)) == ("2025-02", "2026-01", 12)
-    assert (one.max_risks, one.series[0].path) == (3, "M134 100h8v-100h-8z")
+    assert (one.max_risks, one.ticks) == (3, [0, 1, 2, 3])
+    assert (one.series[0].path, one.totals[-1], one.is_dense) == ("M134 100h8v-100h-8z", 3, False)
     assert len(overview(("2024-12", {}), ("2026-01", {"a": 1})).months) == 14
     assert overview(("1999-12", {"a": 9}), ("2026-01", {"a": 1})).months[0] == "2024-02"
     many = overview(("2026-01", {f"kind {number}": 20 - number for number in range(20)}))
     assert len(many.series) == MAX_SERIES
     assert (many.series[-1].category, many.series[-1].numbers[-1]) == (None, sum(range(1, 14)))
     assert sum(sum(series.numbers) for series in many.series) == many.max_risks == 210
-    assert many.series[1].path == f"M134 {100 - 2000 / 210:.4g}h8v-{1900 / 210:.4g}h-8z"
+    assert many.ticks == [0, 100, 200, 300]
+    assert many.series[1].path == f"M134 {100 - 2000 / 300:.4g}h8v-{1900 / 300:.4g}h-8z"
+    assert overview(("2026-01", {"Legal": 1000})).is_dense
+    for highest in (1, 2, 4, 5, 9, 99, 100, 101, 12_345_678):
+        ticks = list_ticks(highest)
+        assert (ticks[0], 2 <= len(ticks) <= 5, ticks[-2] < highest <= ticks[-1]) == (0, True, True), ticks
+    month = f"{utc_now():%b %Y}"
+    assert (page.count(f">{month}</text>"), page.count(f'<th scope="row">{month}</th>')) == (1, 1)
+    assert re.findall(r'<text class="total" [^>]*>(\d+)</text>', page) == ["5"]
+    assert re.findall(r'<text x="32" [^>]*>(\d+)</text>', page) == ["0", "2", "4", "6"]
