@@ -19,7 +19,7 @@ from .export.text import FORMATS
 from .file_types import EXTENSIONS
 from .handlers import marks, scans
 from .idempotency import HEADER, MAX_KEY_LENGTH, REPLAYED
-from .request.filters import MAX_CHOSEN_SCANS, MAX_FILTER_LENGTH
+from .request.filters import MAX_CHOSEN_SCANS, MAX_FILTER_LENGTH, SORTS
 from .request.finding_filters import STATES
 from .request.reviews import CONFIRMED_ONLY
 from .schemas import FORCE_LLM, Error, FlagText, Message, Reason, Risk, Source
@@ -87,6 +87,11 @@ QUERY: dict[str, dict[str, Any]] = {
     "cursor": {
         "description": "`next_cursor` of the previous page; valid with the same filters and without `offset`",
         "schema": {"type": "string", "pattern": f"^{scans.CURSOR.pattern}$"},
+    },
+    "sort": {
+        "description": "Newest first (`date`), by name, or most open findings first (`open`); `next_cursor` "
+        "is null unless it is `date`",
+        "schema": {"type": "string", "enum": [*SORTS, ""], "default": "date"},
     },
     "with": {"description": "ID of the earlier scan", "required": True, "schema": UUID},
     "q": {

@@ -37,6 +37,8 @@ from .schemas import (
     CreateApiTokenForm,
     CreateShare,
     Credentials,
+    DeleteScans,
+    DeleteScansForm,
     Finding,
     FindingList,
     Health,
@@ -150,7 +152,7 @@ OPERATIONS = (
         "/api/scans",
         scans.index,
         page="/scans",
-        query=("limit", "offset", "cursor", *FILTER_FIELDS),
+        query=("limit", "offset", "cursor", "sort", *FILTER_FIELDS),
         answer=ScanList,
         errors=(400, 403),
     ),
@@ -172,6 +174,15 @@ OPERATIONS = (
         answer=list[RegisterRow],
         files=exports.FILE_MEDIA_TYPES,
         errors=(400, 403),
+    ),
+    Operation(
+        "POST",
+        "/api/scans/delete",
+        scans.delete_many,
+        page="/scans/delete",
+        bodies={JSON: DeleteScans, FORM: DeleteScansForm},
+        answer=Message,
+        errors=(400, 403, 404, 413),
     ),
     Operation(
         "GET", "/api/scans/{scan_id}", scans.show, page="/scans/{scan_id}", answer=Scan, errors=(403, 404)
@@ -308,6 +319,7 @@ PAGES: dict[str, Handler] = {
     "/reviews/import": imports.import_page,
     "/account": accounts.account_page,
     "/scans/compare": comparisons.choose,
+    "/scans/delete": scans.delete_page,
     "/scans/{scan_id}/drafts": comparisons.drafts,
     "/account/tokens": accounts.account_page,  # where a new token was shown, if the page is reloaded
     "/shared/{token:[0-9A-Za-z_-]{43}}": shares.show,
@@ -333,7 +345,9 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     start.sample: REPORT_FIELDS,
     reviews.update: REPORT_FIELDS,
     reviews.delete: REPORT_FIELDS,
-    comparisons.choose: ("limit", "offset", "cursor", *FILTER_FIELDS),
+    comparisons.choose: ("limit", "offset", "cursor", "sort", *FILTER_FIELDS),
+    scans.delete_page: ("limit", "offset", "cursor", "sort", *FILTER_FIELDS),
+    scans.delete_many: ("sort", *FILTER_FIELDS),
 }
 
 

@@ -39,6 +39,7 @@ class Filter(Struct, frozen=True):
 ALL_SCANS = Filter()
 
 Source = Literal["llm", "model"]
+Sort = Literal["date", "name", "open"]  # of a list: newest first, by name, most open findings first
 Scope = Literal["scan", "read", "review"]  # permissions of an API token
 # aware and in UTC, so that JSON has a Z
 Time = Annotated[datetime.datetime, Meta(tz=True)]
@@ -56,7 +57,10 @@ MAX_NOTES, MAX_NOTE_LENGTH = 20, 300  # of a scan; in characters
 MAX_PLACE, MAX_CUES, MAX_CUE = 200, 60, 80  # of a finding; characters, number, characters
 MAX_TITLE, MAX_COMMENT, MAX_OWNER = 200, 500, 100  # characters
 MAX_REVIEWS = 1_000  # in one request
+MAX_DELETED = 100  # scans in one request
 Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+ID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+IdsText = Annotated[str, Meta(extra_json_schema={"pattern": rf"^\s*{ID_PATTERN}(\s+{ID_PATTERN})*\s*$"})]
 NonEmptyText = Annotated[str, Meta(min_length=1)]
 NewPassword = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 # any character that str.strip() keeps; \s differs between dialects of regular expressions
@@ -553,6 +557,21 @@ class CreateApiToken(Struct, frozen=True):
             "no expiry if it is missing"
         ),
     ] = None
+
+
+class DeleteScans(Struct, frozen=True):
+    """Scans to delete."""
+
+    scans: Annotated[
+        Annotated[list[Id], Meta(min_length=1, max_length=MAX_DELETED)] | IdsText,
+        Meta(description="Their IDs: a list, or a text separated by spaces"),
+    ]
+
+
+class DeleteScansForm(DeleteScans, frozen=True):
+    """Scans to delete, in a form."""
+
+    scans: IdsText
 
 
 class CreateApiTokenForm(CreateApiToken, frozen=True):

@@ -11,13 +11,13 @@ import unicodedata
 from pathlib import Path
 
 import jinja2
-import msgspec
 from markupsafe import Markup
 
 from .charts import Bar, assign_tones, build_matrix, build_overview, rate_severity
 from .export.columns import IMPACT_NAMES, LAYOUTS, LIKELIHOOD_NAMES, REASON_NAMES, RESPONSE_NAMES
 from .export.text import FORMATS
 from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
+from .history import decode_categories, list_categories
 from .report import is_title
 from .request.uploads import UNSUPPORTED
 from .schemas import MAX_COMMENT, MAX_OWNER, MAX_PASSWORD, MIN_PASSWORD
@@ -45,7 +45,6 @@ EXPORT_CHOICES = [(file_format.label, name, "") for name, file_format in FORMATS
 EXPORT_CHOICES += [(layout.label, layout.format, name) for name, layout in LAYOUTS.items() if name]
 SEVERITIES = ("Low", "Medium", "High", "Critical")
 LETTER = re.compile(r"[^\W\d_]")  # also matches numbers such as ①
-decode_categories = msgspec.json.Decoder(dict[str, int]).decode
 
 
 def configure(environment: jinja2.Environment, settings: Settings) -> None:
@@ -54,6 +53,7 @@ def configure(environment: jinja2.Environment, settings: Settings) -> None:
     environment.auto_reload = False
     environment.filters.update(
         asset=asset_url,
+        category_choices=list_categories,
         language=detect_language,
         last_day=last_day,
         matrix=build_matrix,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..scan_names import display_name
-from ..schemas import ALL_SCANS, CategoryRisks, Filter, MonthRisks, ScanSummary, Stats
+from ..schemas import ALL_SCANS, CategoryRisks, Filter, MonthRisks, ScanSummary, Sort, Stats
 from ..search_terms import category_term
 from . import Executor, Row
 from .rows import TokenRevoked, TokenSubject, to_utc
@@ -86,7 +86,12 @@ ORDER BY page.created_at DESC, page.id DESC
 # common prefix 2.5 s and both together 7 s, past the statement timeout
 FILTER_SCANS_POSTGRESQL = """
 WITH matches AS MATERIALIZED (
-    SELECT id, created_at FROM scans
+    SELECT id, created_at,
+        CASE WHEN CAST(:sort AS text) = 'open' THEN risk_count - reviewed_count END AS open_count,
+        CASE WHEN CAST(:sort AS text) = 'name' THEN lower(
+            coalesce(nullif(title, ''), nullif(filename, ''), nullif(first_words, ''), 'pasted text')
+        ) END AS name
+    FROM scans
     WHERE user_id = :user_id AND created_at >= :since AND created_at < :until
         AND (CAST(:words AS tsquery) IS NULL OR words @@ CAST(:words AS tsquery))
         AND (CAST(:category AS tsquery) IS NULL OR words @@ CAST(:category AS tsquery))
@@ -95,19 +100,24 @@ WITH matches AS MATERIALIZED (
 SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users
 LEFT JOIN (
     SELECT scans.id, filename, title, first_words, source, risk_count, reviewed_count, categories,
-        scans.created_at
+        scans.created_at, open_count, name
     FROM (
-        SELECT id FROM matches WHERE (created_at, id) < (:created_at, :id)
-        ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
+        SELECT id, open_count, name FROM matches WHERE (created_at, id) < (:created_at, :id)
+        ORDER BY open_count DESC, name, created_at DESC, id DESC LIMIT :limit OFFSET :offset
     ) AS listed
     JOIN scans ON scans.id = listed.id AND user_id = :user_id
 ) AS page ON TRUE
 WHERE users.id = :user_id AND token_version = :token_version
-ORDER BY page.created_at DESC, page.id DESC
+ORDER BY page.open_count DESC, page.name, page.created_at DESC, page.id DESC
 """
 FILTER_SCANS_SQLITE = """
 WITH matches AS MATERIALIZED (
-    SELECT id, created_at FROM scans
+    SELECT id, created_at,
+        CASE WHEN :sort = 'open' THEN risk_count - reviewed_count END AS open_count,
+        CASE WHEN :sort = 'name' THEN lower(
+            coalesce(nullif(title, ''), nullif(filename, ''), nullif(first_words, ''), 'pasted text')
+        ) END AS name
+    FROM scans
     WHERE user_id = :user_id AND created_at >= :since AND created_at < :until
         AND (:words IS NULL OR NOT EXISTS (
             SELECT 1 FROM json_each(:words) AS word WHERE instr(' ' || words, ' ' || word.value) = 0
@@ -118,15 +128,15 @@ WITH matches AS MATERIALIZED (
 SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users
 LEFT JOIN (
     SELECT scans.id, filename, title, first_words, source, risk_count, reviewed_count, categories,
-        scans.created_at
+        scans.created_at, open_count, name
     FROM (
-        SELECT id FROM matches WHERE (created_at, id) < (:created_at, :id)
-        ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
+        SELECT id, open_count, name FROM matches WHERE (created_at, id) < (:created_at, :id)
+        ORDER BY open_count DESC, name, created_at DESC, id DESC LIMIT :limit OFFSET :offset
     ) AS listed
     JOIN scans ON scans.id = listed.id AND user_id = :user_id
 ) AS page ON TRUE
 WHERE users.id = :user_id AND token_version = :token_version
-ORDER BY page.created_at DESC, page.id DESC
+ORDER BY page.open_count DESC, page.name, page.created_at DESC, page.id DESC
 """
 
 
@@ -137,23 +147,24 @@ async def list_scans(
     offset: int = 0,
     after: CursorPosition | None = None,
     scan_filter: Filter = ALL_SCANS,
+    sort: Sort = "date",
 ) -> ScanPage:
-    """Return a page of the user's scans that match the filter, newest first, and how many match it.
+    """Return a page of the user's scans that match the filter, and how many match it.
 
-    The page starts at `offset`, or after a position. Raises TokenRevoked.
+    The page starts at `offset` or, if they are sorted by date, after a position. Raises TokenRevoked.
     """
     start = after or BEFORE_ALL_SCANS
     values = {"limit": limit, "offset": offset, "created_at": start.created_at, "id": start.scan_id}
     values |= subject._asdict()
-    is_filtered = bool(scan_filter)
-    if is_filtered:
+    reads_all = bool(scan_filter) or sort != "date"
+    if reads_all:
         sql = FILTER_SCANS_SQLITE if db.sqlite else FILTER_SCANS_POSTGRESQL
-        values |= filter_values(db, scan_filter)
+        values |= {"sort": sort, **filter_values(db, scan_filter)}
     elif after:
         sql = LIST_SCANS_AFTER_CURSOR
     else:
         sql = LIST_SCANS_AT_OFFSET if offset else LIST_NEWEST_SCANS
-    rows = await db.fetch_all(sql, values, custom_plan=is_filtered)
+    rows = await db.fetch_all(sql, values, custom_plan=reads_all)
     if not rows:
         raise TokenRevoked
     total = rows[0]["scan_count"]

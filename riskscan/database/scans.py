@@ -265,6 +265,57 @@ async def delete_scan(db: Database, user_id: str, scan_id: str) -> bool:
     return bool(await db.fetch_all(DELETE_SCAN, {"id": scan_id, "user_id": user_id}, lock=LOCK_USER))
 
 
+# deletes nothing unless all are the user's
+DELETE_SCANS_POSTGRESQL = """
+WITH chosen AS MATERIALIZED (
+    SELECT id FROM scans WHERE user_id = :user_id AND id IN (
+        SELECT CAST(value AS uuid) FROM json_array_elements_text(CAST(:ids AS json)) AS value
+    )
+)
+DELETE FROM scans
+WHERE user_id = :user_id AND id IN (SELECT id FROM chosen) AND (SELECT count(*) FROM chosen) = :number
+RETURNING id
+"""
+# the unary + as above
+DELETE_SCANS_SQLITE = """
+WITH chosen AS MATERIALIZED (
+    SELECT id FROM scans WHERE +user_id = :user_id AND id IN (SELECT value FROM json_each(:ids))
+)
+DELETE FROM scans
+WHERE +user_id = :user_id AND id IN (SELECT id FROM chosen) AND (SELECT count(*) FROM chosen) = :number
+RETURNING id
+"""
+
+
+async def delete_scans(db: Database, user_id: str, scan_ids: Sequence[str]) -> bool:
+    """Delete scans of the user, all of them or none; return whether all of these distinct IDs existed."""
+    sql = DELETE_SCANS_SQLITE if db.sqlite else DELETE_SCANS_POSTGRESQL
+    ids = msgspec.json.encode(scan_ids).decode()
+    values = {"ids": ids, "user_id": user_id, "number": len(scan_ids)}
+    return bool(await db.fetch_all(sql, values, lock=LOCK_USER))
+
+
+LIST_NAMES_POSTGRESQL = """
+SELECT id, title, filename, first_words FROM scans WHERE user_id = :user_id AND id IN (
+    SELECT CAST(value AS uuid) FROM json_array_elements_text(CAST(:ids AS json)) AS value
+)
+ORDER BY created_at DESC, id DESC
+"""
+LIST_NAMES_SQLITE = """
+SELECT id, title, filename, first_words FROM scans
+WHERE +user_id = :user_id AND id IN (SELECT value FROM json_each(:ids))
+ORDER BY created_at DESC, id DESC
+"""
+
+
+async def list_names(db: Executor, user_id: str, scan_ids: Sequence[str]) -> dict[str, str]:
+    """Return what the scans of the user with these IDs are called, by ID, the newest first."""
+    sql = LIST_NAMES_SQLITE if db.sqlite else LIST_NAMES_POSTGRESQL
+    ids = msgspec.json.encode(scan_ids).decode()
+    rows = await db.fetch_all(sql, {"ids": ids, "user_id": user_id})
+    return {str(row["id"]): display_name(row["title"], row["filename"], row["first_words"]) for row in rows}
+
+
 # the condition on risk_count always holds: it is that of the index scans_created_at
 DELETE_SCANS_BEFORE = """
 DELETE FROM scans WHERE (user_id, id) IN (

@@ -20,7 +20,7 @@ from ..responses import is_api, redirect, render_page, respond
 from ..risk_matching import Changes, compare_risks
 from ..schemas import Comparison, Risk, Scan
 from .findings import load_details
-from .scans import find_own_scan, list_page
+from .scans import find_own_scan, show_choice_error
 
 RECENT_SCANS = 20
 
@@ -88,9 +88,7 @@ async def choose(request: web.Request) -> web.StreamResponse:
     """Compare the two scans that were chosen in the history, the later one with the earlier one."""
     chosen = set(request.query.getall("scan", ()))
     if len(chosen) != 2 or not all(map(is_uuid, chosen)):
-        data, page_only = await list_page(request)
-        context = {**page_only, "data": data, "chosen": chosen, "choice_error": "Choose exactly two scans."}
-        return render_page(request, "scans.html", context, 400)
+        return await show_choice_error(request, "Choose exactly two scans.")
     scans = [await find_own_scan(request, scan_id) for scan_id in chosen]
     earlier, later = sorted(scans, key=lambda scan: (scan.created_at, scan.scan_id))
     return redirect(f"/scans/{later.scan_id}/compare?with={earlier.scan_id}")

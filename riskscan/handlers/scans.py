@@ -1,4 +1,4 @@
-"""Handlers of scans: scan_page, create, index, stats, show, rename, delete."""
+"""Handlers of scans: scan_page, create, index, stats, show, rename, delete, delete_page, delete_many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import datetime
 import logging
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import hdrs, web
@@ -30,20 +32,29 @@ from ..database.reviews import (
 )
 from ..database.rows import TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, compute_stats, list_scans
-from ..database.scans import delete_scan, find_name, find_scan, insert_scan, rename_scan
+from ..database.scans import (
+    delete_scan,
+    delete_scans,
+    find_name,
+    find_scan,
+    insert_scan,
+    list_names,
+    rename_scan,
+)
 from ..errors import REQUEST_ID, ApiError, invalid_request, not_found
+from ..history import build_rows
 from ..idempotency import REPLAYED, Reservation, ScanResult, reserve_scan
 from ..rate_limits import bucket, hit, refund
 from ..report import build_report
 from ..request.body import read_document, read_fields
-from ..request.fields import CANONICAL_UUID, read_integer
-from ..request.filters import read_filter, read_filter_values, read_query_text
+from ..request.fields import CANONICAL_UUID, is_uuid, read_integer
+from ..request.filters import read_filter, read_filter_values, read_query_text, read_sort
 from ..request.report_query import read_report_query
 from ..request.reviews import read_title
 from ..request.uploads import Document
 from ..responses import is_api, json_encoder, render_page, respond
 from ..scan_names import extract_first_words
-from ..schemas import Detail, Filter, Findings, Message, Scan, ScanList
+from ..schemas import MAX_DELETED, Detail, Filter, Findings, Message, Scan, ScanList
 from ..settings import SETTINGS
 from .findings import compute_all_fingerprints, load_details, to_findings
 from .start import load_sample
@@ -181,7 +192,7 @@ def respond_with_links(request: web.Request, result: ScanResult) -> web.StreamRe
 
 
 async def index(request: web.Request) -> web.StreamResponse:
-    """List scans, newest first."""
+    """List scans."""
     data, page_only = await list_page(request)
     return respond(request, data, template="scans.html", page_only=page_only)
 
@@ -192,17 +203,43 @@ async def list_page(request: web.Request) -> tuple[ScanList, dict[str, Any]]:
     limit = read_integer(request, "limit", DEFAULT_PAGE_SIZE, 1, MAX_PAGE_SIZE)
     offset = read_integer(request, "offset", 0, 0, MAX_OFFSET)
     scan_filter = read_filter(request)
-    cursor = read_cursor(request, scan_filter)
+    cursor, sort = read_cursor(request, scan_filter), read_sort(request)
     if cursor and offset:
         raise invalid_request("Use either cursor or offset.", cursor="Cannot be used with offset.")
+    if cursor and sort != "date":
+        raise invalid_request("Use offset with this sort.", cursor="Only for scans sorted by date.")
     # one more than the limit, to know whether there is a next page
-    page = await list_scans(request.app[DATABASE], subject, limit + 1, offset, cursor, scan_filter)
+    page = await list_scans(request.app[DATABASE], subject, limit + 1, offset, cursor, scan_filter, sort)
     scans, next_cursor = page.scans[:limit], None
-    if len(page.scans) > limit:
+    has_more = len(page.scans) > limit
+    if has_more and sort == "date":
         next_cursor = write_cursor(CursorPosition(scans[-1].created_at, scans[-1].scan_id), scan_filter)
-    rows = zip(scans, page.categories, page.names, strict=False)
-    page_only = {"rows": rows, "filter_values": read_filter_values(request), "chosen": (), "choice_error": ""}
-    return ScanList(scans, page.total, limit, offset, next_cursor), page_only
+    data = ScanList(scans, page.total, limit, offset, next_cursor)
+    if is_api(request):
+        return data, {}
+    return data, {
+        "rows": build_rows(page, scan_filter.category)[:limit],
+        "has_more": has_more,
+        "sort": sort,
+        "filter_values": read_filter_values(request),
+        "list_values": read_list_values(request),
+        "chosen": (),
+        "choice_error": "",
+    }
+
+
+def read_list_values(request: web.Request) -> dict[str, str]:
+    """Return the filter and the order of the list as they were sent, for links to it."""
+    sort = request.query.get("sort", "")
+    return {**read_filter_values(request), **({"sort": sort} if sort else {})}
+
+
+async def show_choice_error(request: web.Request, message: str) -> web.StreamResponse:
+    """Show the history again, with the scans that were chosen and what is wrong with the choice."""
+    data, page_only = await list_page(request)
+    chosen = set(request.query.getall("scan", ()))
+    context = {**page_only, "data": data, "chosen": chosen, "choice_error": message}
+    return render_page(request, "scans.html", context, 400)
 
 
 async def stats(request: web.Request) -> web.StreamResponse:
@@ -262,6 +299,48 @@ async def delete(request: web.Request) -> web.StreamResponse:
     if not await delete_scan(request.app[DATABASE], account.user.id, request.match_info["scan_id"]):
         raise scan_not_found()
     return respond(request, Message("Scan deleted"), location="/scans?done=scan")
+
+
+async def delete_page(request: web.Request) -> web.StreamResponse:
+    """Ask whether to delete the scans that were chosen in the history."""
+    account = await authenticate(request)
+    chosen = list(dict.fromkeys(request.query.getall("scan", ())))
+    if not 1 <= len(chosen) <= MAX_DELETED or not all(map(is_uuid, chosen)):
+        return await show_choice_error(request, f"Choose 1 to {MAX_DELETED} scans to delete.")
+    names = await list_names(request.app[DATABASE], account.user.id, chosen)
+    if len(names) < len(chosen):
+        raise not_all_found()
+    return render_page(request, "delete.html", {"names": names, "list_values": read_list_values(request)})
+
+
+async def delete_many(request: web.Request) -> web.StreamResponse:
+    """Delete many scans at once: all of them, or none."""
+    account = await authenticate(request)
+    scan_ids = read_scan_ids(await read_fields(request))
+    async with take_turn(request):
+        deleted = await delete_scans(request.app[DATABASE], account.user.id, scan_ids)
+    if not deleted:
+        raise not_all_found()
+    done = "scan" if len(scan_ids) == 1 else "scans"
+    location = f"/scans?{urlencode({**read_list_values(request), 'done': done})}"
+    return respond(request, Message(f"Scans deleted: {len(scan_ids)}"), location=location)
+
+
+def read_scan_ids(fields: Mapping[str, Any]) -> list[str]:
+    """Return the distinct IDs in `scans`, a list or a text separated by spaces. Raises 400."""
+    value = fields.get("scans")
+    ids = value.split() if isinstance(value, str) else value
+    if not isinstance(ids, list) or not all(isinstance(each, str) and is_uuid(each) for each in ids):
+        raise invalid_request("Invalid value for scans.", scans="Must be scan IDs.")
+    if not 1 <= len(ids) <= MAX_DELETED:
+        raise invalid_request("Invalid value for scans.", scans=f"Must be 1 to {MAX_DELETED} scan IDs.")
+    return list(dict.fromkeys(ids))
+
+
+def not_all_found() -> ApiError:
+    return not_found(
+        "Nothing was deleted: one of these scans has been deleted already, or belongs to another account."
+    )
 
 
 async def rename(request: web.Request) -> web.StreamResponse:

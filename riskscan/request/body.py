@@ -23,6 +23,7 @@ from ..errors import ApiError, error_from_status, invalid_request, payload_too_l
 from ..schemas import (
     CreateApiToken,
     Credentials,
+    DeleteScans,
     PasswordChange,
     PasswordConfirmation,
     PasswordGrant,
@@ -40,8 +41,8 @@ MAX_FORM_BYTES = 64 * 1024  # for a body without a document
 MULTIPART_OVERHEAD = 64 * 1024  # for boundaries and part headers, on top of the limit
 MAX_FIELDS = 100
 BODIES = (
-    CreateApiToken, Credentials, PasswordChange, PasswordConfirmation, PasswordGrant, Rename, ReviewFields,
-    ScanText,
+    CreateApiToken, Credentials, DeleteScans, PasswordChange, PasswordConfirmation, PasswordGrant, Rename,
+    ReviewFields, ScanText,
 )  # fmt: skip
 # all others are skipped; idempotency_key is in the form of the Scan page, the next two in that of the import,
 # url in what a phone shares
@@ -54,7 +55,7 @@ FIELD_NAMES = frozenset(
         *(name for body in BODIES for name in body.__struct_fields__),
     )
 )
-MAX_VALUE_BYTES = 1024  # of a value in JSON that is not a text: a number, a flag, a list of scopes
+MAX_VALUE_BYTES = 8 * 1024  # of a value in JSON that is not a text: a number, a flag, a list of scopes or IDs
 NOT_A_TEXT, NOT_UNICODE = object(), "\ud800"
 HALF_PAIR = secrets.token_hex().encode()  # in the place of half a surrogate pair; nobody can send it
 # in JSON: halves of surrogate pairs and, as group 1, what only looks like them

@@ -12,11 +12,11 @@ import msgspec
 from aiohttp import web
 
 from ..errors import ApiError, invalid_request
-from ..schemas import MAX_PASSWORD, MIN_PASSWORD, Time
+from ..schemas import ID_PATTERN, MAX_PASSWORD, MIN_PASSWORD, Time
 
 P = ParamSpec("P")
 T = TypeVar("T")
-CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+CANONICAL_UUID = re.compile(ID_PATTERN, re.ASCII)
 FLAGS = {
     "true": True, "1": True, "yes": True, "on": True,
     "false": False, "0": False, "no": False, "off": False,

@@ -8,11 +8,13 @@ from typing import get_args
 from aiohttp import web
 
 from ..errors import ApiError, invalid_request
-from ..schemas import ALL_SCANS, Filter, Source
+from ..schemas import ALL_SCANS, Filter, Sort, Source
 from ..search_terms import category_term, tokenize
 from .fields import FieldErrors, is_uuid, optional_text, read_time
+from .reviews import read_choice
 
 FILTER_FIELDS = ("q", "category", "source", "from", "to")
+SORTS: tuple[Sort, ...] = get_args(Sort)
 MAX_FILTER_LENGTH = 200  # characters of q, and of a category
 MAX_CHOSEN_SCANS = 100
 CHOSEN_BESIDE = ("q", "source", "from", "to")  # filters of scans, which chosen ones have no use for
@@ -69,6 +71,11 @@ def read_chosen_scans(request: web.Request) -> list[str]:
 def read_filter_values(request: web.Request) -> dict[str, str]:
     """Return the filter as it was typed, for links to other pages of the list."""
     return {name: value for name in FILTER_FIELDS if (value := request.query.get(name, "").strip())}
+
+
+def read_sort(request: web.Request) -> Sort:
+    """Return the order of the list, by date if it is not given. Raises 400 `invalid_request`."""
+    return read_choice(request.query, "sort", SORTS) or "date"
 
 
 def read_search_terms(request: web.Request) -> tuple[str, ...]:

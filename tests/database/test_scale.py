@@ -54,13 +54,14 @@ from riskscan.database.scans import (
     FIND_SCAN,
     INSERT_SCAN,
     delete_scan,
+    delete_scans,
     find_scan,
     insert_scan,
     store_details,
 )
 from riskscan.database.users import DELETE_USER, FIND_ACCOUNT, FIND_ACCOUNT_BY_EMAIL, delete_user, insert_user
 from riskscan.handlers.exports import SCANS_PER_QUERY
-from riskscan.schemas import Detail, Filter, Findings, ReviewFields
+from riskscan.schemas import ALL_SCANS, Detail, Filter, Findings, ReviewFields
 from riskscan.settings import Settings, database_url
 from tests.support.application import SECRET, make_scan
 from tests.support.postgres import Postgres, database_name
@@ -284,9 +285,9 @@ BY_USER = [
 ]
 
 
-def values_of(scan_filter: Filter, user_id: str) -> dict[str, Any]:
+def values_of(scan_filter: Filter, user_id: str, sort: str = "date") -> dict[str, Any]:
     """Return the values of a filtered list's first page, and of filtered statistics."""
-    page = {"limit": PAGE, "offset": 0, "created_at": LATEST, "id": BEFORE_ALL_SCANS.scan_id}
+    page = {"limit": PAGE, "offset": 0, "created_at": LATEST, "id": BEFORE_ALL_SCANS.scan_id, "sort": sort}
     return {**filter_values(Database(SETTINGS), scan_filter), **page, "user_id": user_id, "token_version": 0}
 
 
@@ -300,6 +301,16 @@ async def test_filters_read_only_the_users_scans(large: str, scan_filter: Filter
             assert not [node for node in plan_nodes(plan) if node["Node Type"] == "Seq Scan"]
             # each scan is read once, and those of the page again
             assert rows_read(plan) <= number + PAGE + 20
+
+
+@pytest.mark.parametrize("sort", ["name", "open"])
+async def test_sorting_reads_only_the_users_scans(large: str, sort: str) -> None:
+    for owner, number in ((MIDDLE, 10_000), (500, 490)):
+        values = values_of(ALL_SCANS, await md5_uuid(large, str(owner)), sort)
+        plan = await explain(large, FILTER_SCANS_POSTGRESQL, **values)
+        assert "scans_user_id_created_at" in indexes_used(plan)
+        assert not [node for node in plan_nodes(plan) if node["Node Type"] == "Seq Scan"]
+        assert rows_read(plan) <= number + PAGE + 20
 
 
 async def test_filter_with_10000_matches_is_counted_exactly(large: str) -> None:
@@ -489,7 +500,7 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
             assert found is not None
             assert found.open_count == 0
         assert await delete_scan(pool, owner, reviewed.scan_id)
-        assert await delete_scan(pool, owner, scans[0].scan_id)
+        assert await delete_scans(pool, owner, [scans[0].scan_id])
         listed = await list_scans(pool, caller, 2)
         assert (listed.total, len(listed.scans)) == (4, 2)
         found = await find_scan(pool, caller, scans[1].scan_id)

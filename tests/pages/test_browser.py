@@ -622,27 +622,32 @@ async def test_print_layout_contains_only_the_report(visitor: Visitor, ai: Ai) -
 
 async def filter_history(page: Page) -> None:
     """Use every filter on the history that scan_two_files() creates."""
-    await page.get_by_label("Search").fill("DEADL contr")
-    await page.get_by_label("Category", exact=True).fill("financial")
+    await expect(page.get_by_label("Category", exact=True)).to_be_hidden()
+    await page.get_by_role("searchbox", name="Search").fill("DEADL contr")
+    await page.get_by_text("More filters").click()
+    await page.get_by_label("Category", exact=True).select_option("Financial")
     await page.get_by_label("Analysed by").select_option("Built-in analyser")
     await page.get_by_label("From", exact=True).fill("2026-01-01")
-    await page.get_by_role("button", name="Filter").click()
+    await page.get_by_role("button", name="Search").click()
     await expect(page.get_by_text("1 scan found")).to_be_visible()
     await expect(page.get_by_role("link", name="contract.txt")).to_be_visible()
+    await expect(page.get_by_text("1 Financial of 2", exact=True)).to_be_visible()
     await expect(page.get_by_role("link", name="plan.txt")).to_have_count(0)
-    await expect(page.get_by_label("Search")).to_have_value("DEADL contr")
-    await expect(page.get_by_label("Category", exact=True)).to_have_value("financial")
+    await expect(page.get_by_role("searchbox", name="Search")).to_have_value("DEADL contr")
+    await expect(page.get_by_label("Category", exact=True)).to_have_value("Financial")
     await expect(page.get_by_label("Analysed by")).to_have_value("model")
     await expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01")
     await page.get_by_label("Analysed by").select_option("Language model")
-    await page.get_by_role("button", name="Filter").click()
+    await page.get_by_role("button", name="Search").click()
     await expect(page.get_by_role("heading", name="No matching scans")).to_be_visible()
     await page.get_by_label("To", exact=True).fill("2025-01-01")
-    await page.get_by_role("button", name="Filter").click()
+    await page.get_by_role("button", name="Search").click()
     await expect(page.get_by_label("From", exact=True)).to_be_focused()
     await expect(page.get_by_text("Must not be later than the end.")).to_be_visible()
     await page.get_by_role("link", name="Clear filters").click()
     await expect(page.get_by_text("2 scans", exact=True)).to_be_visible()
+    await page.get_by_role("navigation", name="Sort").get_by_role("link", name="Name").click()
+    await expect(page.get_by_role("heading", level=2)).to_have_text(["contract.txt", "plan.txt"])
 
 
 async def scan_two_files(page: Page, ai: Ai) -> None:
@@ -665,14 +670,93 @@ async def test_history_filters_and_overview_work_without_javascript(
     async with visit(browser, server.url, java_script_enabled=False, storage_state=state) as visitor:
         page = await visitor.open("/scans")
         await filter_history(page)
-        await page.get_by_role("link", name="Risks by category over time").click()
-        await expect(page.get_by_role("figure")).to_contain_text("2 risks in 2 scans")
-        await page.get_by_role("link", name="Schedule").click()
+        await page.get_by_role("link", name="Chart").click()
+        figure = page.get_by_role("figure")
+        await expect(figure).to_contain_text("2 risks in 2 scans")
+        await figure.get_by_text("Show as table").click()
+        await expect(figure.get_by_role("columnheader")).to_have_text(["Month", "Financial", "Schedule"])
+        await expect(figure.get_by_role("row").last).to_have_text(re.compile(r"^[A-Z][a-z]{2} \d{4}11$"))
+        await figure.get_by_role("link", name="Schedule").click()
         await expect(page.get_by_text("1 scan found")).to_be_visible()
-        await page.get_by_role("link", name="Risks by category over time").click()
+        await page.get_by_role("link", name="Chart").click()
         await expect(page.get_by_role("figure")).to_contain_text("1 risk in 1 scan")
         await page.get_by_role("link", name="← History").click()
         await expect(page.get_by_label("Category", exact=True)).to_have_value("Schedule")
+        await page.get_by_role("link", name="Clear filters").click()
+        await page.get_by_role("checkbox", name="plan.txt").check()
+        await page.get_by_role("checkbox", name="contract.txt").check()
+        await page.get_by_role("button", name="Delete").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Delete these scans?")
+        await expect(page.get_by_role("listitem").filter(has_text="plan.txt")).to_be_visible()
+        await page.get_by_role("button", name="Delete scans").click()
+        await expect(page.get_by_role("status")).to_have_text("Scans deleted.")
+        await expect(page.get_by_role("heading", level=2)).to_have_text("No scans yet")
+
+
+async def test_deletion_can_be_undone_for_some_seconds(visitor: Visitor, ai: Ai) -> None:
+    ai.findings = {"data": [], "source": "model"}
+    page = await register(visitor)
+    files = [sample_file(f"{name}.txt") for name in ("one", "two", "three", "four", "five")]
+    for file in files:
+        await page.request.post(f"{visitor.url}/api/scan", multipart={"file": file})
+    await page.clock.install()
+    await page.goto(f"{visitor.url}/scans")
+    rows, notice = page.get_by_role("heading", level=2), page.get_by_role("status")
+    for width, height in ((390, 844), (1280, 800)):  # the list begins on the first screen
+        await page.set_viewport_size({"width": width, "height": height})
+        box = await page.locator(".history li").nth(2).bounding_box()
+        assert box
+        assert box["y"] + box["height"] < height
+
+    async def count() -> int:
+        total: int = (await (await page.request.get(f"{visitor.url}/api/scans")).json())["total"]
+        return total
+
+    async def delete(*names: str) -> None:
+        for name in names:
+            await page.get_by_role("checkbox", name=f"{name}.txt").check()
+        await page.get_by_role("button", name="Delete").click()
+
+    await delete()
+    await expect(notice).to_have_text("Choose the scans to delete.")
+    await delete("one", "two")
+    await expect(rows).to_have_text(["five.txt", "four.txt", "three.txt"])
+    await expect(notice).to_contain_text("Scans deleted: 2.")
+    await page.clock.run_for(7_000)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(notice).to_have_text("Nothing was deleted.")
+    await expect(page.get_by_role("checkbox", name="two.txt")).to_be_focused()
+    await page.clock.run_for(20_000)
+    await expect(rows).to_have_count(5)
+    assert await count() == 5
+    await delete("one", "two")
+    await page.get_by_role("button", name="Undo").focus()
+    await page.clock.run_for(20_000)  # who is at the button has time
+    assert await count() == 5
+    await page.get_by_role("link", name="five.txt").focus()
+    await page.clock.run_for(8_000)
+    await expect(page.get_by_text("3 scans", exact=True)).to_be_visible()
+    await expect(notice).to_have_count(0)
+    assert await count() == 3
+    # leaving deletes before the next page is shown
+    await delete("three")
+    await page.get_by_role("navigation", name="Main").get_by_role("link", name="History").click()
+    await expect(rows).to_have_text(["five.txt", "four.txt"])
+    # another tab was faster: nothing is deleted, and all is shown again
+    await delete("four")
+    scans = (await (await page.request.get(f"{visitor.url}/api/scans")).json())["scans"]
+    await page.request.delete(f"{visitor.url}/api/scans/{scans[1]['scan_id']}")
+    await page.clock.run_for(8_000)
+    await expect(notice).to_contain_text("Nothing was deleted")
+    await expect(rows).to_have_count(2)
+    await delete("five")
+    again = await visitor.open("/scans")
+    await page.close(run_before_unload=True)
+    for _ in range(100):
+        await again.reload()
+        if await again.get_by_text("No scans yet").count():
+            break
+    await expect(again.get_by_role("heading", level=2)).to_have_text("No scans yet")
 
 
 async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
@@ -717,7 +801,16 @@ async def visit_every_page(visitor: Visitor, ai: Ai) -> AsyncIterator[Page]:
     yield page
     await page.goto(f"{visitor.url}/scans")
     yield page
-    await page.get_by_text("Show as table").click()
+    await page.get_by_text("More filters").click()
+    await page.get_by_role("checkbox").first.check()
+    yield page
+    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("button", name="Undo").wait_for()
+    yield page
+    await page.get_by_role("button", name="Undo").click()
+    await page.goto(
+        f"{visitor.url}/scans/delete?scan={await page.get_by_role('checkbox').first.get_attribute('value')}"
+    )
     yield page
     await page.goto(f"{visitor.url}/scans/overview?q=name")
     await page.get_by_text("Show as table").click()

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 import riskscan
+from riskscan.ai_service.categories import CATEGORIES
 from riskscan.auth.sessions import COOKIE
 from riskscan.charts import (
     MAX_BARS,
@@ -22,10 +23,10 @@ from riskscan.charts import (
     assign_tones,
     build_overview,
     chart_bars,
-)
     list_ticks,
-from riskscan.file_types import EXTENSIONS, FILE_TYPES
+)
 from riskscan.database.rows import utc_now
+from riskscan.file_types import EXTENSIONS, FILE_TYPES
 from riskscan.handlers import scans
 from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Stats
 from riskscan.template_filters import asset_url, detect_language
@@ -36,7 +37,7 @@ from tests.support.client import PASSWORD, Person, Reply, form, sign_up, text_of
 STATIC = Path(riskscan.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
 FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
-FORMS += ["/account/tokens", "/account/tokens/x/delete", "/account/reviews/delete"]
+FORMS += ["/scans/delete", "/account/tokens", "/account/tokens/x/delete", "/account/reviews/delete"]
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def assert_field_error(reply: Reply, status: int, field: str, message: str) -> s
     """Check that the form is shown again with an error at the focused field; return the page."""
     page = text_of(reply)
     assert reply.status == status
-    tag = re.search(rf'<(?:input|textarea)[^>]*\bid="{field}"[^>]*>', page, re.DOTALL)
+    tag = re.search(rf'<(?:input|textarea|select)[^>]*\bid="{field}"[^>]*>', page, re.DOTALL)
     assert tag
     assert 'aria-invalid="true"' in tag[0]
     assert "autofocus" in tag[0]
@@ -685,18 +686,52 @@ async def test_history_keeps_its_filter_in_the_form_and_in_links(ana: Person, ai
     page = html.unescape(text_of(await ana.get("/scans?q=plan+%26&category=FINANCIAL&source=model&limit=2")))
     assert "3 scans found" in page
     assert 'name="q" type="search" value="plan &"' in page
-    assert 'name="category" type="text" value="FINANCIAL"' in page
+    assert '<option value="Financial" lang="" selected>Financial</option>' in page
+    assert page.count('1 <bdi lang="">Financial</bdi> of 2</p>') == 2
+    assert '<details class="more" open>' in page
+    assert '<details class="more">' in text_of(await ana.get("/scans?q=plan"))
     assert '<option value="model" selected>' in page
     query = "q=plan+%26&category=FINANCIAL&source=model"
     query = query.replace("+", "%20") if "%20" in page else query
     assert f'<a rel="next" href="/scans?offset=2&limit=2&{query}">' in page
     assert f'href="/scans/overview?{query}"' in page
     assert '<a href="/scans">Clear filters</a>' in page
+    sorted_page = html.unescape(text_of(await ana.get(f"/scans?sort=name&limit=2&{query}")))
+    assert f'<a rel="next" href="/scans?offset=2&limit=2&{query}&sort=name">Next →</a>' in sorted_page
+    assert f'<a href="/scans?{query}&sort=name" aria-current="true">Name</a>' in sorted_page
+    assert '<input type="hidden" name="sort" value="name">' in sorted_page
+    assert f'"/scans/export?format=csv&{query}"' in sorted_page
     empty = text_of(await ana.get("/scans?q=zebra"))
     assert "No matching scans" in empty
     assert "No scans yet" not in empty
     beyond = html.unescape(text_of(await ana.get("/scans?q=plan&offset=9")))
     assert '<a href="/scans?offset=0&q=plan">' in beyond
+
+
+async def test_history_offers_the_categories_of_the_analyser_and_of_the_listed_scans(
+    ana: Person, ai: Ai
+) -> None:
+    kinds = ["legal ", "<Größe>", "", " ", "x" * 61, *(f"kind {number:02}" for number in range(40))]
+    ai.findings = {
+        "data": [{"risk": "r", "category": kind, "context": "c"} for kind in kinds],
+        "source": "llm",
+    }
+    await ana.post("/scan", data=form(file=("plan.txt", b"x")))
+    page = html.unescape(text_of(await ana.get("/scans?category=Elsewhere")))
+    offered = re.findall(
+        r'<option value="([^"]*)"', page.partition('id="category"')[2].partition("</select>")[0]
+    )
+    assert offered[:8] == ["", *CATEGORIES]
+    assert offered[8:] == ["Elsewhere"]  # no scan is listed
+    page = html.unescape(text_of(await ana.get("/scans?category=legal")))
+    offered = re.findall(
+        r'<option value="([^"]*)"', page.partition('id="category"')[2].partition("</select>")[0]
+    )
+    assert offered[:8] == ["", *CATEGORIES]
+    assert offered[8] == "<Größe>"
+    assert offered[-1] == "kind 28"
+    assert '1 <bdi lang="">legal </bdi> of 45</p>' in page
+    assert "1 risk" not in page.partition("<ol")[2]
 
 
 async def test_invalid_filter_shows_the_error_and_keeps_the_values(ana: Person) -> None:
@@ -721,6 +756,10 @@ async def test_overview_shows_the_statistics(ana: Person, ai: Ai) -> None:
     assert "<b>5 risks</b> in 2 scans" in page
     assert '<bdi lang="km">ច្បាប់&lt;b&gt;</bdi></a> 3</li>' in page
     assert page.count('<path class="part') == 3
+    month = f"{utc_now():%b %Y}"
+    assert (page.count(f">{month}</text>"), page.count(f'<th scope="row">{month}</th>')) == (1, 1)
+    assert re.findall(r'<text class="total" [^>]*>(\d+)</text>', page) == ["5"]
+    assert re.findall(r'<text x="32" [^>]*>(\d+)</text>', page) == ["0", "2", "4", "6"]
     assert "style=" not in page
     assert 'href="/scans/overview?q=zebra"' not in page
     ai.findings = {"data": [], "source": "llm"}
@@ -751,7 +790,3 @@ def test_overview_spans_12_to_24_months_and_groups_small_categories() -> None:
     for highest in (1, 2, 4, 5, 9, 99, 100, 101, 12_345_678):
         ticks = list_ticks(highest)
         assert (ticks[0], 2 <= len(ticks) <= 5, ticks[-2] < highest <= ticks[-1]) == (0, True, True), ticks
-    month = f"{utc_now():%b %Y}"
-    assert (page.count(f">{month}</text>"), page.count(f'<th scope="row">{month}</th>')) == (1, 1)
-    assert re.findall(r'<text class="total" [^>]*>(\d+)</text>', page) == ["5"]
-    assert re.findall(r'<text x="32" [^>]*>(\d+)</text>', page) == ["0", "2", "4", "6"]

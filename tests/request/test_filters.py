@@ -274,6 +274,46 @@ async def test_filtered_paging_neither_skips_nor_repeats(server: Server, alice: 
     assert (filenames(rest), rest["total"]) == (["3 odd.txt", "1 odd.txt"], 4)
 
 
+async def test_scans_are_sorted_by_name_or_by_open_findings(
+    server: Server, alice: Person, bob: Person
+) -> None:
+    await save_scan(server, bob, "a.txt")
+    for name, number in (("delta.txt", 1), ("Alpha.txt", 3), ("beta.txt", 2), ("charlie.txt", 3)):
+        await save_scan(server, alice, name, *[(f"{name} may be late", "Legal")] * number)
+    scan = (await get_list(alice, q="alpha"))["scans"][0]
+    review = {"state": "confirmed"}
+    path = f"/api/scans/{scan['scan_id']}"
+    assert (await alice.request("PUT", f"{path}/findings/1/review", json=review)).status == 200
+    await alice.request("PATCH", f"/api/scans/{scan['scan_id']}", json={"title": "cable"})
+    by_name = ["beta.txt", "Alpha.txt", "charlie.txt", "delta.txt"]
+    by_open = ["charlie.txt", "beta.txt", "delta.txt", "Alpha.txt"]
+    for sort, expected in (("name", by_name), ("open", by_open)):
+        whole = await get_list(alice, sort=sort)
+        assert (filenames(whole), whole["total"], whole["next_cursor"]) == (expected, 4, None)
+        pages = [await get_list(alice, sort=sort, limit=1, offset=number) for number in range(5)]
+        assert [filenames(page) for page in pages] == [*([name] for name in expected), []]
+        assert {(page["total"], page["next_cursor"]) for page in pages} == {(4, None)}
+        few = await get_list(alice, sort=sort, q="may l", category="legal", limit=2, offset=2)
+        assert (filenames(few), few["total"]) == (expected[2:], 4)
+    by_date = await get_list(alice, limit=2)
+    assert by_date == await get_list(alice, limit=2, sort="date") == await get_list(alice, limit=2, sort="")
+    assert by_date["next_cursor"]
+
+
+async def test_a_sort_that_is_unknown_or_does_not_go_with_a_cursor_is_refused(alice: Person) -> None:
+    await alice.scan(text="tight budget")
+    await alice.scan(text="tight budget")
+    cursor = (await get_list(alice, limit=1))["next_cursor"]
+    for query, field in (
+        ("sort=size", "sort"),
+        ("sort=%00", "sort"),
+        ("sort=NAME", "sort"),
+        (f"sort=name&cursor={cursor}", "cursor"),
+    ):
+        assert_error(await alice.get(f"/api/scans?{query}"), 400, "invalid_request", **{field: ...})
+    assert (await alice.get(f"/api/scans?sort=date&cursor={cursor}")).status == 200
+
+
 async def test_scan_is_found_until_it_is_deleted(alice: Person, ai: Ai) -> None:
     scan = await alice.scan(file=("plan.txt", b"x"))
     assert await find_filenames(alice, q="aggress plan") == ["plan.txt"]
