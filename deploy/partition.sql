@@ -23,6 +23,8 @@ CREATE INDEX scans_user_id_created_at ON scans (user_id, created_at DESC, id DES
 CREATE INDEX scans_created_at ON scans (created_at DESC) WHERE risk_count >= 0;
 CREATE INDEX scans_user_id_digest ON scans (user_id, digest, created_at DESC, id DESC) WHERE digest IS NOT NULL;
 CREATE INDEX scans_user_id_draft_name ON scans (user_id, draft_name, created_at DESC, id DESC) WHERE draft_name IS NOT NULL;
+CREATE INDEX scans_late ON scans (created_at)
+    WHERE details = '[]' AND risk_count > 0 OR draft_name IS NULL AND filename <> '';
 
 CREATE TRIGGER scans_inserted AFTER INSERT ON scans
     REFERENCING NEW TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('1');

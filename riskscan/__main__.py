@@ -38,6 +38,12 @@ def parse_arguments() -> argparse.Namespace:
         command.set_defaults(command=name)
         if name == "reset-password":
             command.add_argument("email", metavar="EMAIL", help="the email address of the account")
+        if name == "migrate":
+            command.add_argument(
+                "--check",
+                action="store_true",
+                help="apply none: name those that are pending, and exit with status 1 if there are any",
+            )
         if name in ("backup", "restore"):
             command.add_argument("file", metavar="FILE", type=Path, help="the file of the backup")
         if name == "restore":
@@ -98,36 +104,49 @@ def user_data_dir() -> Path:
 
 
 def administer(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Run a command that changes the database; return the exit status."""
-    from . import commands
-    from .database.backups import BackupError, back_up, restore
-    from .database.migrate import DatabaseUnavailable, migrate
+    """Run a command on the database; return the exit status."""
+    from .commands import CommandError
+    from .database.backups import BackupError
+    from .database.migrate import DatabaseUnavailable, SchemaTooNew
 
     try:
-        if arguments.command == "migrate":
-            print(f"{migrate(settings.database_url)} migrations applied")
-        elif arguments.command == "purge":
-            print(f"{asyncio.run(commands.purge(settings))} scans deleted")
-        elif arguments.command == "backup":
-            scans, accounts, secret = back_up(settings, arguments.file)
-            print(f"{scans} scans of {accounts} accounts in {arguments.file}")
-            print(f"JWT_SECRET in {secret}" if secret else "JWT_SECRET is set, and not in the backup")
-        elif arguments.command == "restore":
-            scans, accounts, secret = restore(settings, arguments.file, force=arguments.force)
-            print(f"{scans} scans of {accounts} accounts restored{' with JWT_SECRET' if secret else ''}")
-        else:
-            password = commands.read_password()
-            asyncio.run(commands.reset_password(settings, arguments.email, password))
-            print("Password set. All sessions and tokens of the account are revoked.")
+        return run_command(settings, arguments)
     except DatabaseUnavailable as exc:
         print(f"riskscan: the database cannot be reached: {exc}", file=sys.stderr)
         return 1
-    except (commands.CommandError, BackupError) as exc:
+    except (CommandError, BackupError, SchemaTooNew) as exc:
         print(f"riskscan: {exc}", file=sys.stderr)
         return 1
     except SettingsError as exc:
         print(f"riskscan: {exc}", file=sys.stderr)
         return 2
+
+
+def run_command(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Run a command on the database and print its result; return the exit status."""
+    from . import commands
+    from .database.backups import back_up, restore
+    from .database.migrate import migrate
+
+    if arguments.command == "migrate" and arguments.check:
+        pending = asyncio.run(commands.list_pending_migrations(settings))
+        print("\n".join(pending) or "no migrations are pending")
+        return 1 if pending else 0
+    if arguments.command == "migrate":
+        print(f"{migrate(settings.database_url)} migrations applied")
+    elif arguments.command == "purge":
+        print(f"{asyncio.run(commands.purge(settings))} scans deleted")
+    elif arguments.command == "backup":
+        scans, accounts, secret = back_up(settings, arguments.file)
+        print(f"{scans} scans of {accounts} accounts in {arguments.file}")
+        print(f"JWT_SECRET in {secret}" if secret else "JWT_SECRET is set, and not in the backup")
+    elif arguments.command == "restore":
+        scans, accounts, secret = restore(settings, arguments.file, force=arguments.force)
+        print(f"{scans} scans of {accounts} accounts restored{' with JWT_SECRET' if secret else ''}")
+    else:
+        password = commands.read_password()
+        asyncio.run(commands.reset_password(settings, arguments.email, password))
+        print("Password set. All sessions and tokens of the account are revoked.")
     return 0
 
 

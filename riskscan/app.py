@@ -34,7 +34,8 @@ from .database import DATABASE, Database
 from .database.attempts import delete_expired_attempts
 from .database.drivers import error_name
 from .database.idempotency_keys import delete_expired_keys
-from .database.migrate import DatabaseUnavailable, is_current, migrate
+from .database.late_scans import fill_late_scans
+from .database.migrate import DatabaseUnavailable, SchemaTooNew, is_current, migrate
 from .database.sessions import delete_expired_sessions
 from .database.shares import delete_expired_shares
 from .errors import ApiError
@@ -125,7 +126,10 @@ async def database(app: web.Application) -> AsyncIterator[None]:
 
 
 async def try_migrate(app: web.Application) -> bool:
-    """Migrate unless the schema is current; return False if the database is unavailable."""
+    """Migrate unless the schema is current; return False if the database is unavailable.
+
+    Raises SchemaTooNew.
+    """
     if await is_current(app[DATABASE]):
         return True
     try:
@@ -145,6 +149,8 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
         attempts += 1
         try:
             db.ready = await try_migrate(app)
+        except SchemaTooNew as exc:
+            log.error("cannot serve: %s", exc)
         except Exception:  # keep serving: an operator may repair the database
             log.exception("migration failed; retrying")
     while not stopping.is_set():
@@ -153,11 +159,13 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
             await delete_expired_attempts(db)
             await delete_expired_keys(db)
             await delete_expired_shares(db)
+            if filled := await fill_late_scans(db):
+                log.info("indexed %d scans that an earlier version has stored", filled)
         except ApiError as exc:
             cause = error_name(exc.__cause__ or exc)
-            log.warning("could not delete expired sessions, counters and links: %s", cause)
+            log.warning("could not delete expired rows and index late scans: %s", cause)
         except Exception:
-            log.exception("could not delete expired sessions, counters and links")
+            log.exception("could not delete expired rows and index late scans")
         await sleep_unless_stopping(MAINTENANCE_SECONDS, stopping)
 
 

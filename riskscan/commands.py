@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 
 from .auth.passwords import Passwords
 from .database import Database
-from .database.migrate import migrate
+from .database.drivers import error_name
+from .database.migrate import DatabaseUnavailable, find_pending, migrate
 from .database.rows import TokenRevoked, utc_now
 from .database.scans import delete_scans_before
 from .database.users import find_account_by_email, update_password
@@ -36,6 +37,18 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     except ApiError as exc:
         details = "; ".join(f"{name}: {detail}" for name, detail in exc.fields.items())
         raise CommandError(details or exc.detail) from exc
+    finally:
+        await db.disconnect()
+
+
+async def list_pending_migrations(settings: Settings) -> list[str]:
+    """Return the names of the pending migrations. Raises DatabaseUnavailable and SchemaTooNew."""
+    db = Database(settings)
+    await db.connect()
+    try:
+        return await find_pending(db)
+    except ApiError as exc:
+        raise DatabaseUnavailable(error_name(exc.__cause__ or exc)) from exc
     finally:
         await db.disconnect()
 

@@ -14,7 +14,8 @@ from .search_terms import category_term
 
 MAX_OTHERS, MAX_LENGTH = 30, 60  # categories of other AI services that are offered; characters of each
 
-decode_categories = msgspec.json.Decoder(dict[str, int]).decode
+# a list before search was added: a process of that version may still store scans
+decode_stored = msgspec.json.Decoder(dict[str, int] | list[str]).decode
 
 
 class Row(NamedTuple):
@@ -36,6 +37,12 @@ def build_rows(page: ScanPage, term: str) -> list[Row]:
         Row(scan, categories, name, count_category(categories, term) if term else None)
         for scan, categories, name in zip(page.scans, page.categories, page.names, strict=True)
     ]
+
+
+def decode_categories(categories: str) -> dict[str, int]:
+    """Return the risks per category; of a scan that is still without the numbers, each counts as 1."""
+    decoded = decode_stored(categories)
+    return decoded if isinstance(decoded, dict) else dict.fromkeys(decoded, 1)
 
 
 def count_category(categories: str, term: str) -> CategoryRisks | None:

@@ -114,7 +114,7 @@ def chart_row(bar: Bar) -> Markup:
 
 @functools.lru_cache(4096)
 def category_tags(categories: str) -> Markup:
-    """Return the tags of a scan's first categories, which are the keys of a JSON object."""
+    """Return the tags of a scan's first categories, the keys of a JSON object or those of a JSON list."""
     names = list(decode_categories(categories))
     tones = assign_tones(names)
     tags = [category_tag(name, tones[name]) for name in names[:MAX_TAGS]]

@@ -23,6 +23,7 @@ from .drivers import is_sqlite_error
 ADVISORY_LOCK = 7_475_752_701  # an arbitrary number
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 APPLIED = "SELECT migration_id FROM _yoyo_migration"
+BREAKING = ".breaking"  # ends the name of a migration after which earlier versions cannot go on
 CONNECT_SECONDS = 5
 RETRY_SECONDS = 0.1
 
@@ -31,6 +32,10 @@ log = logging.getLogger("riskscan.migrate")
 
 class DatabaseUnavailable(Exception):
     """The database can't be reached, is read-only or its disk is full; the message says which."""
+
+
+class SchemaTooNew(Exception):
+    """A later version has changed the schema so that this one cannot read it; the message says by what."""
 
 
 def migrations_folder() -> Path:
@@ -43,7 +48,7 @@ def migrate(database_url: str) -> int:
     """Apply the pending migrations and return their number. Blocking.
 
     Safe if several processes start at once, and after a process was killed during a migration.
-    Raises DatabaseUnavailable.
+    Raises DatabaseUnavailable and SchemaTooNew.
     """
     import yoyo  # here, because it is slow to load and few starts need it
 
@@ -53,6 +58,7 @@ def migrate(database_url: str) -> int:
         with migration_lock(database_url), open_backend(database_url) as backend:
             backend.break_lock()  # yoyo's own, whose row a killed process leaves behind
             pending = backend.to_apply(yoyo.read_migrations(str(migrations_folder())))
+            refuse_later({migration_id for (migration_id,) in backend.execute(APPLIED)})
             backend.apply_migrations(pending)
     except Exception as exc:
         if is_temporary(exc):
@@ -64,15 +70,40 @@ def migrate(database_url: str) -> int:
 
 
 async def is_current(db: Database) -> bool:
-    """Return whether the schema is current, without importing yoyo, which is slow."""
+    """Return whether the schema is current. Raises SchemaTooNew."""
+    try:
+        pending = await find_pending(db)
+        modes = await db.fetch_all("PRAGMA journal_mode", before_migration=True) if db.sqlite else []
+    except ApiError:
+        return False
+    return not pending and all(row["journal_mode"] == "wal" for row in modes)
+
+
+async def find_pending(db: Database) -> list[str]:
+    """Return the names of the pending migrations, without importing yoyo, which is slow.
+
+    Raises SchemaTooNew, and 503 `database_unavailable`.
+    """
     try:
         rows = await db.fetch_all(APPLIED, before_migration=True)
-        modes = await db.fetch_all("PRAGMA journal_mode", before_migration=True) if db.sqlite else []
-    except (ApiError, asyncpg.UndefinedTableError, sqlite3.OperationalError):
-        return False
+    except (asyncpg.UndefinedTableError, sqlite3.OperationalError):  # none was ever applied
+        rows = []
     applied = {row["migration_id"] for row in rows}
-    required = {file.stem for file in migrations_folder().iterdir() if file.suffix in (".py", ".sql")}
-    return applied >= required and all(row["journal_mode"] == "wal" for row in modes)
+    refuse_later(applied)
+    return sorted(known_migrations() - applied)
+
+
+def known_migrations() -> set[str]:
+    return {file.stem for file in migrations_folder().iterdir() if file.suffix in (".py", ".sql")}
+
+
+def refuse_later(applied: set[str]) -> None:
+    """Raise SchemaTooNew for a migration of a later version that breaks this one; others only add."""
+    for name in sorted(applied - known_migrations()):
+        if name.endswith(BREAKING):
+            raise SchemaTooNew(
+                f"a later version has changed the database so that this one cannot use it: {name}"
+            )
 
 
 def is_temporary(exc: Exception) -> bool:

@@ -185,6 +185,7 @@ def to_summary(row: Row) -> ScanSummary:
     )
 
 
+# categories may be a list in a late scan (late_scans.py), whose risks are counted once it is filled;
 # rows without a category count the scans of a month, the others the risks of a category in it
 STATS_POSTGRESQL = """
 WITH matches AS MATERIALIZED (
@@ -200,7 +201,8 @@ SELECT month, NULL AS category, count(created_at) AS number, max(created_at) AS 
 FROM matches GROUP BY month
 UNION ALL
 SELECT month, key, sum(CAST(value AS integer)), NULL
-FROM matches, json_each_text(CAST(categories AS json)) GROUP BY month, key
+FROM matches, json_each_text(CAST(CASE WHEN categories NOT LIKE '[%' THEN categories END AS json))
+GROUP BY month, key
 """
 STATS_SQLITE = """
 WITH matches AS MATERIALIZED (
@@ -218,7 +220,8 @@ SELECT month, NULL AS category, count(created_at) AS number, max(created_at) AS 
 FROM matches GROUP BY month
 UNION ALL
 SELECT month, key, sum(CAST(value AS integer)), NULL
-FROM matches, json_each(categories) GROUP BY month, key
+FROM matches, json_each(CASE WHEN categories NOT LIKE '[%' THEN categories END)
+GROUP BY month, key
 """
 
 

@@ -15,6 +15,7 @@ from aiohttp import web, web_protocol
 
 from ..app import create_app
 from ..concurrency import ACTIVE_REQUESTS
+from ..database.migrate import SchemaTooNew
 from ..errors import ApiError, error_from_status, internal_error, new_request_id
 from ..middleware.request_log import NO_ROUTE, RequestEvent, access_log, init_request, record_request
 from ..middleware.security_headers import OTHER_HEADERS
@@ -127,6 +128,9 @@ async def serve(
             shutdown_timeout=5,
         )
         await runner.setup()
+    except SchemaTooNew as exc:
+        log.error("cannot start: %s", exc)
+        return CANNOT_START
     except Exception:
         log.exception("cannot start")
         return CANNOT_START

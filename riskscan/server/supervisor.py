@@ -154,7 +154,7 @@ class Supervisor:
             mark_process_dead(child.pid)
             if status == CANNOT_START:
                 self.failed = True
-            elif not self.stop_signals:
+            elif not (self.stop_signals or self.failed):
                 log.error("%s (process %d) ended with status %d; starting another", name, child.pid, status)
 
 
