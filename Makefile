@@ -40,9 +40,9 @@ bench: $(VENV)/ready-dev  ## measure the capacity of this machine: make bench WO
 	@$(BIN)/python -W ignore -m tests.bench
 
 soak: $(VENV)/ready-dev  ## load while parts fail, then beside an abusive user: make soak MINUTES=10; ABUSE=1 is only that
-	$(if $(ABUSE),,CASES=20000 $(BIN)/python -m pytest -s tests/test_schema.py)
-	$(if $(ABUSE),,@$(BIN)/python -W ignore -m tests.soak)
-	@$(BIN)/python -W ignore -m tests.soak_abuse
+	$(if $(ABUSE)$(PREVIOUS),,CASES=20000 $(BIN)/python -m pytest -s tests/test_schema.py)
+	$(if $(ABUSE)$(PREVIOUS),,@$(BIN)/python -W ignore -m tests.soak)
+	@$(BIN)/python -W ignore -m tests.soak_$(if $(PREVIOUS),upgrade,abuse)
 
 format: $(VENV)/ready-dev  ## format the code
 	$(BIN)/ruff format .
