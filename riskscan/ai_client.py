@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from . import server_timing
 from .concurrency import AI_CALLS
-from .errors import ApiError, unavailable
+from .errors import ApiError, Sentence, unavailable
 from .metrics import METRICS
 from .request.uploads import SPOOL_BYTES, Document, Upload
 from .schemas import (
@@ -342,7 +342,7 @@ def to_api_error(response: aiohttp.ClientResponse, message: str) -> ApiError:
         headers["Retry-After"] = retry_after
     elif status in (429, 503):
         headers["Retry-After"] = "10"
-    detail = message or f"The analysis service failed (status {response.status})."
+    detail = message or Sentence("The analysis service failed (status %(status)s).", status=response.status)
     return ApiError(status, "ai_service_error", detail, headers=headers)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from aiohttp import web
 from multidict import istr
@@ -26,10 +27,23 @@ ERRORS_BY_STATUS = {
 }
 
 
+class Sentence(str):
+    """A sentence with values, in English; pages translate its `message`, in which `%(name)s` is a value."""
+
+    message: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, message: str, **values: Any) -> Sentence:
+        sentence = super().__new__(cls, message % values)
+        sentence.message, sentence.values = message, values
+        return sentence
+
+
 class ApiError(Exception):
     """An error response.
 
-    `code` is stable, `detail` a sentence for people; `fields` maps a field's name to its error.
+    `code` is stable, `detail` a sentence for people; `fields` maps a field's name to its error. Pages show
+    them in the language of the user.
     """
 
     def __init__(
@@ -54,6 +68,15 @@ def invalid_request(detail: str, /, **fields: str) -> ApiError:
     return ApiError(400, "invalid_request", detail, fields=fields)
 
 
+def invalid_value(name: str, problem: str) -> ApiError:
+    """400: the value of a field is invalid."""
+    return invalid_request(Sentence("Invalid value for %(name)s.", name=name), **{name: problem})
+
+
+def one_of(choices: Iterable[object]) -> Sentence:
+    return Sentence("Must be one of: %(choices)s.", choices=", ".join(map(str, choices)))
+
+
 def not_authenticated(detail: str = "Authentication required.") -> ApiError:
     """401: no valid token or session (RFC 6750, section 3 names the header)."""
     return ApiError(401, "not_authenticated", detail, headers={"WWW-Authenticate": "Bearer"})
@@ -72,12 +95,14 @@ def not_found(detail: str) -> ApiError:
 
 def payload_too_large(max_bytes: int) -> ApiError:
     """413: the body is larger than the operation allows."""
-    return ApiError(413, "payload_too_large", f"Request too large; the limit is {format_size(max_bytes)}.")
+    detail = Sentence("Request too large; the limit is %(size)s.", size=format_size(max_bytes))
+    return ApiError(413, "payload_too_large", detail)
 
 
 def text_too_large(max_bytes: int) -> ApiError:
     """413: the text is larger than the operation allows, but may be sent as a file."""
-    detail = f"Text too large; the limit is {format_size(max_bytes)}. Send it as a file."
+    limit = format_size(max_bytes)
+    detail = Sentence("Text too large; the limit is %(size)s. Send it as a file.", size=limit)
     return ApiError(413, "payload_too_large", detail)
 
 

@@ -23,7 +23,7 @@ from .database import Database, Executor
 from .database.idempotency_keys import find_key, finish_key, lock_key
 from .database.rows import TokenSubject, utc_now
 from .database.scans import find_previous_scans, find_scan
-from .errors import ApiError, invalid_request
+from .errors import ApiError, Sentence, invalid_request
 from .request.uploads import Document, slices
 from .responses import is_api
 from .schemas import Scan
@@ -197,7 +197,7 @@ def parse_key_header(headers: Sequence[str]) -> str:
     quoted = QUOTED.fullmatch(value)
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value
     if not PRINTABLE.fullmatch(key) or len(key) > MAX_KEY_LENGTH or (value.startswith('"') and not quoted):
-        message = f"Must be 1 to {MAX_KEY_LENGTH} printable ASCII characters, given once."
+        message = Sentence("Must be 1 to %(max)s printable ASCII characters, given once.", max=MAX_KEY_LENGTH)
         raise invalid_request("Invalid Idempotency-Key.", **{HEADER: message})
     return key
 

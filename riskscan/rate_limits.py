@@ -13,7 +13,7 @@ from aiohttp import web
 from .database import DATABASE, Executor
 from .database.attempts import decrement_attempts, increment_attempts
 from .database.rows import utc_now
-from .errors import ApiError
+from .errors import ApiError, Sentence
 from .settings import Rate
 
 
@@ -94,5 +94,5 @@ def most_restrictive(usages: Sequence[Usage]) -> Usage:
 
 def rate_limited(seconds: int) -> ApiError:
     """429: too many attempts; `seconds` until the next one."""
-    detail = f"Too many attempts. Try again in {seconds} seconds."
+    detail = Sentence("Too many attempts. Try again in %(seconds)s seconds.", seconds=seconds)
     return ApiError(429, "rate_limited", detail, headers={"Retry-After": str(seconds)})

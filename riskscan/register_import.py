@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .database.reviews import NewReview
-from .errors import ApiError, invalid_request
+from .errors import ApiError, invalid_request, one_of
 from .export.columns import (
     IMPACT_NAMES,
     LIKELIHOOD_NAMES,
@@ -174,9 +174,7 @@ def read_value(name: str, text: str) -> str:
     text = text.strip()
     if name in VALUES and text:
         if text.lower() not in VALUES[name]:
-            raise invalid_request(
-                "Unknown word.", **{name: f"Must be one of: {', '.join(NAMES[name].values())}."}
-            )
+            raise invalid_request("Unknown word.", **{name: one_of(NAMES[name].values())})
         return VALUES[name][text.lower()]
     if name == "due" and (german := GERMAN_DATE.fullmatch(text)):
         return f"{german[3]}-{int(german[2]):02}-{int(german[1]):02}"

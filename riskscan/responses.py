@@ -123,8 +123,9 @@ def render_page(
 async def respond_error(request: web.Request, error: ApiError) -> web.Response:
     """Respond with JSON under /api; elsewhere with the log-in page, the form again, or the error page."""
     if is_api(request):
-        description = error.detail if request.path in LOGIN_PATHS else None  # for OAuth2 clients
-        body = Error(error.code, error.detail, error.fields, description)
+        fields = {name: str(text) for name, text in error.fields.items()}
+        description = str(error.detail) if request.path in LOGIN_PATHS else None  # for OAuth2 clients
+        body = Error(error.code, str(error.detail), fields, description)
         response = json_response(body, error.status, error.headers)
         # instead of waiting for the rest of the body, or for requests that another process has to handle
         if error.status in (408, 413) or error.code == "shutting_down":

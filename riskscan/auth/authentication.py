@@ -21,7 +21,7 @@ from ..database.api_tokens import find_account_by_api_token, record_api_token_us
 from ..database.drivers import WAIT_SECONDS
 from ..database.rows import Account, TokenRevoked, TokenSubject, utc_now
 from ..database.users import find_account
-from ..errors import ApiError, invalid_token, not_authenticated
+from ..errors import ApiError, Sentence, invalid_token, not_authenticated
 from ..schemas import Scope
 from .access_tokens import bearer_token, read_access_token
 
@@ -113,7 +113,8 @@ async def _authenticate_api_token(db: Executor, token: str, scope: Scope | None)
     if scope is None:
         raise ApiError(403, "forbidden", "API tokens can't do this; use a session or access token.")
     if scope not in record.scopes:
-        raise ApiError(403, "forbidden", f"This API token does not have the scope “{scope}”.")
+        detail = Sentence("This API token does not have the scope “%(scope)s”.", scope=scope)
+        raise ApiError(403, "forbidden", detail)
     if record.last_used_at is None or utc_now() - record.last_used_at > TOUCH_INTERVAL:
         with contextlib.suppress(ApiError):  # reads must work on a read-only replica
             await record_api_token_use(db, record.token_id)

@@ -24,7 +24,7 @@ from ..database.users import (
     renew_password_hash,
     update_password,
 )
-from ..errors import ApiError, invalid_request
+from ..errors import ApiError, Sentence, invalid_request
 from ..rate_limits import Bucket, bucket, hit, refund
 from ..request.body import read_fields
 from ..request.fields import (
@@ -59,8 +59,9 @@ async def register(request: web.Request) -> web.StreamResponse:
     try:
         account = await insert_user(request.app[DATABASE], email, password_hash)
     except EmailTaken:
-        detail = "An account with this email already exists."
-        raise ApiError(409, "email_taken", detail, fields={"email": f"{detail} Log in instead?"}) from None
+        detail = Sentence("An account with this email already exists.")
+        email_error = Sentence("An account with this email already exists. Log in instead?")
+        raise ApiError(409, "email_taken", detail, fields={"email": email_error}) from None
     return await respond_with_token(request, account, status=201)
 
 
@@ -194,7 +195,7 @@ async def check_password(request: web.Request, account: Account, password: str, 
     limit = bucket(request.app[SETTINGS].login_limit, "password", account.user.id)
     await hit(request, limit)
     if not await request.app[PASSWORDS].verify(password, account.password_hash, client_address(request)):
-        detail = "Current password is wrong."
+        detail = Sentence("Current password is wrong.")
         raise invalid_request(detail, **{field: detail})
     await refund(request, limit)
 

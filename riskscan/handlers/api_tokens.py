@@ -14,7 +14,7 @@ from ..auth.authentication import API_TOKEN_PREFIX, authenticate, take_turn, tok
 from ..database import DATABASE
 from ..database.api_tokens import delete_api_token, insert_api_token, list_api_tokens
 from ..database.rows import utc_now
-from ..errors import ApiError, invalid_request, not_found
+from ..errors import ApiError, Sentence, invalid_request, invalid_value, not_found, one_of
 from ..request.body import read_fields
 from ..request.fields import FieldErrors, read_time, required_text
 from ..request.uploads import CONTROL_CHARACTERS
@@ -41,9 +41,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     async with take_turn(request):  # each INSERT locks the user's row, and those after it wait
         inserted = await insert_api_token(request.app[DATABASE], account, token, digest, MAX_API_TOKENS)
     if not inserted:
-        raise ApiError(
-            409, "too_many_tokens", f"Token limit reached ({MAX_API_TOKENS}). Delete a token first."
-        )
+        detail = Sentence("Token limit reached (%(limit)s). Delete a token first.", limit=MAX_API_TOKENS)
+        raise ApiError(409, "too_many_tokens", detail)
     return respond(request, token, status=201, template="token.html")
 
 
@@ -78,7 +77,8 @@ def read_name(fields: Mapping[str, Any]) -> str:
     value = required_text(fields, "name", "Enter a name.")
     name = value.strip()
     if not 1 <= len(name) <= MAX_TOKEN_NAME or CONTROL_CHARACTERS.search(value):
-        raise invalid_request("Invalid token name.", name=f"A name has 1 to {MAX_TOKEN_NAME} characters.")
+        problem = Sentence("A name has 1 to %(max)s characters.", max=MAX_TOKEN_NAME)
+        raise invalid_request("Invalid token name.", name=problem)
     return name
 
 
@@ -88,7 +88,7 @@ def read_scopes(fields: Mapping[str, Any]) -> list[Scope]:
     if scopes is None or isinstance(scopes, str):
         scopes = (scopes or "").split() or list(DEFAULT_SCOPES)
     if not isinstance(scopes, list) or not scopes or not all(scope in SCOPES for scope in scopes):
-        raise invalid_request("Unknown scope.", scopes=f"Allowed: {', '.join(SCOPES)}.")
+        raise invalid_request("Unknown scope.", scopes=one_of(SCOPES))
     return [scope for scope in SCOPES if scope in scopes]
 
 
@@ -96,5 +96,5 @@ def read_expiry(fields: Mapping[str, Any]) -> datetime.datetime | None:
     """Return the expiry, a time or the end of a date in UTC; raise 400 if it has passed."""
     expiry = read_time(fields, "expires_at", add_to_date=datetime.timedelta(days=1))
     if expiry and expiry <= utc_now():
-        raise invalid_request("Invalid value for expires_at.", expires_at="Must be in the future.")
+        raise invalid_value("expires_at", "Must be in the future.")
     return expiry

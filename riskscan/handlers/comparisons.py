@@ -14,7 +14,7 @@ from ..database.drafts import MAX_DRAFTS, find_drafts
 from ..database.reviews import StoredReview, list_reviews_of_scan
 from ..database.scan_queries import list_scans
 from ..database.scans import find_name
-from ..errors import invalid_request
+from ..errors import Sentence, invalid_request
 from ..request.fields import is_uuid
 from ..responses import is_api, redirect, render_page, respond
 from ..risk_matching import Changes, compare_risks
@@ -88,7 +88,7 @@ async def choose(request: web.Request) -> web.StreamResponse:
     """Compare the two scans that were chosen in the history, the later one with the earlier one."""
     chosen = set(request.query.getall("scan", ()))
     if len(chosen) != 2 or not all(map(is_uuid, chosen)):
-        return await show_choice_error(request, "Choose exactly two scans.")
+        return await show_choice_error(request, Sentence("Choose exactly two scans."))
     scans = [await find_own_scan(request, scan_id) for scan_id in chosen]
     earlier, later = sorted(scans, key=lambda scan: (scan.created_at, scan.scan_id))
     return redirect(f"/scans/{later.scan_id}/compare?with={earlier.scan_id}")

@@ -22,7 +22,7 @@ from ..database.reviews import list_reviews_of_scan
 from ..database.rows import TokenRevoked, TokenSubject, utc_now
 from ..database.scan_queries import CursorPosition, list_scans
 from ..database.scans import find_name, find_scan
-from ..errors import REQUEST_ID, ApiError, invalid_request
+from ..errors import REQUEST_ID, ApiError, invalid_request, one_of
 from ..export.columns import LAYOUTS, Column, Layout, finding_row, notes_row
 from ..export.text import FORMATS, Table
 from ..export.xlsx import Workbook
@@ -99,10 +99,9 @@ def parse_export_options(request: web.Request) -> ExportOptions:
     """Read `format` (default csv) and `layout` from the query. Raises 400 for unknown values."""
     file_format, layout = request.query.get("format", "csv"), request.query.get("layout", "")
     if file_format not in FORMATS:
-        raise invalid_request("Unknown format.", format=f"Must be one of: {', '.join(FORMATS)}.")
+        raise invalid_request("Unknown format.", format=one_of(FORMATS))
     if layout not in LAYOUTS:
-        names = ", ".join(filter(None, LAYOUTS))
-        raise invalid_request("Unknown layout.", layout=f"Must be one of: {names}.")
+        raise invalid_request("Unknown layout.", layout=one_of(filter(None, LAYOUTS)))
     return ExportOptions(file_format, LAYOUTS[layout], request_origin(request))
 
 

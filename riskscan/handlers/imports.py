@@ -15,7 +15,7 @@ from ..database import DATABASE, Database
 from ..database.reviews import find_reviews, save_reviews
 from ..database.rows import TokenSubject
 from ..database.scans import find_fingerprints, find_scan
-from ..errors import invalid_request
+from ..errors import Sentence, invalid_request
 from ..register_import import Line, Plan, Target, compare, reference_key
 from ..register_reader import MAX_LINES
 from ..request.body import MAX_FORM_BYTES, Form, Limits, read_form
@@ -87,7 +87,9 @@ async def decode(request: web.Request, text: str) -> list[Line]:
         except (ValueError, RecursionError):  # msgspec's are ValueErrors
             raise invalid_request("Choose the file again.", lines="Must be those of the page.") from None
     if len(lines) > MAX_LINES:
-        raise invalid_request("Too many rows.", lines=f"At most {MAX_LINES:,} at a time.")
+        raise invalid_request(
+            "Too many rows.", lines=Sentence("At most %(max)s at a time.", max=f"{MAX_LINES:,}")
+        )
     return lines
 
 

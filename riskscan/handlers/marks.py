@@ -11,7 +11,7 @@ from ..auth.authentication import USER_ID, authenticate
 from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY, FairSemaphore
 from ..database import DATABASE
 from ..database.scans import find_digest, find_scan
-from ..errors import ApiError
+from ..errors import ApiError, Sentence
 from ..marking.notes import make_marks
 from ..marking.placing import Mark
 from ..marking.processes import MarkedFile, mark_document
@@ -79,10 +79,14 @@ async def check_document(request: web.Request, scan: Scan, document: Document) -
         lines = document.text.replace("\r\n", "\n")
         documents += [document._replace(text=text) for text in (lines, lines.replace("\n", "\r\n"))]
     if not any([digest == await each.compute_digest() for each in documents]):
+        if document.upload:
+            detail = Sentence("This is not the file that was scanned.")
+            problem = Sentence("Must be the file that was scanned, without any change.")
+        else:
+            detail = Sentence("This is not the text that was scanned.")
+            problem = Sentence("Must be the text that was scanned, without any change.")
         field = "file" if document.upload else "text"
-        detail = f"This is not the {field} that was scanned."
-        fields = {field: f"Must be the {field} that was scanned, without any change."}
-        raise ApiError(409, "different_document", detail, fields=fields)
+        raise ApiError(409, "different_document", detail, fields={field: problem})
 
 
 async def load_marks(request: web.Request, scan: Scan) -> list[Mark]:

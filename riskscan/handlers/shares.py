@@ -14,7 +14,7 @@ from ..database import DATABASE
 from ..database.rows import utc_now
 from ..database.scans import find_name, find_scan
 from ..database.shares import delete_share, find_shared_scan, insert_share, list_shares
-from ..errors import ApiError, invalid_request, not_found
+from ..errors import ApiError, Sentence, invalid_value, not_found
 from ..request.body import read_fields
 from ..request.forwarded import request_origin
 from ..responses import render_page, respond
@@ -53,7 +53,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     account = await authenticate(request)
     expires_at = read_expiry(await read_fields(request)) or utc_now() + DEFAULT_DURATION
     if expires_at > utc_now() + MAX_DURATION:
-        raise invalid_request("Invalid value for expires_at.", expires_at="Must be within a year.")
+        raise invalid_value("expires_at", "Must be within a year.")
     db, scan_id, user_id = request.app[DATABASE], request.match_info["scan_id"], account.user.id
     scan = await find_scan(db, account.subject, scan_id)
     if scan is None:
@@ -62,7 +62,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     address = f"{request_origin(request)}/shared/{token}"
     share = NewShare(str(uuid.uuid4()), utc_now(), expires_at, address)
     if not await insert_share(db, user_id, scan_id, share, token_digest(token), MAX_SHARES):
-        raise ApiError(409, "too_many_shares", f"Link limit reached ({MAX_SHARES}). Delete a link first.")
+        detail = Sentence("Link limit reached (%(limit)s). Delete a link first.", limit=MAX_SHARES)
+        raise ApiError(409, "too_many_shares", detail)
     return respond(request, share, status=201, template="share.html", page_only={"scan": scan})
 
 

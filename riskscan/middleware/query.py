@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ..errors import invalid_request
+from ..errors import invalid_value
 
 QUERY_FIELDS = web.AppKey("QUERY_FIELDS", dict[Handler, frozenset[str]])  # by handler
 
@@ -17,5 +17,5 @@ async def query_middleware(request: web.Request, handler: Handler) -> web.Stream
         names = request.app[QUERY_FIELDS].get(request.match_info.handler, frozenset())
         for name in sorted(names.intersection(request.query)):
             if len(request.query.getall(name)) > 1:
-                raise invalid_request(f"Invalid value for {name}.", **{name: "Must be given once."})
+                raise invalid_value(name, "Must be given once.")
     return await handler(request)

@@ -19,7 +19,14 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..concurrency import DECODING, overloaded
-from ..errors import ApiError, error_from_status, invalid_request, payload_too_large, text_too_large
+from ..errors import (
+    ApiError,
+    error_from_status,
+    invalid_request,
+    invalid_value,
+    payload_too_large,
+    text_too_large,
+)
 from ..schemas import (
     CreateApiToken,
     Credentials,
@@ -191,7 +198,7 @@ def to_document(fields: Mapping[str, Any], upload: Upload | None) -> Document:
 def check_file(fields: Mapping[str, Any], upload: Upload | None) -> None:
     """Raise 400 `invalid_request` for an empty file, and for a field `file` that is no upload."""
     if fields.get("file") not in (None, ""):
-        raise invalid_request("Invalid value for file.", file="Must be an uploaded file with a filename.")
+        raise invalid_value("file", "Must be an uploaded file with a filename.")
     if upload and not upload.size:
         raise invalid_request(EMPTY_FILE, file=EMPTY_FILE)
 
@@ -320,7 +327,7 @@ def decode_object(body: bytes | bytearray) -> dict[FieldName, msgspec.Raw]:
 
     def add_name(_: type, name: str) -> FieldName:
         if name in FIELD_NAMES and name in names:
-            raise invalid_request(f"Invalid value for {name}.", **{name: "Must be given once."})
+            raise invalid_value(name, "Must be given once.")
         if len(names) == MAX_FIELDS:
             raise invalid_request("The JSON object has too many fields.")
         names.append(name)
@@ -486,10 +493,7 @@ async def decode_text(part: Part) -> str:
         pieces.append(decoder.decode(b"", final=True))
         text = "".join(pieces)
     except (UnicodeDecodeError, LookupError):
-        name = printable_name(part.name)
-        raise invalid_request(
-            f"Invalid value for {name}.", **{name: "Must be text in its stated encoding."}
-        ) from None
+        raise invalid_value(printable_name(part.name), "Must be text in its stated encoding.") from None
     if len(pieces) > 2:
         await asyncio.sleep(0)
     return text

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import msgspec
 from aiohttp import web
 
-from ..errors import ApiError, invalid_request
+from ..errors import ApiError, Sentence, invalid_request, invalid_value
 from ..schemas import ID_PATTERN, MAX_PASSWORD, MIN_PASSWORD, Time
 
 P = ParamSpec("P")
@@ -72,11 +72,11 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise invalid_request(f"Invalid value for {name}.", **{name: "Must be a string, given once."})
+        raise invalid_value(name, "Must be a string, given once.")
     try:
         value[:CHECKED_CHARACTERS].encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can contain
-        raise invalid_request(f"Invalid value for {name}.", **{name: "Must be valid Unicode."}) from None
+        raise invalid_value(name, "Must be valid Unicode.") from None
     return value
 
 
@@ -96,7 +96,7 @@ def read_flag(fields: Mapping[str, Any], name: str) -> bool | None:
         return None
     flag = FLAGS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
     if flag is None:
-        raise invalid_request(f"Invalid value for {name}.", **{name: "Must be true or false."})
+        raise invalid_value(name, "Must be true or false.")
     return flag
 
 
@@ -127,8 +127,10 @@ def read_new_password(fields: Mapping[str, Any], name: str) -> str:
     """Return a new password; raise 400 unless it has MIN_PASSWORD to MAX_PASSWORD characters."""
     value = required_text(fields, name, "Enter a password.")
     if not MIN_PASSWORD <= len(value) <= MAX_PASSWORD:
-        length = f"{MIN_PASSWORD} to {MAX_PASSWORD} characters"
-        raise invalid_request("Invalid password.", **{name: f"A password has {length}."})
+        problem = Sentence(
+            "A password has %(min)s to %(max)s characters.", min=MIN_PASSWORD, max=MAX_PASSWORD
+        )
+        raise invalid_request("Invalid password.", **{name: problem})
     return value
 
 
@@ -155,10 +157,10 @@ def read_time(
         return msgspec.convert(value, Time).astimezone(datetime.UTC) + add_to_time
     except (msgspec.ValidationError, OverflowError):
         example = "2026-11-25T08:00:00Z"
-        raise invalid_request(
-            f"Invalid value for {name}.",
-            **{name: f"Must be a date ({example[:10]}) or an RFC 3339 time ({example})."},
-        ) from None
+        problem = Sentence(
+            "Must be a date (%(date)s) or an RFC 3339 time (%(time)s).", date=example[:10], time=example
+        )
+        raise invalid_value(name, problem) from None
 
 
 def read_integer(request: web.Request, name: str, default: int, low: int, high: int) -> int:
@@ -167,10 +169,9 @@ def read_integer(request: web.Request, name: str, default: int, low: int, high: 
     if value is None:
         return default
     if not INTEGER.fullmatch(value) or not low <= int(value) <= high:
-        raise invalid_request(
-            f"{name} must be between {low} and {high}.",
-            **{name: f"Must be a whole number between {low} and {high}."},
-        )
+        detail = Sentence("%(name)s must be between %(low)s and %(high)s.", name=name, low=low, high=high)
+        problem = Sentence("Must be a whole number between %(low)s and %(high)s.", low=low, high=high)
+        raise invalid_request(detail, **{name: problem})
     return int(value)
 
 

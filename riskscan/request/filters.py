@@ -7,7 +7,7 @@ from typing import get_args
 
 from aiohttp import web
 
-from ..errors import ApiError, invalid_request
+from ..errors import ApiError, Sentence, invalid_request, one_of
 from ..schemas import ALL_SCANS, Filter, Sort, Source
 from ..search_terms import category_term, tokenize
 from .fields import FieldErrors, is_uuid, optional_text, read_time
@@ -43,7 +43,7 @@ def read_filter(request: web.Request) -> Filter:
 def read_source(request: web.Request) -> str:
     source = read_query_text(request, "source")
     if source not in ("", *get_args(Source)):
-        raise invalid_filter("source", f"Must be {' or '.join(get_args(Source))}.")
+        raise invalid_filter("source", one_of(get_args(Source)))
     return source
 
 
@@ -59,7 +59,9 @@ def read_chosen_scans(request: web.Request) -> list[str]:
     """
     chosen = list(dict.fromkeys(filter(None, request.query.getall("scan", []))))
     if len(chosen) > MAX_CHOSEN_SCANS:
-        raise invalid_filter("scan", f"Must be given at most {MAX_CHOSEN_SCANS} times.")
+        raise invalid_filter(
+            "scan", Sentence("Must be given at most %(max)s times.", max=MAX_CHOSEN_SCANS)
+        )
     if not all(map(is_uuid, chosen)):
         raise invalid_filter("scan", "Must be the ID of a scan.")
     beside = [name for name in CHOSEN_BESIDE if chosen and request.query.get(name, "").strip()]
@@ -93,7 +95,8 @@ def read_query_text(request: web.Request, name: str) -> str:
     """Return a query value without surrounding spaces, empty if it was not sent."""
     value = optional_text(request.query, name).strip()
     if len(value) > MAX_FILTER_LENGTH or "\0" in value:
-        raise invalid_filter(name, f"Must be a text of at most {MAX_FILTER_LENGTH} characters.")
+        problem = Sentence("Must be a text of at most %(max)s characters.", max=MAX_FILTER_LENGTH)
+        raise invalid_filter(name, problem)
     return value
 
 

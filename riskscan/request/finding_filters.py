@@ -6,6 +6,7 @@ from typing import NamedTuple, get_args
 
 from aiohttp import web
 
+from ..errors import one_of
 from ..schemas import Finding, State
 from ..search_terms import category_term, tokenize
 from .filters import invalid_filter, read_query_text
@@ -49,5 +50,5 @@ def read_state(request: web.Request) -> str:
     """Return the state that findings must have, empty for any. Raises 400 `invalid_request`."""
     state = read_query_text(request, "state")
     if state not in ("", *STATES):
-        raise invalid_filter("state", f"Must be one of: {', '.join(STATES)}.")
+        raise invalid_filter("state", one_of(STATES))
     return state

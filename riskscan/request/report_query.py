@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from aiohttp import web
 
+from ..errors import one_of
 from .filters import invalid_filter, read_query_text
 from .finding_filters import FINDING_FILTER_FIELDS, FindingFilter, read_finding_filter
 
@@ -33,10 +34,10 @@ def read_report_query(request: web.Request) -> ReportQuery:
     """Return the query. Raises 400 `invalid_request` with the field for an invalid value, but for `at`."""
     sort = read_query_text(request, "sort") or "score"
     if sort not in SORTS:
-        raise invalid_filter("sort", f"Must be one of: {', '.join(SORTS)}.")
+        raise invalid_filter("sort", one_of(SORTS))
     view = read_query_text(request, "view")
     if view not in ("", *VIEWS):
-        raise invalid_filter("view", f"Must be one of: {', '.join(VIEWS)}.")
+        raise invalid_filter("view", one_of(VIEWS))
     at = request.query.get("at", "")
     return ReportQuery(
         read_finding_filter(request),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 from aiohttp import web
 
-from ..errors import ApiError, invalid_request
+from ..errors import ApiError, Sentence, invalid_request, invalid_value, one_of
 from ..schemas import (
     CONTROL_IN_TEXT,
     MAX_COMMENT,
@@ -63,19 +63,22 @@ def read_review(fields: Mapping[str, Any]) -> ReviewFields:
 def read_review_state(fields: Mapping[str, Any]) -> State:
     state = read_choice(fields, "state", STATES)
     if state is None:
-        raise invalid_request("Invalid value for state.", state=f"Must be one of: {', '.join(STATES)}.")
+        raise invalid_value("state", one_of(STATES))
     return state
 
 
 def require_reason(review: ReviewFields) -> None:
     if review.reason is None:
-        raise invalid_request("Choose a reason.", reason=f"Must be one of: {', '.join(REASONS)}.")
+        raise invalid_request("Choose a reason.", reason=one_of(REASONS))
 
 
 def refuse_field(review: ReviewFields, name: str) -> None:
     """Raise 400 if a field is set that does not belong to the state of the review."""
     if getattr(review, name) is not None:
-        raise invalid_request(f"Invalid value for {name}.", **{name: f"Not for a {review.state} finding."})
+        is_dismissed = review.state == "dismissed"
+        raise invalid_value(
+            name, "Not for a dismissed finding." if is_dismissed else "Not for a confirmed finding."
+        )
 
 
 def read_choice(fields: Mapping[str, Any], name: str, choices: tuple[T, ...]) -> T | None:
@@ -86,9 +89,7 @@ def read_choice(fields: Mapping[str, Any], name: str, choices: tuple[T, ...]) ->
     for choice in choices:
         if choice == value:
             return choice
-    raise invalid_request(
-        f"Invalid value for {name}.", **{name: f"Must be one of: {', '.join(map(str, choices))}."}
-    )
+    raise invalid_value(name, one_of(choices))
 
 
 def read_line_or_text(
@@ -98,9 +99,8 @@ def read_line_or_text(
     sent = optional_text(fields, name)
     value = sent.replace("\r\n", "\n").strip()
     if len(value) > max_length or forbidden.search(sent):
-        raise invalid_request(
-            f"Invalid value for {name}.",
-            **{name: f"Must have at most {max_length} characters, and no control characters."},
+        raise invalid_value(
+            name, Sentence("Must have at most %(max)s characters, and no control characters.", max=max_length)
         )
     return value or None
 
@@ -112,7 +112,7 @@ def read_level(fields: Mapping[str, Any], name: str) -> int | None:
         return None
     level = int(value) if value in ("1", "2", "3", "4", "5") else to_integer(value)
     if level is None or not 1 <= level <= 5:
-        raise invalid_request(f"Invalid value for {name}.", **{name: "Must be a whole number from 1 to 5."})
+        raise invalid_value(name, "Must be a whole number from 1 to 5.")
     return level
 
 
@@ -131,7 +131,7 @@ def read_due(fields: Mapping[str, Any]) -> str | None:
     try:
         return msgspec.convert(value, datetime.date).isoformat()
     except msgspec.ValidationError:
-        raise invalid_request("Invalid value for due.", due="Must be a date (2026-12-31).") from None
+        raise invalid_value("due", "Must be a date (2026-12-31).") from None
 
 
 def read_title(fields: Mapping[str, Any]) -> str | None:
@@ -148,7 +148,7 @@ async def read_reviews(request: web.Request) -> list[ReviewItem]:
     """
     items = await read_json_list(request, MAX_LIST_BYTES)
     if not 1 <= len(items) <= MAX_REVIEWS:
-        raise invalid_request(f"Send 1 to {MAX_REVIEWS:,} reviews at a time.")
+        raise invalid_request(Sentence("Send 1 to %(max)s reviews at a time.", max=f"{MAX_REVIEWS:,}"))
     reviews = []
     for position, item in enumerate(items, 1):
         try:
@@ -176,12 +176,12 @@ def read_item(item: Mapping[str, Any]) -> ReviewItem:
 def read_scan_id(item: Mapping[str, Any]) -> str:
     scan_id = required_text(item, "scan_id")
     if not is_uuid(scan_id):
-        raise invalid_request("Invalid value for scan_id.", scan_id="Must be a scan ID.")
+        raise invalid_value("scan_id", "Must be a scan ID.")
     return scan_id
 
 
 def read_number(item: Mapping[str, Any]) -> int:
     number = to_integer(item.get("number"))
     if number is None or number < 1:
-        raise invalid_request("Invalid value for number.", number="Must be the number of a finding.")
+        raise invalid_value("number", "Must be the number of a finding.")
     return number

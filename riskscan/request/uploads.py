@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
-from ..errors import ApiError
+from ..errors import ApiError, Sentence
 from ..file_types import NEVER_TEXT, SIGNATURES, TYPES_BESIDE_IMAGES
 from ..schemas import CONTROL
 
@@ -22,7 +22,7 @@ CONTROL_CHARACTERS = re.compile(f"[{CONTROL}]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 # shown to users; images are summed up as “an image”
 SUPPORTED = ", ".join(extension[1:].upper() for kind in TYPES_BESIDE_IMAGES for extension in kind.extensions)
-UNSUPPORTED = f"This file type isn't supported. Use {SUPPORTED} or an image."
+UNSUPPORTED = Sentence("This file type isn't supported. Use %(types)s or an image.", types=SUPPORTED)
 
 
 class Upload(NamedTuple):
@@ -101,4 +101,4 @@ def check_file_type(name: str, head: bytes) -> None:
     else:
         valid = not head.startswith(NEVER_TEXT)
     if not valid:
-        raise unsupported_file_type(f"This isn't a valid {extension[1:].upper()} file.")
+        raise unsupported_file_type(Sentence("This isn't a valid %(type)s file.", type=extension[1:].upper()))
