@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--annotation-style line --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help run install test test-fast model evaluate sample bench soak format lint types check lock audit clean
+.PHONY: help run install test test-fast model evaluate sample bench soak messages format lint types check lock audit clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -63,6 +63,9 @@ lock: $(VENV)/ready-dev  ## lock the dependencies of pyproject.toml; make lock U
 
 audit: $(VENV)/ready-dev  ## look up known vulnerabilities of the locked dependencies
 	$(BIN)/uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement requirements-dev.txt
+
+messages: $(VENV)/ready-dev  ## add new messages of the pages to the catalogues in riskscan/locale, remove old ones
+	@$(BIN)/python -m tests.messages
 
 clean:  ## remove the virtual environments and the files of tools; data/ stays
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -89,10 +89,15 @@ def create_app(settings: Settings) -> web.Application:
     app[FORM_LOADERS] = LOADERS
     document = openapi.build(OPERATIONS)
     app[OPENAPI_JSON] = StaticBody(lambda: document)
-    environment = aiohttp_jinja2.setup(
-        app, loader=jinja2.FileSystemLoader(PACKAGE / "templates"), undefined=jinja2.StrictUndefined
-    )
-    template_filters.configure(environment, settings)
+    for language, key in template_filters.ENVIRONMENTS.items():
+        environment = aiohttp_jinja2.setup(
+            app,
+            app_key=key,
+            loader=jinja2.FileSystemLoader(PACKAGE / "templates"),
+            undefined=jinja2.StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+        )
+        template_filters.configure(environment, settings, language)
     app.on_response_prepare.append(set_headers)
     cors.configure(app)
     app.cleanup_ctx.extend([passwords, ai_session, database])

@@ -71,6 +71,6 @@ def compress_page(request: web.Request, response: web.Response) -> None:
     """
     site = request.headers.get("Sec-Fetch-Site")
     has_input = request.method not in ("GET", "HEAD") or request.query_string or response.status >= 400
-    response.headers[hdrs.VARY] = f"{hdrs.ACCEPT_ENCODING}, Sec-Fetch-Site"
+    response.headers[hdrs.VARY] = f"{response.headers[hdrs.VARY]}, {hdrs.ACCEPT_ENCODING}, Sec-Fetch-Site"
     if site in ("same-origin", "none") and not has_input and choose_coding(request, ("gzip",)) == "gzip":
         response.enable_compression(web.ContentCoding.gzip)  # in a thread if it is long

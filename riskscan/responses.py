@@ -16,11 +16,13 @@ from .auth.authentication import ACCOUNT
 from .auth.sessions import cookie_name
 from .compression import compress_page
 from .errors import REQUEST_ID, ApiError
+from .languages import choose_language, translate_error
 from .request.body import FORM_VALUES
 from .request.fields import read_next_path
 from .request.filters import FILTER_FIELDS
 from .request.forwarded import request_origin
 from .schemas import Error
+from .template_filters import ENVIRONMENTS
 
 SCAN_PATH = "/scan"
 SHARE_PATH = "/share"  # what a phone sends to the installed application
@@ -97,24 +99,27 @@ def render_page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Render a page; its template also knows the user, the form's values and the errors of fields."""
-    account = request.get(ACCOUNT)
-    error = context.get("error")
+    """Render a page in its language; the template also knows the user, the form's values and its errors."""
+    account, language = request.get(ACCOUNT), choose_language(request)
+    if error := context.get("error"):
+        error = translate_error(error, language)
     defaults = {
         "user": account.user if account else None,
         "logged_in": account is not None,
-        "error": None,
         "form_values": collections.defaultdict(str, request.get(FORM_VALUES, {})),
         "field_errors": collections.defaultdict(str, error.fields if error else {}),
         "first_error": next(iter(error.fields), "") if error else "",
         "path": request.path,
+        "here": request.raw_path if request.method in ("GET", "HEAD") else "/",
         "query": request.query,
         "next": read_next_path(request),
         "origin": request_origin(request),
         "request_id": request[REQUEST_ID],
         "language_model": offers_language_model(request.app),
     }
-    text = aiohttp_jinja2.render_string(template, request, {**defaults, **context})
+    context = {**defaults, **context, "error": error}
+    text = aiohttp_jinja2.render_string(template, request, context, app_key=ENVIRONMENTS[language])
+    headers = {"Content-Language": language, "Vary": "Accept-Language, Cookie", **(headers or {})}
     response = web.Response(text=text, status=status, headers=headers, content_type="text/html")
     compress_page(request, response)
     return response

@@ -16,6 +16,7 @@ from .handlers import (
     exports,
     health,
     imports,
+    languages,
     marks,
     reviews,
     scans,
@@ -326,12 +327,14 @@ PAGES: dict[str, Handler] = {
     "/scans/{scan_id}/mark": marks.page,
     "/static/{name:.+}": static_files.show,
 }
-
 # by template of a form, what loads the data that its page shows beside it, also after an error
 LOADERS: dict[str, Loader] = {
     "account.html": accounts.load_account,
     "shares.html": shares.load_shares,
 }
+# forms without an operation, all POST
+FORMS: dict[str, Handler] = {"/language": languages.choose, SHARE_PATH: scans.share}
+
 # query parameters that a handler reads on its page only
 PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     accounts.register: ("next",),
@@ -341,6 +344,7 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     accounts.account_page: ("done",),
     scans.index: ("done",),
     shares.index: ("done",),
+    languages.choose: ("next",),
     scans.show: (*REPORT_FIELDS, "at"),
     start.sample: REPORT_FIELDS,
     reviews.update: REPORT_FIELDS,
@@ -360,11 +364,11 @@ def make_query_fields() -> dict[Handler, frozenset[str]]:
 
 
 def make_routes() -> list[web.RouteDef]:
-    """Return the routes of all operations and pages."""
+    """Return the routes of all operations, pages and forms."""
     routes = [(operation.method, operation.path, operation.handler) for operation in OPERATIONS]
     routes += [(operation.page_method, operation.page, operation.handler) for operation in OPERATIONS]
     routes += [("GET", path, handler) for path, handler in PAGES.items()]
-    routes.append(("POST", SHARE_PATH, scans.share))
+    routes += [("POST", path, handler) for path, handler in FORMS.items()]
     return [web.route(method, require_uuids(path), handler) for method, path, handler in routes if path]
 
 

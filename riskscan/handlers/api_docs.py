@@ -17,4 +17,4 @@ async def document(request: web.Request) -> web.StreamResponse:
 
 async def docs(request: web.Request) -> web.StreamResponse:
     """Show a page to try the API (Swagger UI)."""
-    return render_page(request, "docs.html", {})
+    return render_page(request, "docs.html", {}, headers={"Content-Language": "en"})

@@ -51,14 +51,14 @@ BODIES = (
     CreateApiToken, Credentials, DeleteScans, PasswordChange, PasswordConfirmation, PasswordGrant, Rename,
     ReviewFields, ScanText,
 )  # fmt: skip
-# all others are skipped; idempotency_key is in the form of the Scan page, the next two in that of the import,
-# url in what a phone shares
+# all others are skipped; those in quotes are in forms alone: of the Scan page, the import, a phone and the footer
 FIELD_NAMES = frozenset(
     (
         "idempotency_key",
         "apply",
         "lines",
         "url",
+        "language",
         *(name for body in BODIES for name in body.__struct_fields__),
     )
 )

@@ -59,9 +59,7 @@ def read_chosen_scans(request: web.Request) -> list[str]:
     """
     chosen = list(dict.fromkeys(filter(None, request.query.getall("scan", []))))
     if len(chosen) > MAX_CHOSEN_SCANS:
-        raise invalid_filter(
-            "scan", Sentence("Must be given at most %(max)s times.", max=MAX_CHOSEN_SCANS)
-        )
+        raise invalid_filter("scan", Sentence("Must be given at most %(max)s times.", max=MAX_CHOSEN_SCANS))
     if not all(map(is_uuid, chosen)):
         raise invalid_filter("scan", "Must be the ID of a scan.")
     beside = [name for name in CHOSEN_BESIDE if chosen and request.query.get(name, "").strip()]

@@ -7,6 +7,14 @@ const FINISHED = "riskscan-finished";  // rows of the upload queue, for after Ba
 const MAX_FINISHED = 100;  // also what an export can choose
 const MAX_FILES = 100, MAX_ENTRIES = 2_000;  // of dropped folders
 
+// the sentences of this page's scripts
+const SENTENCES = JSON.parse(document.querySelector("#sentences")?.textContent ?? "{}");
+const {lang} = document.documentElement;
+const LOCALE = navigator.languages.find((tag) => tag.split("-")[0] === lang) ?? lang;  // such as en-GB
+// Chromium has no names of months in Khmer (“M11”): its dates are in numbers then
+const HAS_MONTHS = !/M\d/.test(new Intl.DateTimeFormat(LOCALE, {month: "short"}).format());
+Object.assign(globalThis, {formatTime, say});  // for findings.js
+
 showLocalTimes(document);
 document.addEventListener("show-times", (event) => showLocalTimes(event.target));  // findings.js replaces a part of its page
 for (const button of document.querySelectorAll("[data-print]")) {
@@ -25,13 +33,21 @@ document.addEventListener("keydown", ({key}) => key === "Escape" && closeMenus((
 const scanForm = document.querySelector("#scan");
 if (scanForm) setUpScanForm(scanForm);
 
+/** Return a sentence with its values; of a list, the singular or the plural for the value `number`. */
+function say(name, values = {}) {
+  const sentence = [SENTENCES[name]].flat().at(values.number === 1 ? 0 : -1);
+  return sentence.replace(/{(\w+)}/g, (_, value) => values[value]);
+}
+
+function formatTime(moment, dateStyle = "medium", timeStyle = "short") {
+  return new Intl.DateTimeFormat(HAS_MONTHS ? LOCALE : "en-GB", {dateStyle: HAS_MONTHS ? dateStyle : "short", timeStyle}).format(moment);
+}
+
 function showLocalTimes(root) {
-  const short = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "short"});
-  const exact = new Intl.DateTimeFormat(undefined, {dateStyle: "full", timeStyle: "long"});
   for (const element of root.querySelectorAll("time[datetime*=T]")) {  // not a day
     const moment = new Date(element.dateTime);
-    element.textContent = short.format(moment);
-    element.title = exact.format(moment);
+    element.textContent = formatTime(moment);
+    element.title = formatTime(moment, "full", "long");
   }
 }
 
@@ -105,7 +121,7 @@ function setUpScanForm(form) {
     if (text.value.trim()) addText();
     for (const item of items) if (item.state === "ready") setState(item, "queued", "Queued");
     if ([...items].some((item) => item.state === "queued")) uploadQueued();
-    else if (![...items].some((item) => ["uploading", "analysing"].includes(item.state))) showTextError("Paste some text or add a file first.");
+    else if (![...items].some((item) => ["uploading", "analysing"].includes(item.state))) showTextError(say("empty"));
   });
   addEventListener("beforeunload", (event) => {
     if ([...items].some((item) => ["queued", "uploading"].includes(item.state))) event.preventDefault();

@@ -193,7 +193,7 @@ function describe(fields, review, open) {
     const text = Object.assign(document.createElement("bdi"), {textContent: labelOf(name, fields[name])});
     parts.push(` · ${label}`, text);
   }
-  time.textContent = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "short"}).format(new Date(review.updated_at));
+  time.textContent = formatTime(new Date(review.updated_at));
   return parts;
 }
 
