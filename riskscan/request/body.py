@@ -51,7 +51,7 @@ BODIES = (
     CreateApiToken, Credentials, DeleteScans, PasswordChange, PasswordConfirmation, PasswordGrant, Rename,
     ReviewFields, ScanText,
 )  # fmt: skip
-# all others are skipped; those in quotes are in forms alone: of the Scan page, the import, a phone, the footer
+# all others are skipped; those in quotes are in forms alone: of Scan, the import, a phone and the footer
 FIELD_NAMES = frozenset(
     (
         "idempotency_key",
