@@ -17,6 +17,8 @@ from .schemas import (
     CreateShare,
     Credentials,
     Cue,
+    DeleteScans,
+    DeleteScansForm,
     Error,
     Finding,
     FindingList,
@@ -103,6 +105,7 @@ DESCRIPTIONS = {
     "scans_show": "With its findings in document order. Their places, reasons and reviews are under "
     "`findings`.",
     "scans_delete": "Deletes the scan and its findings. Reviews stay, because they belong to the sentences.",
+    "scans_delete_many": "Deletes all of them, or none if one is not found.",
     "scans_rename": "Sets or removes the title. The file name stays.",
     "reviews_index": "With the place of each sentence, the reasons for the finding and its review.",
     "reviews_update": "Confirms or dismisses a finding. The review holds for the same sentence in all "
@@ -167,6 +170,7 @@ FIELDS = {
     "risk": "Title of the risk",
     "scope": "Ignored",
     "scopes": "What the token may do",
+    "scans": "The scans",
     "shares": "Newest first",
     "source": "What analysed it: a language model (`llm`) or the built-in analyser (`model`)",
     "state": "What the user decided",
@@ -279,6 +283,8 @@ REQUESTS: dict[Any, Any] = {
     ReviewForm: {"state": "dismissed", "reason": "already_handled"},
     ReviewItems: [{"scan_id": SCAN_ID, "number": 1, "state": "dismissed", "reason": "not_a_risk"}],
     CreateShare: {},
+    DeleteScans: {"scans": [SCAN_ID]},
+    DeleteScansForm: {"scans": SCAN_ID},
 }
 # by the type of the response
 ANSWERS: dict[Any, Any] = {
@@ -342,6 +348,7 @@ MESSAGES = {
     "accounts_delete": "Account deleted",
     "api_tokens_delete": "Token deleted",
     "scans_delete": "Scan deleted",
+    "scans_delete_many": "Scans deleted: 1",
     "reviews_delete": "Review removed",
     "reviews_update_many": "Reviews saved: 1",
     "reviews_delete_all": "Reviews removed: 1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -501,9 +501,9 @@ class PasswordGrant(Struct, frozen=True):
     username: Annotated[NonEmptyText, Meta(description="The email address")]
     password: NonEmptyText
     grant_type: Literal["password"] = "password"
-    scope: str = ""
-    client_id: str = ""
-    client_secret: str = ""
+    scope: Any = ""
+    client_id: Any = ""
+    client_secret: Any = ""
 
 
 class PasswordChange(Struct, frozen=True):

@@ -52,7 +52,7 @@ async def test_a_page_is_in_the_language_that_the_browser_prefers(guest: Person)
         assert f'<html lang="{language}">' in page
         assert f'<a href="/login" aria-current="page">{words}</a>' in page
         assert reply.headers["Content-Language"] == language
-        assert reply.headers["Vary"] == "Accept-Language, Cookie"
+        assert reply.headers["Vary"].startswith("Accept-Language, Cookie")
     assert (await guest.get("/api/docs", headers=KHMER)).headers["Content-Language"] == "en"
 
 

@@ -41,7 +41,7 @@ from ..database.scans import (
     list_names,
     rename_scan,
 )
-from ..errors import REQUEST_ID, ApiError, invalid_request, not_found
+from ..errors import REQUEST_ID, ApiError, Sentence, invalid_request, invalid_value, not_found
 from ..history import build_rows
 from ..idempotency import REPLAYED, Reservation, ScanResult, reserve_scan
 from ..rate_limits import bucket, hit, refund
@@ -306,7 +306,8 @@ async def delete_page(request: web.Request) -> web.StreamResponse:
     account = await authenticate(request)
     chosen = list(dict.fromkeys(request.query.getall("scan", ())))
     if not 1 <= len(chosen) <= MAX_DELETED or not all(map(is_uuid, chosen)):
-        return await show_choice_error(request, f"Choose 1 to {MAX_DELETED} scans to delete.")
+        detail = Sentence("Choose 1 to %(max)s scans to delete.", max=MAX_DELETED)
+        return await show_choice_error(request, detail)
     names = await list_names(request.app[DATABASE], account.user.id, chosen)
     if len(names) < len(chosen):
         raise not_all_found()
@@ -331,9 +332,9 @@ def read_scan_ids(fields: Mapping[str, Any]) -> list[str]:
     value = fields.get("scans")
     ids = value.split() if isinstance(value, str) else value
     if not isinstance(ids, list) or not all(isinstance(each, str) and is_uuid(each) for each in ids):
-        raise invalid_request("Invalid value for scans.", scans="Must be scan IDs.")
+        raise invalid_value("scans", "Must be scan IDs.")
     if not 1 <= len(ids) <= MAX_DELETED:
-        raise invalid_request("Invalid value for scans.", scans=f"Must be 1 to {MAX_DELETED} scan IDs.")
+        raise invalid_value("scans", Sentence("Must be 1 to %(max)s scan IDs.", max=MAX_DELETED))
     return list(dict.fromkeys(ids))
 
 
