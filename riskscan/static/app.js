@@ -440,7 +440,7 @@ async function readFolder(entry) {
   return found;
 }
 
-// the SHA-256 of a file; none of a text, or without HTTPS
+// the SHA-256 of a file; none of a text, or on a page without TLS
 async function digestOf(item) {
   if (typeof item.source === "string" || !crypto.subtle) return "";
   item.digest ??= item.source.arrayBuffer().then((bytes) => crypto.subtle.digest("SHA-256", bytes)).then((digest) => [...new Uint8Array(digest)].join())
