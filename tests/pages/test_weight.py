@@ -43,9 +43,13 @@ LAYOUT_SHIFTS = """
   }));
 })
 """
-# a digest of the computed styles of every element and of what CSS generates, by element
+# a digest of the computed styles of each kind of element and of what CSS generates for it
 STYLES = """
-() => [...document.querySelectorAll("*")].map((element) => {
+(_, seen = new Set()) => [...document.querySelectorAll("*")].filter((element) => {
+  const pair = [element, element.parentElement];
+  const kind = pair.map((one) => one && `${one.tagName}.${one.className}.${one.type}`).join();
+  return !seen.has(kind) && seen.add(kind);
+}).map((element) => {
   let hash = 0;
   for (const part of [null, "::before", "::after", "::marker", "::placeholder", "::file-selector-button"]) {
     const style = getComputedStyle(element, part);
