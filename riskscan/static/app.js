@@ -11,8 +11,8 @@ const MAX_FILES = 100, MAX_ENTRIES = 2_000;  // of dropped folders
 const SENTENCES = JSON.parse(document.querySelector("#sentences")?.textContent ?? "{}");
 const {lang} = document.documentElement;
 const LOCALE = navigator.languages.find((tag) => tag.split("-")[0] === lang) ?? lang;  // such as en-GB
-// Chromium has no names of months in Khmer (“M11”): its dates are in numbers then
-const HAS_MONTHS = !/M\d/.test(new Intl.DateTimeFormat(LOCALE, {month: "short"}).format());
+// Chromium has no names of months in Khmer (they are “M11”, or English): its dates are in numbers then
+const HAS_MONTHS = Intl.DateTimeFormat.supportedLocalesOf(LOCALE).length > 0 && !/M\d/.test(new Intl.DateTimeFormat(LOCALE, {month: "short"}).format());
 Object.assign(globalThis, {formatTime, say});  // for findings.js
 
 showLocalTimes(document);
