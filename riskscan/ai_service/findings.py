@@ -161,7 +161,7 @@ def verify_name(name: str, context: str) -> str:
 
 # -- two risks in one sentence ---------------------------------------------------------------------
 
-CONJUNCTION = re.compile(r"(?:,? and (?:also |the |a |an )?| as well as (?:the |a |an )?|, | & )")
+CONJUNCTION = re.compile(r"(?:,? and (?:also |the |a |an )?| as well as (?:the |a |an )?| & )")
 # with one of these the second half is a clause, otherwise a noun phrase
 VERB = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|will|would|shall|should|may|might|can|could|must|not|n't"
