@@ -212,13 +212,13 @@ async def test_comparison_shows_reviews_with_new_and_open_findings_first(ana: Pe
     assert re.search(
         r"<b>Confirmed</b> in <a href=\"[^\"]*#finding-1\"><bdi[^>]*>other.txt</bdi></a>, carried over", new
     )
-    assert "<b>Dismissed</b> – already handled ·" in gone
+    assert "<b>Dismissed</b> – Already handled ·" in gone
     assert same.index("USD 90") < same.index(one)
     assert "<b>Open</b> – the sentence is not the one that was confirmed before" in same
-    assert "<b>Dismissed</b> – already handled in the earlier draft, carried over" in same
+    assert "<b>Dismissed</b> – Already handled in the earlier draft, carried over" in same
     assert "Insured &lt;b&gt;" in same
     back = text_of(await ana.get(f"{earlier}/compare?with={later.rpartition('/')[2]}"))
-    assert "<b>Dismissed</b> – already handled ·" in section(back, "group-3")
+    assert "<b>Dismissed</b> – Already handled ·" in section(back, "group-3")
 
 
 async def test_a_pasted_text_is_called_by_its_first_words(ana: Person, ai: Ai) -> None:

@@ -113,7 +113,8 @@ async def test_confirmed_risks_are_filtered_by_owner(alice: Person, bob: Person)
     page = await open_overview(alice, "?owner=Nobody")
     assert rows_of(page, "register") == []
     assert "No confirmed risk has this owner." in page
-    assert "Sok" not in await open_overview(bob, "?owner=Sok+%3Cb%3E")
+    page = await open_overview(bob, "?owner=Sok+%3Cb%3E")
+    assert "Sok" not in page.partition("<footer")[0]  # which returns to this very address
     assert (await alice.get(f"/scans/overview?owner={'x' * 201}")).status == 400
 
 
