@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from . import __version__, logs
+from .ai_service.categories import CATEGORIES
 from .ai_service.model.encoder import why_not_used
 from .ai_service.sandbox import enter_sandbox, make_undumpable
 from .settings import Settings, SettingsError, environment, find_misspelled_settings
@@ -19,6 +20,7 @@ log = logging.getLogger("riskscan")
 
 COMMANDS = {
     "serve": "run the server until SIGTERM (default)",
+    "scan": "find the risks in documents on this machine, without a server",
     "migrate": "apply the database migrations",
     "check": "print the settings in force, with secrets masked",
     "reset-password": "set the password of an account, prompted for or read from standard input",
@@ -26,6 +28,23 @@ COMMANDS = {
     "backup": "copy the SQLite database, in use or not, to a new file",
     "restore": "replace the SQLite database by a backup; the server must be stopped",
 }
+
+SCAN_FORMATS = ("text", "json", "csv", "md", "xlsx", "sarif")
+SCAN_HELP = """\
+Nothing has to be configured, and nothing leaves this machine: the built-in analyser reads the documents in
+processes without a network, and nothing is stored. It points at sentences that are worth reading; many of
+them are no risks. Formats: PDF, Word, Excel, PowerPoint, OpenDocument, HTML, email, RTF, text, Markdown, CSV
+and, with Tesseract, images.
+
+Exit status: 0 if all documents were read, 1 if a risk was found that --fail-on names, 2 if a document could
+not be read (the others are scanned all the same) or the arguments are wrong.
+
+Examples:
+  riskscan scan contract.pdf
+  riskscan scan documents/ --output risks.xlsx
+  riskscan scan "plans/**/*.docx" --fail-on legal --fail-on financial
+  pandoc plan.tex --to plain | riskscan scan -
+"""
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -48,7 +67,40 @@ def parse_arguments() -> argparse.Namespace:
             command.add_argument("file", metavar="FILE", type=Path, help="the file of the backup")
         if name == "restore":
             command.add_argument("--force", action="store_true", help="even if the database has accounts")
+        if name == "scan":
+            add_scan_arguments(command)
     return parser.parse_args()
+
+
+def add_scan_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of `scan`; its help is its manual."""
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = SCAN_HELP
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="a document; a folder, with all documents below it but hidden ones; a pattern in quotes, "
+        'such as "**/*.docx"; or - for standard input',
+    )
+    command.add_argument(
+        "--format",
+        choices=SCAN_FORMATS,
+        help="of the output; without it by the extension of --output, or else text",
+    )
+    command.add_argument(
+        "--output", metavar="FILE", help="write to this file, which is replaced, instead of standard output"
+    )
+    command.add_argument(
+        "--fail-on",
+        metavar="CATEGORY",
+        type=str.lower,
+        choices=("any", *map(str.lower, CATEGORIES)),
+        action="append",
+        default=[],
+        help="exit with status 1 if a risk of this category is found: any, "
+        f"{', '.join(map(str.lower, CATEGORIES))}; can be given several times",
+    )
 
 
 def main(default_data_dir: Path | None = None) -> int:
@@ -58,6 +110,10 @@ def main(default_data_dir: Path | None = None) -> int:
     """
     arguments = parse_arguments()
     make_undumpable()  # a document that takes over its reader must not get at the secrets
+    if arguments.command == "scan":  # it has no settings
+        from .scan_command.command import run
+
+        return run(arguments)
     os.umask(0o077)  # the database holds what only its owner should read
     try:
         environ = environment(Path())

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+from .. import PACKAGE
 from ..concurrency import FairSemaphore, half
 from .errors import InternalError, ServiceError, UnreadableDocument
 from .settings import SYSTEM_VARIABLES, select_variables
@@ -159,6 +160,8 @@ async def _start(module: str, **env: str) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         # libraries write warnings that may quote the document
         stderr=asyncio.subprocess.DEVNULL,
+        # not where the caller is: -m would import what lies there, and a checkout's riskscan is here
+        cwd=PACKAGE.parent,
         limit=MAX_LINE_BYTES,
         **_own_process_group(),
         # no secrets: a document may take over the library that reads it

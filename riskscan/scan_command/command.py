@@ -1,0 +1,99 @@
+"""The run of `riskscan scan`: from its arguments to its exit status."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from .analysis import Result, scan_documents
+from .documents import Document, TooManyDocuments, describe_os_error, list_documents
+from .output import Output, make_output
+from .terminal import Screen, make_text_report
+
+NO_RISKS, RISKS, ERROR, INTERRUPTED = 0, 1, 2, 130
+FORMATS_BY_EXTENSION = {f".{name}": name for name in ("json", "csv", "md", "xlsx", "sarif")}
+
+
+class Run:
+    """What a run has found so far: the risks that count, and the documents that could not be read."""
+
+    def __init__(self, fail_on: Sequence[str], total: int, output: Output, screen: Screen) -> None:
+        self._fail_on, self._total, self._output, self._screen = fail_on, total, output, screen
+        self._done = 0
+        self.has_errors = self.has_risks = False
+
+    def handle(self, result: Result) -> None:
+        """Write a result, and count it."""
+        self._screen.clear_progress()
+        self._output.write(result)
+        if result.scan is None:
+            self.has_errors = True
+            self._screen.complain(result.document.name, result.error)
+        elif not self._output.shows_notes:
+            for note in result.scan.notes:
+                self._screen.complain(result.document.name, note)
+        categories = {finding.category.lower() for finding in result.findings}
+        self.has_risks |= bool(
+            categories if "any" in self._fail_on else categories.intersection(self._fail_on)
+        )
+        self._done += 1
+        self._screen.show_progress(self._done, self._total)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Scan what the arguments name and write the result; return the exit status."""
+    screen = Screen()
+    try:
+        documents = list_documents(arguments.files, screen.complain)
+        return scan(arguments, documents, screen)
+    except TooManyDocuments as exc:
+        print(f"riskscan: {exc}", file=sys.stderr)
+    except BrokenPipeError:
+        # the reader of the output has left; Python would complain when it closes standard output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as exc:
+        screen.complain(arguments.output or "standard output", describe_os_error(exc))
+    except KeyboardInterrupt:
+        screen.clear_progress()
+        return INTERRUPTED
+    return ERROR
+
+
+def scan(arguments: argparse.Namespace, documents: Sequence[Document], screen: Screen) -> int:
+    """Scan the documents and write the result; return the exit status. Raises OSError of the output."""
+    file_format = arguments.format or FORMATS_BY_EXTENSION.get(Path(arguments.output or "").suffix, "text")
+    if file_format == "xlsx" and not arguments.output and sys.stdout.isatty():
+        screen.complain("xlsx", "A workbook cannot be shown in a terminal: add --output FILE.")
+        return ERROR
+    if arguments.output:
+        output_file = Path(arguments.output).resolve()
+        # that of the run before is in the folder
+        documents = [one for one in documents if not one.path or one.path.resolve() != output_file]
+    with open_output(arguments.output) as stream:
+        report = make_text_report(None if arguments.output else sys.stdout)
+        output = make_output(file_format, stream, report)
+        result = Run(arguments.fail_on, len(documents), output, screen)
+        try:
+            screen.show_progress(0, len(documents))
+            asyncio.run(scan_documents(documents, result.handle))
+        finally:
+            screen.clear_progress()
+        output.close()
+    return ERROR if result.has_errors else RISKS if result.has_risks else NO_RISKS
+
+
+@contextlib.contextmanager
+def open_output(name: str | None) -> Iterator[BinaryIO]:
+    """Yield the file of this name, or standard output."""
+    if name:
+        with open(name, "wb") as file:
+            yield file
+    else:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()

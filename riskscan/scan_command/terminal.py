@@ -1,0 +1,109 @@
+"""What people see in a terminal: the findings, the progress, and what went wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import textwrap
+from typing import TextIO
+
+from ..schemas import CONTROL, Finding
+from .analysis import Result
+
+BOLD, DIM, YELLOW, RESET = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
+CLEAR_LINE = "\r\x1b[K"
+MAX_WIDTH = 100
+# a document must not move the cursor, change the title of the window or the direction of text
+UNPRINTABLE = re.compile(f"[{CONTROL}]")
+
+
+def to_printable(text: str) -> str:
+    """Return a text in one line, without the characters that control a terminal."""
+    return UNPRINTABLE.sub("\ufffd", " ".join(text.split())).encode("utf-8", "replace").decode()
+
+
+def uses_colours(stream: TextIO) -> bool:
+    """Return whether to colour what is written to a stream (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+class Screen:
+    """Standard error: a line of progress in a terminal if there are many documents, and complaints."""
+
+    def __init__(self) -> None:
+        self._moves = sys.stderr.isatty()
+        self._shown = False
+
+    def show_progress(self, done: int, total: int) -> None:
+        if self._moves and total > 1 and done < total:
+            sys.stderr.write(f"{CLEAR_LINE}{done} of {total} documents scanned")
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear_progress(self) -> None:
+        if self._shown:
+            sys.stderr.write(CLEAR_LINE)
+            sys.stderr.flush()
+            self._shown = False
+
+    def complain(self, name: str, sentence: str) -> None:
+        self.clear_progress()
+        print(f"riskscan: {to_printable(name)}: {to_printable(sentence)}", file=sys.stderr)
+
+
+class TextReport:
+    """The findings as text for people: wrapped at `width` unless that is 0."""
+
+    def __init__(self, is_coloured: bool, width: int) -> None:
+        self._is_coloured, self._width = is_coloured, width
+        self._documents = self._risks = 0
+
+    def render(self, result: Result) -> str:
+        """Return the text of a document that was read."""
+        assert result.scan
+        gap = "\n" if self._documents else ""
+        self._documents += 1
+        self._risks += len(result.findings)
+        name = to_printable(result.document.name)
+        heading = gap + self._style(BOLD, f"{name}: {count_risks(len(result.findings))}")
+        notes = [self._wrap(f"Note: {to_printable(note)}", "  ") for note in result.scan.notes]
+        pairs = zip(result.findings, result.lines, strict=True)
+        return "\n".join([heading, *notes, *(self._describe(*pair) for pair in pairs)]) + "\n"
+
+    def render_total(self) -> str:
+        """Return the last line, which counts the risks of several documents."""
+        if self._documents < 2:
+            return ""
+        return self._style(BOLD, f"\n{self._documents} documents: {count_risks(self._risks)}") + "\n"
+
+    def _describe(self, finding: Finding, line: int | None) -> str:
+        title, quote = to_printable(finding.risk), to_printable(finding.context)
+        place = " · ".join(filter(None, [f"line {line}" if line else "", to_printable(finding.place or "")]))
+        number = f"{finding.number:>3}. "
+        head = f"{self._style(YELLOW, finding.category)}{self._style(DIM, f' · {place}') if place else ''}"
+        # most titles are the beginning of the sentence
+        texts = [f"“{quote}”"] if title.strip("…") in quote else [title, f"“{quote}”"]
+        return "\n".join([number + head, *(self._wrap(text, " " * len(number)) for text in texts)])
+
+    def _wrap(self, text: str, indent: str) -> str:
+        if not self._width:
+            return indent + text
+        return textwrap.fill(
+            text, self._width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        )
+
+    def _style(self, style: str, text: str) -> str:
+        return f"{style}{text}{RESET}" if self._is_coloured else text
+
+
+def make_text_report(stream: TextIO | None) -> TextReport:
+    """Return the report for a stream, or for a file if that is None."""
+    if stream is None or not stream.isatty():
+        return TextReport(is_coloured=False, width=0)
+    return TextReport(uses_colours(stream), min(shutil.get_terminal_size().columns, MAX_WIDTH))
+
+
+def count_risks(number: int) -> str:
+    return "1 risk" if number == 1 else f"{number:,} risks" if number else "no risks found"
