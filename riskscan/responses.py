@@ -15,7 +15,7 @@ from .ai_client import offers_language_model
 from .auth.authentication import ACCOUNT
 from .auth.sessions import cookie_name
 from .compression import compress_page
-from .errors import REQUEST_ID, ApiError
+from .errors import REQUEST_ID, ApiError, Sentence
 from .languages import choose_language, translate_error
 from .request.body import FORM_VALUES
 from .request.fields import read_next_path
@@ -47,7 +47,15 @@ Loader = Callable[[web.Request], Awaitable[Mapping[str, Any]]]
 # by template, what loads the data that the page shows beside its form, such as the list of API tokens
 FORM_LOADERS = web.AppKey("FORM_LOADERS", dict[str, Loader])
 
-json_encoder = msgspec.json.Encoder()
+
+def encode_sentence(value: Any) -> str:
+    """Return a sentence as the plain string that msgspec encodes."""
+    if isinstance(value, Sentence):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
+json_encoder = msgspec.json.Encoder(enc_hook=encode_sentence)
 
 
 def is_api(request: web.BaseRequest) -> bool:
@@ -128,9 +136,8 @@ def render_page(
 async def respond_error(request: web.Request, error: ApiError) -> web.Response:
     """Respond with JSON under /api; elsewhere with the log-in page, the form again, or the error page."""
     if is_api(request):
-        fields = {name: str(text) for name, text in error.fields.items()}
-        description = str(error.detail) if request.path in LOGIN_PATHS else None  # for OAuth2 clients
-        body = Error(error.code, str(error.detail), fields, description)
+        description = error.detail if request.path in LOGIN_PATHS else None  # for OAuth2 clients
+        body = Error(error.code, error.detail, error.fields, description)
         response = json_response(body, error.status, error.headers)
         # instead of waiting for the rest of the body, or for requests that another process has to handle
         if error.status in (408, 413) or error.code == "shutting_down":
