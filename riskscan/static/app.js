@@ -119,7 +119,7 @@ function setUpScanForm(form) {
     event.preventDefault();
     clearErrors();
     if (text.value.trim()) addText();
-    for (const item of items) if (item.state === "ready") setState(item, "queued", "Queued");
+    for (const item of items) if (item.state === "ready") setState(item, "queued", say("queued"));
     if ([...items].some((item) => item.state === "queued")) uploadQueued();
     else if (![...items].some((item) => ["uploading", "analysing"].includes(item.state))) showTextError(say("empty"));
   });
@@ -143,9 +143,9 @@ function setUpScanForm(form) {
     add(supported);
     const others = files.length - supported.length;
     const sentences = [
-      `Files added: ${supported.length}.`,
-      others ? `Files of other types left out: ${others}.` : "",
-      isCut ? `Only the first ${MAX_FILES} files were read.` : "",
+      say("added", {number: supported.length}),
+      others ? say("leftOut", {number: others}) : "",
+      isCut ? say("cut", {number: MAX_FILES}) : "",
     ];
     announce(sentences.filter(Boolean).join(" "), true);
   }
@@ -154,10 +154,10 @@ function setUpScanForm(form) {
     for (const source of sources) {
       const isText = typeof source === "string";
       const key = (isText && sessionStorage.getItem(DRAFT_KEY)) || newKey();  // a retry is not analysed twice
-      const item = addRow({source, name: isText ? "Pasted text" : source.name, size: formatSize(source), key});
+      const item = addRow({source, name: isText ? say("pasted") : source.name, size: formatSize(source), key});
       const error = validate(source);
       if (error) fail(item, error);
-      else setState(item, "ready", "Ready", removeButton(item));
+      else setState(item, "ready", say("ready"), removeButton(item));
       item.isRepeated = error ? false : checkRepeated(item);
     }
   }
@@ -168,7 +168,7 @@ function setUpScanForm(form) {
     item.state = "";
     item.row.querySelector(".name").textContent = item.name;
     item.row.querySelector(".size").textContent = item.size;
-    item.row.querySelector("progress").setAttribute("aria-label", `Uploading ${item.name}`);
+    item.row.querySelector("progress").setAttribute("aria-label", say("uploadingNamed", {name: item.name}));
     list.append(item.row);
     items.add(item);
     return item;
@@ -181,12 +181,12 @@ function setUpScanForm(form) {
     for (const other of above.slice(0, above.indexOf(item))) {
       if (other.state === "failed" || await digestOf(other) !== await digestOf(item)) continue;
       if (!["ready", "queued"].includes(item.state)) return false;
-      const again = actionButton("Scan it again", item.name, () => {
+      const again = actionButton(say("again"), item.name, () => {
         item.isRepeated = false;
         queueAgain(item);
       });
-      setState(item, "skipped", "This file is in the list already, so it isn't scanned twice.", again, removeButton(item));
-      announce(`${item.name}: this file is in the list already.`);
+      setState(item, "skipped", say("repeated"), again, removeButton(item));
+      announce(say("repeatedNamed", {name: item.name}));
       return true;
     }
     return false;
@@ -194,11 +194,10 @@ function setUpScanForm(form) {
 
   // the same checks and messages as on the server, before anything is uploaded
   function validate(source) {
-    const {maxBytes, maxMb, unsupported} = form.dataset;
     const isText = typeof source === "string";
-    if ((source.size ?? new Blob([source]).size) > Number(maxBytes)) return `This ${isText ? "text" : "file"} is too large. The limit is ${maxMb} MB.`;
-    if (source.size === 0) return "The file is empty.";
-    return isText || isSupported(source) ? "" : unsupported;
+    if ((source.size ?? new Blob([source]).size) > Number(form.dataset.maxBytes)) return say(isText ? "textTooLarge" : "fileTooLarge");
+    if (source.size === 0) return say("fileEmpty");
+    return isText || isSupported(source) ? "" : say("unsupported");
   }
 
   function isSupported({name}) {
@@ -236,20 +235,20 @@ function setUpScanForm(form) {
     const request = new XMLHttpRequest();  // fetch() has no upload progress
     let timer;
 
-    setState(item, "uploading", "Uploading… 0%");
+    setState(item, "uploading", say("uploading", {percent: 0}));
     progress.value = 0;
     request.upload.addEventListener("progress", ({loaded, total}) => {
       const percent = Math.floor((100 * loaded) / total);
       progress.value = percent;
-      item.row.querySelector(".state").textContent = `Uploading… ${percent}%`;
+      item.row.querySelector(".state").textContent = say("uploading", {percent});
     });
     request.upload.addEventListener("load", () => {
       const start = Date.now();
-      const showElapsed = () => setState(item, "analysing", `Analysing… ${Math.round((Date.now() - start) / 1000)} s`);
+      const showElapsed = () => setState(item, "analysing", say("analysing", {seconds: Math.round((Date.now() - start) / 1000)}));
       progress.removeAttribute("value");
-      progress.setAttribute("aria-label", `Analysing ${item.name}`);
+      progress.setAttribute("aria-label", say("analysingNamed", {name: item.name}));
       showElapsed();
-      announce(`${item.name}: uploaded, analysing.`);
+      announce(say("uploaded", {name: item.name}));
       timer = setInterval(showElapsed, 1000);
     });
     return new Promise((resolve) => {
@@ -269,55 +268,59 @@ function setUpScanForm(form) {
     if (request.status === 200) {
       const count = result.risk_count;
       const notes = result.notes ?? [];  // none from a server of the version before
-      const message = count === 0 ? "No risks found" : count === 1 ? "1 risk found" : `${count} risks found`;
       item.scanId = result.scan_id;
-      showFinished(item, message, notes);
-      announce(`${item.name}: ${message}.${notes.length ? ` Notes: ${notes.length}.` : ""}`);
+      showFinished(item, count, notes);
+      announce(say(notes.length ? "finishedWithNotes" : "finished", {name: item.name, result: sayCount(count), notes: notes.length}));
       if (item.source === text.value) text.value = "";
       if (typeof item.source === "string" && sessionStorage.getItem(DRAFT) === item.source) clearDraft();
     } else if (request.status === 401) {
-      const link = Object.assign(document.createElement("a"), {href: "/login?next=/scan", target: "_blank", className: "button open", textContent: "Log in"});
-      fail(item, "Your session has expired. Log in in a new tab, then try again.", true, link);
+      const link = Object.assign(document.createElement("a"), {href: "/login?next=/scan", target: "_blank", className: "button open", textContent: say("logIn")});
+      fail(item, say("sessionExpired"), true, link);
     } else if (request.status) {
       const message = Object.values(result.fields ?? {})[0] ?? result.detail;
       const isLlmError = item.forceLlm && result.error === "ai_service_error";
       const canRetry = request.status === 409 || request.status >= 429;
       const actions = isLlmError && canRetry ? [withoutLlmButton(item)] : [];  // the same again would fail again
-      fail(item, message ?? `The server returned error ${request.status}.`, canRetry && !isLlmError, ...actions);
+      fail(item, message ?? say("serverError", {status: request.status}), canRetry && !isLlmError, ...actions);
+      if (message) item.row.querySelector(".state").lang = "en";  // as all errors of the API
     } else {
-      fail(item, "Connection lost. Try again – nothing will be scanned twice.", true);
+      fail(item, say("connectionLost"), true);
     }
   }
 
   function fail(item, message, canRetry = false, ...moreActions) {
-    const retry = canRetry ? [actionButton("Try again", item.name, () => queueAgain(item))] : [];
+    const retry = canRetry ? [actionButton(say("retry"), item.name, () => queueAgain(item))] : [];
     setState(item, "failed", message, ...moreActions, ...retry, removeButton(item));
     announce(`${item.name}: ${message}`);
   }
 
   function queueAgain(item) {
-    setState(item, "queued", "Queued");
+    setState(item, "queued", say("queued"));
     uploadQueued();
   }
 
   function withoutLlmButton(item) {
-    return actionButton("Scan without the language model", item.name, () => {
+    return actionButton(say("withoutModel"), item.name, () => {
       item.withoutLlm = true;
       queueAgain(item);
     });
   }
 
   function removeButton(item) {
-    return actionButton("Remove", item.name, () => removeAndFocus(item));
+    return actionButton(say("remove"), item.name, () => removeAndFocus(item));
   }
 
-  function showFinished(item, message, notes) {
-    const link = Object.assign(document.createElement("a"), {href: `/scans/${item.scanId}`, className: "button open", textContent: "View result"});
-    link.setAttribute("aria-label", `View result: ${item.name}`);
-    Object.assign(item, {message, notes});
-    setState(item, "done", message, link);
+  function showFinished(item, count, notes) {
+    const link = Object.assign(document.createElement("a"), {href: `/scans/${item.scanId}`, className: "button open", textContent: say("view")});
+    link.setAttribute("aria-label", `${say("view")}: ${item.name}`);
+    Object.assign(item, {count, notes});
+    setState(item, "done", sayCount(count), link);
     showNotes(item, notes);
     showFinishedBar();
+  }
+
+  function sayCount(number) {
+    return number ? say("found", {number}) : say("noneFound");
   }
 
   // links that export these scans, the last 100
@@ -345,8 +348,8 @@ function setUpScanForm(form) {
 
   async function storeFinished() {
     const rows = await Promise.all(listFinished().map(async (item) => {
-      const {scanId, name, size, message, notes} = item;
-      return {scanId, name, size, message, notes, digest: await digestOf(item)};
+      const {scanId, name, size, count, notes} = item;
+      return {scanId, name, size, count, notes, digest: await digestOf(item)};
     }));
     try {
       sessionStorage.setItem(FINISHED, JSON.stringify({user: form.dataset.user, rows}));
@@ -358,15 +361,16 @@ function setUpScanForm(form) {
   function restoreFinished() {
     const {user, rows} = parseJson(sessionStorage.getItem(FINISHED));
     if (user !== form.dataset.user) return sessionStorage.removeItem(FINISHED);
-    for (const {scanId, name, size, message, notes, digest} of rows) {
-      showFinished(addRow({scanId, name, size, digest}), message, notes);
+    for (const {scanId, name, size, count, notes, digest} of rows) {
+      if (count === undefined) continue;  // stored by the version before
+      showFinished(addRow({scanId, name, size, digest}), count, notes);
     }
   }
 
   function setState(item, state, message, ...actions) {
     const changed = item.state !== state;
     item.state = item.row.dataset.state = state;
-    item.row.querySelector(".state").textContent = message;
+    Object.assign(item.row.querySelector(".state"), {textContent: message, lang});
     if (!changed) return;
     const hadFocus = item.row.contains(document.activeElement);
     item.row.querySelector(".actions").replaceChildren(...actions);
@@ -375,7 +379,7 @@ function setUpScanForm(form) {
 
   function showNotes(item, notes) {
     const box = item.row.querySelector(".notes");
-    box.replaceChildren(...notes.map((note) => Object.assign(document.createElement("p"), {dir: "auto", textContent: note})));
+    box.replaceChildren(...notes.map((note) => Object.assign(document.createElement("p"), {dir: "auto", lang: "en", textContent: note})));
     box.hidden = notes.length === 0;
   }
 
