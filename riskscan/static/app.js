@@ -197,7 +197,7 @@ function setUpScanForm(form) {
     const isText = typeof source === "string";
     if ((source.size ?? new Blob([source]).size) > Number(form.dataset.maxBytes)) return say(isText ? "textTooLarge" : "fileTooLarge");
     if (source.size === 0) return say("fileEmpty");
-    return isText || isSupported(source) ? "" : say("unsupported");
+    return isText || isSupported(source) ? "" : form.dataset.unsupported;
   }
 
   function isSupported({name}) {
@@ -379,7 +379,7 @@ function setUpScanForm(form) {
 
   function showNotes(item, notes) {
     const box = item.row.querySelector(".notes");
-    box.replaceChildren(...notes.map((note) => Object.assign(document.createElement("p"), {dir: "auto", lang: "en", textContent: note})));
+    box.replaceChildren(...notes.map((note) => Object.assign(document.createElement("p"), {dir: "auto", lang: "", textContent: note})));
     box.hidden = notes.length === 0;
   }
 

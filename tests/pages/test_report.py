@@ -168,7 +168,7 @@ async def test_confirmed_finding_shows_its_owner_and_levels(ana: Person, ai: Ai)
     page = text_of(await ana.get(location))
     shown = html.unescape(finding(page, 1))
     for text in (
-        "Owner: <bdi>Lin</bdi>",
+        'Owner: <bdi lang="">Lin</bdi>',
         "Likelihood: Likely",
         "Impact: Severe",
         "Response: Reduce",
