@@ -88,6 +88,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
     )
     environment.filters.update(
         asset=asset_url,
+        category=partial(category_name, language),
         category_choices=list_categories,
         language=detect_language,
         last_day=partial(last_day, language),

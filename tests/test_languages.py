@@ -132,9 +132,9 @@ def test_dates_and_numbers_are_those_of_the_language() -> None:
 def test_a_sentence_without_translation_is_marked_as_english() -> None:
     assert translate("<b> 100 %", "en") == "<b> 100 %"
     assert translate("<b> 100 %", "km") == '<span lang="en">&lt;b&gt; 100 %</span>'
-    limit = Sentence("This scan has %(limit)s links. Delete one first.", limit=3)
-    assert (limit, translate(limit, "en")) == ("This scan has 3 links. Delete one first.",) * 2
-    assert translate(limit, "km") == "ការស្កេននេះមានតំណ 3។ សូមលុបមួយជាមុនសិន។"
+    limit = Sentence("Token limit reached (%(limit)s). Delete a token first.", limit=3)
+    assert (limit, translate(limit, "en")) == ("Token limit reached (3). Delete a token first.",) * 2
+    assert translate(limit, "km") == "ដល់ដែនកំណត់ចំនួនថូខឹនហើយ (3)។ សូមលុបថូខឹនមួយជាមុនសិន។"
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -82,7 +82,7 @@ async function reviewOne(finding, fields) {
 
 async function reviewSelected(fields) {
   const boxes = [...document.querySelectorAll("[name=number]:checked")];
-  if (!boxes.length) return announce("Select findings first.");
+  if (!boxes.length) return announce(say("select"));
   const findings = boxes.map((box) => box.closest(".finding"));
   const changes = findings.map((finding) => ({number: finding.dataset.number, before: readReview(finding)}));
   if (!await saveMany(changes.map(({number}) => ({number, fields})))) return;
@@ -96,18 +96,17 @@ async function reviewSelected(fields) {
 
 function remember(changes, fields) {
   undoable.push(changes);
-  const what = {confirmed: "Confirmed", dismissed: "Dismissed"}[fields?.state] ?? "Reopened";
-  announce(changes.length === 1 ? `${what}.` : `${what}: ${changes.length} findings.`, actionButton("Undo", {undo: ""}));
+  announce(say(fields?.state ?? "reopened", {number: changes.length}), actionButton(say("undo"), {undo: ""}));
 }
 
 async function undo() {
   const changes = undoable.at(-1);
-  if (!changes) return announce("Nothing to undo.");
+  if (!changes) return announce(say("nothing-to-undo"));
   const reviewed = changes.filter(({before}) => before).map(({number, before}) => ({number, fields: before}));
   if (reviewed.length && !await saveMany(reviewed)) return;
   for (const {number, before} of changes) if (!before && !await save(findFinding(number), null)) return;
   undoable.pop();
-  announce("Undone.");
+  announce(say("undone"));
   focusEntry(findFinding(changes[0].number));
 }
 
@@ -138,13 +137,17 @@ async function send(method, path, body) {
     const answer = await response.json();
     if (response.ok) return answer;
     if (response.status === 401) {
-      const link = Object.assign(document.createElement("a"), {href: "/login", target: "_blank", textContent: "Log in"});
-      announceError("Not saved: your session has expired. Log in in a new tab, then try again.", link);
+      const link = Object.assign(document.createElement("a"), {href: "/login", target: "_blank", textContent: say("log-in")});
+      announceError(say("expired"), link);
     } else {
-      announceError(`Not saved: ${Object.values(answer.fields ?? {})[0] ?? answer.detail}`);
+      const problem = Object.values(answer.fields ?? {})[0] ?? answer.detail;
+      const sentence = document.createElement("span");
+      // the API answers in English
+      sentence.append(...fill("problem", {problem: makeText("span", problem, "en")}));
+      announceError(sentence);
     }
   } catch {
-    announceError("Not saved: connection lost. Try again.");
+    announceError(say("lost"));
   }
   return null;
 }
@@ -161,7 +164,7 @@ function showReview(finding, fields, review) {
     each.dataset.state = state;
     each.dataset.review = fields ? JSON.stringify(fields) : "";
     if (controls) controls.replaceChildren(makeControls(state, each.dataset.number, fields));
-    each.querySelector(".decision").replaceChildren(...describe(fields, review, controls ? "" : "Open"));
+    each.querySelector(".decision").replaceChildren(...describe(fields, review, controls ? "" : say("state-open")));
     if (hadFocus) focusEntry(each);
   }
 }
@@ -185,13 +188,11 @@ function makeControls(state, number, fields) {
 function describe(fields, review, open) {
   if (!fields) return [open];
   const time = Object.assign(document.createElement("time"), {dateTime: review.updated_at});
-  const state = Object.assign(document.createElement("b"), {textContent: fields.state === "confirmed" ? "Confirmed" : "Dismissed"});
-  const parts = [state, " on ", time];
-  const names = {reason: "", owner: "Owner: ", likelihood: "Likelihood: ", impact: "Impact: ", response: "Response: ", due: "Due: ", comment: "Comment: "};
-  for (const [name, label] of Object.entries(names)) {
+  const parts = fill("decision", {state: makeText("b", say(`state-${fields.state}`)), when: time});
+  for (const name of ["reason", "owner", "likelihood", "impact", "response", "due", "comment"]) {
     if (!fields[name]) continue;
-    const text = Object.assign(document.createElement("bdi"), {textContent: labelOf(name, fields[name])});
-    parts.push(` · ${label}`, text);
+    const text = makeText("bdi", labelOf(name, fields[name]), ["owner", "comment"].includes(name) ? "" : undefined);
+    parts.push(" · ", ...(name === "reason" ? [text] : fill(name, {[name]: text})));
   }
   time.textContent = formatTime(new Date(review.updated_at));
   return parts;
@@ -206,7 +207,7 @@ function labelOf(name, value) {
 
 function showSelected() {
   const number = document.querySelectorAll("[name=number]:checked").length;
-  document.querySelector("#bulk .selected").textContent = `${number} selected`;
+  document.querySelector("#bulk .selected").textContent = say("selected", {number});
 }
 
 // --- filters
@@ -249,12 +250,13 @@ async function copy(button) {
   const finding = button.closest(".finding");
   if (button.dataset.copy === "link") {
     const address = `${location.origin}${location.pathname}#${finding.id}`;
-    return write({"text/plain": address}, "Link copied.");
+    return write({"text/plain": address}, say("link-copied"));
   }
   const findings = finding ? [finding] : listEntries();
-  const rows = [["No.", "Risk", "Category", "Quote", "Place", "Review"], ...findings.map(readRow)];
+  const columns = ["number", "risk", "category", "quote", "place", "review"].map((name) => say(`column-${name}`));
+  const rows = [columns, ...findings.map(readRow)];
   const text = rows.map((row) => row.map((cell) => cell.replace(/\s+/g, " ")).join("\t")).join("\n");
-  write({"text/plain": text, "text/html": makeTable(rows).outerHTML}, findings.length === 1 ? "Copied." : `Copied: ${findings.length} findings.`);
+  write({"text/plain": text, "text/html": makeTable(rows).outerHTML}, say("copied", {number: findings.length}));
 }
 
 async function write(content, done) {
@@ -263,14 +265,14 @@ async function write(content, done) {
     await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(blobs))]);
     announce(done);
   } catch {
-    announceError("Your browser did not allow copying.");
+    announceError(say("not-copied"));
   }
 }
 
 function readRow(finding) {
   const read = (selector) => finding.querySelector(selector)?.textContent.trim() ?? "";
   const title = read(".title"), quote = read("blockquote, q"), decision = read(".decision");
-  const cells = [title || quote, read(".tag"), title ? quote : "", read(".place"), decision || "Open"];
+  const cells = [title || quote, read(".tag"), title ? quote : "", read(".place"), decision || say("state-open")];
   return [finding.dataset.number, ...cells.map((cell) => FORMULA.test(cell) ? `'${cell}` : cell)];
 }
 
@@ -334,6 +336,16 @@ function closeAll() {
 }
 
 // --- messages
+
+/** Return the parts of a sentence of this page, with elements as its values. */
+function fill(name, elements) {
+  const places = Object.fromEntries(Object.keys(elements).map((value) => [value, `{${value}}`]));
+  return say(name, places).split(/{(\w+)}/).map((part, index) => index % 2 ? elements[part] : part);
+}
+
+function makeText(tag, textContent, lang = document.documentElement.lang) {
+  return Object.assign(document.createElement(tag), {textContent, lang});
+}
 
 function announce(message, ...actions) {
   announcement.classList.remove("failed", "quiet");

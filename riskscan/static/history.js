@@ -23,20 +23,20 @@ if (form) {
 
 async function hideChosen() {
   const boxes = [...form.querySelectorAll("[name=scan]:checked")];
-  if (!boxes.length) return say(notice.dataset.none);
+  if (!boxes.length) return announce(say("none"));
   if (pending && !await send()) return;
   const rows = boxes.map((box) => box.closest("li"));
   pending = {rows, ids: boxes.map((box) => box.value)};
   for (const box of boxes) box.checked = false;
   for (const row of rows) row.hidden = true;
-  const undo = Object.assign(document.createElement("button"), {type: "button", className: "secondary", textContent: notice.dataset.undo});
+  const undo = Object.assign(document.createElement("button"), {type: "button", className: "secondary", textContent: say("undo")});
   undo.addEventListener("click", () => {
     clearTimeout(pending.timer);
     restore(pending);
     pending = null;
-    say(notice.dataset.undone);
+    announce(say("undone"));
   });
-  say(rows.length === 1 ? notice.dataset.one : notice.dataset.many.replace("{n}", rows.length), undo);
+  announce(say("deleted", {number: rows.length}), undo);
   startTimer();
 }
 
@@ -52,22 +52,24 @@ async function send() {
   const sent = pending;
   clearTimeout(sent.timer);
   pending = null;
-  let problem = notice.dataset.lost;
+  let problem = say("lost");
   try {
     const headers = {"Content-Type": "application/json"};
     const response = await fetch("/api/scans/delete", {method: "POST", headers, body: JSON.stringify({scans: sent.ids}), keepalive: true});
     if (response.ok) {
       for (const row of sent.rows) row.remove();
-      if (!pending) say("");
+      if (!pending) announce("");
       refresh();
       return true;
     }
-    problem = response.status === 401 ? notice.dataset.logIn : (await response.json()).detail;
+    if (response.status === 401) problem = say("expired");
+    // the API answers in English
+    else problem = Object.assign(document.createElement("span"), {lang: "en", textContent: (await response.json()).detail});
   } catch {
     // the connection is lost
   }
   restore(sent);
-  say(problem);
+  announce(problem);
   notice.classList.add("failed");
   return false;
 }
@@ -77,7 +79,7 @@ function restore({rows}) {
   rows[0].querySelector("input").focus();
 }
 
-function say(message, ...actions) {
+function announce(message, ...actions) {
   notice.classList.remove("failed");
   notice.replaceChildren(message, ...actions);
 }
