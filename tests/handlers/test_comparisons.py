@@ -363,6 +363,7 @@ async def test_scan_page_links_to_comparisons_with_earlier_scans(guest: Person, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("scripted", [True, False])
 async def test_comparison_page_shows_new_gone_and_same_risks(server: Server, ai: Ai, scripted: bool) -> None:
     nasty = "<script>alert(1)</script>"

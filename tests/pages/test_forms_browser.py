@@ -43,7 +43,8 @@ async def test_menus_close_by_escape_a_click_elsewhere_and_a_download(
 ) -> None:
     async with visit(browser, server.url) as visitor:
         page = await open_scan(visitor)
-        for path in (page.url, f"{visitor.url}/scans"):
+        scan = page.url
+        for path in (scan, f"{visitor.url}/scans"):
             await page.goto(path)
             menu = page.locator(".menu").first
             summary = menu.locator("summary").first
@@ -62,13 +63,19 @@ async def test_menus_close_by_escape_a_click_elsewhere_and_a_download(
                 await menu.get_by_role("link", name="CSV", exact=True).click()
             await expect(menu).not_to_have_attribute("open", "")
             await expect(summary).to_be_focused()
+        await page.goto(scan)
+        await page.get_by_text("More", exact=True).click()
+        await page.get_by_text("Rename", exact=True).click()  # within the menu, which stays open
+        await expect(page.get_by_label("Title")).to_be_visible()
+        await page.get_by_role("heading", level=1).click()
+        await expect(page.get_by_text("Rename", exact=True)).to_be_hidden()
 
 
 async def test_one_menu_is_open_at_a_time_without_javascript(browser: Browser, server: Server) -> None:
     async with visit(browser, server.url, java_script_enabled=False) as visitor:
         page = await open_scan(visitor)
         for menu in ("Export", "More"):
-            await page.get_by_text(menu, exact=True).click()
+            await page.locator("summary", has_text=menu).click()
             await expect(page.locator(".menu[open] > summary")).to_have_text([menu])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -109,11 +110,15 @@ async def test_filters_and_reviews_are_announced(visitor: Visitor) -> None:
     await expect(status).to_have_text("Undone.")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-async def test_findings_are_read_in_the_order_in_which_they_are_seen(visitor: Visitor, width: int) -> None:
+async def test_findings_are_read_in_the_order_in_which_they_are_seen(visitor: Visitor) -> None:
     (path,) = await scan_texts(visitor, "x")
     page = await visitor.open(path)
-    await page.set_viewport_size({"width": width, "height": 800})
+
+    async def check_order(*parts: str) -> None:
+        for part, width in itertools.product(parts, (1280, 390)):
+            await page.set_viewport_size({"width": width, "height": 800})
+            assert await page.evaluate(READ_OUT_OF_ORDER, part) == 0, (part, width)
+
     await press(page, "j", "j", "j", "c")
     await expect(page.get_by_role("status")).to_contain_text("Confirmed.")
     await expect(page.locator("#report")).to_match_aria_snapshot("""
@@ -143,16 +148,14 @@ async def test_findings_are_read_in_the_order_in_which_they_are_seen(visitor: Vi
             - group: Owner, due date
             - group: Why
     """)
-    for parts in (
+    await check_order(
         "#report > *",
         "#report .toolbar > *",
         ".finding",
         "#finding-1 > *",
         "#finding-1 .about > *",
         "#finding-1 .bar :is(button, summary)",
-    ):
-        assert await page.evaluate(READ_OUT_OF_ORDER, parts) == 0, parts
+    )
     await page.get_by_role("link", name="Table").click()
     await page.wait_for_url("**view=table")
-    for parts in ("#report > *", ".finding", "#finding-1 > *"):
-        assert await page.evaluate(READ_OUT_OF_ORDER, parts) == 0, parts
+    await check_order("#report > *", ".finding", "#finding-1 > *")
