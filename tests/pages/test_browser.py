@@ -6,13 +6,13 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urljoin
 
 import pytest
 from aiohttp import web
 from playwright.async_api import Browser, FilePayload, Locator, Page, Route, expect
 
-from riskscan.handlers.start import load_sample
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, Server, serve
 from tests.support.browser import (
@@ -25,12 +25,11 @@ from tests.support.browser import (
 )
 from tests.support.client import PASSWORD
 
-pytestmark = pytest.mark.slow
+# test_journey.py visits the pages on both databases
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
 expect.set_options(timeout=15_000)
-# for tests that do not depend on the database
-SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @pytest.fixture
@@ -66,53 +65,6 @@ async def throttle_uploads(page: Page, bytes_per_second: int) -> None:
         "Network.emulateNetworkConditions",
         {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second},
     )
-
-
-async def test_user_journey_from_registration_to_account_deletion(visitor: Visitor, ai: Ai) -> None:
-    release = ai.hold_responses()
-    page = await visitor.open("/")
-    await page.get_by_role("link", name="Try it with a sample contract").click()
-    await expect(page.get_by_role("article")).to_have_count(len(load_sample().findings))
-    await page.get_by_role("main").get_by_role("link", name="Create account").click()
-    await page.get_by_label("Email").fill("ana@example.com")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Create account").click()
-    await scan_text(page)
-    await expect(queue_rows(page)).to_have_count(1)
-    await expect(queue_rows(page)).to_contain_text("Pasted text")
-    await expect(queue_rows(page)).to_contain_text(re.compile(r"Analysing… [1-9]\d* s"))
-    await expect(page.get_by_role("status")).to_have_text("Pasted text: uploaded, analysing.")
-    release.set()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("The budget is tight.")
-    await expect(page.get_by_role("article")).to_have_count(2)
-    chart = page.get_by_role("navigation", name="Risks by category")
-    await chart.get_by_role("link", name="Schedule 1 risk", exact=True).click()
-    await expect(page.get_by_role("article")).to_have_count(1)
-    await expect(page.get_by_role("article")).to_contain_text("Deadline is aggressive")
-    await page.get_by_role("link", name="History", exact=True).click()
-    await expect(page.get_by_role("heading", level=2)).to_have_text("The budget is tight.")
-    await page.get_by_role("link", name="The budget is tight.").click()
-    await page.get_by_text("More", exact=True).click()
-    await page.get_by_text("Delete this scan").click()
-    await page.get_by_role("button", name="Delete scan").click()
-    await expect(page.get_by_role("status")).to_have_text("Scan deleted.")
-    await expect(page.get_by_role("heading", level=2)).to_have_text("No scans yet")
-    await page.get_by_role("link", name="Account").click()
-    await page.get_by_label("Current password").fill(PASSWORD)
-    await page.get_by_label("New password").fill("quite another")
-    await page.get_by_role("button", name="Update password").click()
-    await expect(page.get_by_role("status")).to_contain_text("Password changed.")
-    await page.get_by_role("button", name="Log out").click()
-    await expect(page.get_by_role("status")).to_have_text("You've been logged out.")
-    await page.goto(f"{visitor.url}/account")
-    await page.get_by_label("Email").fill("ana@example.com")
-    await page.get_by_label("Password").fill("quite another")
-    await page.get_by_role("button", name="Log in").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Account")
-    await page.get_by_text("Delete my account").click()
-    await page.get_by_label("Confirm with your password").fill("quite another")
-    await page.get_by_role("button", name="Delete account permanently").click()
-    await expect(page.get_by_role("status")).to_contain_text("have been deleted")
 
 
 async def test_user_journey_without_javascript(browser: Browser, server: Server, ai: Ai) -> None:
@@ -154,6 +106,7 @@ async def test_user_journey_without_javascript(browser: Browser, server: Server,
         await expect(page.get_by_label("Paste text")).to_have_value("A text that took an hour")
         await page.get_by_role("button", name="Find risks").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("A text that took an hour")
+        await page.get_by_role("link", name="Account").click()
         await page.get_by_role("button", name="Log out").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
@@ -303,7 +256,6 @@ async def drop_files(page: Page, *paths: Path) -> None:
         await session.send("Input.dispatchDragEvent", {"type": event, "x": 50, "y": 200, "data": data})
 
 
-@SQLITE_ONLY
 async def test_dropped_folder_adds_its_supported_files(visitor: Visitor, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     (folder / "deep" / "deeper").mkdir(parents=True)
@@ -353,7 +305,6 @@ async def test_finished_rows_stay_and_are_exported_together(visitor: Visitor, ai
     await expect(page.get_by_role("heading", name="Uploads")).to_be_hidden()
 
 
-@SQLITE_ONLY
 async def test_finished_rows_are_not_shown_to_the_next_user(visitor: Visitor) -> None:
     page = await register(visitor)
     for email in ("ben@example.com", "cho@example.com"):
@@ -374,7 +325,6 @@ async def test_finished_rows_are_not_shown_to_the_next_user(visitor: Visitor) ->
         await expect(queue_rows(page)).to_have_count(0)
 
 
-@SQLITE_ONLY
 async def test_error_of_the_language_model_offers_a_scan_without_it(visitor: Visitor, ai: Ai) -> None:
     ai.respond_with(503, {"error": "llm_not_configured", "detail": "This server has no language model."})
     page = await register(visitor)
@@ -542,7 +492,6 @@ async def test_scripts_in_filenames_and_findings_do_not_run(visitor: Visitor, ai
     await expect(page.locator("main img, main script")).to_have_count(0)
 
 
-@SQLITE_ONLY
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
 async def test_notes_are_shown_with_the_result(
     browser: Browser, server: Server, ai: Ai, javascript: bool
@@ -570,7 +519,6 @@ async def test_notes_are_shown_with_the_result(
         await expect(page.locator("main img, main script")).to_have_count(0)
 
 
-@SQLITE_ONLY
 async def test_arabic_text_is_displayed_right_to_left(visitor: Visitor, ai: Ai) -> None:
     arabic = {"risk": "قد يتأخر الترخيص", "category": "قانوني", "context": "لم يصدر الترخيص بعد"}
     ai.findings = {"data": [arabic, RISKS[0]], "source": "model"}
@@ -584,7 +532,6 @@ async def test_arabic_text_is_displayed_right_to_left(visitor: Visitor, ai: Ai) 
     assert await page.get_by_text("Budget may run out").evaluate(direction) == "ltr"
 
 
-@SQLITE_ONLY
 async def test_print_layout_contains_only_the_report(visitor: Visitor, ai: Ai) -> None:
     ai.findings = {**FINDINGS, "notes": NOTES}
     page = await register(visitor)
@@ -603,7 +550,7 @@ async def test_print_layout_contains_only_the_report(visitor: Visitor, ai: Ai) -
         "← History",
         "API documentation",
     ):
-        await expect(page.get_by_text(hidden, exact=True)).to_be_hidden()
+        await expect(page.get_by_text(hidden, exact=True).locator("visible=true")).to_have_count(0)
     await expect(page.get_by_role("button", name="Confirm")).to_have_count(0)
     for visible in (
         "Notes of the board",
@@ -736,7 +683,7 @@ async def test_deletion_can_be_undone_for_some_seconds(visitor: Visitor, ai: Ai)
     await page.get_by_role("link", name="five.txt").focus()
     await page.clock.run_for(8_000)
     await expect(page.get_by_text("3 scans", exact=True)).to_be_visible()
-    await expect(notice).to_have_count(0)
+    await expect(notice).to_have_text("")
     assert await count() == 3
     # leaving deletes before the next page is shown
     await delete("three")
@@ -885,25 +832,25 @@ async def visit_pages_of_reviews(page: Page, scan: str) -> AsyncIterator[Page]:
     yield page
 
 
-@SQLITE_ONLY
-@SCHEMES
-async def test_every_page_is_accessible(browser: Browser, server: Server, ai: Ai, scheme: str) -> None:
+async def test_every_page_is_accessible(browser: Browser, server: Server, ai: Ai) -> None:
     ai.findings = {"data": list(RISKS), "source": "llm"}
     violations = []
     # axe-core injects styles, which the CSP forbids; the next test visits every page under the CSP
-    async with visit(browser, server.url, color_scheme=scheme, bypass_csp=True) as visitor:
+    # without motion: a transition in a closed menu, which the change of the scheme starts, would never finish
+    async with visit(browser, server.url, bypass_csp=True, reduced_motion="reduce") as visitor:
         async for page in visit_every_page(visitor, ai):
             await page.wait_for_load_state()  # colours need the style sheet
-            dark = (
-                await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-                != "rgb(250, 249, 247)"
-            )
-            assert dark == (scheme == "dark")
-            violations += [f"{page.url} {line}" for line in await accessibility_violations(page)]
+            for scheme in SCHEMES:
+                await page.emulate_media(color_scheme=scheme)
+                dark = (
+                    await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+                    != "rgb(250, 249, 247)"
+                )
+                assert dark == (scheme == "dark")
+                violations += [f"{page.url} {scheme} {line}" for line in await accessibility_violations(page)]
     assert violations == []
 
 
-@SQLITE_ONLY
 async def test_no_page_scrolls_horizontally(visitor: Visitor, ai: Ai) -> None:
     ai.findings = {"data": list(RISKS), "source": "model"}
     overflow = {}
@@ -1013,17 +960,15 @@ async def test_api_token_is_created_shown_once_and_deleted(
         await expect(page.get_by_text("No tokens yet.")).to_be_visible()
 
 
-@SQLITE_ONLY
-@SCHEMES
-async def test_api_docs_page_authorizes_and_runs_an_operation(
-    browser: Browser, server: Server, scheme: str
-) -> None:
-    async with visit(browser, server.url, color_scheme=scheme) as visitor:
+async def test_api_docs_page_authorizes_and_runs_an_operation(browser: Browser, server: Server) -> None:
+    async with visit(browser, server.url, reduced_motion="reduce") as visitor:
         await register(visitor)
         await visitor.context.clear_cookies()
         page = await visitor.open("/api/docs")
         await expect(page.get_by_role("heading", name="accounts")).to_be_visible()
-        assert await accessibility_violations(page) == []
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme)
+            assert await accessibility_violations(page) == []
         await page.get_by_role("button", name="Authorize").click()
         await page.locator("#oauth_username, [name=username]").first.fill("ana@example.com")
         await page.locator("#oauth_password, [name=password]").first.fill(PASSWORD)
@@ -1056,8 +1001,9 @@ async def test_export_menus_download_files_and_keep_the_filter(
         await page.get_by_role("button", name="Find risks").click()
         await page.wait_for_url("**/scans/*")
         for prefix in ("riskscan-The budget is tight-", "riskscan-register-"):
-            await page.get_by_text("Export", exact=True).click()
             for label, suffix in (("CSV", ".csv"), ("Excel", ".xlsx"), ("CISO Assistant (Excel)", ".xlsx")):
+                if not await page.locator(".exports[open]").count():  # with JavaScript a download closes it
+                    await page.locator("summary", has_text="Export").click()
                 async with page.expect_download() as download_info:
                     await page.get_by_role("link", name=label, exact=True).click()
                 download = await download_info.value
