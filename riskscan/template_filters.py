@@ -204,13 +204,19 @@ def category_tags(language: str, categories: str) -> Markup:
 
 
 @functools.lru_cache(4096)
-def format_risk_count(language: str, number: int) -> str:
-    """Return a number of risks in words."""
+def format_risk_count(language: str, number: int, still_open: int | None = None) -> str:
+    """Return a number of risks in words, and how many are open unless all are."""
     translations = load_translations(language)
     if not number:
         return translations.gettext("No risks")
     message = translations.ngettext("%(num)s risk", "%(num)s risks", number)
-    return message % {"num": format_number(language, number)}
+    risks = message % {"num": format_number(language, number)}
+    if still_open is None or still_open == number:
+        return risks
+    if not still_open:
+        return translations.gettext("%(risks)s, none open") % {"risks": risks}
+    values = {"risks": risks, "number": format_number(language, still_open)}
+    return translations.gettext("%(risks)s, %(number)s open") % values
 
 
 @functools.lru_cache(4096)
