@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.pages.test_weight import open_pages
 from tests.support.ai import Ai
@@ -62,7 +62,7 @@ async def has_one_line_of_navigation(page: Page) -> bool:
 async def test_a_phone_has_one_line_of_navigation_and_targets_for_fingers(
     browser: Browser, server: Server, ai: Ai
 ) -> None:
-    wide, narrow = ({"width": width, "height": 700} for width in (390, 320))
+    wide, narrow = (ViewportSize(width=width, height=700) for width in (390, 320))
     async with visit(browser, server.url, viewport=wide, has_touch=True, is_mobile=True) as visitor:
         page = await register(visitor)
 
