@@ -500,7 +500,7 @@ class PasswordGrant(Struct, frozen=True):
 
     username: Annotated[NonEmptyText, Meta(description="The email address")]
     password: NonEmptyText
-    grant_type: Literal["password"] = "password"
+    grant_type: Literal["password", ""] | None = "password"  # empty or null is as if it was not sent
     scope: Any = ""
     client_id: Any = ""
     client_secret: Any = ""

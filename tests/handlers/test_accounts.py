@@ -154,8 +154,9 @@ async def test_login_is_the_oauth2_password_grant(guest: Person, alice: Person) 
 
 @pytest.mark.parametrize("name", ["email", "username"])
 async def test_login_accepts_json(guest: Person, alice: Person, name: str) -> None:
-    reply = await guest.post("/api/auth/login", json={name: alice.email, "password": PASSWORD})
-    assert reply.status == 200
+    for grant_type in ({}, {"grant_type": "password"}, {"grant_type": ""}, {"grant_type": None}):
+        login = {name: alice.email, "password": PASSWORD, **grant_type}
+        assert (await guest.post("/api/auth/login", json=login)).status == 200
 
 
 @pytest.mark.parametrize(
