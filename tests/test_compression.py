@@ -95,7 +95,7 @@ async def test_a_page_is_compressed_if_nothing_of_the_request_is_in_it(visitor: 
     for path in ("/scan", "/scans", "/account", "/api/docs"):
         reply = await visitor.get(path, headers=OWN)
         assert is_compressed(reply)
-        assert reply.headers["Vary"] == "Accept-Encoding, Sec-Fetch-Site"
+        assert reply.headers["Vary"] == "Accept-Language, Cookie, Accept-Encoding, Sec-Fetch-Site"
         assert is_compressed(await visitor.get(path, headers={**ACCEPTED, "Sec-Fetch-Site": "none"}))
         # another site may have chosen when, and older browsers do not say so
         for site in ("cross-site", "same-site"):
