@@ -297,7 +297,7 @@ function setUpScanForm(form) {
   function setState(item, state, message, ...actions) {
     const changed = item.state !== state;
     item.state = item.row.dataset.state = state;
-    Object.assign(item.row.querySelector(".state"), {textContent: message, lang});
+    Object.assign(item.row.querySelector(".state"), {textContent: message, lang: document.documentElement.lang});
     if (!changed) return;
     const hadFocus = item.row.contains(document.activeElement);
     item.row.querySelector(".actions").replaceChildren(...actions);
