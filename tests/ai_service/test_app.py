@@ -466,4 +466,4 @@ def test_the_service_imports_only_small_modules_of_riskscan() -> None:
         "riskscan.text.",
     )
     names = {name for name in outside if not name.startswith(shared)}
-    assert names == {"riskscan.__version__", "riskscan.logs"}
+    assert names == {"riskscan.PACKAGE", "riskscan.__version__", "riskscan.logs"}
