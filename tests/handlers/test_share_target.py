@@ -74,7 +74,7 @@ async def test_a_shared_file_is_asked_for_again_after_the_log_in(guest: Person) 
     reply = await guest.post("/share", data=form(file=CONTRACT), headers=BY_PHONE)
     assert reply.status == 303
     page = text_of(await guest.get(reply.headers["Location"]))
-    assert "The file you shared wasn&#39;t kept. Log in, then share it again." in page
+    assert "The file you shared wasn't kept. Log in, then share it again." in page
 
 
 async def test_another_site_cannot_share(guest: Person, ai: Ai) -> None:
