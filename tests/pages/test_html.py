@@ -689,7 +689,7 @@ async def test_history_keeps_its_filter_in_the_form_and_in_links(ana: Person, ai
     assert "3 scans found" in page
     assert 'name="q" type="search" value="plan &"' in page
     assert '<option value="Financial" selected>Financial</option>' in page
-    assert page.count('1 <bdi>Financial</bdi> of 2</p>') == 2
+    assert page.count("1 <bdi>Financial</bdi> of 2</p>") == 2
     assert '<details class="more" open>' in page
     assert '<details class="more">' in text_of(await ana.get("/scans?q=plan"))
     assert '<option value="model" selected>' in page
