@@ -9,7 +9,7 @@ import pytest
 from tests.support.ai import RISKS, Ai
 from tests.support.client import Person, assert_error
 
-UNKNOWN = str(uuid.uuid4())
+UNKNOWN = "0198a5b4-11d2-4f3e-9c55-7b0d4e2a6c31"
 
 
 async def exported_files(person: Person, query: str) -> list[str]:
