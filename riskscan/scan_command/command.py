@@ -73,6 +73,9 @@ def scan(arguments: argparse.Namespace, documents: Sequence[Document], screen: S
         return ERROR
     if arguments.output:
         output_file = Path(arguments.output).resolve()
+        if any(output_file == Path(name).resolve() for name in arguments.files):
+            screen.complain(arguments.output, "The result would overwrite this document.")
+            return ERROR
         # that of the run before is in the folder
         documents = [one for one in documents if not one.path or one.path.resolve() != output_file]
     with open_output(arguments.output) as stream:

@@ -178,6 +178,14 @@ def test_folders_are_searched_and_patterns_expanded(tmp_path: Path) -> None:
     assert complaints == [str(tmp_path / "empty"), "The folder has no documents."]
 
 
+def test_a_document_is_not_overwritten_by_its_result(tmp_path: Path) -> None:
+    (tmp_path / "plan.md").write_text("The pier may sink.")
+    status, _, errors = scan(tmp_path, "plan.md", "--output", "plan.md")
+    assert status == 2
+    assert "The result would overwrite this document." in errors
+    assert (tmp_path / "plan.md").read_text() == "The pier may sink."
+
+
 def test_too_many_documents_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MAX_DOCUMENTS", 2)
     for name in "abc":
