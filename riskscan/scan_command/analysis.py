@@ -79,7 +79,9 @@ async def scan_document(document: Document, readers: DocumentReaders, pool: Scor
     answers = [to_answer(finding, reading.units) for finding in analysis.findings]
     findings = [to_finding(number, answer) for number, answer in enumerate(answers, 1)]
     scan = make_scan(document, data, findings, limit_notes([*analysis.notes, *reading.notes]))
-    return Result(document, scan, findings, list(find_lines(data, (one.context for one in findings))))
+    # in a thread: a sentence that is not in the file as it was read is searched for through all of it
+    lines = await asyncio.to_thread(list, find_lines(data, [one.context for one in findings]))
+    return Result(document, scan, findings, lines)
 
 
 def to_finding(number: int, answer: dict[str, Any]) -> Finding:
