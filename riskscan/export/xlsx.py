@@ -92,8 +92,9 @@ class Workbook:
     def _write_cell(self, number: int, column: Column, row: RegisterRow) -> None:
         value = column.label(row)
         if isinstance(value, datetime.datetime):
-            # Excel has no time zones; all times are UTC
-            self._sheet.write_datetime(self._next, number, value.replace(tzinfo=None), self._time)
+            # Excel has no time zones: all times are UTC; it would round a fraction of a second up
+            time = value.replace(tzinfo=None, microsecond=0)
+            self._sheet.write_datetime(self._next, number, time, self._time)
         elif value and column.dates_only and (date := datetime.date.fromisoformat(str(value))) >= MIN_DATE:
             self._sheet.write_datetime(self._next, number, date, self._date)
         elif value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import zipfile
 from pathlib import Path
@@ -56,6 +57,12 @@ def test_workbook_accepts_any_text() -> None:
     xml = zipfile.ZipFile(io.BytesIO(body)).read("xl/worksheets/sheet1.xml")
     assert b"<f>" not in xml
     assert b"hyperlink" not in xml
+
+
+def test_times_lose_their_fraction_and_are_not_rounded() -> None:
+    late = make_row(scan_date=datetime.datetime(2026, 1, 2, 3, 4, 5, 999_900, datetime.UTC))
+    times = [rows[1][1] for rows in (xlsx_rows(render("xlsx", [late])), csv_rows(render("csv", [late])))]
+    assert times == ["2026-01-02T03:04:05Z"] * 2
 
 
 def test_workbook_has_header_filter_dates_and_validations() -> None:
