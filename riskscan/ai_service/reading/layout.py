@@ -91,7 +91,8 @@ def parse_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
 def _parse_block(block: Block) -> Iterator[Block]:
     if block.kind == "item":
         number, text = split_marks(block.texts[0])
-        yield block._replace(texts=[text], place=block.place._replace(number=number))
+        place = block.place._replace(number=number or block.place.number)
+        yield block._replace(texts=[text], place=place)
     elif block.kind == "paragraph":
         for line in filter(str.strip, block.texts[0].splitlines()):
             yield _put_at(_parse_plain_line(line), block.place)
@@ -102,8 +103,8 @@ def _parse_block(block: Block) -> Iterator[Block]:
 
 
 def _put_at(block: Block, place: Place) -> Block:
-    """Return the block at this place, with its own number."""
-    return block._replace(place=place._replace(number=block.place.number))
+    """Return the block at this place, with its own number if it has one."""
+    return block._replace(place=place._replace(number=block.place.number or place.number))
 
 
 def parse_text(blocks: list[Block]) -> Iterator[Block]:
@@ -314,12 +315,12 @@ def split_marks(line: str) -> tuple[str, str]:
         shorter = unmarked[mark.end() :] if mark else unmarked
         if not shorter or shorter == line:
             break
-        number = add_number(number, _quote_number(mark.group())) if mark else number
+        number = add_number(number, quote_number(mark.group())) if mark else number
         line = shorter
     return number, line
 
 
-def _quote_number(mark: str) -> str:
+def quote_number(mark: str) -> str:
     """Return "4.2" of "4.2. ", and "(a)" of "a) " or "a. "."""
     number = mark.strip(" \t().:-–—៖។")
     return f"({number})" if ")" in mark or number.islower() else number

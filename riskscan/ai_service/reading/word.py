@@ -11,7 +11,8 @@ from .drawing import CHART, DIAGRAM, MATH_TEXT, A, R, read_texts
 from .layout import PAGE_NUMBER
 from .package import Package, damaged
 from .paragraphs import FONT_CHARACTERS, LINE_BREAK, PAGE_BREAK, is_title, join_cell, join_lines, split_lines
-from .word_styles import VAL, Style, Styles, W, find, is_on, outline_level, properties_of, value
+from .word_numbering import Numbering
+from .word_styles import VAL, Style, Styles, W, find, is_on, list_level, outline_level, properties_of, value
 
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 ALTERNATIVES, TEXT_BOX = MC + "AlternateContent", W + "txbxContent"
@@ -80,6 +81,7 @@ class _Reader:
         self._package, self._main, self._notes = package, main, notes
         self._links = package.relationships(main)
         self._styles = Styles(self._parse_linked("styles"))
+        self._numbering = Numbering(self._parse_linked("numbering"))
         self._comments = self._by_id("comments", "comment")
         self._asides = {
             "Footnote": self._by_id("footnotes", "footnote"),
@@ -170,15 +172,17 @@ class _Reader:
         for element in self._children(parent):
             if element.tag == PARAGRAPH:
                 properties = properties_of(element, PARAGRAPH_PROPERTIES)
-                if not pieces and len(element) <= bool(properties):
-                    continue
                 style = self._styles.get(_value(properties.get(STYLE)))
+                if not pieces and len(element) <= bool(properties):
+                    self._number(properties, style)
+                    continue
                 pieces += self._read_paragraph(element, style)
                 if (mark := properties.get(RUN_PROPERTIES)) is not None and _is_mark_deleted(mark):
                     # what is left of the paragraph and the next one are one paragraph
                     continue
+                place = Place(number=self._number(properties, style))
                 if not style.is_contents and (lines := split_lines("".join(pieces))):
-                    yield from self._to_blocks(element, properties, style, lines)
+                    yield from self._to_blocks(element, properties, style, lines, place)
             elif pieces:
                 yield Block("paragraph", [join_lines("".join(pieces))])
             pieces = []
@@ -345,8 +349,16 @@ class _Reader:
         style = properties.get(RUN_STYLE)
         return is_hidden or (style is not None and self._styles.get(style.get(VAL)).is_hidden)
 
+    def _number(self, properties: dict[str, Any], style: Style) -> str:
+        """Count a paragraph, which may be empty, in its list; return its number, "" if it has none."""
+        own = properties.get(NUMBERING)
+        if own is None:
+            return self._numbering.next_number(style.list_id, style.list_level, style.list_style)
+        list_id = value(own, "numId") or style.list_id
+        return self._numbering.next_number(list_id, list_level(value(own, "ilvl")) or 0, None)
+
     def _to_blocks(
-        self, element: Any, properties: dict[str, Any], style: Style, lines: list[str]
+        self, element: Any, properties: dict[str, Any], style: Style, lines: list[str], place: Place
     ) -> Iterator[Block]:
         level, is_item = style.level, style.is_item
         if OUTLINE in properties:
@@ -358,10 +370,10 @@ class _Reader:
             if not level and not is_item and _is_bold_title(element, text):
                 level = BOLD_LINE_LEVEL
             if level:
-                yield Block("heading", [text], level)
+                yield Block("heading", [text], level, place)
                 return
         for line in lines:
-            yield Block("item" if is_item else "paragraph", [line])
+            yield Block("item" if is_item else "paragraph", [line], place=place)
 
 
 def _choose(alternatives: Any) -> Any:

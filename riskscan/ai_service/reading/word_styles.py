@@ -18,10 +18,17 @@ CONTENTS_NAME = re.compile(r"toc [1-9]|table of figures")
 
 
 class Style(NamedTuple):
-    """What a style says of paragraphs and runs; `level` is 0 unless they are headings, 1 the highest."""
+    """What a style says of paragraphs and runs; `level` is 0 unless they are headings, 1 the highest.
+
+    `list_id` and `list_level` are those of the list that numbers the paragraphs, if there is one;
+    `list_style` is the ID of the style that says so.
+    """
 
     level: int = 0
     is_item: bool = False
+    list_id: str | None = None
+    list_level: int | None = None
+    list_style: str | None = None
     is_hidden: bool = False
     is_contents: bool = False
 
@@ -52,12 +59,18 @@ class Styles:
 
 def _resolve(ancestors: list[Any]) -> Style:
     names = [(value(style, "name") or "").lower() for style in ancestors]
-    numbers = (value(style, "pPr", "numPr", "numId") for style in ancestors)
+    # a style may give the level alone, of the list of the style that it is based on
+    lists = [value(style, "pPr", "numPr", "numId") for style in ancestors]
+    nearest = next((number for number, list_id in enumerate(lists) if list_id), None)
+    list_id = None if nearest is None else lists[nearest]
+    levels = (value(style, "pPr", "numPr", "ilvl") for style in ancestors[: (nearest or 0) + 1])
     hidden = (is_on(find(style, "rPr", "vanish")) for style in ancestors)
     return Style(
         level=_heading_level(ancestors, names),
-        is_item=next((number != "0" for number in numbers if number), False)
-        or any("list" in name for name in names),
+        is_item=list_id not in (None, "0") or any("list" in name for name in names),
+        list_id=list_id,
+        list_level=next((list_level(level) for level in levels if level), None),
+        list_style=None if nearest is None else ancestors[nearest].get(W + "styleId"),
         is_hidden=next((flag for flag in hidden if flag is not None), False),
         is_contents=bool(names and CONTENTS_NAME.fullmatch(names[0])),
     )
@@ -72,6 +85,11 @@ def _heading_level(ancestors: list[Any], names: list[str]) -> int:
         if name in TITLE_NAMES:
             return 1
     return 0
+
+
+def list_level(text: str | None) -> int | None:
+    """Return the level of a list, 0 the highest; None if it is not set."""
+    return int(text) if text is not None and re.fullmatch("[0-8]", text) else None
 
 
 def outline_level(text: str | None) -> int:

@@ -561,6 +561,129 @@ def test_items_follow_the_numbering_of_the_paragraph_or_its_style() -> None:
     assert [block.kind for block in read_word(inner).blocks] == ["item", "paragraph", "item"]
 
 
+def level(depth: int, text: str, number_format: str = "decimal", more: str = "") -> str:
+    return (
+        f'<w:lvl w:ilvl="{depth}"><w:start w:val="1"/><w:numFmt w:val="{number_format}"/>{more}'
+        f'<w:lvlText w:val="{text}"/></w:lvl>'
+    )
+
+
+def numbering(*levels: str, lists: str = '<w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num>') -> str:
+    return element(
+        "numbering", f'<w:abstractNum w:abstractNumId="7">{"".join(levels)}</w:abstractNum>{lists}'
+    )
+
+
+def numbered(text: str, depth: int = 0, list_id: int = 1, **options: str) -> str:
+    inner = f'<w:numPr><w:ilvl w:val="{depth}"/><w:numId w:val="{list_id}"/></w:numPr>'
+    return par(text, properties=inner, **options) if text else f"<w:p><w:pPr>{inner}</w:pPr></w:p>"
+
+
+CONTRACT = (
+    level(0, "%1."),
+    level(1, "%1.%2"),
+    level(2, "(%3)", "lowerLetter"),
+    level(3, "(%4)", "lowerRoman"),
+)
+
+
+def read_numbers(inner: str, numbers: str) -> list[str]:
+    """Return the number of each unit of a document."""
+    return [unit.place.number for unit in read_word(inner, numbering=("numbering", numbers)).units]
+
+
+def test_clauses_have_the_numbers_that_word_counts() -> None:
+    inner = (
+        numbered("Term", style="Heading2")
+        + numbered("The lease ends in May.", 1)
+        + numbered("Fees", style="Heading2")
+        + numbered("The tenant pays the fees in advance.", 1)
+        + numbered("A late fee is charged", 2)
+        + numbered("for each day.", 3)
+        + numbered("for each letter.", 3)
+        + numbered("The fee is not paid back.", 2)
+        + numbered("Fees rise each year.", 1)
+    )
+    assert read_numbers(inner, numbering(*CONTRACT)) == [
+        *("1.1", "2.1", "2.1(a)", "2.1(a)(i)", "2.1(a)(ii)", "2.1(b)", "2.2")
+    ]
+
+
+def test_the_number_of_a_heading_is_part_of_the_place() -> None:
+    inner = numbered("Fees", style="Heading2") + par("The tenant pays the fees in advance.")
+    reading = read_word(inner, numbering=("numbering", numbering(*CONTRACT)))
+    assert [unit.place.headings for unit in reading.units] == [("1 Fees",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "number_format", "more", "numbers"),
+    [
+        ("Article %1", "upperRoman", "", ["Article I", "Article II", "Article III"]),
+        ("%1)", "upperLetter", "", ["(A)", "(B)", "(C)"]),
+        ("%1.", "lowerLetter", '<w:start w:val="26"/>', ["(z)", "(aa)", "(bb)"]),
+        ("%1.", "decimalZero", "", ["01", "02", "03"]),
+        ("%1.", "ideographDigital", "", ["1", "2", "3"]),
+        ("%1.", "none", "", ["", "", ""]),
+        ("•", "bullet", "", ["", "", ""]),
+    ],
+)
+def test_numbers_follow_the_format_of_their_level(
+    text: str, number_format: str, more: str, numbers: list[str]
+) -> None:
+    lists = numbering(level(0, text, number_format).replace('<w:start w:val="1"/>', more or "<w:start/>"))
+    assert read_numbers("".join(map(numbered, ("One risk.", "Two risks.", "Three risks."))), lists) == numbers
+
+
+def test_digits_replace_letters_where_the_level_wants_digits_alone() -> None:
+    lists = numbering(level(0, "Article %1", "upperRoman"), level(1, "%1.%2", more="<w:isLgl/>"))
+    assert read_numbers(numbered("Fees", style="Heading2") + numbered("Fees rise.", 1), lists) == ["1.1"]
+
+
+def test_empty_paragraphs_count_and_lists_of_one_definition_go_on() -> None:
+    lists = "".join(
+        f'<w:num w:numId="{number}"><w:abstractNumId w:val="7"/>{more}</w:num>'
+        for number, more in (
+            (1, ""),
+            (2, ""),
+            (3, '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="1"/></w:lvlOverride>'),
+        )
+    )
+    inner = numbered("Fees rise.") + numbered("") + numbered("Fees fall.", list_id=2)
+    inner += numbered("Fees stay.", list_id=3) + numbered("Fees end.", list_id=3)
+    assert read_numbers(inner, numbering(*CONTRACT, lists=lists)) == ["1", "3", "1", "2"]
+
+
+def test_an_outline_of_single_signs_is_quoted_whole() -> None:
+    lists = numbering(level(0, "%1.", "upperRoman"), level(1, "%2.", "upperLetter"), level(2, "%3)"))
+    inner = numbered("Fees rise.") + numbered("The first fee.", 1) * 2 + numbered("The second fee.", 2)
+    assert read_numbers(inner, lists) == ["I", "I.A", "I.B", "I.B(1)"]
+
+
+def test_a_level_that_is_never_begun_anew_goes_on() -> None:
+    lists = numbering(level(0, "%1."), level(1, "%2.", more='<w:lvlRestart w:val="0"/>'))
+    inner = (
+        numbered("Fees rise.")
+        + numbered("The first fee.", 1)
+        + numbered("Fees end.")
+        + numbered("The second fee.", 1)
+    )
+    assert read_numbers(inner, lists) == ["1", "1", "2", "2"]
+
+
+def test_styles_number_their_paragraphs_at_the_level_that_names_them() -> None:
+    lists = numbering(level(0, "%1."), level(1, "%1.%2", more='<w:pStyle w:val="Bullet"/>')).replace(
+        '<w:num w:numId="1">', '<w:num w:numId="4">'
+    )
+    assert read_numbers(par("Fees rise.", style="Bullet") * 2, lists) == ["1.1", "1.2"]
+
+
+def test_a_number_in_the_text_goes_before_that_of_the_list_and_strange_lists_have_none() -> None:
+    inner = (
+        numbered("4.2 Fees rise each year.") + numbered("Fees fall.", 8) + numbered("Fees stay.", list_id=9)
+    )
+    assert read_numbers(inner, numbering(level(0, "%1."))) == ["4.2", "", ""]
+
+
 @pytest.mark.parametrize(
     ("text", "properties", "paragraph_properties", "kind"),
     [
