@@ -11,6 +11,7 @@ from .blocks import Block, Place
 from .geometry import Line, Paragraph, find_paragraphs, goes_on, median, order_lines, usual_distance
 from .hyphens import HYPHENS, join_lines, join_narrow_lines
 from .layout import SENTENCE_END
+from .pdf_tables import Table, has_columns
 
 # the share of a page's height at its top and bottom in which headers and footers stand
 MARGIN = 0.15
@@ -35,7 +36,7 @@ WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
 class Page(NamedTuple):
-    """The lines of a page as they are drawn, and its upper and lower edge.
+    """The lines of a page outside its tables, as they are drawn, and its upper and lower edge.
 
     `turned` are lines that run in another direction than most, such as stamps, `beside` its comments and
     form values. `needs_ocr` says why its text layer is not enough: it has none, its text lies over a
@@ -46,25 +47,23 @@ class Page(NamedTuple):
     lines: list[Line]
     bottom: float
     top: float
+    tables: Sequence[Table] = ()
     turned: Sequence[Line] = ()
     beside: Sequence[Block] = ()
     needs_ocr: Literal["", "empty", "picture", "cipher"] = ""
 
 
 def to_blocks(pages: list[Page]) -> Iterator[Block]:
-    """Return paragraphs as blocks of running text, and headings that are larger than the text."""
+    """Return paragraphs as blocks of running text, rows, and headings that are larger than the text."""
     pages = drop_headers_and_footers(pages)
     body = _body_height(pages)
     words = _collect_words(pages)
+    counter = _TableCounter()
     held, waiting = None, list[Block]()
     for page in pages:
-        paragraphs = find_paragraphs(order_lines(page.lines)) + [
-            Paragraph([line], is_apart=True) for line in page.turned
-        ]
-        for number, paragraph in enumerate(paragraphs):
-            block = _to_block(paragraph, page.number, body, words)
-            if held and number == 0 and _continues_page(held, block):
-                held = held._replace(texts=[join_lines(held.texts[0], block.texts[0].lstrip("\n"), words)])
+        for number, block in enumerate(_page_blocks(page, body, words, counter)):
+            if held and number == 0 and (joined := _join_over_pages(held, block, words)):
+                held = joined
                 continue
             if held:
                 yield held
@@ -74,6 +73,44 @@ def to_blocks(pages: list[Page]) -> Iterator[Block]:
     if held:
         yield held
     yield from waiting
+
+
+def _page_blocks(page: Page, body: float, words: set[str], counter: "_TableCounter") -> Iterator[Block]:
+    start = 0
+    for table in page.tables:
+        yield from _text_blocks(page.lines[start : table.position], page.number, body, words)
+        yield from counter.to_blocks(table, page.number, is_first=table.position == 0)
+        start = table.position
+    yield from _text_blocks(page.lines[start:], page.number, body, words)
+    for line in page.turned:
+        yield _to_block(Paragraph([line], is_apart=True), page.number, body, words)
+
+
+def _text_blocks(lines: list[Line], page: int, body: float, words: set[str]) -> Iterator[Block]:
+    return (_to_block(paragraph, page, body, words) for paragraph in find_paragraphs(order_lines(lines)))
+
+
+class _TableCounter:
+    """Counts tables and their rows; a table that goes on at the top of the next page is one."""
+
+    def __init__(self) -> None:
+        self._number = self._row = self._page = 0
+        self._last: Table | None = None
+        self._head: list[str] = []
+
+    def to_blocks(self, table: Table, page: int, is_first: bool) -> Iterator[Block]:
+        rows = table.rows
+        if is_first and page == self._page + 1 and self._last and has_columns(self._last, table.columns):
+            # its head may stand on each page
+            rows = rows[1:] if rows[0] == self._head else rows
+            # the first row is the rest of the last one on the page before
+            self._row -= bool(rows) and not rows[0][0]
+        else:
+            self._number, self._row, self._head = self._number + 1, 0, rows[0]
+        self._last, self._page = table, page
+        for texts in rows:
+            self._row += 1
+            yield Block("row", texts, place=Place(page=page, table=self._number, row=self._row))
 
 
 def _to_block(paragraph: Paragraph, page: int, body: float, words: set[str]) -> Block:
@@ -102,13 +139,25 @@ def _set_apart(before: Block | None, block: Block) -> Block:
     return block
 
 
-def _continues_page(before: Block, after: Block) -> bool:
-    """Return whether the first paragraph of a page goes on with the last one of the page before it."""
+def _join_over_pages(before: Block, after: Block, words: set[str]) -> Block | None:
+    """Return the last block of a page with the first one of the next page, None if that is another."""
+    if before.kind == after.kind == "text" and _continues_text(before.texts[0], after.texts[0]):
+        return before._replace(texts=[join_lines(before.texts[0], after.texts[0].lstrip("\n"), words)])
+    if (
+        before.kind == after.kind == "row"
+        and after.place.table == before.place.table > 0
+        and not after.texts[0]
+    ):
+        cells = zip(before.texts, after.texts, strict=True)
+        return before._replace(
+            texts=[join_lines(one, other, words) if other else one for one, other in cells]
+        )
+    return None
+
+
+def _continues_text(before: str, after: str) -> bool:
     return (
-        before.kind == after.kind == "text"
-        and not SENTENCE_END.search(before.texts[0])
-        and len(before.texts[0].split()) > NARROW_WORDS
-        and goes_on(after.texts[0].lstrip("\n"))
+        not SENTENCE_END.search(before) and len(before.split()) > NARROW_WORDS and goes_on(after.lstrip("\n"))
     )
 
 
@@ -141,13 +190,40 @@ def drop_headers_and_footers(pages: list[Page]) -> list[Page]:
     """
     places = _find_places(pages)
     stamps = Counter(text for page in pages for text in {_mask(line.text) for line in page.turned})
+    repeated = _find_repeated_tables(pages)
     return [
-        page._replace(
-            lines=_drop_margins(page, places, len(pages)),
+        _drop_lines(page, _drop_margins(page, places, len(pages)), repeated)._replace(
             turned=[line for line in page.turned if stamps[_mask(line.text)] < max(2, len(pages) / 2)],
         )
         for page in pages
     ]
+
+
+def _find_repeated_tables(pages: list[Page]) -> set[str]:
+    """Return the texts of the tables in the margins of half of the pages, such as a header with a logo."""
+    counts = Counter(
+        text
+        for page in pages
+        for text in {_mask(str(table.rows)) for table in page.tables if _is_in_margin(table, page)}
+    )
+    return {text for text, count in counts.items() if count >= max(2, (len(pages) - 1) / 2)}
+
+
+def _is_in_margin(found: Line | Table, page: Page) -> bool:
+    return not MARGIN <= _place(found, page) <= 1 - MARGIN
+
+
+def _drop_lines(page: Page, lines: list[Line], repeated: set[str]) -> Page:
+    """Return a page with these of its lines, and without repeated tables."""
+    if not page.tables:
+        return page._replace(lines=lines)
+    kept = {id(line) for line in lines}
+    tables = [
+        table._replace(position=sum(id(line) in kept for line in page.lines[: table.position]))
+        for table in page.tables
+        if not (_is_in_margin(table, page) and _mask(str(table.rows)) in repeated)
+    ]
+    return page._replace(lines=lines, tables=tables)
 
 
 def _find_places(pages: list[Page]) -> dict[str, list[float]]:
@@ -155,16 +231,15 @@ def _find_places(pages: list[Page]) -> dict[str, list[float]]:
     places: dict[str, list[float]] = {}
     for page in pages:
         for line in page.lines:
-            place = _place(line, page)
-            if min(place, 1 - place) < MARGIN:
-                places.setdefault(_mask(line.text), []).append(place)
+            if _is_in_margin(line, page):
+                places.setdefault(_mask(line.text), []).append(_place(line, page))
     for found in places.values():
         found.sort()
     return places
 
 
-def _place(line: Line, page: Page) -> float:
-    return ((line.top + line.bottom) / 2 - page.bottom) / max(page.top - page.bottom, 1.0)
+def _place(found: Line | Table, page: Page) -> float:
+    return ((found.top + found.bottom) / 2 - page.bottom) / max(page.top - page.bottom, 1.0)
 
 
 def _mask(text: str) -> str:
@@ -199,9 +274,9 @@ def _is_label(lines: list[Line]) -> bool:
 
 
 def _is_repeated(line: Line, page: Page, places: dict[str, list[float]], count: int) -> bool:
-    place = _place(line, page)
-    if min(place, 1 - place) >= MARGIN:
+    if not _is_in_margin(line, page):
         return False
+    place = _place(line, page)
     near = places[_mask(line.text)]
     same = bisect_left(near, place + SHIFT) - bisect_right(near, place - SHIFT)
     # on the first page it may be missing

@@ -21,6 +21,7 @@ from .blocks import MAX_CHARS, Block
 from .geometry import Word, find_lines, median
 from .legibility import is_cipher
 from .pages import Page, to_blocks
+from .pdf_tables import Table, find_grids, read_edges, split_tables
 
 MAX_PAGES = 2_000
 # a page with less text is treated as scanned
@@ -96,7 +97,8 @@ def _read_pages(document: pypdfium2.PdfDocument) -> list[Page]:
     size = 0
     for number in range(len(document)):
         try:
-            page, chars = _read_page(document, number, seen)
+            before = pages[-1].tables[-1] if pages and pages[-1].tables else None
+            page, chars = _read_page(document, number, seen, before)
         except pypdfium2.PdfiumError:
             page, chars = Page(number + 1, [], 0.0, 1.0, needs_ocr="empty"), 0
         pages.append(page)
@@ -106,8 +108,13 @@ def _read_pages(document: pypdfium2.PdfDocument) -> list[Page]:
     return pages
 
 
-def _read_page(document: pypdfium2.PdfDocument, number: int, seen: set[tuple[str, str]]) -> tuple[Page, int]:
-    """Return a page with its lines, and the number of its characters."""
+def _read_page(
+    document: pypdfium2.PdfDocument, number: int, seen: set[tuple[str, str]], before: Table | None
+) -> tuple[Page, int]:
+    """Return a page with its lines and tables, and the number of its characters.
+
+    `before` is the last table of the page before it.
+    """
     page = document[number]
     rotation = page.get_rotation()
     if rotation:
@@ -117,15 +124,17 @@ def _read_page(document: pypdfium2.PdfDocument, number: int, seen: set[tuple[str
     text = str(text_page.get_text_range())
     words = _read_words(text_page, text)
     left, bottom, right, top = page.get_cropbox()
+    drawn = list(read_edges(page))
     if rotation:
         page.set_rotation(rotation)
     upright = max(words, key=lambda angle: len(words[angle]))
     edges = _turn(Word("", left, right, bottom, top), upright)
     turned = [line for angle in words if angle != upright for line in find_lines(words[angle])]
     beside = read_annotations(document, page, number + 1, seen)
-    lines = find_lines(words[upright])
     reason = _why_ocr(page, text)
-    return Page(number + 1, lines, edges.bottom, edges.top, turned, beside, reason), len(text)
+    grids = [] if reason else find_grids(_turn(edge, upright) for edge in drawn)
+    lines, tables = split_tables(words[upright], grids, before)
+    return Page(number + 1, lines, edges.bottom, edges.top, tables, turned, beside, reason), len(text)
 
 
 def _read_words(text_page: pypdfium2.PdfTextPage, text: str) -> dict[int, list[Word]]:
