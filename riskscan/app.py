@@ -24,10 +24,12 @@ from .concurrency import (
     SCANS_IN_FLIGHT,
     TEXT_MEMORY,
     TURNS,
+    UPLOAD_MEMORY,
     ActiveRequests,
     ConcurrencyLimit,
     FairSemaphore,
     MemoryBudget,
+    UploadMemory,
     half,
 )
 from .database import DATABASE, Database
@@ -74,6 +76,7 @@ def create_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[SCANS_IN_FLIGHT] = ConcurrencyLimit(settings.max_scans_in_flight)
     app[TEXT_MEMORY] = MemoryBudget()
+    app[UPLOAD_MEMORY] = UploadMemory(settings.upload_memory_bytes)
     ai_calls = settings.ai_max_concurrency // settings.workers
     app[AI_CALLS] = FairSemaphore(ai_calls, share=half(ai_calls))
     app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)

@@ -165,8 +165,26 @@ class MemoryBudget:
                 del self._used[user]
 
 
+class UploadMemory:
+    """The bytes of memory for uploaded files; those for which none is left go to a temporary file."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.free = max_bytes
+
+    @contextlib.contextmanager
+    def reserve(self, size: int | None) -> Iterator[int]:
+        """Reserve memory for a body of this size, None if it is not known; yield it, or 0 if less is left."""
+        reserved = size if size is not None and size <= self.free else 0
+        self.free -= reserved
+        try:
+            yield reserved
+        finally:
+            self.free += reserved
+
+
 DECODING = web.AppKey("DECODING", asyncio.Lock)  # one long body at a time, so that others run in between
-TEXT_MEMORY = web.AppKey("TEXT_MEMORY", MemoryBudget)  # of scans; files are on disk
+TEXT_MEMORY = web.AppKey("TEXT_MEMORY", MemoryBudget)  # of scans; without their files
+UPLOAD_MEMORY = web.AppKey("UPLOAD_MEMORY", UploadMemory)
 
 
 class ActiveRequests:

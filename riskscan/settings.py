@@ -287,6 +287,13 @@ class Settings:
         "2",
         show=lambda size: f"{size / 1024 / 1024:g}",
     )
+    upload_memory_bytes: int = setting(
+        "UPLOAD_MEMORY_MB",
+        "megabytes, from 0.001 to 4096",
+        megabytes,
+        "64",
+        show=lambda size: f"{size / 1024 / 1024:g}",
+    )
     host: str = setting("HOST", "an address to listen on, or unix:/path of a socket", host, "127.0.0.1")
     port: int = setting("PORT", "an integer from 0 to 65535", integer(0, 65_535), "8000")
     workers: int = setting("WORKERS", "an integer from 1 to 64", integer(1, 64), "1")

@@ -125,6 +125,7 @@ def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str)
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("MAX_UPLOAD_MB", "1e-9"),
         ("MAX_TEXT_MB", "0"),
+        ("UPLOAD_MEMORY_MB", "0"),
         ("AI_SERVICE_URL", "http://h:0"),
         ("AI_SERVICE_URL", "http://a..b"),
         ("AI_SERVICE_URL", f"http://{'a' * 64}.example"),

@@ -18,7 +18,7 @@ import multipart
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ..concurrency import DECODING, overloaded
+from ..concurrency import DECODING, UPLOAD_MEMORY, overloaded
 from ..errors import (
     ApiError,
     error_from_status,
@@ -79,10 +79,14 @@ MEDIA_TYPE = re.compile(r"[\x20-\x7e]+")
 
 
 class Limits(NamedTuple):
-    """The maximum bytes of a multipart body, without its framing, and of a JSON or URL-encoded one."""
+    """The maximum bytes of a multipart body, without its framing, and of a JSON or URL-encoded one.
+
+    A part of more than `memory` bytes goes to a temporary file.
+    """
 
     multipart: int
     other: int
+    memory: int = SPOOL_BYTES
 
     def multipart_too_large(self) -> ApiError:
         return payload_too_large(self.multipart)
@@ -101,21 +105,22 @@ class Form(NamedTuple):
 class Part:
     """A part of a multipart body as it arrives; `filename` is None unless it is an uploaded file."""
 
-    def __init__(self, segment: multipart.MultipartSegment) -> None:
+    def __init__(self, segment: multipart.MultipartSegment, memory: int) -> None:
         self.name = segment.name or ""
         # browsers send an empty filename for an empty file input
         self.filename = (segment.filename or None) if self.name == "file" else None
         self.is_text = self.filename is None and self.name in FIELD_NAMES
         self.content_type = media_type(segment)
         self.charset = segment.charset or "utf-8"
-        self.content = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115  # closed by read_multipart
+        self.content = tempfile.SpooledTemporaryFile(memory)  # noqa: SIM115  # closed by read_multipart
+        self.memory = memory
         self.size = 0
         self.checked = self.filename is None
         self.sha256 = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
         self.size += len(data)
-        if self.size > SPOOL_BYTES:
+        if self.size > self.memory:
             self.content.rollover()  # before the write, which would roll over after it and copy this too
         self.content.write(data)
         if self.filename is not None:
@@ -158,18 +163,18 @@ async def read_document(
     over MAX_TEXT_MB if it is JSON or URL-encoded.
     """
     settings = request.app[SETTINGS]
-    fields, upload = await read_form(
-        request, Limits(settings.max_upload_bytes, settings.text_limit), allocate
-    )
-    if shared and upload is None:
-        fields = join_shared_text(request)
-    try:
-        document = to_document(fields, upload)
-        del fields  # during the analysis, nothing but the document stays in memory
-        yield document
-    finally:
-        if upload:
-            upload.content.close()
+    with request.app[UPLOAD_MEMORY].reserve(request.content_length) as reserved:
+        limits = Limits(settings.max_upload_bytes, settings.text_limit, max(reserved, SPOOL_BYTES))
+        fields, upload = await read_form(request, limits, allocate)
+        if shared and upload is None:
+            fields = join_shared_text(request)
+        try:
+            document = to_document(fields, upload)
+            del fields  # during the analysis, nothing but the document stays in memory
+            yield document
+        finally:
+            if upload:
+                upload.content.close()
 
 
 def join_shared_text(request: web.Request) -> dict[str, str]:
@@ -451,7 +456,7 @@ async def read_parts(
     async for chunk in chunks:
         for event in parser.parse(chunk):
             if isinstance(event, multipart.MultipartSegment):
-                part = Part(event)
+                part = Part(event, limits.memory)
                 opened.append(part.content)
                 continue
             assert part is not None  # the parser starts with a segment

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import os
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from riskscan.concurrency import AI_CALLS, TEXT_MEMORY
+from riskscan.concurrency import AI_CALLS, TEXT_MEMORY, UPLOAD_MEMORY
 from riskscan.settings import Rate
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import Server
@@ -291,10 +294,51 @@ async def test_texts_of_one_user_fill_at_most_half_of_the_memory_while_others_us
         assert "Retry-After" in reply.headers
     ai.arrived.clear()
     asked.append(asyncio.create_task(alice.post("/api/scan", data=form(file=("a.txt", b"x" * 200_000)))))
-    await ai.arrived.wait()  # a file is on disk
+    await ai.arrived.wait()  # a file is no text
     go.set()
     assert [reply.status for reply in await asyncio.gather(*asked)] == [200, 200, 200]
     assert (await alice.scan(text="x" * 90_000))["source"] == FINDINGS["source"]  # all is released
+
+
+@pytest.mark.settings(upload_memory_bytes=500_000)
+async def test_files_go_to_disk_when_no_memory_is_left_for_them(
+    alice: Person, bob: Person, ai: Ai, server: Server
+) -> None:
+    content, before = b"x" * 400_000, count_temporary_files()
+
+    async def chunks() -> AsyncIterator[bytes]:  # a body of unknown length
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n' + content
+        yield b"\r\n--x--\r\n"
+
+    in_chunks = {"data": chunks(), "headers": {"Content-Type": "multipart/form-data; boundary=x"}}
+    go = ai.hold_responses()
+    asked = []
+    for person, body, on_disk in (
+        (alice, {"data": form(file=("a.txt", content))}, 0),
+        (bob, {"data": form(file=("a.txt", content))}, 1),  # alice's file has the memory
+        (bob, in_chunks, 2),
+    ):
+        ai.arrived.clear()
+        asked.append(asyncio.create_task(person.post("/api/scan", **body)))
+        await ai.arrived.wait()
+        assert count_temporary_files() - before == on_disk
+    go.set()
+    assert [reply.status for reply in await asyncio.gather(*asked)] == [200, 200, 200]
+    assert [call.parts["file"].body == content for call in ai.calls] == [True, True, True]
+    assert count_temporary_files() == before
+    assert server.app[UPLOAD_MEMORY].free == 500_000
+    refused = await alice.post("/api/scan", data=form(file=("a.zip", content)))
+    assert_error(refused, 400, "unsupported_file_type", file="")
+    assert server.app[UPLOAD_MEMORY].free == 500_000
+
+
+def count_temporary_files() -> int:
+    """Return the number of open files without a name."""
+    names = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            names.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return sum(name.endswith("(deleted)") for name in names)
 
 
 @pytest.mark.settings(scan_limit=Rate(2, 3600))
