@@ -153,13 +153,20 @@ def build_report(
     counts = dict.fromkeys(STATES, 0)
     for item in items:
         counts[item.state] += 1
-    shown = [item for item in items if item.finding.number == query.at or query.filter.matches(item.finding)]
-    shown = sort_items(shown, query.sort)
-    folded = [] if query.filter.state else [item for item in shown if is_folded(item, query)]
+    shown = sort_items([item for item in items if is_shown(item.finding, query)], query.sort)
+    folded = []
+    if not query.filter.state and not query.why:
+        folded = [item for item in shown if is_folded(item, query)]
     if folded:
         shown = [item for item in shown if not is_folded(item, query)]
     scored = any(detail.score is not None for detail in details)
     return Report(split_sections(shown, query.sort), folded, bars, counts, scored, query)
+
+
+def is_shown(finding: Finding, query: ReportQuery) -> bool:
+    if query.why:
+        return finding.number == query.why
+    return finding.number == query.at or query.filter.matches(finding)
 
 
 def is_folded(item: Item, query: ReportQuery) -> bool:

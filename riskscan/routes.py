@@ -345,7 +345,7 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     scans.index: ("done",),
     shares.index: ("done",),
     languages.choose: ("next",),
-    scans.show: (*REPORT_FIELDS, "at"),
+    scans.show: (*REPORT_FIELDS, "at", "why"),
     start.sample: REPORT_FIELDS,
     reviews.update: REPORT_FIELDS,
     reviews.delete: REPORT_FIELDS,

@@ -19,33 +19,41 @@ VIEWS = ("cards", "table")
 class ReportQuery(NamedTuple):
     """What the page of a scan shows.
 
-    `at` is the number of the finding that was just reviewed, which stays where it was; 0 for none. `values`
-    has the fields as they were sent, for links and forms.
+    `at` is the number of the finding that was just reviewed, which stays where it was, and `why` that of the
+    one that is shown alone, with its reasons; 0 for none. `values` has the fields as they were sent, for
+    links and forms.
     """
 
     filter: FindingFilter
     sort: Sort
     table: bool
     at: int
+    why: int
     values: dict[str, str]
 
 
 def read_report_query(request: web.Request) -> ReportQuery:
-    """Return the query. Raises 400 `invalid_request` with the field for an invalid value, but for `at`."""
+    """Return the query. Raises 400 `invalid_request` with the field for an invalid value but a number."""
     sort = read_query_text(request, "sort") or "score"
     if sort not in SORTS:
         raise invalid_filter("sort", one_of(SORTS))
     view = read_query_text(request, "view")
     if view not in ("", *VIEWS):
         raise invalid_filter("view", one_of(VIEWS))
-    at = request.query.get("at", "")
     return ReportQuery(
         read_finding_filter(request),
         sort,
         view == "table",
-        int(at) if at.isascii() and at.isdecimal() and len(at) <= 6 else 0,
+        read_number(request, "at"),
+        read_number(request, "why"),
         read_report_values(request),
     )
+
+
+def read_number(request: web.Request, name: str) -> int:
+    """Return the number of a finding, 0 if it is none."""
+    value = request.query.get(name, "")
+    return int(value) if value.isascii() and value.isdecimal() and len(value) <= 6 else 0
 
 
 def read_report_values(request: web.Request) -> dict[str, str]:

@@ -14,6 +14,7 @@ addEventListener("popstate", () => showPage(location.href));
 document.addEventListener("submit", onSubmit);
 document.addEventListener("click", onClick);
 document.addEventListener("change", onChange);
+document.addEventListener("toggle", showReasons, true);  // it does not bubble
 Object.assign(keys, {
   c: () => reviewCurrent({state: "confirmed"}),
   d: openReasons,
@@ -216,10 +217,8 @@ function showSelected() {
 /** Show the page of another query, and keep the scroll position. */
 async function showPage(href, isNew = false) {
   try {
-    const response = await fetch(href, {headers: {Accept: "text/html"}});
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const page = await fetchPage(href);
     const report = page.querySelector("#report");
-    if (!response.ok || !report) throw new Error(`status ${response.status}`);
     if (isNew) history.pushState(null, "", href);
     document.querySelector("#report").replaceWith(report);
     for (const selector of [".actions-bar .menu", "template#controls-open", "template#controls-confirmed", "template#controls-dismissed"]) {
@@ -233,6 +232,26 @@ async function showPage(href, isNew = false) {
   } catch {
     location.assign(href);  // the browser shows what is wrong
   }
+}
+
+/** Load the reasons of a finding when they are opened. */
+async function showReasons({target}) {
+  const link = target.matches(".why[open]") && target.querySelector("a");
+  if (!link) return;
+  try {
+    const page = await fetchPage(link.href);
+    const [, ...reasons] = page.querySelector(".why").children;  // after the summary
+    link.parentElement.replaceWith(...reasons);
+  } catch {
+    location.assign(link.href);
+  }
+}
+
+async function fetchPage(href) {
+  const response = await fetch(href, {headers: {Accept: "text/html"}});
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (!response.ok || !page.querySelector("#report")) throw new Error(`status ${response.status}`);
+  return page;
 }
 
 /** Open what the finding in the address is folded away in. */

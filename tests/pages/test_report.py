@@ -92,7 +92,15 @@ async def test_title_that_is_most_of_the_quote_is_left_out(ana: Person, ai: Ai) 
 
 
 async def test_why_marks_the_sentence_and_lists_the_strongest(ana: Person, ai: Ai) -> None:
-    page = text_of(await ana.get(await scan(ana, ai, EXPLAINED)))
+    location = await scan(ana, ai, EXPLAINED)
+    page = text_of(await ana.get(f"{location}?sort=document"))
+    assert "<mark" not in page  # reasons are loaded when they are asked for
+    (query,) = re.findall(r'<a href="([^"]*)#finding-1">Show reasons</a>', page)
+    assert "<summary>Why</summary>" not in finding(page, 2)
+    await review(ana, location, 1, **DISMISSED)
+    page = text_of(await ana.get(location + html.unescape(query)))
+    assert numbers(page) == [1]
+    assert 'href="?sort=document"' in page  # the way back to all
     shown = finding(page, 1)
     assert (
         'The <mark class="up shade-2">budget</mark> <mark class="down shade-2">is</mark>'
@@ -103,7 +111,9 @@ async def test_why_marks_the_sentence_and_lists_the_strongest(ana: Person, ai: A
         ("tight", "+0.80"), ("budget", "+0.40"), ("stands in a risk section", "+0.20"),
     ]  # fmt: skip
     assert "<bdi>is</bdi> −0.30" in shown.partition("Lowered it")[2]
-    assert "<summary>Why</summary>" not in finding(page, 2)
+    for number in ("4", "x", "9" * 7):
+        reply = await ana.get(f"{location}?why={number}")
+        assert (reply.status, "<mark" in text_of(reply)) == (200, False)
 
 
 def test_marks_do_not_overlap_and_escape_the_sentence() -> None:
