@@ -116,6 +116,15 @@ async def test_why_marks_the_sentence_and_lists_the_strongest(ana: Person, ai: A
         assert (reply.status, "<mark" in text_of(reply)) == (200, False)
 
 
+async def test_texts_of_a_review_are_shown_again_as_they_were_typed(ana: Person, ai: Ai) -> None:
+    location = await scan(ana, ai, RISKS)
+    await review(ana, location, 2, state="confirmed", owner="Team {n}", comment="Ask {n} first")
+    shown = finding(text_of(await ana.get(location)), 2)
+    assert 'name="owner" maxlength="200" autocomplete="off" value="Team {n}"' in shown
+    assert ">Ask {n} first</textarea>" in shown
+    assert shown.count(f'action="{location}/findings/2/review') == 3  # reopen, dismiss and edit
+
+
 def test_marks_do_not_overlap_and_escape_the_sentence() -> None:
     cues = [
         Cue("a <b> c", 0.9, 0),
