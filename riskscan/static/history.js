@@ -84,17 +84,32 @@ function announce(message, ...actions) {
   notice.replaceChildren(message, ...actions);
 }
 
-/** Show how many scans are left, and the links to their pages; if none is left here, what the server shows. */
+/** Show how many scans are left, those that moved up to this page, and the links to others; if none is left here, what the server shows. */
 async function refresh() {
   if (!form.querySelector("li")) return location.reload();
   const text = await fetch(location.href).then((response) => response.text()).catch(() => "");
   const page = new DOMParser().parseFromString(text, "text/html");
   if (!page.querySelector(".compare")) return;
+  addMissing(page.querySelectorAll(".history li"));
   for (const selector of [".count", ".pages"]) {
     const [old, fresh] = [document, page].map((each) => each.querySelector(selector));
     if (fresh) old?.replaceWith(fresh);
     else old?.remove();
   }
+}
+
+/** Add the rows that are not in the list yet; the others stay, with what is chosen and the focus. */
+function addMissing(rows) {
+  const idOf = (row) => row.querySelector("[name=scan]").value;
+  const list = form.querySelector(".history");
+  const listed = new Map([...list.children].map((row) => [idOf(row), row]));
+  let next = list.firstElementChild;
+  for (const row of rows) {
+    const old = listed.get(idOf(row));
+    if (old) next = old.nextElementSibling;
+    else list.insertBefore(row, next);
+  }
+  list.dispatchEvent(new Event("show-times", {bubbles: true}));
 }
 
 /** Delete what is hidden before the next page is requested, which would still show it; and before logging out. */
