@@ -381,15 +381,20 @@ async function digestOf(item) {
 
 // the draft survives errors, logging in and reloads, but only in this tab
 function autosaveDraft(text) {
-  if (!text.value) text.value = sessionStorage.getItem(DRAFT) ?? "";
-  text.addEventListener("input", () => {
-    try {
-      sessionStorage.setItem(DRAFT, text.value);
-      sessionStorage.setItem(DRAFT_KEY, newKey());
-    } catch {
-      clearDraft();  // over the storage quota
-    }
-  });
+  const draft = sessionStorage.getItem(DRAFT) ?? "";
+  // a text from the server, such as a shared one, is newer than the draft
+  if (text.defaultValue && text.value !== draft) storeDraft(text.value);
+  else text.value ||= draft;
+  text.addEventListener("input", () => storeDraft(text.value));
+}
+
+function storeDraft(value) {
+  try {
+    sessionStorage.setItem(DRAFT, value);
+    sessionStorage.setItem(DRAFT_KEY, newKey());
+  } catch {
+    clearDraft();  // over the storage quota
+  }
 }
 
 function clearDraft() {
