@@ -44,7 +44,7 @@ from .settings import Settings
 # of Jinja: one for each language, so that nothing in it depends on the request
 ENVIRONMENTS = {tag: web.AppKey(f"ENVIRONMENT_{tag}", jinja2.Environment) for tag in LANGUAGES}
 STATIC = Path(__file__).parent / "static"
-MAX_TAGS = 4  # categories of a scan in the history
+MAX_TAGS, MAX_NARROW_TAGS = 4, 2  # categories of a scan in the history, and on a phone, in one line
 # scripts with one main language, by the first word of the Unicode names of their letters
 LANGUAGE_OF_SCRIPT = {
     "ARABIC": "ar", "GREEK": "el", "HANGUL": "ko", "HEBREW": "he", "HIRAGANA": "ja", "KATAKANA": "ja",
@@ -193,14 +193,27 @@ def chart_row(language: str, bar: Bar) -> Markup:
 
 @functools.lru_cache(4096)
 def category_tags(language: str, categories: str) -> Markup:
-    """Return the tags of a scan's first categories, the keys of a JSON object or those of a JSON list."""
+    """Return the tags of a scan's first categories, the keys of a JSON object or those of a JSON list.
+
+    A phone shows fewer of them, and says how many more there are.
+    """
     names = list(decode_categories(categories))
     tones = assign_tones(names)
     tags = [category_tag(language, name, tones[name]) for name in names[:MAX_TAGS]]
     if len(names) > MAX_TAGS:
-        more = load_translations(language).gettext("+%(number)s more") % {"number": len(names) - MAX_TAGS}
-        tags.append(Markup('<span class="tag">{}</span>').format(more))
-    return Markup("\n").join(tags)
+        tags.append(rest_tag(language, len(names) - MAX_TAGS))
+    if len(names) <= MAX_NARROW_TAGS:
+        return Markup("\n").join(tags)
+    return Markup('{}\n<span class="wide-only">{}</span>\n<span class="narrow-only rest">{}</span>').format(
+        Markup("\n").join(tags[:MAX_NARROW_TAGS]),
+        Markup("\n").join(tags[MAX_NARROW_TAGS:]),
+        rest_tag(language, len(names) - MAX_NARROW_TAGS),
+    )
+
+
+def rest_tag(language: str, number: int) -> Markup:
+    more = load_translations(language).gettext("+%(number)s more") % {"number": number}
+    return Markup('<span class="tag">{}</span>').format(more)
 
 
 @functools.lru_cache(4096)

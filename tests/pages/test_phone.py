@@ -32,6 +32,14 @@ TARGETS = """
     return {text: element.outerHTML.slice(0, 80), width: Math.round(width), height: Math.round(height)};
   })
 """
+# in how many lines the tags of the rows of the history are
+TAG_LINES = """
+() => {
+  const shownIn = (tags) => [...tags.querySelectorAll(".tag")].filter((tag) => tag.checkVisibility());
+  const linesOf = (tags) => new Set(shownIn(tags).map((tag) => tag.offsetTop)).size;
+  return [...new Set([...document.querySelectorAll(".history .tags")].map(linesOf))];
+}
+"""
 
 
 @pytest.fixture
@@ -78,6 +86,8 @@ async def test_a_phone_has_one_line_of_navigation_and_targets_for_fingers(
 
         paths = await open_pages(visitor.context, server.url, ai)
         await check(*paths.values(), "/account", "/scans/compare", "/reviews/import")
+        await page.goto(server.url + paths["history"])
+        assert await page.evaluate(TAG_LINES) == [1]
         await page.goto(server.url + paths["result"])
         chips = page.get_by_role("navigation", name="Risks by category")
         last = chips.get_by_role("link").last
