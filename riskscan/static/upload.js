@@ -14,6 +14,7 @@ function setUpScanForm(form) {
   const list = section.querySelector("ol");
   const finishedBar = document.querySelector("#finished");
   const announcement = document.querySelector("#announcement");
+  const sample = document.querySelector("form.sample");  // for an account without scans
   const submit = form.querySelector("[type=submit]");
   const items = new Set();
   let uploading = false;
@@ -90,7 +91,6 @@ function setUpScanForm(form) {
   }
 
   function addRow(item) {
-    section.hidden = false;
     item.row = document.querySelector("#row").content.cloneNode(true).firstElementChild;
     item.state = "";
     item.row.querySelector(".name").textContent = item.name;
@@ -98,6 +98,7 @@ function setUpScanForm(form) {
     item.row.querySelector("progress").setAttribute("aria-label", say("uploadingNamed", {name: item.name}));
     list.append(item.row);
     items.add(item);
+    showQueue();
     return item;
   }
 
@@ -313,7 +314,12 @@ function setUpScanForm(form) {
   function remove(item) {
     items.delete(item);
     item.row.remove();
+    showQueue();
+  }
+
+  function showQueue() {
     section.hidden = items.size === 0;
+    if (sample) sample.hidden = items.size > 0;
   }
 
   function removeAndFocus(item) {

@@ -156,8 +156,11 @@ async def test_user_journey_by_keyboard(visitor: Visitor) -> None:
 async def test_upload_shows_its_progress(visitor: Visitor, ai: Ai) -> None:
     release = ai.hold_responses()
     page = await register(visitor)
+    sample = page.get_by_role("button", name="Scan the sample contract")
+    await expect(sample).to_be_visible()
     await page.get_by_label("Add files").set_input_files(sample_file(content=b"x" * 1_500_000))
     await expect(queue_rows(page)).to_contain_text("1.4 MB")
+    await expect(sample).to_be_hidden()  # whoever has documents needs none
     await expect(queue_rows(page)).to_contain_text("Ready")
     await throttle_uploads(page, 500_000)
     await page.get_by_role("button", name="Find risks").click()
@@ -694,6 +697,16 @@ async def test_deletion_can_be_undone_for_some_seconds(visitor: Visitor, ai: Ai)
     await expect(page.get_by_text("3 scans", exact=True)).to_be_visible()
     await expect(notice).to_have_text("")
     assert await count() == 3
+    # with pages, the rows that move up are shown: those after them are on the next page
+    await page.goto(f"{visitor.url}/scans?limit=2")
+    await delete("five")
+    await page.clock.run_for(8_000)
+    await expect(rows.locator("visible=true")).to_have_text(["four.txt", "three.txt"])
+    await expect(page.get_by_role("checkbox", name="three.txt")).not_to_be_checked()
+    await expect(page.locator(".history time").last).not_to_contain_text("UTC")
+    await expect(page.get_by_role("navigation", name="History pages")).to_have_count(0)
+    await page.request.post(f"{visitor.url}/api/scan", multipart={"file": sample_file("five.txt")})
+    await page.goto(f"{visitor.url}/scans")
     # leaving deletes before the next page is shown
     await delete("three")
     await page.get_by_role("navigation", name="Main").get_by_role("link", name="History").click()
