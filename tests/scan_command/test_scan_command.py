@@ -272,7 +272,7 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
-def test_the_action_scans_what_a_pull_request_changes(tmp_path: Path) -> None:
+def test_the_action_scans_what_a_pull_request_changes_or_else_all(tmp_path: Path) -> None:
     action = yaml.safe_load((ROOT / "deploy/action.yml").read_text())
     script = action["runs"]["steps"][1]["run"]
     program = tmp_path / "temp/riskscan/bin/riskscan"
@@ -297,17 +297,28 @@ def test_the_action_scans_what_a_pull_request_changes(tmp_path: Path) -> None:
         "PATH": os.environ["PATH"],
         "RUNNER_TEMP": str(tmp_path / "temp"),
         "GITHUB_OUTPUT": str(tmp_path / "outputs"),
-        "BASE": base,
-        "PATHS": "docs",
-        "FAIL_ON": "schedule legal",
     }
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=repository, env=environ, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
-    name, _, file = (tmp_path / "outputs").read_text().strip().partition("=")
-    assert name == "sarif"
-    [result] = load_sarif(Path(file).read_text())["runs"][0]["results"]
-    assert result["locations"][0]["physicalLocation"] == {
-        "artifactLocation": {"uri": "docs/new%20%24%28id%29.txt"},
-        "region": {"startLine": 2},
-    }
+
+    def act(base: str, paths: str, fail_on: str) -> list[Any]:
+        """Run the action; return its exit status and where its results are."""
+        inputs = {"BASE": base, "PATHS": paths, "FAIL_ON": fail_on}
+        done = subprocess.run(
+            command, cwd=repository, env=environ | inputs, capture_output=True, text=True, check=False
+        )
+        assert (done.stdout, done.stderr) == ("", "")
+        name, _, file = (tmp_path / "outputs").read_text().split("\n")[-2].partition("=")
+        assert name == "sarif"
+        results = load_sarif(Path(file).read_text())["runs"][0]["results"]
+        places = [result["locations"][0]["physicalLocation"] for result in results]
+        return [
+            done.returncode,
+            *((place["artifactLocation"]["uri"], place["region"]["startLine"]) for place in places),
+        ]
+
+    new = ("docs/new%20%24%28id%29.txt", 2)
+    assert act(base, "docs", "schedule legal") == [1, new]
+    # again in the same job, with inputs of several lines
+    assert act(base, "docs\nother.txt\n", "schedule\nlegal\n") == [1, new, ("other.txt", 2)]
+    # all documents of a push
+    assert act("", "docs", "schedule") == [0, new, ("docs/old.txt", 1)]
