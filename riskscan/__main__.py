@@ -18,6 +18,8 @@ from .settings import Settings, SettingsError, environment, find_misspelled_sett
 
 log = logging.getLogger("riskscan")
 
+READER_LEFT = 128 + 13  # as if by SIGPIPE
+
 COMMANDS = {
     "serve": "run the server until SIGTERM (default)",
     "scan": "find the risks in documents on this machine, without a server",
@@ -36,8 +38,8 @@ processes without a network, and nothing is stored. It points at sentences that 
 them are no risks. Formats: PDF, Word, Excel, PowerPoint, OpenDocument, HTML, email, RTF, text, Markdown, CSV
 and, with Tesseract, images.
 
-Exit status: 0 if all documents were read, 1 if a risk was found that --fail-on names, 2 if a document could
-not be read (the others are scanned all the same) or the arguments are wrong.
+Exit status: 0 if all documents were read, 1 if a risk was found that --fail-on names, 2 if a document or a
+folder could not be read (the others are scanned all the same) or the arguments are wrong.
 
 Examples:
   riskscan scan contract.pdf
@@ -108,12 +110,28 @@ def main(default_data_dir: Path | None = None) -> int:
 
     Without DATA_DIR the data is stored in `default_data_dir`, or else in the platform's user data folder.
     """
+    try:
+        try:
+            return run(default_data_dir)
+        finally:  # also after --help, which ends by SystemExit
+            if sys.stdout:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader of the output has left; Python would complain when it closes the streams
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, sys.stderr.fileno())
+        return READER_LEFT
+
+
+def run(default_data_dir: Path | None) -> int:
+    """Run the command that the arguments name; return the exit status."""
     arguments = parse_arguments()
     make_undumpable()  # a document that takes over its reader must not get at the secrets
     if arguments.command == "scan":  # it has no settings
-        from .scan_command.command import run
+        from .scan_command import command
 
-        return run(arguments)
+        return command.run(arguments)
     os.umask(0o077)  # the database holds what only its owner should read
     try:
         environ = environment(Path())

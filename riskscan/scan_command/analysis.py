@@ -18,7 +18,7 @@ from ..ai_service.errors import ServiceError
 from ..ai_service.notes import limit_notes
 from ..ai_service.processes import MAX_READERS, DocumentReaders, ScoringPool, scoring_pool
 from ..schemas import Finding, Risk, Scan
-from .documents import Document, describe_os_error
+from .documents import Document, describe_os_error, describe_unexpected
 
 HELP_WITH_LANGUAGES = "A RiskScan server with a language model can read it."
 WORD = re.compile(r"[^\W_]+")
@@ -76,6 +76,8 @@ async def scan_document(document: Document, readers: DocumentReaders, pool: Scor
         return Result(document, error="The process that searches for risks was killed.")
     except OSError as error:
         return Result(document, error=describe_os_error(error))
+    except Exception as error:  # the other documents are scanned all the same
+        return Result(document, error=describe_unexpected(error))
     answers = [to_answer(finding, reading.units) for finding in analysis.findings]
     findings = [to_finding(number, answer) for number, answer in enumerate(answers, 1)]
     scan = make_scan(document, data, findings, limit_notes([*analysis.notes, *reading.notes]))

@@ -6,13 +6,15 @@ import argparse
 import asyncio
 import contextlib
 import os
+import secrets
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from .analysis import Result, scan_documents
-from .documents import Document, TooManyDocuments, describe_os_error, list_documents
+from .documents import Document, TooManyDocuments, describe_os_error, describe_unexpected, list_documents
 from .output import Output, make_output
 from .terminal import Screen, make_text_report
 
@@ -55,13 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
     except TooManyDocuments as exc:
         print(f"riskscan: {exc}", file=sys.stderr)
     except BrokenPipeError:
-        # the reader of the output has left; Python would complain when it closes standard output
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise  # the reader of the output has left
     except OSError as exc:
         screen.complain(arguments.output or "standard output", describe_os_error(exc))
     except KeyboardInterrupt:
         screen.clear_progress()
         return INTERRUPTED
+    except Exception as exc:  # Python's own status would be that of risks
+        screen.complain("scan", describe_unexpected(exc))
     return ERROR
 
 
@@ -93,10 +96,28 @@ def scan(arguments: argparse.Namespace, documents: Sequence[Document], screen: S
 
 @contextlib.contextmanager
 def open_output(name: str | None) -> Iterator[BinaryIO]:
-    """Yield the file of this name, or standard output."""
-    if name:
-        with open(name, "wb") as file:
-            yield file
+    """Yield the file of this name, which is replaced at the end, or standard output."""
+    file = Path(name or os.devnull).resolve()
+    if name and (file.is_file() or not file.exists()):
+        with replace_file(file) as stream:
+            yield stream
+    elif name:  # a device or a pipe
+        with file.open("wb") as stream:
+            yield stream
     else:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def replace_file(file: Path) -> Iterator[BinaryIO]:
+    """Yield a new file that takes the place and the mode of this one unless an exception is raised."""
+    temporary = file.with_name(f".riskscan-{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as stream:
+            yield stream
+        with contextlib.suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(file.stat().st_mode))
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ class Document(NamedTuple):
 def list_documents(names: Sequence[str], complain: Callable[[str, str], None]) -> list[Document]:
     """Return the documents that are meant by the names, each once; raises TooManyDocuments.
 
-    `complain` gets the name of a folder that cannot be read or has no documents, and a sentence.
+    `complain` gets the name of a folder that has no documents, and a sentence.
     """
     documents: dict[Path | None, Document] = {}
     for path in itertools.chain.from_iterable(find_paths(name, complain) for name in dict.fromkeys(names)):
@@ -78,25 +79,38 @@ def find_paths(name: str, complain: Callable[[str, str], None]) -> Iterator[Path
 
 
 def find_in_folder(folder: str, complain: Callable[[str, str], None]) -> Iterator[Path]:
-    """Yield the files below a folder that are documents by their extensions; links are not followed."""
+    """Yield the files below a folder that are documents by their extensions, and the folders that cannot be
+    read; links are not followed."""
     found = False
-
-    def report(error: OSError) -> None:
-        complain(str(error.filename), describe_os_error(error))
-
-    for parent, folders, files in os.walk(folder, onerror=report):
+    unreadable: list[Path] = []
+    for parent, folders, files in os.walk(
+        folder, onerror=lambda error: unreadable.append(Path(error.filename))
+    ):
         folders[:] = sorted(name for name in folders if not name.startswith(LEFT_OUT))
         for name in sorted(files):
             path = Path(parent, name)
-            if name.startswith(LEFT_OUT) or not name.lower().endswith(EXTENSIONS) or path.is_symlink():
-                continue
-            if path.is_file():
+            if not name.startswith(LEFT_OUT) and name.lower().endswith(EXTENSIONS) and may_be_file(path):
                 found = True
                 yield path
-    if not found:
+    # as documents they fail to be read, and so the run fails and every output names them
+    yield from unreadable
+    if not found and not unreadable:
         complain(folder, "The folder has no documents.")
+
+
+def may_be_file(path: Path) -> bool:
+    """Return whether a path is a file, also where that cannot be told; links are none."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return True
 
 
 def describe_os_error(error: OSError) -> str:
     """Return why a file cannot be read or written, such as "No such file or directory."."""
     return f"{error.strerror or type(error).__name__}."
+
+
+def describe_unexpected(error: Exception) -> str:
+    """Return what is known of a failure that nobody has foreseen, as one sentence."""
+    return f"RiskScan failed: {type(error).__name__}: {error}."

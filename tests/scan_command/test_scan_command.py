@@ -7,21 +7,23 @@ import os
 import pty
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jsonschema_rs
 import pytest
 import yaml
 
-from riskscan.__main__ import SCAN_FORMATS
+from riskscan.__main__ import SCAN_FORMATS, main
 from riskscan.export.text import FORMATS
 from riskscan.scan_command import documents
 from riskscan.scan_command.analysis import find_lines
+from riskscan.scan_command.command import open_output
 from riskscan.scan_command.documents import Document, TooManyDocuments, list_documents
 from riskscan.scan_command.output import make_output
 from riskscan.scan_command.terminal import TextReport
@@ -178,6 +180,57 @@ def test_folders_are_searched_and_patterns_expanded(tmp_path: Path) -> None:
     assert complaints == [str(tmp_path / "empty"), "The folder has no documents."]
 
 
+def test_folders_that_cannot_be_read_fail_as_documents_do(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Tea was served.")
+    deepest = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20):  # to a folder whose path is too long, which even root cannot read
+        os.mkdir("x" * 250, dir_fd=deepest)
+        deepest, above = os.open("x" * 250, os.O_RDONLY, dir_fd=deepest), deepest
+        os.close(above)
+    os.close(deepest)
+    status, out, err = scan(tmp_path, ".")
+    assert (status, out) == (2, "a.txt: no risks found\n")
+    assert re.fullmatch("riskscan: (x{250}/)+x{250}: File name too long.\n", err)
+
+
+@pytest.mark.parametrize("arguments", [["a\0.txt"], ["a.txt", "--output", "a\0.csv"]])
+def test_unforeseen_failures_are_errors_in_one_line(
+    arguments: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text(RISK)
+    # no shell can pass the NUL, at which Python raises a ValueError
+    monkeypatch.setattr(sys, "argv", ["riskscan", "scan", *arguments])
+    assert main() == 2
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "RiskScan failed: ValueError: embedded null byte." in err
+
+
+def test_the_report_of_the_run_before_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    report, link = tmp_path / "report.csv", tmp_path / "latest.csv"
+    report.write_text("of yesterday")
+    report.chmod(0o640)
+    link.symlink_to("report.csv")
+
+    def interrupt(stream: BinaryIO) -> None:
+        stream.write(b"half of today's")
+        stream.flush()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), open_output(str(link)) as stream:
+        interrupt(stream)
+    assert report.read_text() == "of yesterday"
+    with open_output(str(link)) as stream:
+        stream.write(b"of today")
+    assert (report.read_text(), stat.S_IMODE(report.stat().st_mode)) == ("of today", 0o640)
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [link, report]
+    with open_output(os.devnull) as stream:  # is no file that could be replaced
+        stream.write(b"of today")
+    assert Path(os.devnull).is_char_device()
+
+
 def test_a_document_is_not_overwritten_by_its_result(tmp_path: Path) -> None:
     (tmp_path / "plan.md").write_text("The pier may sink.")
     status, _, errors = scan(tmp_path, "plan.md", "--output", "plan.md")
@@ -200,6 +253,22 @@ def test_a_document_that_is_too_large_is_named(tmp_path: Path) -> None:
     status, out, err = scan(tmp_path, "large.txt")
     assert (status, out) == (2, "")
     assert err == "riskscan: large.txt: The document is larger than 50 MB.\n"
+
+
+@pytest.mark.parametrize("arguments", ["check", "scan --help", "scan . none.txt"])
+def test_commands_end_quietly_when_the_reader_of_their_output_has_left(
+    arguments: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text(RISK)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, str(ROOT / "run.py"), *arguments.split()]
+    environ = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)}
+    # with complaints in the pipe too, as by 2>&1, the run still has its end
+    errors = writer if "none.txt" in arguments else subprocess.PIPE
+    done = subprocess.run(command, cwd=tmp_path, env=environ, stdout=writer, stderr=errors, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr or b"") == (141, b"")
 
 
 def test_terminal_shows_colours_progress_and_no_control_characters(tmp_path: Path) -> None:
