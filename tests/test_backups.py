@@ -8,9 +8,12 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -142,6 +145,11 @@ async def test_restore_spares_a_database_that_is_in_use_or_has_accounts(
             assert await list_ids(there) == {kept["scan_id"]}
 
 
+def create(file: Path) -> None:
+    with file.open("x") as opened:
+        opened.write("of somebody else")
+
+
 @pytest.fixture
 def settings(tmp_path: Path, sqlite_template: Path) -> Settings:
     """Settings for a migrated SQLite database with a generated secret."""
@@ -159,7 +167,79 @@ def test_backup_overwrites_no_file(settings: Settings, tmp_path: Path) -> None:
         existing.unlink()
     with pytest.raises(BackupError, match="cannot be copied"):
         back_up(settings, tmp_path / "nowhere" / "backup")
+    (tmp_path / "riskscan.db").write_bytes(b"no database")
+    with pytest.raises(BackupError, match="cannot be copied"):
+        back_up(settings, tmp_path / "backup")
     assert not list(tmp_path.glob("*backup*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "appear"),
+    [("backup", Path.mkdir), ("backup", create), ("backup.jwt-secret", create)],
+    ids=["folder", "backup", "secret"],
+)
+def test_file_that_appears_while_a_backup_is_made_is_kept(
+    settings: Settings, tmp_path: Path, name: str, appear: Callable[[Path], object]
+) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "riskscan.db")) as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")  # for which the copy waits
+        made = pool.submit(back_up, settings, tmp_path / "backup")
+        while not list(tmp_path.glob(".backup-*")):
+            pass
+        try:
+            appear(tmp_path / name)
+            theirs = {name}
+        except FileExistsError:  # the backup has the name already
+            theirs = set()
+        other.rollback()
+        with contextlib.suppress(BackupError):
+            made.result()
+    if theirs:
+        assert isinstance(made.exception(), BackupError)
+        assert (tmp_path / name).is_dir() or (tmp_path / name).read_text() == "of somebody else"
+    else:
+        assert made.exception() is None
+    found = {path.name for path in tmp_path.glob("*backup*")}
+    assert found == (theirs or {"backup", "backup.jwt-secret"})
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_restore_that_ended_midway_can_be_repeated(
+    settings: Settings, tmp_path: Path, is_killed: bool
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "riskscan.db")) as database, database:
+        database.execute(
+            "INSERT INTO users (id, email, password_hash, created_at, updated_at) VALUES "
+            "('a', 'ana@example.com', 'hash', '2026-01-01', '2026-01-01')"
+        )
+    back_up(settings, tmp_path / "backup")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    secret = Settings.from_env({}, elsewhere).jwt_secret
+    # the first pages of the database can be written, and no more
+    code = f"""
+import resource, signal, sys
+sys.dont_write_bytecode = True  # no half of it either
+sys.path.insert(0, {str(ROOT)!r})
+from riskscan.__main__ import main
+signal.signal(signal.SIGXFSZ, signal.{"SIG_DFL" if is_killed else "SIG_IGN"})
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.exit(main())
+"""
+    command = [sys.executable, "-c", code, "restore", str(tmp_path / "backup")]
+    done = subprocess.run(
+        command, env={"DATA_DIR": str(elsewhere)}, cwd=elsewhere, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (-signal.SIGXFSZ if is_killed else 1), done.stderr
+    # once the database is replaced, nothing is left to be done
+    assert (elsewhere / "jwt-secret").read_text().strip() == (settings.jwt_secret if is_killed else secret)
+    assert restore(Settings.from_env({}, elsewhere), tmp_path / "backup", force=False).accounts == 1
+    assert Settings.from_env({}, elsewhere).jwt_secret == settings.jwt_secret
+    assert [path.name for path in elsewhere.iterdir() if path.name.startswith(".jwt")] == []
 
 
 def test_damaged_backup_is_refused_before_anything_is_replaced(settings: Settings, tmp_path: Path) -> None:

@@ -36,29 +36,36 @@ def back_up(settings: Settings, file: Path) -> Contents:
     Every transaction that was committed before is in it. Raises BackupError; SettingsError for PostgreSQL.
     """
     database, in_use = find_database(settings)
-    secret_copy = secret_of(file) if in_use else None
-    for existing in (file, secret_of(file)):
-        if existing.exists():
-            raise BackupError(f"{existing} exists; a backup does not overwrite a file")
+    secret_copy = secret_of(file)
+    if secret_copy.exists():
+        raise BackupError(f"{secret_copy} exists; a backup does not overwrite a file")
     temporary = file.with_name(f".{file.name}-{secrets.token_hex(8)}")
-    try:
-        with open_file(database, "rw") as source, contextlib.closing(create(temporary)) as copy:
-            source.backup(copy)  # in one step, which a write at the same time does not start again
-            copy.execute("PRAGMA journal_mode = DELETE")  # so that the copy is one file
-        scans, accounts = verify(temporary)
-        if secret_copy:
-            write_secret(secret_copy, settings.jwt_secret)
-        temporary.rename(file)
-    except (sqlite3.Error, OSError) as exc:
-        raise BackupError(f"{database} cannot be copied to {file}: {exc}") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
-    return Contents(scans, accounts, secret_copy)
+    with contextlib.ExitStack() as failed:
+        try:
+            write_new(file, "")  # the name is ours, and nobody else's file is replaced below
+            failed.callback(file.unlink, missing_ok=True)
+            failed.callback(temporary.unlink, missing_ok=True)
+            write_new(temporary, "")  # SQLite gives its other files the same mode
+            with open_file(database, "rw") as source, open_file(temporary, "rw") as copy:
+                source.backup(copy)  # in one step, which a write at the same time does not start again
+                copy.execute("PRAGMA journal_mode = DELETE")  # so that the copy is one file
+            scans, accounts = verify(temporary)
+            if in_use:
+                write_new(secret_copy, settings.jwt_secret)
+                failed.callback(secret_copy.unlink)
+            temporary.replace(file)
+        except FileExistsError as exc:
+            raise BackupError(f"{exc.filename} exists; a backup does not overwrite a file") from exc
+        except (sqlite3.Error, OSError) as exc:
+            raise BackupError(f"{database} cannot be copied to {file}: {exc}") from exc
+        failed.pop_all()
+    return Contents(scans, accounts, secret_copy if in_use else None)
 
 
 def restore(settings: Settings, file: Path, *, force: bool) -> Contents:
-    """Replace the database by a backup in one transaction, and the generated secret by that beside it.
+    """Replace the generated secret by that beside a backup, then the database in one transaction.
 
+    A restore that was killed can be repeated: until that transaction ends, the database is what it was.
     Raises BackupError, also while another process uses the database, or if it has accounts and without
     `force`; SettingsError for PostgreSQL.
     """
@@ -72,14 +79,18 @@ def restore(settings: Settings, file: Path, *, force: bool) -> Contents:
         with open_file(file, "ro") as source, open_alone(database) as target:
             if not force and has_accounts(target):
                 raise BackupError(f"{database} has accounts; --force replaces them and their scans")
-            source.backup(target)
-        if in_use and saved.exists():
-            temporary = in_use.with_name(f".{in_use.name}-{secrets.token_hex(8)}")
-            write_secret(temporary, saved.read_text())
-            temporary.replace(in_use)
+            restores_secret = bool(in_use and saved.exists())
+            if in_use and restores_secret:
+                replace_secret(in_use, saved.read_text())
+            try:
+                source.backup(target)
+            except (sqlite3.Error, OSError):
+                if in_use and restores_secret:
+                    replace_secret(in_use, settings.jwt_secret)
+                raise
     except (sqlite3.Error, OSError) as exc:
         raise BackupError(f"{file} cannot be restored to {database}: {exc}") from exc
-    return Contents(scans, accounts, in_use if saved.exists() else None)
+    return Contents(scans, accounts, in_use if restores_secret else None)
 
 
 def find_database(settings: Settings) -> tuple[Path, Path | None]:
@@ -96,16 +107,22 @@ def secret_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.{SECRET_FILE}")
 
 
-def write_secret(file: Path, secret: str) -> None:
-    """Write a secret to a new file, for its owner alone."""
+def write_new(file: Path, text: str) -> None:
+    """Write a text to a new file, for its owner alone. Raises FileExistsError."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        opened.write(secret)
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
 
 
-def create(file: Path) -> sqlite3.Connection:
-    """Create an empty database, for its owner alone; SQLite gives its other files the same mode."""
-    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    return sqlite3.connect(file)
+def replace_secret(file: Path, secret: str) -> None:
+    """Replace the file of a secret, so that at any moment it is the old or the new one."""
+    temporary = file.with_name(f".{file.name}-{secrets.token_hex(8)}")
+    try:
+        write_new(temporary, secret)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
