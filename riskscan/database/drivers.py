@@ -48,6 +48,13 @@ class SqliteConnection(sqlite3.Connection):
         super().__init__(*args, **kwargs)
         self.row_factory = sqlite3.Row
         self.execute("PRAGMA foreign_keys = ON")
+        # SQLite's own knows ASCII alone
+        self.create_function("lower", 1, fold_case, deterministic=True)
+
+
+def fold_case(text: str) -> str:
+    """Return a text in lower case, letter by letter as PostgreSQL's collation pg_c_utf8 does."""
+    return text.replace("\u0130", "i").replace("Σ", "σ").lower()
 
 
 def backend_options(settings: Settings) -> tuple[str, dict[str, Any]]:

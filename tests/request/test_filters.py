@@ -300,6 +300,14 @@ async def test_scans_are_sorted_by_name_or_by_open_findings(
     assert by_date["next_cursor"]
 
 
+async def test_names_in_any_script_are_sorted_without_regard_to_case(server: Server, alice: Person) -> None:
+    names = ["Été", "Жук", "zoo", "ខ្មែរ", "état", "Apple", "İzmir", "ΣΑΣ", "банк", "σας", "Éva", "ក្រសួង"]
+    for name in names:
+        await save_scan(server, alice, name)
+    expected = ["Apple", "İzmir", "zoo", "état", "Été", "Éva", "σας", "ΣΑΣ", "банк", "Жук", "ក្រសួង", "ខ្មែរ"]
+    assert filenames(await get_list(alice, sort="name")) == expected
+
+
 async def test_a_sort_that_is_unknown_or_does_not_go_with_a_cursor_is_refused(alice: Person) -> None:
     await alice.scan(text="tight budget")
     await alice.scan(text="tight budget")
