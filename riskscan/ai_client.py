@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import itertools
@@ -37,8 +38,11 @@ from .schemas import (
 )
 from .settings import SETTINGS
 
-PROBE_SECONDS, CACHE_SECONDS = 2, 5
-LANGUAGE_MODEL_SECONDS = 60  # for which pages trust what a probe said of the language model
+PROBE_SECONDS = 2
+# for which the answer of a probe is new, and after which it is too old to be given while the next one runs
+FRESH_SECONDS, STALE_SECONDS = 5, 15
+# of what pages say about the language model
+MODEL_FRESH_SECONDS, MODEL_STALE_SECONDS = 60, 3600
 EMBEDDED = "unix:"  # the embedded service's URL is this and a path; an operator's begins with http
 CONNECT_SECONDS = 10
 # a POST on a connection that the service is closing is lost; servers keep idle ones for 2 s or more
@@ -70,7 +74,7 @@ class AiProbe:
         self.healthy = False
         self.language_model: bool | None = None
         self.probed_at = -math.inf  # time.monotonic()
-        self.lock = asyncio.Lock()
+        self.running: asyncio.Task[None] | None = None
 
 
 AI_SESSION = web.AppKey("AI_SESSION", aiohttp.ClientSession)
@@ -95,36 +99,54 @@ def open_session(service_url: str) -> aiohttp.ClientSession:
     )
 
 
-async def is_healthy(app: web.Application, max_age: float = CACHE_SECONDS) -> bool:
-    """Return whether the AI service responds, by a probe of at most `max_age` seconds ago."""
+async def is_healthy(
+    app: web.Application, fresh: float = FRESH_SECONDS, stale: float = STALE_SECONDS
+) -> bool:
+    """Return whether the AI service responds, by a probe of at most `stale` seconds ago.
+
+    One of more than `fresh` seconds ago is repeated in the background; only for one that is stale, and the
+    first, is waited, at most 2 seconds.
+    """
     probe = app[AI_PROBE]
-    async with probe.lock:  # concurrent checks share one probe
-        if time.monotonic() >= probe.probed_at + max_age:
-            await run_probe(app)
-            probe.probed_at = time.monotonic()
+    age = time.monotonic() - probe.probed_at
+    if age >= fresh and (probe.running is None or probe.running.done()):
+        probe.running = asyncio.create_task(run_probe(app))  # concurrent checks share one probe
+    if age >= stale and probe.running:
+        await asyncio.shield(probe.running)  # a client that leaves does not end it for the others
     return probe.healthy
+
+
+async def stop_probe(app: web.Application) -> None:
+    """End a probe in the background."""
+    running = app[AI_PROBE].running
+    if running:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def run_probe(app: web.Application) -> None:
     """Ask the AI service; any status below 500 is healthy, and `llm_configured` tells of a language model."""
     probe = app[AI_PROBE]
-    probe.healthy = False
-    try:
+    healthy, info = False, None
+    with contextlib.suppress(aiohttp.ClientError, OSError, InvalidResponse, ValueError, RecursionError):
         async with (
             asyncio.timeout(PROBE_SECONDS),
             app[AI_SESSION].get("", allow_redirects=False) as response,
         ):
-            probe.healthy = response.status < 500
+            healthy = response.status < 500
             info = json.loads(await read_limited(response, MAX_INFO_BYTES))
-    except (aiohttp.ClientError, OSError, InvalidResponse, ValueError, RecursionError):
+    probe.healthy, probe.probed_at = healthy, time.monotonic()
+    if info is None:
         return
     said = info.get("llm_configured") if isinstance(info, dict) else None
     probe.language_model = said if isinstance(said, bool) else None
 
 
 async def refresh_language_model(app: web.Application) -> None:
-    """Ask the AI service whether it has a language model, unless it answered within a minute."""
-    await is_healthy(app, LANGUAGE_MODEL_SECONDS if app[AI_PROBE].healthy else CACHE_SECONDS)
+    """Ask the AI service whether it has a language model, unless it answered within a minute; waited for
+    only if it has not been asked for an hour."""
+    fresh = MODEL_FRESH_SECONDS if app[AI_PROBE].healthy else FRESH_SECONDS
+    await is_healthy(app, fresh, MODEL_STALE_SECONDS)
 
 
 def offers_language_model(app: web.Application) -> bool:

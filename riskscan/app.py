@@ -118,6 +118,7 @@ async def ai_session(app: web.Application) -> AsyncIterator[None]:
     app[ai_client.AI_PROBE] = ai_client.AiProbe()
     async with ai_client.open_session(app[SETTINGS].ai_service_url) as app[ai_client.AI_SESSION]:
         yield
+        await ai_client.stop_probe(app)
 
 
 async def database(app: web.Application) -> AsyncIterator[None]:

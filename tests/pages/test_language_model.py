@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from riskscan.ai_client import AI_PROBE, FRESH_SECONDS, MODEL_FRESH_SECONDS
 from tests.pages.test_start import SQLITE_ONLY, log_in_with_cookie, page
 from tests.support.ai import Ai
+from tests.support.application import Server
 from tests.support.client import Person
 
 
@@ -31,3 +33,25 @@ async def test_language_model_is_offered_unless_the_ai_service_has_none(
             shown = (await page(guest, path)).partition('id="sentences"')[0]  # not what scripts may say
             assert ("the language model" in shown) == offered
     assert ai.probes == 1  # remembered, not asked for each page
+
+
+@SQLITE_ONLY
+async def test_pages_do_not_wait_for_an_ai_service_that_hangs(guest: Person, ai: Ai, server: Server) -> None:
+    probe = server.app[AI_PROBE]
+    ai.info = {"llm_configured": False}
+    await log_in_with_cookie(guest)
+    await page(guest, "/scan")
+    ai.answers_probes.clear()
+    probe.probed_at -= MODEL_FRESH_SECONDS
+    assert "the language model" not in (await page(guest, "/scan")).partition('id="sentences"')[0]
+    assert probe.running
+    assert not probe.running.done()
+    # nor does the health check, whose last answer is still good
+    probe.probed_at += MODEL_FRESH_SECONDS - FRESH_SECONDS
+    assert (await guest.get("/api/health")).json["ai_service_healthy"] is True
+    assert not probe.running.done()
+    ai.info = {"llm_configured": True}
+    ai.answers_probes.set()
+    await probe.running
+    assert "the language model" in (await page(guest, "/scan")).partition('id="sentences"')[0]
+    assert ai.probes == 2

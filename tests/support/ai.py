@@ -63,6 +63,8 @@ class Ai:
         self.calls: list[Call] = []
         self.probes = 0
         self.info: Any = {"service": "test"}
+        self.answers_probes = asyncio.Event()
+        self.answers_probes.set()
         self.arrived = asyncio.Event()
         self.handler: Handler = self.return_findings
         self.raw_handler: RawHandler | None = None
@@ -107,6 +109,7 @@ class Ai:
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
         self.probes += 1
+        await self.answers_probes.wait()
         return web.json_response(self.info)
 
     async def serve(self) -> Callable[[], Coroutine[Any, Any, None]]:
