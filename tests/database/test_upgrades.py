@@ -12,7 +12,7 @@ import pytest
 
 from riskscan.database import DATABASE, Database
 from riskscan.database.drafts import find_drafts
-from riskscan.database.late_scans import fill_late_scans
+from riskscan.database.late_scans import BEFORE_ALL, FIND_LATE_SCANS, fill_late_scan, fill_late_scans
 from riskscan.database.migrate import SchemaTooNew, find_pending, is_current, migrate
 from riskscan.database.rows import utc_now
 from riskscan.routes import OPERATIONS
@@ -131,6 +131,32 @@ async def test_late_scans_are_indexed_as_if_this_version_had_stored_them(
     assert {"category": "Zeit", "risks": 2} in stats["by_category"]
     drafts = await find_drafts(db, alice.id, new["scan_id"])
     assert {draft.scan_id for draft in drafts} == set(late)
+
+
+async def test_late_scans_are_filled_beside_one_that_cannot_be_read(
+    server: Server, alice: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    db = server.app[DATABASE]
+    damaged, late = await store_late_scans(db, alice.id)
+    await db.execute("UPDATE scans SET data = '[{}]' WHERE id = :id", {"id": damaged})
+    assert await fill_late_scans(db) == 1
+    assert f"scan {damaged} cannot be indexed: " in caplog.text
+    assert [scan["scan_id"] for scan in (await alice.get("/api/scans?q=strasse")).json["scans"]] == [late]
+
+
+async def test_late_scan_that_is_renamed_while_it_is_filled_is_found_by_its_title(
+    server: Server, alice: Person
+) -> None:
+    db = server.app[DATABASE]
+    _, late = await store_late_scans(db, alice.id)
+    rows = await db.fetch_all(FIND_LATE_SCANS, BEFORE_ALL)
+    renamed = await alice.request("PATCH", f"/api/scans/{late}", json={"title": "Bridge"})
+    assert renamed.status == 200
+    assert not [row for row in rows if str(row["id"]) == late and await fill_late_scan(db, row)]
+    for _ in range(2):  # and once the next round has filled it
+        assert [scan["scan_id"] for scan in (await alice.get("/api/scans?q=bridge")).json["scans"]] == [late]
+        await fill_late_scans(db)
+    assert await fill_late_scans(db) == 0
 
 
 LATER = "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc) VALUES (:hash, :id, :now)"
