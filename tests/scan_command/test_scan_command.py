@@ -388,6 +388,6 @@ def test_the_action_scans_what_a_pull_request_changes_or_else_all(tmp_path: Path
     new = ("docs/new%20%24%28id%29.txt", 2)
     assert act(base, "docs", "schedule legal") == [1, new]
     # again in the same job, with inputs of several lines
-    assert act(base, "docs\nother.txt\n", "schedule\nlegal\n") == [1, new, ("other.txt", 2)]
+    assert act(base, "docs\nother.txt\n", "schedule\nlegal\n") == [1, ("other.txt", 2), new]
     # all documents of a push
     assert act("", "docs", "schedule") == [0, new, ("docs/old.txt", 1)]
