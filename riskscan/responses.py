@@ -118,7 +118,8 @@ def render_page(
         "field_errors": collections.defaultdict(str, error.fields if error else {}),
         "first_error": next(iter(error.fields), "") if error else "",
         "path": request.path,
-        "here": request.raw_path if request.method in ("GET", "HEAD") else "/",
+        # what answers a POST is shown once
+        "here": request.raw_path if request.method in ("GET", "HEAD") else "",
         "query": request.query,
         "next": read_next_path(request),
         "origin": request_origin(request),

@@ -344,7 +344,6 @@ PAGE_QUERY: dict[Handler, tuple[str, ...]] = {
     accounts.account_page: ("done",),
     scans.index: ("done",),
     shares.index: ("done",),
-    languages.choose: ("next",),
     scans.show: (*REPORT_FIELDS, "at", "why"),
     start.sample: REPORT_FIELDS,
     reviews.update: REPORT_FIELDS,

@@ -58,9 +58,9 @@ async def test_a_page_is_in_the_language_that_the_browser_prefers(guest: Person)
 
 async def test_a_choice_holds_against_the_browser_and_returns_to_the_page(guest: Person) -> None:
     page = text_of(await guest.get("/login?next=/scans%3Fq%3Da", headers=KHMER))
-    action = re.search(r'class="languages.*?action="(.*?)"', page)
-    assert action
-    reply = await guest.post(action[1], data={"language": "en"})
+    target = re.search(r'<input type="hidden" name="next" value="(.*?)"', page)
+    assert target
+    reply = await guest.post("/language", data={"language": "en", "next": target[1]})
     assert (reply.status, reply.headers["Location"]) == (303, "/login?next=/scans%3Fq%3Da")
     cookie = reply.cookies["language"]
     assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/", "Lax", True)
@@ -76,11 +76,24 @@ async def test_a_choice_of_an_unknown_language_or_another_site_is_refused(guest:
         assert (reply.status, "language" in reply.cookies) == (400, False)
     reply = await guest.post("/language", data={"language": "km"}, headers={"Origin": "https://evil.example"})
     assert (reply.status, "language" in reply.cookies) == (403, False)
-    reply = await guest.post("/language?next=//evil.example", data={"language": "km"})
+    reply = await guest.post("/language", data={"language": "km", "next": "//evil.example"})
     assert (reply.status, reply.headers["Location"]) == (303, "/")
     guest.session.cookie_jar.clear()
     cookies = {"Cookie": "language=../xx"}
     assert '<html lang="en">' in text_of(await guest.get("/login", headers=cookies))
+
+
+async def test_a_page_that_answers_a_form_offers_no_language(guest: Person) -> None:
+    """It would be left for good: with a secret that is shown once, or with what was typed."""
+    await sign_up(guest)
+    for path, fields, status in (
+        ("/account/tokens", {"name": "nightly", "scopes": "scan"}, 200),
+        ("/account/tokens", {"name": "x" * 500, "scopes": "scan"}, 400),
+        ("/scan", {"text": " "}, 400),
+    ):
+        reply = await guest.post(path, data=fields)
+        assert (reply.status, 'action="/language"' in text_of(reply)) == (status, False)
+    assert 'action="/language"' in text_of(await guest.get("/account"))
 
 
 async def test_errors_are_translated_on_pages_and_english_in_the_api(guest: Person) -> None:

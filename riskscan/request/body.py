@@ -59,6 +59,7 @@ FIELD_NAMES = frozenset(
         "lines",
         "url",
         "language",
+        "next",
         *(name for body in BODIES for name in body.__struct_fields__),
     )
 )

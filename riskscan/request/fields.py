@@ -176,8 +176,12 @@ def read_integer(request: web.Request, name: str, default: int, low: int, high: 
 
 
 def read_next_path(request: web.Request) -> str:
-    """Return the path to open after the log-in, `next`; empty unless it is a path of this application."""
-    target = request.query.get("next", "")
+    """Return the path to open after the log-in, `next` in the query; empty unless `check_path` allows it."""
+    return check_path(request.query.get("next", ""))
+
+
+def check_path(target: str) -> str:
+    """Return the path of a page of this application; an empty string for anything else."""
     is_path = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
     # a browser resolves dot segments, percent-encoded ones too, and reads \ as / (WHATWG URL, section 4.4)
     segments = re.split(r"[/\\]", re.split("[?#]", target)[0].lower().replace("%2e", "."))
