@@ -44,7 +44,7 @@ from ..database.scans import (
 from ..errors import REQUEST_ID, ApiError, Sentence, invalid_request, invalid_value, not_found
 from ..history import build_rows
 from ..idempotency import REPLAYED, Reservation, ScanResult, reserve_scan
-from ..rate_limits import bucket, hit, refund
+from ..rate_limits import Bucket, bucket, hit, refund
 from ..report import build_report
 from ..request.body import read_document, read_fields
 from ..request.fields import CANONICAL_UUID, is_uuid, read_integer
@@ -99,13 +99,19 @@ async def scan_document(request: web.Request, *, shared: bool = False) -> web.St
     with app[SCANS_IN_FLIGHT].slot(user_id), app[TEXT_MEMORY].reserve(user_id) as allocate:
         async with read_document(request, allocate, shared=shared) as document:
             if shared and document.upload is None:
+                await refund_scan(request, limit)
                 return render_page(request, "upload.html", {})
             async with reserve_scan(request, db, subject, document) as reservation:
                 result = await scan_once(request, subject, document, reservation)
     if result.replayed:
-        with contextlib.suppress(ApiError):  # the database is unavailable or busy
-            await refund(request, limit, db=db.low_priority)
+        await refund_scan(request, limit)
     return respond_with_links(request, result)
+
+
+async def refund_scan(request: web.Request, limit: Bucket) -> None:
+    """Subtract a request that scanned nothing from SCAN_LIMIT, unless the database is unavailable or busy."""
+    with contextlib.suppress(ApiError):
+        await refund(request, limit, db=request.app[DATABASE].low_priority)
 
 
 async def scan_once(

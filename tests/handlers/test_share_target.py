@@ -9,6 +9,7 @@ import pytest
 
 from riskscan.file_types import EXTENSIONS
 from riskscan.handlers.static_files import FILES
+from riskscan.settings import Rate
 from tests.support.ai import Ai
 from tests.support.client import PASSWORD, Person, form, sign_up, text_of
 
@@ -38,6 +39,15 @@ async def test_a_shared_text_is_shown_before_it_is_sent(guest: Person, ai: Ai) -
     assert "\nClause 4\nThe &lt;budget&gt; is tight.\nhttps://example.org/4</textarea>" in page
     assert ai.calls == []
     assert (await guest.get("/share")).status == 200  # where a reload by address leads
+
+
+@pytest.mark.settings(scan_limit=Rate(1, 3600))
+async def test_a_shared_text_does_not_count_as_a_scan_before_it_is_sent(guest: Person) -> None:
+    await sign_up(guest)
+    for _ in range(2):
+        assert (await guest.post("/share", data=form(text="A clause"), headers=BY_PHONE)).status == 200
+    assert (await guest.post("/scan", data=form(text="A clause"))).status == 303
+    assert (await guest.post("/scan", data=form(text="A clause"))).status == 429
 
 
 async def test_a_title_that_is_the_text_is_shown_once(guest: Person) -> None:
