@@ -9,6 +9,7 @@ import functools
 import gettext
 import io
 import re
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 from babel.messages.mofile import write_mo
@@ -64,16 +65,28 @@ def negotiate_language(accepted: str) -> str:
 
 def translate(text: str, language: str) -> str:
     """Return a sentence of this program in a language; what has no translation is marked as English."""
+    translated = translate_plain(text, language)
+    if language == SOURCE or not text or translated != text:
+        return translated
+    return Markup('<span lang="en">{}</span>').format(text)
+
+
+def translate_plain(text: str, language: str) -> str:
+    """Return a sentence of this program in a language, for an attribute; English if it has no translation."""
     if language == SOURCE or not text:
         return text
-    message, values = (text.message, text.values) if isinstance(text, Sentence) else (text, None)
-    translated = load_translations(language).gettext(message)
-    if translated == message:
-        return Markup('<span lang="en">{}</span>').format(text)
-    return translated % values if values else translated
+    if not isinstance(text, Sentence):
+        return load_translations(language).gettext(text)
+    values = {
+        name: translate_plain(value, language) if isinstance(value, Sentence) else value
+        for name, value in text.values.items()
+    }
+    return load_translations(language).gettext(text.message) % values
 
 
-def translate_error(error: ApiError, language: str) -> ApiError:
+def translate_error(
+    error: ApiError, language: str, translate: Callable[[str, str], str] = translate
+) -> ApiError:
     """Return the error with its sentences in a language."""
     fields = {name: translate(text, language) for name, text in error.fields.items()}
     return ApiError(

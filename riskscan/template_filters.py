@@ -35,7 +35,7 @@ from .export.columns import (
 from .export.text import FORMATS
 from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
 from .history import decode_categories, list_categories
-from .languages import LANGUAGES, load_translations, translate
+from .languages import LANGUAGES, load_translations, translate, translate_plain
 from .report import is_title
 from .request.uploads import UNSUPPORTED
 from .schemas import MAX_COMMENT, MAX_OWNER, MAX_PASSWORD, MIN_PASSWORD
@@ -118,7 +118,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
         "password_length": f"{MIN_PASSWORD}–{MAX_PASSWORD}",
         "extensions": EXTENSIONS,
         "file_type_names": translations.gettext("%(types)s or images") % {"types": FILE_TYPE_NAMES},
-        "unsupported": translate(UNSUPPORTED, language),
+        "unsupported": translate_plain(UNSUPPORTED, language),
         "export_choices": [
             (translations.gettext(label), name, layout) for label, name, layout in EXPORT_CHOICES
         ],

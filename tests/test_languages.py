@@ -9,8 +9,11 @@ import re
 import pytest
 
 from riskscan import PACKAGE
-from riskscan.errors import Sentence
-from riskscan.languages import negotiate_language, translate
+from riskscan.errors import Sentence, payload_too_large
+from riskscan.languages import negotiate_language, translate, translate_plain
+from riskscan.register_import import describe_change
+from riskscan.request.fields import Fields, mention_unknown
+from riskscan.schemas import ReviewFields
 from riskscan.template_filters import format_month, format_number, format_risk_count, time_element
 from tests.messages import TRANSLATED, catalogue_path, extract_messages, find_formatted, read_catalogue
 from tests.support.client import Person, assert_error, sign_up, text_of
@@ -145,6 +148,7 @@ def test_dates_and_numbers_are_those_of_the_language() -> None:
 def test_a_sentence_without_translation_is_marked_as_english() -> None:
     assert translate("<b> 100 %", "en") == "<b> 100 %"
     assert translate("<b> 100 %", "km") == '<span lang="en">&lt;b&gt; 100 %</span>'
+    assert translate_plain("<b> 100 %", "km") == "<b> 100 %"  # in an attribute
     limit = Sentence("Token limit reached (%(limit)s). Delete a token first.", limit=3)
     assert (limit, translate(limit, "en")) == ("Token limit reached (3). Delete a token first.",) * 2
     assert translate(limit, "km") == "ដល់ដែនកំណត់ចំនួនថូខឹនហើយ (3)។ សូមលុបថូខឹនមួយជាមុនសិន។"
