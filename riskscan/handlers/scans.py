@@ -61,7 +61,7 @@ from .start import load_sample
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 MAX_OFFSET = 10**9
-MAX_OPEN_SCANS, MAX_OPEN_RISKS, MAX_CONFIRMED = 10, 50, 200  # on the overview
+MAX_OPEN_SCANS, MAX_OPEN_RISKS, MAX_CONFIRMED = 10, 10, 200  # on the overview
 EPOCH, MICROSECOND = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), datetime.timedelta(microseconds=1)
 # microseconds until the year 2286, a scan ID and, with a filter, its digest; the OpenAPI document quotes this
 CURSOR = re.compile(rf"([0-9]{{1,16}})-({CANONICAL_UUID.pattern})(?:-([0-9a-f]{{12}}))?", re.ASCII)

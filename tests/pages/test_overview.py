@@ -94,15 +94,19 @@ async def test_open_risks_of_all_scans_are_listed_newest_scan_first(
     page = await open_overview(alice)
     rows = rows_of(page, "open-risks")
     assert rows[0] == ["New 1", "Uncategorised", "plan.txt"]
-    assert [row[0] for row in rows] == [f"New {n}" for n in range(1, 51)]
+    assert [row[0] for row in rows] == [f"New {n}" for n in range(1, 11)]
     assert f'href="/scans/{newer["scan_id"]}#finding-2"' in page
-    assert "And 10 more in the scans" in page
+    assert 'And 50 more: see the <a href="/scans?sort=open">' in page
+    order = [
+        page.index(f'id="{name}"') for name in ("to-review", "open-risks", "over-time", "matrix", "register")
+    ]
+    assert order == sorted(order)
     for number in range(2, 60):
         await review(alice, newer, number, state="dismissed", reason="duplicate")
     page = await open_overview(alice)
     assert [row[0] for row in rows_of(page, "open-risks")] == ["New 59", "Title 3"]
     assert f'href="/scans/{reviewed["scan_id"]}#finding-4"' in page
-    assert " more in the scans" not in page
+    assert " more: see the" not in page
 
 
 @pytest.mark.usefixtures("reviewed")
