@@ -83,9 +83,9 @@ class Item(NamedTuple):
 def is_title(title: str, quote: str) -> bool:
     """Return whether there is a title, and it says more than the quote but for case and punctuation.
 
-    Most of the quote, cut off with "…", says no more than the quote.
+    A part of the quote, cut off with "…", says no more than the quote.
     """
-    if title == quote or not title.strip():
+    if title == quote or not title.strip() or ("…" in title and title.strip("… ") in quote):
         return False
     # a phrase of a long sentence is a headline; the lengths also spare most of 16 µs
     if not 0.5 * len(quote) <= len(title) <= 1.25 * len(quote):
