@@ -74,6 +74,8 @@ WORDS: dict[str, Mapping[Any, str]] = {
     "categories": dict(zip(CATEGORIES, CATEGORIES, strict=True)),
     "export_labels": {label: label for label, _, _ in EXPORT_CHOICES},
 }
+# before a part of a place that begins with the number of a clause, as in "p. 7 · 4.2 Payment"
+CLAUSE = re.compile(r"(?:^|(?<= · ))(?=[0-9]{1,3}(?:\.[0-9]{1,3})*[.)]?(?: |$))")
 LETTER = re.compile(r"[^\W\d_]")  # also matches numbers such as ①
 
 
@@ -96,6 +98,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
         number=partial(format_number, language),
         matrix=build_matrix,
         overview=build_overview,
+        place=mark_clauses,
         risks=partial(format_risk_count, language),
         row=partial(chart_row, language),
         tag=partial(category_tag, language),
@@ -265,6 +268,11 @@ def last_day(language: str, end: datetime.datetime) -> Markup:
     day = end.date() - datetime.timedelta(days=1)
     shown = f"{day.day} {month_names(language)[day.month]} {day.year}"
     return Markup(f'<time datetime="{day}">{shown}</time>')  # noqa: S704
+
+
+def mark_clauses(place: str) -> str:
+    """Return a place with a § before the number of a clause: "4 Fees" alone reads like a count."""
+    return CLAUSE.sub("§ ", place)
 
 
 def detect_language(text: str) -> str:

@@ -139,7 +139,7 @@ async def test_findings_are_read_in_the_order_in_which_they_are_seen(visitor: Vi
             - group: Dismiss
           - article "Deadline is aggressive"
           - article "Finding 1":
-            - paragraph: Financial p. 7 · 4.2 Payment
+            - paragraph: Financial p. 7 · § 4.2 Payment
             - heading "Finding 1" [level=3]
             - blockquote: “The budget is tight.”
             - paragraph: Confirmed on

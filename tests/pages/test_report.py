@@ -76,7 +76,7 @@ async def test_title_that_repeats_the_quote_is_left_out(ana: Person, ai: Ai) -> 
         assert finding(page, number).lower().count("budget is") == 1 + (number == 1) * 0, number
         assert f"Finding {number}</h3>" in finding(page, number)
     assert ">Deadline is aggressive</h3>" in finding(page, 2)
-    assert "p. 7 · 4.2 Payment" in finding(page, 1)
+    assert "p. 7 · § 4.2 Payment" in finding(page, 1)
 
 
 async def test_title_that_is_a_part_of_the_quote_is_left_out(ana: Person, ai: Ai) -> None:

@@ -199,7 +199,7 @@ async def test_link_and_table_are_copied(visitor: Visitor, ai: Ai) -> None:
     await expect(page.get_by_role("status")).to_have_text("Copied: 3 findings.")
     lines = (await page.evaluate("navigator.clipboard.readText()")).splitlines()
     assert lines[0] == "No.\tRisk\tCategory\tQuote\tPlace\tReview"
-    assert lines[3] == "1\tThe budget is tight.\tFinancial\t\tp. 7 · 4.2 Payment\tOpen"
+    assert lines[3] == "1\tThe budget is tight.\tFinancial\t\tp. 7 · § 4.2 Payment\tOpen"
     markup = (
         "navigator.clipboard.read().then(([item]) => item.getType('text/html')).then((blob) => blob.text())"
     )

@@ -34,6 +34,7 @@ async def test_start_page_shows_a_result_and_the_ways_in(guest: Person) -> None:
     surest = load_sample().surest
     assert len({finding.category for finding in surest}) == 4
     assert start.count("<blockquote") == 4
+    assert start.count(' lang="en">§ ') == 4  # places, all of numbered clauses
     await log_in_with_cookie(guest)
     reply = await guest.get("/")
     assert (reply.status, reply.headers["Location"]) == (303, "/scan")
