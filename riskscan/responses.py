@@ -39,6 +39,8 @@ FORM_TEMPLATES = {
     "/account/tokens": "account.html",
     "/reviews/import": "import.html",
     "/scans/{scan_id}/shares": "shares.html",
+    "/scans/{scan_id}/title": "scan.html",
+    "/scans/{scan_id}/findings/{number}/review": "scan.html",
     "/scans/{scan_id}/mark": "mark.html",
 }
 PUBLIC_TEMPLATES = ("login.html", "register.html")

@@ -278,18 +278,31 @@ async def show(request: web.Request) -> web.StreamResponse:
     scan = await find_own_scan(request)
     if is_api(request):
         return respond(request, scan)
+    return respond(request, scan, template="scan.html", page_only=await load_report(request, scan))
+
+
+async def load_scan(request: web.Request) -> dict[str, Any]:
+    """Return what the page of a scan shows after an error in the form of its title or of a review."""
+    scan = await find_own_scan(request)
+    return {"data": scan, **await load_report(request, scan)}
+
+
+async def load_report(request: web.Request, scan: Scan) -> dict[str, Any]:
+    """Return what the page of a scan shows beside it; `number` is the finding of the form, 0 for none."""
     query = read_report_query(request)
+    if number := int(request.match_info.get("number", 0)):
+        query = query._replace(at=number)  # whatever the filters say
     if not scan.risk_count:  # the page may recommend the language model
         await ai_client.refresh_language_model(request.app)
     db, user_id = request.app[DATABASE], request[USER_ID]
     details = await load_details(db, user_id, scan)
     reviews = await list_reviews_of_scan(db, user_id, scan.scan_id)
-    page_only = {
+    return {
+        "number": number,
         "name": await find_name(db, user_id, scan),
         "earlier_drafts": await find_earlier_drafts(db, user_id, scan),
         "report": build_report(to_findings(scan, details, reviews), details, reviews, query),
     }
-    return respond(request, scan, template="scan.html", page_only=page_only)
 
 
 async def find_earlier_drafts(db: Executor, user_id: str, scan: Scan) -> list[Draft]:

@@ -120,6 +120,43 @@ async def test_why_marks_the_sentence_and_lists_the_strongest(ana: Person, ai: A
         assert (reply.status, "<mark" in text_of(reply)) == (200, False)
 
 
+async def test_a_refused_review_is_shown_again_with_what_was_typed(ana: Person, ai: Ai) -> None:
+    location = await scan(ana, ai, RISKS)
+    await review(ana, location, 2, state="confirmed", owner="Sok")
+    fields = {"state": "confirmed", "owner": "Dara <b>", "impact": "3", "due": "soon", "comment": "Ask"}
+    reply = await ana.post(f"{location}/findings/2/review?category=Financial", data=fields)
+    page = text_of(reply)
+    shown = finding(page, 2)
+    assert reply.status == 400
+    assert f'href="{location}?category=Financial&amp;sort=document"' in page  # not of the form's address
+    assert '<details class="edit" open>' in shown
+    assert 'value="Dara &lt;b&gt;"' in shown
+    assert '<option value="3" selected>' in shown
+    assert ">Ask</textarea>" in shown
+    assert 'value="soon" aria-invalid="true" aria-describedby="review-due-error" autofocus>' in shown
+    assert 'id="review-due-error">Must be a date (2026-12-31).<' in shown
+    fields = {"state": "dismissed", "comment": "No <i>"}
+    shown = finding(text_of(await ana.post(f"{location}/findings/1/review", data=fields)), 1)
+    assert '<details class="dismiss" open>' in shown
+    assert ">No &lt;i&gt;</textarea>" in shown
+    assert 'id="review-reason-error">Must be one of' in shown
+    assert (
+        "open" not in finding(text_of(await ana.get(location)), 1).partition("<details")[2].partition(">")[0]
+    )
+
+
+async def test_a_refused_title_is_shown_again(ana: Person, ai: Ai) -> None:
+    location = await scan(ana, ai, RISKS)
+    reply = await ana.post(f"{location}/title", data={"title": "<b>" * 70})
+    page = text_of(reply)
+    assert reply.status == 400
+    assert '<details class="menu" name="menu" open>' in page
+    assert '<details class="rename" open>' in page
+    assert f'value="{"&lt;b&gt;" * 70}"' in page
+    assert 'aria-describedby="title-hint title-error" aria-invalid="true" autofocus>' in page
+    assert 'id="title-error">Must have at most 200 characters' in page
+
+
 async def test_texts_of_a_review_are_shown_again_as_they_were_typed(ana: Person, ai: Ai) -> None:
     location = await scan(ana, ai, RISKS)
     await review(ana, location, 2, state="confirmed", owner="Team {n}", comment="Ask {n} first")
