@@ -28,7 +28,10 @@ ERRORS_BY_STATUS = {
 
 
 class Sentence(str):
-    """A sentence with values, in English; pages translate its `message`, in which `%(name)s` is a value."""
+    """A sentence with values, in English; pages translate its `message`, in which `%(name)s` is a value.
+
+    A value may be a sentence too.
+    """
 
     message: str
     values: Mapping[str, Any]
@@ -106,8 +109,10 @@ def text_too_large(max_bytes: int) -> ApiError:
     return ApiError(413, "payload_too_large", detail)
 
 
-def format_size(size: int) -> str:
-    return f"{size / 1024 / 1024:g} MB" if size >= 1024 * 1024 else f"{size / 1024:g} KB"
+def format_size(size: int) -> Sentence:
+    if size >= 1024 * 1024:
+        return Sentence("%(number)s MB", number=f"{size / 1024 / 1024:g}")
+    return Sentence("%(number)s KB", number=f"{size / 1024:g}")
 
 
 def unavailable(code: str, detail: str, *, retry_seconds: int) -> ApiError:

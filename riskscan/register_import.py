@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .database.reviews import NewReview
-from .errors import ApiError, invalid_request, one_of
+from .errors import ApiError, Sentence, invalid_request, one_of
 from .export.columns import (
+    FIELD_TITLES,
     IMPACT_NAMES,
     LIKELIHOOD_NAMES,
     REASON_NAMES,
@@ -74,13 +75,16 @@ class Plan:
     def add(self, line: Line, target: Target | None, current: Review | None) -> None:
         """Compare a line with the review of its finding."""
         if target is None:
-            self.unknown.append(to_line(line, None, "No finding of yours has this reference."))
+            self.unknown.append(to_line(line, None, Sentence("No finding of yours has this reference.")))
             return
         try:
             wanted = read_line(line, current)
         except ApiError as exc:
-            problems = [f"{title(name)}: {problem}" for name, problem in exc.fields.items()]
-            self.errors.append(to_line(line, target, " ".join(problems) or exc.detail))
+            problems = [
+                Sentence("%(field)s: %(problem)s", field=Sentence(FIELD_TITLES[name]), problem=problem)
+                for name, problem in exc.fields.items()
+            ]
+            self.errors.append(to_line(line, target, join(problems) or exc.detail))
             return
         before = to_fields(current)
         untouched = wanted is None and was_open(line)  # whatever happened to the finding since
@@ -96,7 +100,9 @@ class Plan:
     ) -> None:
         decided, row = self._decided.setdefault(target.fingerprint, (wanted, line.row))
         if not are_same(decided, wanted):
-            problem = f"The same sentence stands in row {row}, with another review; it can only have one."
+            problem = Sentence(
+                "The same sentence stands in row %(row)s, with another review; it can only have one.", row=row
+            )
             self.errors.append(to_line(line, target, problem))
             return
         self.changes.append(to_line(line, target, describe_change(before, wanted)))
@@ -203,12 +209,13 @@ def find_conflict(line: Line, current: Review | None) -> str:
     if exported is None:
         return ""
     if current is None:
-        return "Its review was removed after the export." if exported else ""
+        return Sentence("Its review was removed after the export.") if exported else ""
     stored = f"{current.updated_at:%Y-%m-%dT%H:%M:%S.%f}"
     # a spreadsheet may have cut the fraction and the seconds
     if exported and stored.startswith(exported.replace(" ", "T").removesuffix("Z")):
         return ""
-    return f"It was reviewed after the export, on {current.updated_at:%Y-%m-%d %H:%M} (UTC)."
+    when = f"{current.updated_at:%Y-%m-%d %H:%M}"
+    return Sentence("It was reviewed after the export, on %(when)s (UTC).", when=when)
 
 
 def describe_change(before: ReviewFields | None, after: ReviewFields | None) -> str:
@@ -217,17 +224,30 @@ def describe_change(before: ReviewFields | None, after: ReviewFields | None) -> 
     for name in REVIEW_FIELDS:
         old, new = label(name, before), label(name, after)
         if old != new:
-            changes.append(f"{title(name)}: {old} → {new or 'none'}" if old else f"{title(name)}: {new}")
-    return " · ".join(changes)
+            changes.append(name_change(Sentence(FIELD_TITLES[name]), old, new))
+    return join(changes)
+
+
+def name_change(field: str, old: str, new: str) -> Sentence:
+    if not old:
+        return Sentence("%(field)s: %(new)s", field=field, new=new)
+    if not new:
+        return Sentence("%(field)s: %(old)s → none", field=field, old=old)
+    return Sentence("%(field)s: %(old)s → %(new)s", field=field, old=old, new=new)
+
+
+def join(parts: Sequence[Sentence]) -> str:
+    """Return several sentences as one; empty if there are none."""
+    joined = None
+    for part in parts:
+        joined = Sentence("%(first)s · %(second)s", first=joined, second=part) if joined else part
+    return joined or ""
 
 
 def label(name: str, fields: ReviewFields | None) -> str:
+    """Return the value of a field: a word of ours, which has a translation, or a text of the user."""
     value = getattr(fields, name) if fields else "open" if name == "state" else None
-    return str(NAMES[name].get(value, value) if name in NAMES and value else value or "")
-
-
-def title(name: str) -> str:
-    return name.capitalize().replace("_", " ")
+    return Sentence(NAMES[name][value]) if name in NAMES and value else value or ""
 
 
 def to_line(line: Line, target: Target | None, detail: str) -> ImportLine:

@@ -71,12 +71,13 @@ class Item(NamedTuple):
         fields = {name: getattr(self.finding.review, name) for name in ReviewFields.__struct_fields__}
         return msgspec.json.encode(fields).decode()
 
-    def explain(self) -> Why:
+    def explain(self, names: Mapping[str, str]) -> Why:
+        """Return why it was found; `names` has those of the cues in the language of the page."""
         cues = sorted(self.finding.why or (), key=lambda cue: -abs(cue.weight))
         return Why(
             mark_sentence(self.finding.context, cues),
-            list_cues(cue for cue in cues if cue.weight > 0),
-            list_cues(cue for cue in cues if cue.weight < 0),
+            list_cues((cue for cue in cues if cue.weight > 0), names),
+            list_cues((cue for cue in cues if cue.weight < 0), names),
         )
 
 
@@ -231,10 +232,11 @@ def escape_all(texts: Iterable[str]) -> list[str]:
     return html.escape("\0".join(texts)).split("\0")
 
 
-def list_cues(cues: Iterable[Cue]) -> Markup:
+def list_cues(cues: Iterable[Cue], names: Mapping[str, str]) -> Markup:
     """Return the first cues, each with its weight."""
     first = list(itertools.islice(cues, MAX_LISTED))
-    texts = escape_all(cue.text for cue in first) if first else []
+    shown = (cue.text if cue.start is not None else names.get(cue.text, cue.text) for cue in first)
+    texts = escape_all(shown) if first else []
     items = [
         f"<span><bdi>{text}</bdi> {'−' if cue.weight < 0 else '+'}{abs(cue.weight):.2f}</span>"
         for cue, text in zip(first, texts, strict=True)

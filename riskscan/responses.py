@@ -16,7 +16,7 @@ from .auth.authentication import ACCOUNT
 from .auth.sessions import cookie_name
 from .compression import compress_page
 from .errors import REQUEST_ID, ApiError, Sentence
-from .languages import choose_language, translate_error
+from .languages import choose_language, translate_error, translate_plain
 from .request.body import FORM_VALUES
 from .request.fields import read_next_path
 from .request.filters import FILTER_FIELDS
@@ -139,6 +139,8 @@ def render_page(
 async def respond_error(request: web.Request, error: ApiError) -> web.Response:
     """Respond with JSON under /api; elsewhere with the log-in page, the form again, or the error page."""
     if is_api(request):
+        if cookie_name(request) in request.cookies:  # a script of a page, which shows the sentence
+            error = translate_json_error(error, choose_language(request))
         description = error.detail if request.path in LOGIN_PATHS else None  # for OAuth2 clients
         body = Error(error.code, error.detail, error.fields, description)
         response = json_response(body, error.status, error.headers)
@@ -154,6 +156,14 @@ async def respond_error(request: web.Request, error: ApiError) -> web.Response:
         target = request.raw_path if request.method in ("GET", "HEAD") else SCAN_PATH
         return redirect(f"/login?next={quote(target, safe='')}")
     return await render_form(request, error) or render_error_page(request, error)
+
+
+def translate_json_error(error: ApiError, language: str) -> ApiError:
+    """Return the error in a language, which its header names; in English if it has no translation."""
+    translated = translate_error(error, language, translate_plain)
+    if translated.detail != error.detail:
+        translated.headers["Content-Language"] = language
+    return translated
 
 
 async def render_form(request: web.Request, error: ApiError) -> web.Response | None:

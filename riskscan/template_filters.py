@@ -25,6 +25,7 @@ from markupsafe import Markup
 from .ai_service.categories import CATEGORIES
 from .charts import Bar, assign_tones, build_matrix, build_overview, rate_severity
 from .export.columns import (
+    FIELD_TITLES,
     IMPACT_NAMES,
     LAYOUTS,
     LIKELIHOOD_NAMES,
@@ -63,6 +64,12 @@ FILE_TYPE_NAMES = ", ".join(known.name for known in TYPES_BESIDE_IMAGES)
 EXPORT_CHOICES = [(file_format.label, name, "") for name, file_format in FORMATS.items()]
 EXPORT_CHOICES += [(layout.label, layout.format, name) for name, layout in LAYOUTS.items() if name]
 SEVERITIES = dict(enumerate(("Low", "Medium", "High", "Critical"), 1))
+# what the built-in analyser names in "why" beside words of the sentence
+CUES = (
+    "the sentence as a whole", "one of a few sentences", "stands in a contract", "stands in terms of use",
+    "stands where risks are listed", "stands in a section that is not about risks",
+    "stands under a heading of closed points",
+)  # fmt: skip
 # the words for values, by the name of the global that has them in the language of the page
 WORDS: dict[str, Mapping[Any, str]] = {
     "states": STATE_NAMES,
@@ -72,6 +79,8 @@ WORDS: dict[str, Mapping[Any, str]] = {
     "impacts": IMPACT_NAMES,
     "severities": SEVERITIES,
     "categories": dict(zip(CATEGORIES, CATEGORIES, strict=True)),
+    "cues": dict(zip(CUES, CUES, strict=True)),
+    "field_titles": FIELD_TITLES,
     "export_labels": {label: label for label, _, _ in EXPORT_CHOICES},
 }
 # before a part of a place that begins with the number of a clause, as in "p. 7 · 4.2 Payment"

@@ -20,7 +20,7 @@ TRANSLATED = [language for language in LANGUAGES if language != SOURCE]
 # what takes sentences for people as arguments, by position or name, also as the values of **{…}
 SENTENCES = {
     "ApiError", "Sentence", "gettext", "invalid_filter", "invalid_request", "invalid_value",
-    "not_authenticated", "not_found", "translate", "unavailable", "unsupported_file_type",
+    "not_authenticated", "not_found", "required_text", "translate", "unavailable", "unsupported_file_type",
 }  # fmt: skip
 OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}  # as the templates are read
 

@@ -145,6 +145,34 @@ def test_dates_and_numbers_are_those_of_the_language() -> None:
     ]
 
 
+async def test_errors_in_json_are_translated_for_the_scripts_of_the_pages(guest: Person) -> None:
+    await sign_up(guest)  # the session cookie is of a page
+    reply = await guest.post("/api/scan", data={"text": " "}, headers=KHMER)
+    assert reply.headers["Content-Language"] == "km"
+    assert reply.json["detail"] == "សូមផ្ដល់ឯកសារ ឬអត្ថបទដើម្បីស្កេន។"
+    assert reply.json["fields"] == {"text": "សូមបិទភ្ជាប់អត្ថបទ ឬបន្ថែមឯកសារជាមុនសិន។"}
+    reply = await guest.post("/api/scan", data={"text": " "})
+    assert reply.json["detail"] == "Provide a file or text to scan."
+    assert "Content-Language" not in reply.headers
+
+
+def test_sentences_within_sentences_are_translated() -> None:
+    sentence = mention_unknown("This field is required.", Fields(), "email")
+    assert translate(sentence, "km") == "ត្រូវបំពេញវាលនេះ។"
+    fields = Fields()
+    fields.unknown = ("mail",)
+    sentence = mention_unknown("This field is required.", fields, "email")
+    assert sentence == "This field is required. Unknown field: “mail”. Did you mean “email”?"
+    assert translate(sentence, "km").startswith("ត្រូវបំពេញវាលនេះ។ មិនស្គាល់វាល៖ “mail”។")
+    assert "10 មេកាបៃ" in translate(payload_too_large(10 * 1024 * 1024).detail, "km")
+    before = ReviewFields(state="confirmed", owner="Open")
+    changes = describe_change(before, ReviewFields(state="dismissed", reason="accepted"))
+    assert changes == "State: Confirmed → Dismissed · Reason: Accepted · Owner: Open → none"
+    assert translate(changes, "km") == (
+        "ស្ថានភាព៖ បានបញ្ជាក់ → បានច្រានចោល · មូលហេតុ៖ បានទទួលយក · អ្នកទទួលខុសត្រូវ៖ Open → គ្មាន"
+    )
+
+
 def test_a_sentence_without_translation_is_marked_as_english() -> None:
     assert translate("<b> 100 %", "en") == "<b> 100 %"
     assert translate("<b> 100 %", "km") == '<span lang="en">&lt;b&gt; 100 %</span>'

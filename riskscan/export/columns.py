@@ -30,6 +30,7 @@ IMPACT_NAMES = dict(enumerate(("Negligible", "Minor", "Moderate", "Major", "Seve
 RESPONSE_NAMES = {"avoid": "Avoid", "reduce": "Reduce", "transfer": "Transfer", "accept": "Accept"}
 # the columns that can be edited and imported, and the time by which a change meanwhile is noticed
 REVIEW_FIELDS = ("state", "reason", "comment", "owner", "likelihood", "impact", "response", "due")
+FIELD_TITLES = {name: name.capitalize() for name in REVIEW_FIELDS}
 REVIEW_KEYS = (*REVIEW_FIELDS, "reviewed_at")
 # of likelihood times impact, from 1 to 25; Jira's default names
 PRIORITIES = ((20, "Highest"), (12, "High"), (6, "Medium"), (3, "Low"), (1, "Lowest"))

@@ -15,6 +15,7 @@ from ..errors import (
     CLIENT_CLOSED_REQUEST,
     REQUEST_ID,
     ApiError,
+    Sentence,
     error_from_status,
     internal_error,
     invalid_token,
@@ -48,7 +49,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
         error = error_from_status(exc.status, allow)
         if exc.status == 404 and request.path.endswith("/"):
-            error.detail += " Leave out the slash at its end."
+            error.detail = Sentence("This address does not exist. Leave out the slash at its end.")
         return await respond_error(request, error)
     except Exception as exc:
         if isinstance(exc, ConnectionError) and has_left(request):

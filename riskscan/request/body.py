@@ -21,6 +21,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ..concurrency import DECODING, UPLOAD_MEMORY, overloaded
 from ..errors import (
     ApiError,
+    Sentence,
     error_from_status,
     invalid_request,
     invalid_value,
@@ -193,7 +194,7 @@ def to_document(fields: Mapping[str, Any], upload: Upload | None) -> Document:
         errors.read(check_file, fields, upload)
         force_llm = errors.read(read_flag, fields, "force_llm")
     if not text.strip() and upload is None:
-        detail = "Provide a file or text to scan." + mention_unknown(fields, "file")
+        detail = mention_unknown(Sentence("Provide a file or text to scan."), fields, "file")
         raise invalid_request(detail, text="Paste some text or add a file first.")
     form_key = fields.get("idempotency_key")
     return Document(

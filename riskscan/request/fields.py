@@ -31,12 +31,16 @@ class Fields(dict[str, Any]):
     unknown: tuple[str, ...] = ()
 
 
-def mention_unknown(fields: Mapping[str, Any], wanted: str) -> str:
-    """Return a sentence on the unknown fields that were sent instead of the wanted one, "" without any."""
-    if not (unknown := getattr(fields, "unknown", ())):
-        return ""
+def mention_unknown(missing: str, fields: Mapping[str, Any], wanted: str) -> Sentence:
+    """Return the sentence `missing` and, if unknown fields were sent instead of `wanted`, their names."""
+    sentence, unknown = Sentence(missing), getattr(fields, "unknown", ())
+    if not unknown:
+        return sentence
     names = ", ".join(f"“{name}”" for name in unknown)
-    return f" Unknown field{'s' if len(unknown) > 1 else ''}: {names}. Did you mean “{wanted}”?"
+    values = {"missing": sentence, "names": names, "wanted": wanted}
+    if len(unknown) == 1:
+        return Sentence("%(missing)s Unknown field: %(names)s. Did you mean “%(wanted)s”?", **values)
+    return Sentence("%(missing)s Unknown fields: %(names)s. Did you mean “%(wanted)s”?", **values)
 
 
 class FieldErrors:
@@ -84,7 +88,7 @@ def required_text(fields: Mapping[str, Any], name: str, missing: str = "This fie
     """Return a text field. Raises 400 with the sentence `missing` if it was not sent or is empty."""
     value = optional_text(fields, name)
     if not value:
-        message = missing + mention_unknown(fields, name)
+        message = mention_unknown(missing, fields, name)
         raise invalid_request("Fill in all required fields.", **{name: message})
     return value
 

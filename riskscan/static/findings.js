@@ -143,8 +143,8 @@ async function send(method, path, body) {
     } else {
       const problem = Object.values(answer.fields ?? {})[0] ?? answer.detail;
       const sentence = document.createElement("span");
-      // the API answers in English
-      sentence.append(...fill("problem", {problem: makeText("span", problem, "en")}));
+      const language = response.headers.get("Content-Language") ?? "en";
+      sentence.append(...fill("problem", {problem: makeText("span", problem, language)}));
       announceError(sentence);
     }
   } catch {

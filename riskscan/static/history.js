@@ -63,8 +63,7 @@ async function send() {
       return true;
     }
     if (response.status === 401) problem = say("expired");
-    // the API answers in English
-    else problem = Object.assign(document.createElement("span"), {lang: "en", textContent: (await response.json()).detail});
+    else problem = Object.assign(document.createElement("span"), {lang: response.headers.get("Content-Language") ?? "en", textContent: (await response.json()).detail});
   } catch {
     // the connection is lost
   }

@@ -210,7 +210,7 @@ function setUpScanForm(form) {
       const canRetry = request.status === 409 || request.status >= 429;
       const actions = isLlmError && canRetry ? [withoutLlmButton(item)] : [];  // the same again would fail again
       fail(item, message ?? say("serverError", {status: request.status}), canRetry && !isLlmError, ...actions);
-      if (message) item.row.querySelector(".state").lang = "en";  // as all errors of the API
+      if (message) item.row.querySelector(".state").lang = request.getResponseHeader("Content-Language") ?? "en";
     } else {
       fail(item, say("connectionLost"), true);
     }
@@ -421,6 +421,6 @@ function parseJson(json) {
 
 function formatSize(source) {
   const bytes = source.size ?? new Blob([source]).size;
-  if (bytes < 1024) return `${bytes} B`;
-  return bytes < 1024 ** 2 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;
+  if (bytes < 1024) return say("bytes", {number: bytes});
+  return bytes < 1024 ** 2 ? say("kilobytes", {number: Math.round(bytes / 1024)}) : say("megabytes", {number: (bytes / 1024 ** 2).toFixed(1)});
 }

@@ -23,6 +23,7 @@ SHORT_TEXT_BONUS, SHORT_TEXT_LINEAR = 1.2, 0.3
 # in log odds, by the kind of document: chosen on contracts and terms that the encoder was not trained on, but
 # those that docs/analyser.md has figures of are among them
 KIND_BONUS = {"contract": 0.75, "terms": -0.25}
+SHORT_TEXT = "one of a few sentences"
 KIND_NAMES = {"contract": "a contract", "terms": "terms of use"}
 # of the clauses that expose a party, a quarter are below the other floor
 LEGAL_LINEAR_FLOOR = -4.0
@@ -83,7 +84,7 @@ def _add_up(linear_score: float, features: Features, reading: Reading, count: in
     circumstances = {f"stands in {KIND_NAMES[kind]}": KIND_BONUS[kind]} if kind else {}
     if count < SHORT_TEXT_SENTENCES:
         linear_weight += SHORT_TEXT_LINEAR
-        circumstances["one of a few sentences"] = SHORT_TEXT_BONUS
+        circumstances[SHORT_TEXT] = SHORT_TEXT_BONUS
     score = linear_weight * linear_score + weights["encoder"] * reading.risk + weights["bias"] - THRESHOLD
     score += sum(circumstances.values())
     return Judgement(score, features, reading, linear_weight, tuple(circumstances.items()))
