@@ -81,7 +81,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     db = request.app[DATABASE]
     shared = await find_shared_scan(db, token_digest(request.match_info["token"]))
     if shared is None:
-        raise not_found("This link has ended, or was deleted.")
+        raise not_found("This link has expired or was deleted.")
     findings = await load_findings(db, shared.owner_id, shared.scan)
     context = {"data": shared.scan, "shared": shared, "findings": findings}
     return render_page(request, "shared.html", context, headers=PRIVATE_HEADERS)

@@ -67,7 +67,7 @@ async def test_findings_are_sorted_surest_first_or_as_asked(ana: Person, ai: Ai)
     without_scores = await scan(ana, ai, RISKS)
     page = text_of(await ana.get(without_scores))
     assert numbers(page) == [1, 2]
-    assert "Surest first" not in page
+    assert "Most certain first" not in page
 
 
 async def test_title_that_repeats_the_quote_is_left_out(ana: Person, ai: Ai) -> None:
@@ -117,7 +117,7 @@ async def test_why_marks_the_sentence_and_lists_the_strongest(ana: Person, ai: A
     assert re.findall(r"<bdi>(.*?)</bdi> (\S+)</span>", raising) == [
         ("tight", "+0.80"), ("budget", "+0.40"), ("stands in a risk section", "+0.20"),
     ]  # fmt: skip
-    assert "<bdi>is</bdi> −0.30" in shown.partition("Lowered it")[2]
+    assert "<bdi>is</bdi> −0.30" in shown.partition("Lowered the score")[2]
     for number in ("4", "x", "9" * 7):
         reply = await ana.get(f"{location}?why={number}")
         assert (reply.status, "<mark" in text_of(reply)) == (200, False)

@@ -132,7 +132,7 @@ async def test_reviews_are_made_and_undone_by_keys(visitor: Visitor, ai: Ai) -> 
     await expect(page.get_by_role("searchbox")).to_have_value("cjd?")
     await page.keyboard.press("Escape")
     await page.keyboard.press("?")
-    await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     await page.reload()
     await expect(state_link(page, "3 open")).to_be_visible()
 
@@ -237,7 +237,7 @@ async def test_report_is_accessible_with_all_opened(browser: Browser, server: Se
         await page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         await check(page)
         await page.keyboard.press("?")  # the open menus cover the button
-        await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
         await check(page)
         await page.keyboard.press("Escape")
         await page.get_by_role("link", name="Table").click()
