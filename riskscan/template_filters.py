@@ -147,7 +147,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
 
 
 class TranslatingCodeGenerator(CodeGenerator):
-    """Translates messages without values once, when a template is compiled; saves 2 µs for each."""
+    """Translates messages with constant values once, when a template is compiled; saves 2 µs for each."""
 
     def __init__(self, gettext: Callable[[str], str], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -167,9 +167,10 @@ class MessageTranslator(NodeTransformer):
         self.generic_visit(node)
         match node:
             case nodes.Call(
-                node=nodes.Name(name="_" | "gettext"), args=[nodes.Const(value=message)], kwargs=[]
-            ):
-                text = Markup(self._gettext(message)) % {}  # as Jinja's own gettext does  # noqa: S704
+                node=nodes.Name(name="_" | "gettext"), args=[nodes.Const(value=message)], kwargs=kwargs
+            ) if all(isinstance(each.value, nodes.Const) for each in kwargs):
+                values = {each.key: each.value.as_const() for each in kwargs}
+                text = Markup(self._gettext(message)) % values  # as Jinja's own gettext does  # noqa: S704
                 return nodes.Const(text, lineno=node.lineno, environment=node.environment)
         return node
 
