@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import urllib.request
-import venv
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+UV = Path(sys.executable).with_name("uv")
 TEXT = "The budget is tight. Tea was served."
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -29,7 +29,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | Non
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder, ROOT)
+    run(UV, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", folder, ROOT)
     return next(folder.glob("riskscan-*.whl"))
 
 
@@ -37,9 +37,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a virtual environment that holds the locked run-time dependencies."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
-    run(folder / "bin" / "pip", "install", "--require-hashes", "--requirement", ROOT / "requirements.txt")
+    run(UV, "venv", "--python", sys.executable, "--allow-existing", folder)
+    install(folder / "bin", "--require-hashes", "--requirement", ROOT / "requirements.txt")
     return folder / "bin"
+
+
+def install(environment: Path, *options: str | Path) -> None:
+    run(UV, "pip", "install", "--python", environment / "python", *options)
 
 
 def source_files(folder: str) -> set[str]:
@@ -85,8 +89,8 @@ def test_a_checkout_serves_with_nothing_but_its_dependencies(environment: Path, 
 
 
 def test_the_installed_command_serves_from_any_folder(wheel: Path, environment: Path, tmp_path: Path) -> None:
-    run(environment / "pip", "install", "--no-index", wheel)
-    run(environment / "pip", "check")
+    install(environment, "--offline", wheel)
+    run(UV, "pip", "check", "--python", environment / "python")
     data = Path(
         run(environment / "riskscan", "check", env={"HOME": str(tmp_path)}).partition("DATA_DIR=")[2].strip()
     )
