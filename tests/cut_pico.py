@@ -2,7 +2,7 @@
 """Cuts Pico CSS to what the pages use: `python -m tests.cut_pico`, when a page has a new kind of element.
 
 Reads tests/vendor/pico.classless.min.css, which is whole, the templates, the scripts and static/style.css;
-writes static/vendor/pico/pico.css, in a cascade layer. tests/pages/test_weight.py compares it with the whole.
+writes static/vendor/pico/pico.css, in a cascade layer. tests/browser/test_weight.py compares both.
 """
 
 from __future__ import annotations

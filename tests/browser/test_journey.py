@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from riskscan.handlers.start import load_sample
-from tests.pages.test_browser import queue_rows, scan_text
+from tests.browser.test_browser import queue_rows, scan_text
 from tests.support.ai import Ai
 from tests.support.application import Server
-from tests.support.browser import launch_browser, visit
+from tests.support.browser import visit
 from tests.support.client import PASSWORD
 
 pytestmark = pytest.mark.slow
 
 
-async def test_user_journey_from_registration_to_account_deletion(server: Server, ai: Ai) -> None:
-    async with launch_browser() as browser, visit(browser, server.url) as visitor:
+async def test_user_journey_from_registration_to_account_deletion(
+    browser: Browser, server: Server, ai: Ai
+) -> None:
+    async with visit(browser, server.url) as visitor:
         release = ai.hold_responses()
         page = await visitor.open("/")
         await page.get_by_role("link", name="Try it with a sample contract").click()

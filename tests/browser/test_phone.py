@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from tests.pages.test_weight import open_pages
+from tests.browser.test_weight import open_pages
 from tests.support.ai import Ai
 from tests.support.application import Server
 from tests.support.browser import (
     accessibility_violations,
     horizontal_overflow,
-    launch_browser,
     register,
     visit,
 )
@@ -40,12 +37,6 @@ TAG_LINES = """
   return [...new Set([...document.querySelectorAll(".history .tags")].map(linesOf))];
 }
 """
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with launch_browser() as started:
-        yield started
 
 
 async def small_targets(page: Page) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.support.application import Server
 from tests.support.browser import (
     accessibility_violations,
     horizontal_overflow,
-    launch_browser,
     register,
     visit,
 )
@@ -19,11 +18,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("scripted", [True, False])
-async def test_a_language_is_chosen_on_a_page_and_kept(server: Server, scripted: bool) -> None:
+async def test_a_language_is_chosen_on_a_page_and_kept(
+    browser: Browser, server: Server, scripted: bool
+) -> None:
     # axe sets styles, which the policy of the pages forbids
     options = {"viewport": {"width": 320, "height": 700}, "bypass_csp": True}
     async with (
-        launch_browser() as browser,
         visit(browser, server.url, **options, has_touch=True, java_script_enabled=scripted) as visitor,
     ):
         page = await register(visitor)

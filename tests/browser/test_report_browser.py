@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Literal
 
 import pytest
@@ -14,32 +13,14 @@ from tests.support.browser import (
     Visitor,
     accessibility_violations,
     horizontal_overflow,
-    launch_browser,
     register,
     visit,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
-expect.set_options(timeout=15_000)
 CATEGORIES = ("Financial", "Schedule", "Technical", "Operational", "Legal", "Compliance")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with launch_browser() as started:
-        yield started
-
-
-@pytest.fixture
-async def visitor(browser: Browser, server: Server) -> AsyncIterator[Visitor]:
-    """A browser window with JavaScript that may use the clipboard."""
-    permissions = ["clipboard-read", "clipboard-write"]
-    async with visit(
-        browser, server.url, viewport={"width": 1280, "height": 800}, permissions=permissions
-    ) as person:
-        yield person
 
 
 async def open_report(visitor: Visitor, ai: Ai, number: int = 0) -> Page:

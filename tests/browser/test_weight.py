@@ -7,12 +7,12 @@ import itertools
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Route
+from playwright.async_api import Browser, BrowserContext, Page, Route
 
 from tests import cut_pico
 from tests.support.ai import Ai
 from tests.support.application import Server
-from tests.support.browser import launch_browser, register, visit
+from tests.support.browser import register, visit
 
 pytestmark = pytest.mark.slow
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -118,8 +118,8 @@ async def weigh(page: Page, address: str, ready: str = "main") -> int:
 
 
 @SQLITE_ONLY
-async def test_pages_are_light(server: Server, ai: Ai) -> None:
-    async with launch_browser() as browser, visit(browser, server.url) as visitor:
+async def test_pages_are_light(browser: Browser, server: Server, ai: Ai) -> None:
+    async with visit(browser, server.url) as visitor:
         await (await register(visitor)).close()
         paths = await open_pages(visitor.context, server.url, ai)
         weights = {
@@ -135,9 +135,9 @@ async def test_pages_are_light(server: Server, ai: Ai) -> None:
 
 
 @SQLITE_ONLY
-async def test_nothing_jumps_when_scripts_arrive_late(server: Server, ai: Ai) -> None:
+async def test_nothing_jumps_when_scripts_arrive_late(browser: Browser, server: Server, ai: Ai) -> None:
     shifts: dict[tuple[str, int], list[float]] = {}
-    async with launch_browser() as browser, visit(browser, server.url) as visitor:
+    async with visit(browser, server.url) as visitor:
         await (await register(visitor)).close()
         paths = await open_pages(visitor.context, server.url, ai)
         page = await visitor.context.new_page()
@@ -160,12 +160,12 @@ async def test_nothing_jumps_when_scripts_arrive_late(server: Server, ai: Ai) ->
 
 
 @SQLITE_ONLY
-async def test_pages_look_the_same_with_the_whole_of_pico(server: Server, ai: Ai) -> None:
+async def test_pages_look_the_same_with_the_whole_of_pico(browser: Browser, server: Server, ai: Ai) -> None:
     async def send_whole(route: Route) -> None:
         await route.fulfill(body=f"@layer pico {{{cut_pico.WHOLE.read_text()}}}", content_type="text/css")
 
     differences = {}
-    async with launch_browser() as browser, visit(browser, server.url) as visitor:
+    async with visit(browser, server.url) as visitor:
         page = await register(visitor)
         paths = await open_pages(visitor.context, server.url, ai)
         await page.route("**/static/whole.css", send_whole)

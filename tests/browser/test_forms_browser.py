@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from playwright.async_api import Browser, Page, expect
 
@@ -12,7 +10,6 @@ from tests.support.browser import (
     Visitor,
     accessibility_violations,
     horizontal_overflow,
-    launch_browser,
     register,
     visit,
 )
@@ -20,14 +17,7 @@ from tests.support.client import PASSWORD
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
-expect.set_options(timeout=15_000)
 JAVASCRIPT = pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with launch_browser() as started:
-        yield started
 
 
 async def open_scan(visitor: Visitor) -> Page:

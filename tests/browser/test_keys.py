@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.support.ai import EXPLAINED, Ai
-from tests.support.application import Server
-from tests.support.browser import Visitor, launch_browser, register, visit
+from tests.support.browser import Visitor, register
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
-expect.set_options(timeout=15_000)
 # elements that stand above, or on their line before, the element that is read before them
 READ_OUT_OF_ORDER = """(selector) => {
     const seen = [...document.querySelectorAll(selector)]
@@ -28,16 +25,9 @@ READ_OUT_OF_ORDER = """(selector) => {
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with launch_browser() as started:
-        yield started
-
-
-@pytest.fixture
-async def visitor(browser: Browser, server: Server, ai: Ai) -> AsyncIterator[Visitor]:
+def visitor(visitor: Visitor, ai: Ai) -> Visitor:
     ai.findings = {"data": EXPLAINED, "source": "model"}
-    async with visit(browser, server.url) as person:
-        yield person
+    return visitor
 
 
 async def scan_texts(visitor: Visitor, *texts: str) -> list[str]:
