@@ -19,7 +19,7 @@ install: $(VENV)/ready-dev  ## create the virtual environment with all that test
 
 test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them on another Python
 	@tests/provide
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/ready-dev  ## run the tests that take a minute: SQLite, no browser, no processes
 	$(BIN)/python -m pytest -n auto -m 'not slow and not postgresql'

@@ -28,17 +28,18 @@ hypothesis.settings.load_profile("tests")
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need PostgreSQL."""
+    """Mark the tests that need PostgreSQL; slow tests come first, so that processes end at the same time."""
     for item in items:
         assert isinstance(item, pytest.Function)
         params = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if "postgresql" in params or "postgres" in item.fixturenames:
             item.add_marker("postgresql")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL for the whole run."""
+    """A PostgreSQL for the whole run, or for each process of pytest-xdist."""
     server = Postgres()
     server.start()
     server.create_template()

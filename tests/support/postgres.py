@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -53,7 +55,9 @@ class Postgres:
         self._database_numbers = itertools.count(1)
         self._as_user: dict[str, Any] = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-            ensure_user_exists("pgserver")
+            with open(BIN / "postgres", "rb") as lock:  # each worker of pytest-xdist comes here
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                ensure_user_exists("pgserver")
             for path in (folder, BIN):
                 ensure_prefix_permissions(path)
             user = pwd.getpwnam("pgserver")
@@ -179,7 +183,9 @@ def database_name(url: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a free port below those that the system gives to other tests and to clients meanwhile."""
+    while True:
+        port = random.randrange(11_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
