@@ -7,10 +7,13 @@ token; `current_account_or_none` is for pages that guests see too.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import datetime
 import hashlib
 import re
+import secrets
+import uuid
 
 import aiohttp_session
 from aiohttp import hdrs, web
@@ -27,9 +30,9 @@ from .access_tokens import bearer_token, read_access_token
 
 ACCOUNT = web.RequestKey("ACCOUNT", Account)
 USER_ID = web.RequestKey("USER_ID", str)  # of the user that `authenticate` or `authenticate_lazily` returned
-SESSION_ID = re.compile(r"[0-9A-Za-z_-]{43}", re.ASCII)  # secrets.token_urlsafe(32)
+SECRET = re.compile(r"[0-9A-Za-z_-]{43}", re.ASCII)  # make_secret
 API_TOKEN_PREFIX = "rsk_"  # noqa: S105  # not a secret: every API token starts with it
-API_TOKEN = re.compile(API_TOKEN_PREFIX + SESSION_ID.pattern, re.ASCII)
+API_TOKEN = re.compile(API_TOKEN_PREFIX + SECRET.pattern, re.ASCII)
 # how often at most a session is extended, and the last use of an API token recorded
 TOUCH_INTERVAL = datetime.timedelta(minutes=1)
 
@@ -105,7 +108,8 @@ async def _authenticate_session(request: web.Request) -> Account:
 async def _authenticate_api_token(db: Executor, token: str, scope: Scope | None) -> Account:
     if not API_TOKEN.fullmatch(token):
         raise invalid_token("The API token is malformed.")
-    record = await find_account_by_api_token(db, token_digest(token))
+    owner = read_owner(token.removeprefix(API_TOKEN_PREFIX))
+    record = await find_account_by_api_token(db, token_digest(token), owner)
     if record is None:
         raise invalid_token("The API token is unknown or has been revoked.")
     if record.expires_at is not None and record.expires_at <= utc_now():
@@ -117,8 +121,21 @@ async def _authenticate_api_token(db: Executor, token: str, scope: Scope | None)
         raise ApiError(403, "forbidden", detail)
     if record.last_used_at is None or utc_now() - record.last_used_at > TOUCH_INTERVAL:
         with contextlib.suppress(ApiError):  # reads must work on a read-only replica
-            await record_api_token_use(db, record.token_id)
+            await record_api_token_use(db, record.account.user.id, record.token_id)
     return record.account
+
+
+def make_secret(user_id: str) -> str:
+    """Return a session ID, API token or token of a link: the user's ID and 128 random bits, in base64url.
+
+    The ID is no secret. It leads to the rows of the user, which may be on a node of their own.
+    """
+    return base64.urlsafe_b64encode(uuid.UUID(user_id).bytes + secrets.token_bytes(16)).decode().rstrip("=")
+
+
+def read_owner(secret: str) -> str:
+    """Return the user ID in a secret; of one that an earlier version made, random bits."""
+    return str(uuid.UUID(bytes=base64.urlsafe_b64decode(f"{secret}=")[:16]))
 
 
 def token_digest(secret: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import secrets
 
 import aiohttp_session
 from aiohttp import web
@@ -15,7 +14,7 @@ from ..database.sessions import delete_session, extend_session, find_account_by_
 from ..errors import ApiError
 from ..request.forwarded import is_https
 from ..settings import SETTINGS
-from .authentication import ACCOUNT, SESSION_ID, TOUCH_INTERVAL, USER_ID, token_digest
+from .authentication import ACCOUNT, SECRET, TOUCH_INTERVAL, USER_ID, make_secret, read_owner, token_digest
 
 COOKIE = "riskscan_session"
 
@@ -33,7 +32,7 @@ async def end_session(request: web.Request) -> None:
     """End the session on the server and delete the cookie."""
     session = await aiohttp_session.get_session(request)
     if not session.new:
-        await delete_session(request.app[DATABASE], token_digest(str(session.identity)))
+        await delete_session(request.app[DATABASE], token_digest(str(session.identity)), session["user_id"])
     if cookie_name(request) in request.cookies:
         session.invalidate()
     if ACCOUNT in request:
@@ -46,7 +45,7 @@ def cookie_name(request: web.Request) -> str:
 
 
 class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
-    """Sessions in the database; the cookie holds only a random ID."""
+    """Sessions in the database; the cookie holds the user's ID and random bits."""
 
     def __init__(self) -> None:
         super().__init__(cookie_name=COOKIE, samesite="Lax", httponly=True)
@@ -54,16 +53,19 @@ class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
     async def load_session(self, request: web.Request) -> aiohttp_session.Session:
         session_id = request.cookies.get(cookie_name(request), "")
         found = None
-        if SESSION_ID.fullmatch(session_id):
-            found = await find_account_by_session(request.app[DATABASE], token_digest(session_id))
+        if SECRET.fullmatch(session_id):
+            digest, owner = token_digest(session_id), read_owner(session_id)
+            found = await find_account_by_session(request.app[DATABASE], digest, owner)
         if found is None:
             return aiohttp_session.Session(None, data=None, new=True)
-        request[ACCOUNT], expires_at = found
+        account, expires_at = found
+        request[ACCOUNT] = account
         until = session_expiry(request)
         if until - expires_at > TOUCH_INTERVAL:
             with contextlib.suppress(ApiError):
-                await extend_session(request.app[DATABASE], token_digest(session_id), until)
-        return aiohttp_session.Session(session_id, data=None, new=False)
+                await extend_session(request.app[DATABASE], digest, account.user.id, until)
+        data = aiohttp_session.SessionData(created=0, session={"user_id": account.user.id})
+        return aiohttp_session.Session(session_id, data=data, new=False)
 
     async def save_session(
         self, request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
@@ -72,7 +74,7 @@ class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
         if session.empty:
             response.del_cookie(name, secure=secure, httponly=True, samesite="Lax")
             return
-        session_id = secrets.token_urlsafe(32)
+        session_id = make_secret(session["user_id"])
         await insert_session(
             request.app[DATABASE],
             token_digest(session_id),

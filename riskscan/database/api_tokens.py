@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..schemas import ApiToken
 from . import Database, Executor
 from .rows import ACCOUNT_COLUMNS, Account, to_account, to_utc, utc_now
+from .token_owners import fetch_token
 from .users import LOCK_USER, find_account
 
 
@@ -79,13 +80,13 @@ async def list_api_tokens(db: Executor, user_id: str) -> list[ApiToken]:
 FIND_ACCOUNT_BY_API_TOKEN = f"""
 SELECT {ACCOUNT_COLUMNS}, api_tokens.id AS token_id, scopes, last_used_at, expires_at FROM api_tokens
 JOIN users ON users.id = user_id AND api_token_version = version
-WHERE digest = :digest
+WHERE digest = :digest AND user_id = :user_id
 """
 
 
-async def find_account_by_api_token(db: Executor, digest: str) -> ApiTokenRecord | None:
+async def find_account_by_api_token(db: Executor, digest: str, user_id: str) -> ApiTokenRecord | None:
     """Return the API token with this digest, which may have expired; None if it was revoked."""
-    row = await db.fetch_one(FIND_ACCOUNT_BY_API_TOKEN, {"digest": digest})
+    row = await fetch_token(db, FIND_ACCOUNT_BY_API_TOKEN, digest, user_id, {})
     if row is None:
         return None
     last_used_at, expires_at = (
@@ -96,11 +97,11 @@ async def find_account_by_api_token(db: Executor, digest: str) -> ApiTokenRecord
     )
 
 
-RECORD_API_TOKEN_USE = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id"
+RECORD_API_TOKEN_USE = "UPDATE api_tokens SET last_used_at = :now WHERE id = :id AND user_id = :user_id"
 
 
-async def record_api_token_use(db: Executor, token_id: str) -> None:
-    await db.execute(RECORD_API_TOKEN_USE, {"id": token_id, "now": utc_now()})
+async def record_api_token_use(db: Executor, user_id: str, token_id: str) -> None:
+    await db.execute(RECORD_API_TOKEN_USE, {"id": token_id, "user_id": user_id, "now": utc_now()})
 
 
 DELETE_API_TOKEN = "DELETE FROM api_tokens WHERE id = :id AND user_id = :user_id RETURNING id"

@@ -11,6 +11,7 @@ from . import Database, Executor
 from .drivers import ForeignKeyViolation
 from .rows import TokenRevoked, to_utc, utc_now
 from .scans import to_scan
+from .token_owners import fetch_token
 from .users import LOCK_USER
 
 
@@ -69,13 +70,13 @@ SELECT scans.id, scans.user_id, filename, data, source, risk_count, reviewed_cou
     scans.created_at, first_words, expires_at
 FROM shares
 JOIN scans ON scans.id = shares.scan_id AND scans.user_id = shares.user_id
-WHERE shares.digest = :digest AND expires_at > :now
+WHERE shares.digest = :digest AND shares.user_id = :user_id AND expires_at > :now
 """
 
 
-async def find_shared_scan(db: Executor, digest: str) -> SharedScan | None:
+async def find_shared_scan(db: Executor, digest: str, user_id: str) -> SharedScan | None:
     """Return the scan that the link with this digest leads to; None if it has ended or was revoked."""
-    row = await db.fetch_one(FIND_SHARED_SCAN, {"digest": digest, "now": utc_now()})
+    row = await fetch_token(db, FIND_SHARED_SCAN, digest, user_id, {"now": utc_now()})
     if row is None:
         return None
     return SharedScan(

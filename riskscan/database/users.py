@@ -33,11 +33,14 @@ async def insert_user(db: Executor, email: str, password_hash: str) -> Account:
         raise EmailTaken from None
 
 
-FIND_ACCOUNT_BY_EMAIL = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE email = :email"
+# in two statements: where emails and users are distributed, a join of them would read all nodes
+FIND_EMAIL = "SELECT user_id FROM emails WHERE email = :email"
+FIND_ACCOUNT_OF_USER = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE id = :user_id"
 
 
 async def find_account_by_email(db: Executor, email: str) -> Account | None:
-    row = await db.fetch_one(FIND_ACCOUNT_BY_EMAIL, {"email": email})
+    found = await db.fetch_one(FIND_EMAIL, {"email": email})
+    row = await db.fetch_one(FIND_ACCOUNT_OF_USER, {"user_id": str(found["user_id"])}) if found else None
     return to_account(row) if row else None
 
 

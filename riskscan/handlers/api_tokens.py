@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import secrets
 import uuid
 from collections.abc import Mapping
 from typing import Any, get_args
 
 from aiohttp import web
 
-from ..auth.authentication import API_TOKEN_PREFIX, authenticate, take_turn, token_digest
+from ..auth.authentication import API_TOKEN_PREFIX, authenticate, make_secret, take_turn, token_digest
 from ..database import DATABASE
 from ..database.api_tokens import delete_api_token, insert_api_token, list_api_tokens
 from ..database.rows import utc_now
@@ -36,7 +35,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Create an API token (the secret is returned only once)."""
     async with take_turn(request):
         account = await authenticate(request)
-    token = read_new_token(await read_fields(request))
+    token = read_new_token(await read_fields(request), account.user.id)
     digest = token_digest(token.token)
     async with take_turn(request):  # each INSERT locks the user's row, and those after it wait
         inserted = await insert_api_token(request.app[DATABASE], account, token, digest, MAX_API_TOKENS)
@@ -55,7 +54,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     return respond(request, Message("Token deleted"), location="/account?done=token")
 
 
-def read_new_token(fields: Mapping[str, Any]) -> NewApiToken:
+def read_new_token(fields: Mapping[str, Any], user_id: str) -> NewApiToken:
     """Return a new token with the name, the scopes and the expiry of a form. Raises 400."""
     with FieldErrors() as errors:
         name = errors.read(read_name, fields)
@@ -68,7 +67,7 @@ def read_new_token(fields: Mapping[str, Any]) -> NewApiToken:
         created_at=utc_now(),
         last_used_at=None,
         expires_at=expires_at,
-        token=API_TOKEN_PREFIX + secrets.token_urlsafe(32),
+        token=API_TOKEN_PREFIX + make_secret(user_id),
     )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import secrets
 import uuid
 from typing import Any
 
 from aiohttp import hdrs, web
 
-from ..auth.authentication import USER_ID, authenticate, token_digest
+from ..auth.authentication import SECRET, USER_ID, authenticate, make_secret, read_owner, token_digest
 from ..database import DATABASE
 from ..database.rows import utc_now
 from ..database.scans import find_name, find_scan
@@ -58,7 +57,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     scan = await find_scan(db, account.subject, scan_id)
     if scan is None:
         raise scan_not_found()
-    token = secrets.token_urlsafe(32)
+    token = make_secret(user_id)
     address = f"{request_origin(request)}/shared/{token}"
     share = NewShare(str(uuid.uuid4()), utc_now(), expires_at, address)
     if not await insert_share(db, user_id, scan_id, share, token_digest(token), MAX_SHARES):
@@ -78,8 +77,10 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Show a scan to whoever has the link."""
-    db = request.app[DATABASE]
-    shared = await find_shared_scan(db, token_digest(request.match_info["token"]))
+    db, token = request.app[DATABASE], request.match_info["token"]
+    shared = None
+    if SECRET.fullmatch(token):
+        shared = await find_shared_scan(db, token_digest(token), read_owner(token))
     if shared is None:
         raise not_found("This link has expired or was deleted.")
     findings = await load_findings(db, shared.owner_id, shared.scan)

@@ -216,16 +216,16 @@ async def test_session_expires_when_idle_and_is_extended_by_use(
     pool = server.app[DATABASE]
 
     async def assert_expires_in_half_an_hour(since: datetime.datetime) -> None:
-        session = await find_account_by_session(pool, session_id)
+        session = await find_account_by_session(pool, session_id, alice.id)
         assert session
         assert since <= session[1] - datetime.timedelta(minutes=30) <= utc_now()
 
     await assert_expires_in_half_an_hour(since=before)
-    await extend_session(pool, session_id, utc_now() + datetime.timedelta(minutes=5))
+    await extend_session(pool, session_id, alice.id, utc_now() + datetime.timedelta(minutes=5))
     before = utc_now()
     assert (await guest.get("/api/auth/me")).status == 200
     await assert_expires_in_half_an_hour(since=before)
-    await extend_session(pool, session_id, utc_now())
+    await extend_session(pool, session_id, alice.id, utc_now())
     assert_error(await guest.get("/api/auth/me"), 401, "not_authenticated")
     await delete_expired_sessions(pool)
     assert await pool.fetch_all("SELECT id FROM sessions WHERE id = :id", {"id": session_id}) == []

@@ -26,6 +26,8 @@ from riskscan.database import (
     scan_queries,
     scans,
     sessions,
+    shares,
+    token_owners,
     users,
 )
 from riskscan.database.drivers import to_positional_binds
@@ -60,7 +62,7 @@ from riskscan.database.scans import (
     insert_scan,
     store_details,
 )
-from riskscan.database.users import DELETE_USER, FIND_ACCOUNT, FIND_ACCOUNT_BY_EMAIL, delete_user, insert_user
+from riskscan.database.users import DELETE_USER, FIND_ACCOUNT, FIND_EMAIL, delete_user, insert_user
 from riskscan.handlers.exports import SCANS_PER_QUERY
 from riskscan.schemas import ALL_SCANS, Detail, Filter, Findings, ReviewFields
 from riskscan.settings import Settings, database_url
@@ -165,6 +167,8 @@ STATEMENTS = {
         scan_queries,
         scans,
         sessions,
+        shares,
+        token_owners,
         users,
     )
     for name, value in vars(module).items()
@@ -334,7 +338,7 @@ async def test_single_rows_are_found_by_their_key(large: str) -> None:
         (DELETE_SCAN, {"scans_pkey"}),
         (FIND_ACCOUNT, {"users_pkey"}),
         (DELETE_USER, {"users_pkey"}),
-        (FIND_ACCOUNT_BY_EMAIL, {"users_email"}),
+        (FIND_EMAIL, {"users_email"}),
     ):
         plan = await explain(large, sql, **values)
         assert_indexed(plan)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import secrets
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from riskscan.auth.authentication import make_secret, token_digest
+from riskscan.auth.sessions import COOKIE
 from riskscan.database import DATABASE, Database
 from riskscan.database.drafts import find_drafts
 from riskscan.database.late_scans import BEFORE_ALL, FIND_LATE_SCANS, fill_late_scan, fill_late_scans
@@ -157,6 +160,30 @@ async def test_late_scan_that_is_renamed_while_it_is_filled_is_found_by_its_titl
         assert [scan["scan_id"] for scan in (await alice.get("/api/scans?q=bridge")).json["scans"]] == [late]
         await fill_late_scans(db)
     assert await fill_late_scans(db) == 0
+
+
+async def test_sessions_tokens_and_links_of_the_version_before_stay_valid(
+    server: Server, alice: Person, guest: Person
+) -> None:
+    scan = await alice.scan(text="x")
+    await alice.post("/api/tokens", json={"name": "t"})
+    await alice.post(f"/api/scans/{scan['scan_id']}/shares", json={})
+    db = server.app[DATABASE]
+    # the version before had random bits alone; it takes those of this version, which are as long
+    for secret in (secrets.token_urlsafe(32), make_secret(alice.id), make_secret(str(uuid.uuid4()))):
+        digest, now = token_digest(secret), utc_now() + datetime.timedelta(minutes=1)
+        # with an end so near that the session is extended
+        await db.execute("UPDATE sessions SET id = :id, expires_at = :now", {"id": digest, "now": now})
+        await db.execute("UPDATE shares SET digest = :digest", {"digest": digest})
+        await db.execute("UPDATE api_tokens SET digest = :digest", {"digest": token_digest(f"rsk_{secret}")})
+        cookie, token = {"Cookie": f"{COOKIE}={secret}"}, {"Authorization": f"Bearer rsk_{secret}"}
+        assert (await guest.get("/api/auth/me", headers=cookie)).status == 200
+        extended = "SELECT id FROM sessions WHERE expires_at > :now"
+        assert len(await db.fetch_all(extended, {"now": now})) == 1
+        assert (await guest.get("/api/scans", headers=token)).json["total"] == 1
+        assert (await guest.get(f"/shared/{secret}")).status == 200
+    assert (await guest.post("/api/auth/logout", headers=cookie)).status == 200
+    assert await db.fetch_all("SELECT id FROM sessions") == []
 
 
 LATER = "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc) VALUES (:hash, :id, :now)"

@@ -295,7 +295,8 @@ async def test_last_use_is_recorded_once_a_minute(alice: Person, guest: Person, 
     pool = server.app[DATABASE]
 
     async def last_used() -> datetime.datetime | None:
-        found = await find_account_by_api_token(pool, hashlib.sha256(made["token"].encode()).hexdigest())
+        digest = hashlib.sha256(made["token"].encode()).hexdigest()
+        found = await find_account_by_api_token(pool, digest, alice.id)
         assert found
         return found.last_used_at
 
