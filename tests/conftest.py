@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,7 +17,7 @@ from riskscan.settings import SQLITE, Settings
 from tests.support.ai import Ai
 from tests.support.application import SECRET, MakeSettings, Server, make_test_settings, serve
 from tests.support.client import Person
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, given_database
 from tests.support.program import Program, Start
 
 # deterministic examples and no deadline; --hypothesis-profile=default generates new ones
@@ -32,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         assert isinstance(item, pytest.Function)
         params = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if "postgresql" in params or "postgres" in item.fixturenames:
+        if "postgresql" in params or "distributed" in params or "postgres" in item.fixturenames:
             item.add_marker("postgresql")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
@@ -59,13 +60,24 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a migrated database without rows; the test runs on SQLite and on PostgreSQL."""
+    """The URL of a migrated database without rows; the test runs on SQLite and on PostgreSQL.
+
+    With TEST_DATABASE_URL that is the PostgreSQL. A test may also ask for `distributed`, on which
+    deploy/citus.sql was run.
+    """
     if request.param == "sqlite":
         path = tmp_path / "riskscan.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"{SQLITE}{path}"
-    else:
+    elif request.param == "distributed":
         server: Postgres = request.getfixturevalue("postgres")
+        with server.distributed_database() as url:
+            yield url
+    elif given := os.environ.get("TEST_DATABASE_URL"):
+        with given_database(given) as url:
+            yield url
+    else:
+        server = request.getfixturevalue("postgres")
         with server.migrated_database() as url:
             yield url
 

@@ -34,6 +34,8 @@ from .drivers import (
     translate_error,
 )
 
+# elsewhere it is a view
+FIND_EMAILS_TABLE = "SELECT 1 AS one FROM pg_class WHERE oid = to_regclass('emails') AND relkind <> 'v'"
 Row = Any  # an asyncpg.Record or a sqlite3.Row: columns by name
 DEADLOCK_ATTEMPTS = 3
 
@@ -44,12 +46,19 @@ class Executor(Protocol):
     sqlite: bool
 
     async def fetch_all(
-        self, query: str, values: Values | None = None, *, custom_plan: bool = False
+        self,
+        query: str,
+        values: Values | None = None,
+        *,
+        first: Sequence[str] = (),
+        custom_plan: bool = False,
     ) -> list[Row]: ...
 
     async def fetch_one(self, query: str, values: Values | None = None) -> Row | None: ...
 
     async def execute(self, query: str, values: Values | None = None) -> None: ...
+
+    async def is_distributed(self) -> bool: ...
 
 
 class Database(databases.Database):
@@ -75,6 +84,7 @@ class Database(databases.Database):
         self._slots = asyncio.Semaphore(self.size)
         self._idle: list[Connection] = []
         self._closing: set[asyncio.Task[None]] = set()
+        self._distributed: bool | None = False if self.sqlite else None  # None: not asked yet
         self._completed = 0  # statements, to tell a busy database from an unavailable one
         low = asyncio.Semaphore(half(self.size))
         lowest = asyncio.Semaphore(max(1, half(self.size) - 1))
@@ -135,6 +145,12 @@ class Database(databases.Database):
     async def execute(self, query: ClauseElement | str, values: Values | None = None) -> None:
         """Run one statement that returns no rows; raises what `fetch_all` raises."""
         await self._run(query, values, (self._slots,))
+
+    async def is_distributed(self) -> bool:
+        """Return whether the tables are distributed by user (deploy/citus.sql), and have no triggers."""
+        if self._distributed is None:
+            self._distributed = bool(await self.fetch_all(FIND_EMAILS_TABLE))
+        return self._distributed
 
     async def _run(
         self,
@@ -315,10 +331,15 @@ class LowPriority:
         self._semaphores = semaphores
 
     async def fetch_all(
-        self, query: str, values: Values | None = None, *, custom_plan: bool = False
+        self,
+        query: str,
+        values: Values | None = None,
+        *,
+        first: Sequence[str] = (),
+        custom_plan: bool = False,
     ) -> list[Row]:
         """Run one statement as `Database.fetch_all` does."""
-        return await self._db._run(query, values, self._semaphores, custom_plan=custom_plan)
+        return await self._db._run(query, values, self._semaphores, first=first, custom_plan=custom_plan)
 
     async def fetch_one(self, query: str, values: Values | None = None) -> Row | None:
         """Run one statement as `Database.fetch_one` does."""
@@ -328,6 +349,9 @@ class LowPriority:
     async def execute(self, query: str, values: Values | None = None) -> None:
         """Run one statement as `Database.execute` does."""
         await self.fetch_all(query, values)
+
+    async def is_distributed(self) -> bool:
+        return await self._db.is_distributed()
 
 
 async def ping(db: Executor) -> None:

@@ -14,6 +14,7 @@ from ..scan_names import draft_name
 from ..schemas import Detail, Risk
 from ..search_terms import index_terms
 from . import Database, Row
+from .distributed import COUNT_REVIEWED_FINDINGS, INDEX_FINGERPRINTS
 from .rows import to_utc
 from .scan_queries import EARLIEST
 from .users import LOCK_USER
@@ -39,6 +40,10 @@ WHERE id = :id AND user_id = :user_id AND (details = '[]' OR draft_name IS NULL)
     AND coalesce(title, '') = :title
 RETURNING id
 """
+# what FILL_LATE_SCAN returns, after other statements
+FIND_FILLED_SCAN = """
+SELECT id FROM scans WHERE id = :id AND user_id = :user_id AND coalesce(title, '') = :title
+"""
 
 
 async def fill_late_scans(db: Database) -> int:
@@ -60,6 +65,9 @@ async def fill_late_scan(db: Database, row: Row) -> bool:
     except msgspec.MsgspecError as exc:
         log.warning("scan %s cannot be indexed: %s", row["id"], exc)
         return False
+    if await db.is_distributed():
+        first = [FILL_LATE_SCAN, INDEX_FINGERPRINTS, COUNT_REVIEWED_FINDINGS]
+        return bool(await db.fetch_all(FIND_FILLED_SCAN, values, lock=LOCK_USER, first=first))
     return bool(await db.fetch_all(FILL_LATE_SCAN, values, lock=LOCK_USER))
 
 

@@ -17,13 +17,14 @@ import asyncpg
 from .. import PACKAGE
 from ..errors import ApiError
 from ..settings import is_sqlite, sqlite_path
-from . import Database
+from . import FIND_EMAILS_TABLE, Database
 from .drivers import is_sqlite_error
 
 ADVISORY_LOCK = 7_475_752_701  # an arbitrary number
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 APPLIED = "SELECT migration_id FROM _yoyo_migration"
 BREAKING = ".breaking"  # ends the name of a migration after which earlier versions cannot go on
+DISTRIBUTED = "distributed.breaking"  # deploy/citus.sql was run
 CONNECT_SECONDS = 5
 RETRY_SECONDS = 0.1
 
@@ -99,7 +100,7 @@ def known_migrations() -> set[str]:
 
 def refuse_later(applied: set[str]) -> None:
     """Raise SchemaTooNew for a migration of a later version that breaks this one; others only add."""
-    for name in sorted(applied - known_migrations()):
+    for name in sorted(applied - known_migrations() - {DISTRIBUTED}):
         if name.endswith(BREAKING):
             raise SchemaTooNew(
                 f"a later version has changed the database so that this one cannot use it: {name}"
@@ -114,6 +115,17 @@ def is_temporary(exc: Exception) -> bool:
 
     # a replica is read-only until it is promoted
     return isinstance(exc, psycopg.OperationalError | psycopg.errors.ReadOnlySqlTransaction)
+
+
+def distribute(connection: Any, table: str) -> None:
+    """Distribute a new table by its user_id where the others are distributed; for migrations.
+
+    Without it the table would lie on one node, and keep the rows of deleted accounts.
+    """
+    if type(connection).__module__ != "sqlite3" and connection.execute(FIND_EMAILS_TABLE).fetchone():
+        connection.execute(
+            "SELECT create_distributed_table(%s, 'user_id', colocate_with => 'users')", (table,)
+        )
 
 
 def open_backend(database_url: str) -> Any:

@@ -310,7 +310,7 @@ FROM (
     ORDER BY coalesce(likelihood * impact, 0) DESC, coalesce(due, '9999'), updated_at DESC
     LIMIT :limit
 ) AS listed
-LEFT JOIN scans ON scans.id = scan_id AND scans.user_id = listed.user_id
+LEFT JOIN scans ON scans.id = scan_id AND scans.user_id = :user_id
 ORDER BY coalesce(likelihood * impact, 0) DESC, coalesce(due, '9999'), updated_at DESC
 """
 

@@ -14,6 +14,13 @@ from ..scan_names import display_name, draft_name
 from ..schemas import DETAILS, Detail, Findings, Scan
 from ..search_terms import index_terms
 from . import Database, Executor, Row
+from .distributed import (
+    COUNT_REVIEWED_FINDINGS,
+    COUNT_SCAN,
+    DELETE_FINGERPRINTS,
+    INDEX_FINGERPRINTS,
+    UNCOUNT_SCANS,
+)
 from .drivers import ForeignKeyViolation, UniqueViolation
 from .rows import TokenRevoked, TokenSubject, to_utc
 from .users import LOCK_USER
@@ -28,7 +35,7 @@ class FingerprintOnly(msgspec.Struct):
 FINGERPRINTS = msgspec.json.Decoder(list[FingerprintOnly])
 decode_notes = msgspec.json.Decoder(list[str]).decode
 
-INSERT_SCAN = """
+STORE_SCAN = """
 INSERT INTO scans (
     id, user_id, filename, data, digest, risk_count, categories, words, source, notes, details, first_words,
     draft_name, created_at
@@ -37,7 +44,8 @@ VALUES (
     :id, :user_id, :filename, :data, :digest, :risk_count, :categories, :words, :source, :notes, :details,
     :first_words, :draft_name, :created_at
 )
-RETURNING (
+"""
+LIKE_SCAN = """(
     SELECT id FROM scans AS previous
     WHERE user_id = :user_id AND draft_name = :draft_name AND (created_at, id) < (:created_at, :id)
     ORDER BY created_at DESC, id DESC LIMIT 1
@@ -47,6 +55,8 @@ RETURNING (
     ORDER BY created_at DESC, id DESC LIMIT 1
 ) AS same_bytes, EXISTS (SELECT 1 FROM reviews WHERE user_id = :user_id) AS has_reviews
 """
+INSERT_SCAN = f"{STORE_SCAN}RETURNING {LIKE_SCAN}"
+FIND_LIKE_SCAN = f"SELECT {LIKE_SCAN}"  # where RETURNING cannot have subqueries
 
 
 class InsertedScan(NamedTuple):
@@ -87,13 +97,15 @@ async def insert_scan(
         "draft_name": draft_name(scan.filename, first_words),
         "created_at": scan.created_at,
     }
+    sql, first = INSERT_SCAN, list[str]()
+    if await db.is_distributed():
+        sql, first = FIND_LIKE_SCAN, [COUNT_SCAN, STORE_SCAN, INDEX_FINGERPRINTS, COUNT_REVIEWED_FINDINGS]
     try:
-        row = await db.fetch_one(INSERT_SCAN, values)
+        (row,) = await db.fetch_all(sql, values, first=first)
     except UniqueViolation:
         return None
     except ForeignKeyViolation:
         raise TokenRevoked from None
-    assert row is not None  # RETURNING returns a row for an INSERT
     matches = (row["same_name"], "same name"), (row["same_bytes"], "same bytes")
     previous = {str(scan_id): match for scan_id, match in matches if scan_id is not None}
     return InsertedScan(previous, bool(row["has_reviews"]))
@@ -198,7 +210,11 @@ async def store_details(db: Database, user_id: str, scan_id: str, details: Seque
     """Store the details of a scan that has none."""
     encoded = msgspec.json.encode(details).decode()
     values = {"id": scan_id, "user_id": user_id, "details": encoded}
-    await db.fetch_all(STORE_DETAILS, values, lock=LOCK_USER)
+    if await db.is_distributed():
+        first = [STORE_DETAILS, INDEX_FINGERPRINTS]
+        await db.fetch_all(COUNT_REVIEWED_FINDINGS, values, lock=LOCK_USER, first=first)
+    else:
+        await db.fetch_all(STORE_DETAILS, values, lock=LOCK_USER)
 
 
 FIND_FIRST_WORDS = "SELECT first_words FROM scans WHERE id = :id AND user_id = :user_id"
@@ -262,6 +278,8 @@ DELETE_SCAN = "DELETE FROM scans WHERE id = :id AND user_id = :user_id RETURNING
 
 async def delete_scan(db: Database, user_id: str, scan_id: str) -> bool:
     """Delete a scan of the user; return whether it existed. Reviews of its findings stay."""
+    if await db.is_distributed():
+        return await delete_scans(db, user_id, [scan_id])
     return bool(await db.fetch_all(DELETE_SCAN, {"id": scan_id, "user_id": user_id}, lock=LOCK_USER))
 
 
@@ -292,7 +310,8 @@ async def delete_scans(db: Database, user_id: str, scan_ids: Sequence[str]) -> b
     sql = DELETE_SCANS_SQLITE if db.sqlite else DELETE_SCANS_POSTGRESQL
     ids = msgspec.json.encode(scan_ids).decode()
     values = {"ids": ids, "user_id": user_id, "number": len(scan_ids)}
-    return bool(await db.fetch_all(sql, values, lock=LOCK_USER))
+    first = [UNCOUNT_SCANS, DELETE_FINGERPRINTS] if await db.is_distributed() else ()
+    return bool(await db.fetch_all(sql, values, lock=LOCK_USER, first=first))
 
 
 LIST_NAMES_POSTGRESQL = """
@@ -329,9 +348,18 @@ SELECT id FROM users WHERE id IN (
 )
 ORDER BY id FOR NO KEY UPDATE
 """
+# of all nodes
+LIST_SCANS_BEFORE = """
+SELECT user_id, id FROM scans WHERE created_at < :before AND risk_count >= 0 ORDER BY created_at LIMIT 500
+"""
 
 
 async def delete_scans_before(db: Database, before: datetime.datetime) -> int:
     """Delete up to 500 scans created before a time; return the number deleted."""
+    if await db.is_distributed():
+        found = collections.defaultdict(list)
+        for row in await db.fetch_all(LIST_SCANS_BEFORE, {"before": before}):
+            found[str(row["user_id"])].append(str(row["id"]))
+        return sum([len(ids) for user_id, ids in found.items() if await delete_scans(db, user_id, ids)])
     rows = await db.fetch_all(DELETE_SCANS_BEFORE, {"before": before}, lock=LOCK_USERS_OF_SCANS_BEFORE)
     return len(rows)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from . import Executor
+from . import Database, Executor
+from .distributed import DELETE_USER_AND_EMAIL, INSERT_EMAIL
 from .drivers import UniqueViolation
 from .rows import ACCOUNT_COLUMNS, Account, TokenRevoked, TokenSubject, to_account, utc_now
 
@@ -24,11 +25,13 @@ RETURNING {ACCOUNT_COLUMNS}
 """
 
 
-async def insert_user(db: Executor, email: str, password_hash: str) -> Account:
+async def insert_user(db: Database, email: str, password_hash: str) -> Account:
     """Create an account. Raises EmailTaken."""
     values = {"id": str(uuid.uuid4()), "email": email, "password_hash": password_hash, "now": utc_now()}
+    first = [INSERT_EMAIL] if await db.is_distributed() else ()
     try:
-        return to_account(await db.fetch_one(INSERT_USER, values))
+        (row,) = await db.fetch_all(INSERT_USER, values, first=first)
+        return to_account(row)
     except UniqueViolation:
         raise EmailTaken from None
 
@@ -97,7 +100,8 @@ async def renew_password_hash(db: Executor, account: Account, renewed: str) -> N
 DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
 
-async def delete_user(db: Executor, subject: TokenSubject) -> None:
+async def delete_user(db: Executor, subject: TokenSubject, email: str) -> None:
     """Delete the account with its scans, sessions and tokens. Raises TokenRevoked."""
-    if not await db.fetch_all(DELETE_USER, subject._asdict()):
+    sql = DELETE_USER_AND_EMAIL if await db.is_distributed() else DELETE_USER
+    if not await db.fetch_all(sql, {**subject._asdict(), "email": email}):
         raise TokenRevoked

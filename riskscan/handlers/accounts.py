@@ -124,7 +124,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     fields = await read_fields(request)
     password = required_text(fields, "password", "Enter your password.")
     await check_password(request, account, password, "password")
-    await delete_user(request.app[DATABASE], account.subject)
+    await delete_user(request.app[DATABASE], account.subject, account.user.email)
     await end_session(request)
     return respond(request, Message("Account deleted"), location="/register?done=account")
 

@@ -83,7 +83,7 @@ async def test_scan_round_trips(pool: Database) -> None:
 
 STATEMENTS_OF_A_SUBJECT: list[Callable[[Database, TokenSubject], Awaitable[object]]] = [
     find_account,
-    delete_user,
+    lambda db, subject: delete_user(db, subject, "ana@example.com"),
     compute_stats,
     lambda db, subject: list_scans(db, subject, 5),
     lambda db, subject: list_scans(db, subject, 5, offset=5),
@@ -126,7 +126,7 @@ async def test_deletes_cascade_and_update_the_scan_count(pool: Database) -> None
     listed = await list_scans(pool, TokenSubject(owner.user.id, 0), 2)
     assert (listed.total, len(listed.scans)) == (4, 2)
     await insert_session(pool, "x", owner.user.id, 0, utc_now())
-    await delete_user(pool, TokenSubject(owner.user.id, 0))
+    await delete_user(pool, owner.subject, owner.user.email)
     for table in ("users", "scans", "sessions"):
         assert await pool.fetch_all(f"SELECT 1 AS one FROM {table}", {}) == []
 

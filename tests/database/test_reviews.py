@@ -6,6 +6,7 @@ import asyncio
 import datetime
 
 import msgspec
+import pytest
 
 from riskscan.database import Database
 from riskscan.database.reviews import NewReview, count_reviews, delete_review, delete_reviews, save_reviews
@@ -69,6 +70,7 @@ class Work:
         )
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "distributed"], indirect=True)
 async def test_reviewed_counts_stay_exact_while_scans_and_reviews_change(database_url: str) -> None:
     async with connected_database(make_test_settings(database_url, database_pool_size=16)) as db:
         work = Work(db, (await insert_user(db, "ana@example.com", "hash")).user.id)

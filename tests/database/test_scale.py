@@ -37,7 +37,7 @@ from riskscan.database.reviews import (
     NewReview,
     save_reviews,
 )
-from riskscan.database.rows import TokenRevoked, TokenSubject
+from riskscan.database.rows import TokenRevoked
 from riskscan.database.scan_queries import (
     BEFORE_ALL_SCANS,
     FILTER_SCANS_POSTGRESQL,
@@ -486,8 +486,9 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
     await pool.connect()
     pool.ready = True
     try:
-        owner = (await insert_user(pool, "ana@example.com", "hash")).user.id
-        caller, scans = TokenSubject(owner, 0), [make_scan() for _ in range(5)]
+        account = await insert_user(pool, "ana@example.com", "hash")
+        owner, caller = account.user.id, account.subject
+        scans = [make_scan() for _ in range(5)]
         await insert_scan(pool, owner, scans[0], Findings(scans[0].risks, "model"))
         with psycopg.connect(url) as connection:
             connection.execute(PARTITION.read_bytes())
@@ -517,7 +518,7 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
         plan = await explain(url, FIND_SCAN, user_id=owner, id=scans[1].scan_id, token_version=0)
         tables = {node["Relation Name"] for node in plan_nodes(plan) if "Relation Name" in node}
         assert len(tables) == 2  # users, and one partition of scans
-        await delete_user(pool, caller)
+        await delete_user(pool, caller, account.user.email)
         for table in ("scans", "reviews", "fingerprints"):
             assert await pool.fetch_all(f"SELECT 1 AS one FROM {table}", {}) == []
     finally:

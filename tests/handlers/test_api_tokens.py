@@ -246,10 +246,10 @@ async def test_token_of_an_account_that_is_gone_meanwhile_is_not_stored(
     token = ApiToken(str(uuid.uuid4()), "nightly import", ["read"], utc_now(), None, None)
     assert await insert_api_token(db, account, token, "digest", 1)
     assert not await insert_api_token(db, account, token, "another digest", 1)
-    await update_password(db, account, "another hash")
+    changed = await update_password(db, account, "another hash")
     with pytest.raises(TokenRevoked):
         await insert_api_token(db, account, token, "another digest", 1)
-    await delete_user(db, TokenSubject(alice.id, 1))
+    await delete_user(db, changed.subject, alice.email)
     with pytest.raises(TokenRevoked):
         await insert_api_token(db, account, token, "another digest", 1)
     assert await db.fetch_all("SELECT id FROM api_tokens") == []

@@ -26,6 +26,7 @@ from tests.support.process_log import ProcessLog
 
 BIN: Path = POSTGRES_VERSIONS[18]
 TEMPLATE = "template"  # the migrated database
+DISTRIBUTE = Path(__file__).parent / "citus.sql", Path(__file__).parents[2] / "deploy" / "citus.sql"
 CLOSE_CONNECTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()"""
@@ -117,6 +118,16 @@ class Postgres:
                 self.execute(f"TRUNCATE {', '.join(self._tables)}", name)
                 self._empty_databases.append(url)
 
+    @contextlib.contextmanager
+    def distributed_database(self) -> Iterator[str]:
+        """Make a migrated database as Citus would distribute it, but on this server alone; return its URL."""
+        url = self.create_database(TEMPLATE)
+        name = database_name(url)
+        for script in DISTRIBUTE:
+            self.execute(script.read_text(), name)
+        yield url
+        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""
         options = {
@@ -176,6 +187,16 @@ class Postgres:
             [BIN / command, *arguments], capture_output=True, text=True, check=False, cwd="/", **self._as_user
         )
         assert result.returncode == 0, result.stdout + result.stderr
+
+
+@contextlib.contextmanager
+def given_database(url: str) -> Iterator[str]:
+    """Lend a database that is there, perhaps a distributed one, migrated and without rows."""
+    migrate(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = [name for (name,) in connection.execute(TABLES.encode())]
+        connection.execute(f"TRUNCATE {', '.join(tables)}".encode())
+    yield url
 
 
 def database_name(url: str) -> str:
