@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import logging
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from .database.attempts import decrement_attempts, increment_attempts
 from .database.rows import utc_now
 from .errors import ApiError, Sentence
 from .settings import Rate
+
+log = logging.getLogger("riskscan.rate_limits")
 
 
 class Bucket(NamedTuple):
@@ -66,10 +69,15 @@ def bucket(rate: Rate, kind: str, *by: str, share: int = 1) -> Bucket:
 async def hit(request: web.Request, *buckets: Bucket, db: Executor | None = None) -> None:
     """Count an attempt in each bucket. Raises 429 `rate_limited` if one of them is full."""
     usages = []
+    db = db or request.app[DATABASE]
     for each in buckets:
         if not each.rate.attempts:  # 0 is no limit
             continue
-        counted = await increment_attempts(db or request.app[DATABASE], each.name, each.rate.seconds)
+        try:
+            counted = await increment_attempts(db, each.name, each.rate.seconds)
+        except ApiError as exc:
+            await pass_over_lost_node(db, each, exc)
+            continue
         usages.append(Usage(each, *counted))
         request[USAGE] = most_restrictive(usages)
         if counted[0] > each.rate.attempts:
@@ -79,13 +87,29 @@ async def hit(request: web.Request, *buckets: Bucket, db: Executor | None = None
 async def refund(request: web.Request, *buckets: Bucket, db: Executor | None = None) -> None:
     """Subtract a successful attempt from each bucket."""
     usages = []
+    db = db or request.app[DATABASE]
     for each in buckets:
-        if each.rate.attempts:
-            counted = await decrement_attempts(db or request.app[DATABASE], each.name)
-            if counted:
-                usages.append(Usage(each, *counted))
+        if not each.rate.attempts:
+            continue
+        try:
+            counted = await decrement_attempts(db, each.name)
+        except ApiError as exc:
+            await pass_over_lost_node(db, each, exc)
+            continue
+        if counted:
+            usages.append(Usage(each, *counted))
     if usages:
         request[USAGE] = most_restrictive(usages)
+
+
+async def pass_over_lost_node(db: Executor, each: Bucket, exc: ApiError) -> None:
+    """Raise the error of an attempt that was not counted, unless only the counter's node may be lost.
+
+    Where the database is distributed, counters of users lie on other nodes than the users.
+    """
+    if exc.code != "database_unavailable" or not await db.is_distributed():
+        raise exc
+    log.warning("an attempt was not counted, because a node of the database is lost: %s", each.kind)
 
 
 def most_restrictive(usages: Sequence[Usage]) -> Usage:

@@ -38,6 +38,10 @@ from .drivers import (
 FIND_EMAILS_TABLE = "SELECT 1 AS one FROM pg_class WHERE oid = to_regclass('emails') AND relkind <> 'v'"
 Row = Any  # an asyncpg.Record or a sqlite3.Row: columns by name
 DEADLOCK_ATTEMPTS = 3
+# what a statement gets for a while after one got no response, where the tables are distributed: those for a
+# node that hangs would hold all connections
+HURRIED_SECONDS = 0.5
+HURRY_SECONDS = 10
 
 
 class Executor(Protocol):
@@ -85,6 +89,7 @@ class Database(databases.Database):
         self._idle: list[Connection] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._distributed: bool | None = False if self.sqlite else None  # None: not asked yet
+        self._hurry_until = 0.0
         self._completed = 0  # statements, to tell a busy database from an unavailable one
         low = asyncio.Semaphore(half(self.size))
         lowest = asyncio.Semaphore(max(1, half(self.size) - 1))
@@ -182,6 +187,8 @@ class Database(databases.Database):
                 self.write_error = error_name(exc)
             if error := translate_error(exc):
                 raise error from exc
+            if self._distributed and isinstance(exc, asyncpg.InternalServerError):
+                raise database_unavailable() from exc  # a node was lost in a transaction of two
             raise
         finally:
             server_timing.add("db", time.perf_counter() - begin)
@@ -202,6 +209,9 @@ class Database(databases.Database):
             reusable = True
             self._completed += 1
             return rows
+        except TimeoutError:
+            self._hurry_until = time.monotonic() + HURRY_SECONDS
+            raise
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # a response: the connection works
             reusable = not before  # or its transaction is still open
             raise
@@ -224,18 +234,23 @@ class Database(databases.Database):
     ) -> Awaitable[list[Row]]:
         rows: Awaitable[list[Row]]
         if before:
-            fetch = fetch_in_sqlite_transaction if self.sqlite else fetch_in_transaction
-            bound = to_sqlite_values(values) if self.sqlite else values
-            return fetch(raw, [*before, sql], bound)
+            if self.sqlite:
+                return fetch_in_sqlite_transaction(raw, [*before, sql], to_sqlite_values(values))
+            return fetch_in_transaction(raw, [*before, sql], values, self._time_limit())
         if self.sqlite:
             rows = raw.execute_fetchall(sql, to_sqlite_values(values))
             return rows
         sql, names = to_positional_binds(sql)
         binds = [values[name] for name in names]
         if custom_plan:
-            return fetch_with_custom_plan(raw, sql, binds)
-        rows = raw.fetch(sql, *binds, timeout=STATEMENT_SECONDS)
+            return fetch_with_custom_plan(raw, sql, binds, self._time_limit())
+        rows = raw.fetch(sql, *binds, timeout=self._time_limit())
         return rows
+
+    def _time_limit(self) -> float:
+        """Return how many seconds a statement of PostgreSQL gets."""
+        hurried = self._distributed and time.monotonic() < self._hurry_until
+        return HURRIED_SECONDS if hurried else STATEMENT_SECONDS
 
     async def _acquire(self, semaphores: Sequence[asyncio.Semaphore]) -> Connection:
         """Return an idle connection or a new one.
@@ -299,10 +314,12 @@ async def fetch_in_sqlite_transaction(raw: Any, statements: Sequence[str], value
     return rows
 
 
-async def fetch_in_transaction(raw: Any, statements: Sequence[str], values: Values) -> list[Row]:
+async def fetch_in_transaction(
+    raw: Any, statements: Sequence[str], values: Values, seconds: float
+) -> list[Row]:
     """Run statements in one transaction and return the rows of the last."""
     rows: list[Row] = []
-    async with asyncio.timeout(STATEMENT_SECONDS):
+    async with asyncio.timeout(seconds):
         await raw.execute("BEGIN")
         for sql in statements:
             positional, names = to_positional_binds(sql)
@@ -311,8 +328,8 @@ async def fetch_in_transaction(raw: Any, statements: Sequence[str], values: Valu
     return rows
 
 
-async def fetch_with_custom_plan(raw: Any, sql: str, binds: list[Any]) -> list[Row]:
-    async with asyncio.timeout(STATEMENT_SECONDS):
+async def fetch_with_custom_plan(raw: Any, sql: str, binds: list[Any], seconds: float) -> list[Row]:
+    async with asyncio.timeout(seconds):
         # an unnamed statement is planned anew for its values
         rows: list[Row] = await (await raw.prepare(sql, name="")).fetch(*binds)
     return rows

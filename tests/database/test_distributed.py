@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,16 +15,19 @@ import msgspec
 import psycopg
 import pytest
 
+from riskscan import database
 from riskscan.commands import purge
 from riskscan.database import DATABASE
 from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import distribute, migrate
 from riskscan.database.rows import utc_now
 from riskscan.database.scans import insert_scan, store_details
+from riskscan.errors import ApiError
 from riskscan.schemas import Detail, Findings
-from riskscan.settings import SETTINGS
-from tests.support.application import Server, make_scan
+from riskscan.settings import SETTINGS, Rate
+from tests.support.application import Server, make_scan, make_test_settings
 from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token
+from tests.support.database import connected_database
 from tests.support.postgres import Postgres
 from tests.support.statements import collect_statements
 
@@ -155,3 +159,53 @@ async def test_accounts_are_unique_and_deleted_with_all_they_have(
     for table in ("users", "emails", "scans", "fingerprints", "sessions", "api_tokens", "shares"):
         assert await db.fetch_all(f"SELECT 1 AS one FROM {table}") == [], table
     assert (await ana.post("/api/auth/register", json=fields)).status == 201
+
+
+# as Citus answers for a node that it cannot reach, and for one that is lost amid a write to two
+LOSE = """
+CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE 'lost' USING ERRCODE = TG_ARGV[0]; END $$;
+CREATE TRIGGER lost BEFORE INSERT OR UPDATE ON attempts FOR EACH ROW EXECUTE FUNCTION lose('08006');
+"""
+LOSE_USERS = "CREATE TRIGGER lost BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION lose('XX000')"
+
+
+@on_distributed
+@pytest.mark.settings(login_limit=Rate(1, 60), register_limit=Rate(1, 60), scan_limit=Rate(1, 60))
+async def test_a_counter_on_a_lost_node_refuses_nobody(
+    database_url: str, server: Server, people: Callable[[], Person], caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(LOSE.encode())
+        ana = people()
+        with caplog.at_level(logging.WARNING, "riskscan.rate_limits"):
+            await ana.register("ana@example.com")
+        message = "an attempt was not counted, because a node of the database is lost: register by account"
+        assert message in caplog.messages
+        fields = {"email": ana.email, "password": PASSWORD}
+        for _ in range(2):
+            assert (await ana.post("/api/auth/login", json=fields)).status == 200
+            await ana.scan(text="x")
+        connection.execute(LOSE_USERS)
+        reply = await people().post("/api/auth/register", json={**fields, "email": "bob@example.com"})
+        assert_error(reply, 503, "database_unavailable")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql", "distributed"], indirect=True)
+async def test_statements_get_less_time_while_a_node_hangs(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "HURRIED_SECONDS", 0.1)
+    slow = "SELECT pg_sleep(0.5)"
+    async with connected_database(make_test_settings(database_url)) as db:
+        distributed = await db.is_distributed()
+        await db.fetch_all(slow)
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "STATEMENT_SECONDS", 0.1)
+            with pytest.raises(ApiError):
+                await db.fetch_all(slow)
+        if distributed:
+            monkeypatch.setattr(database, "HURRY_SECONDS", 0)  # from the next time-out on
+            with pytest.raises(ApiError, match="cannot be reached"):
+                await db.fetch_all(slow)
+        await db.fetch_all(slow)
