@@ -83,7 +83,8 @@ TAGS = {
 # by the name of the operation
 DESCRIPTIONS = {
     "accounts_register": "Creates an account and starts a session. The email is checked for its syntax "
-    "and stored in lower case.",
+    "and stored in lower case. Refused with 403 where the operator has closed registration "
+    "(`registration_closed`), or allows only addresses of other domains (`email_not_allowed`).",
     "accounts_login": "The OAuth2 password grant: `username` is the email address, which JSON may call "
     "`email`. A wrong email and a wrong password are the same error.",
     "accounts_logout": "Ends the session of the cookie; access tokens stay valid until they expire.",

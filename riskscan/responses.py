@@ -171,7 +171,7 @@ async def render_form(request: web.Request, error: ApiError) -> web.Response | N
     is_form = request.method == "POST" or not error.fields.keys().isdisjoint(FILTER_FIELDS)
     resource = request.match_info.route.resource
     template = FORM_TEMPLATES.get(resource.canonical) if resource else None
-    if not template or not is_form or error.status == 404:
+    if not template or not is_form or error.status == 404 or error.code == "registration_closed":
         return None
     if template not in PUBLIC_TEMPLATES and ACCOUNT not in request:  # refused before authentication
         return None

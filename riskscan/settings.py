@@ -9,6 +9,7 @@ import os
 import pwd
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,6 +138,29 @@ def one_line(value: str) -> str:
     if len(value) > 300 or CONTROL_CHARACTERS.search(value):
         raise ValueError
     return value
+
+
+def registration(value: str) -> tuple[str, ...] | None:
+    """Return the domains of the addresses that may register, as `normalize_email` has them; None is all."""
+    if value in ("open", "closed"):
+        return None if value == "open" else ()
+    return tuple(email_domain(part.strip()) for part in value.split(",") if part.strip())
+
+
+def email_domain(value: str) -> str:
+    # imported here, because it loads slowly and few servers need it
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
+
+    SPECIAL_USE_DOMAIN_NAMES.clear()  # accept names of private networks, such as corp.local
+    # EmailNotValidError is a ValueError
+    address = validate_email(f"x@{value}", check_deliverability=False, globally_deliverable=False)
+    if "." not in address.domain or "@" in value:
+        raise ValueError
+    return unicodedata.normalize("NFC", address.domain.lower())
+
+
+def show_registration(domains: tuple[str, ...] | None) -> str:
+    return "open" if domains is None else comma_separated(domains) or "closed"
 
 
 def days(value: str) -> int:
@@ -314,6 +338,13 @@ class Settings:
         "AI_MAX_CONCURRENCY", "an integer from 1 to 10000", integer(1, 10_000), "64"
     )
     bcrypt_cost: int = setting("BCRYPT_COST", "an integer from 4 to 16", integer(4, 16), "12")
+    registration_domains: tuple[str, ...] | None = setting(
+        "REGISTRATION",
+        "open, closed, or the domains of email addresses, separated by commas",
+        registration,
+        "open",
+        show=show_registration,
+    )
     login_limit: Rate = setting("LOGIN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "10/minute")
     register_limit: Rate = setting("REGISTER_LIMIT", 'a rate such as 10/minute, or "off"', rate, "100/minute")
     scan_limit: Rate = setting("SCAN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "600/minute")

@@ -137,6 +137,10 @@ def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str)
         ("PASSWORD_HELP", "two\nlines"),
         ("PASSWORD_HELP", "x" * 301),
         ("TRUSTED_PROXIES", "everyone"),
+        ("REGISTRATION", "yes"),
+        ("REGISTRATION", "user@example.com"),
+        ("REGISTRATION", "*.example.com"),
+        ("REGISTRATION", "closed,example.com"),
         ("LOG_LEVEL", "loud"),
     ],
 )
@@ -198,6 +202,23 @@ def test_table_shows_values_as_they_are_set(tmp_path: Path) -> None:
     shown = dict(load_settings(tmp_path, SCAN_RETENTION_DAYS="off", **secrets).as_table())
     assert (shown["AI_SERVICE_URL"], shown["SCAN_RETENTION_DAYS"]) == ("http://u:********@h", "off")
     assert (shown["METRICS_TOKEN"], shown["JWT_SECRET"]) == ("********", "********")
+
+
+@pytest.mark.parametrize(
+    ("value", "domains", "shown"),
+    [
+        ("open", None, "open"),
+        ("closed", (), "closed"),
+        ("Example.COM, corp.local,", ("example.com", "corp.local"), "example.com,corp.local"),
+        ("xn--bcher-kva.example", ("bücher.example",), "bücher.example"),
+    ],
+)
+def test_registration_is_open_closed_or_for_domains(
+    tmp_path: Path, value: str, domains: tuple[str, ...] | None, shown: str
+) -> None:
+    settings = load_settings(tmp_path, REGISTRATION=value)
+    assert settings.registration_domains == domains
+    assert dict(settings.as_table())["REGISTRATION"] == shown
 
 
 def test_folder_that_cannot_be_created_is_refused_by_setting_name(tmp_path: Path) -> None:

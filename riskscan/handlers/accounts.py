@@ -47,10 +47,12 @@ SHARED_LIMIT_FACTOR = 10  # for limits shared by everyone behind an address, or 
 
 async def register(request: web.Request) -> web.StreamResponse:
     """Register an account, and log in."""
+    check_registration_open(request)
     fields = await read_fields(request)
     with FieldErrors() as errors:
         email = errors.read(read_email, fields)
         password = errors.read(read_new_password, fields, "password")
+    check_email_domain(request, email)
     rate, address = request.app[SETTINGS].register_limit, client_address(request)
     await hit(
         request, bucket(rate, "register by account", email), bucket(rate, "register by address", address)
@@ -63,6 +65,22 @@ async def register(request: web.Request) -> web.StreamResponse:
         email_error = Sentence("An account with this email already exists. Log in instead?")
         raise ApiError(409, "email_taken", detail, fields={"email": email_error}) from None
     return await respond_with_token(request, account, status=201)
+
+
+def check_registration_open(request: web.Request) -> None:
+    """Raise 403 `registration_closed` if nobody may register."""
+    if request.app[SETTINGS].registration_domains == ():
+        detail = "Accounts are created by whoever runs this server. Ask them for yours."
+        raise ApiError(403, "registration_closed", detail)
+
+
+def check_email_domain(request: web.Request, email: str) -> None:
+    """Raise 403 `email_not_allowed` if REGISTRATION does not name the domain of the address."""
+    domains = request.app[SETTINGS].registration_domains
+    if domains is not None and email.rpartition("@")[2] not in domains:
+        message = "Only addresses of %(domains)s can register. Ask whoever runs this server for an account."
+        detail = Sentence(message, domains=", ".join(f"@{domain}" for domain in domains))
+        raise ApiError(403, "email_not_allowed", detail, fields={"email": detail})
 
 
 async def login(request: web.Request) -> web.StreamResponse:
@@ -131,6 +149,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def register_page(request: web.Request) -> web.StreamResponse:
     """Show the page to register an account."""
+    check_registration_open(request)
     return render_page(request, "register.html", {})
 
 

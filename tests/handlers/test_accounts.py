@@ -82,6 +82,45 @@ async def test_all_errors_of_a_form_are_named_at_once(guest: Person, alice: Pers
     assert_error(reply, 400, "invalid_request", name=..., scopes=..., expires_at=...)
 
 
+@pytest.mark.settings(registration_domains=())
+async def test_closed_registration_is_refused_and_not_offered(guest: Person) -> None:
+    account = {"email": "ana@example.com", "password": PASSWORD}
+    detail = assert_error(await guest.post("/api/auth/register", json=account), 403, "registration_closed")
+    assert detail == "Accounts are created by whoever runs this server. Ask them for yours."
+    for reply in (await guest.get("/register"), await guest.post("/register", data=account)):
+        assert reply.status == 403
+        page = reply.body.decode()
+        assert detail in page
+        assert '<form method="post" action="/register' not in page
+    for path in ("/", "/login", "/sample", "/register"):
+        page = (await guest.get(path)).body.decode()
+        assert "Log in" in page
+        assert [
+            text for text in ('href="/register', "Create account", "Create an account") if text in page
+        ] == []
+
+
+@pytest.mark.settings(registration_domains=("example.com", "bücher.example"))
+async def test_registration_for_domains_takes_exactly_these(guest: Person) -> None:
+    for email in ("ana@other.com", "ana@sub.example.com", "ana@example.com.other.org", "ana@anexample.com"):
+        reply = await guest.post("/api/auth/register", json={"email": email, "password": PASSWORD})
+        assert_error(reply, 403, "email_not_allowed", email=...)
+    detail = assert_error(
+        await guest.post("/api/auth/register", json={"email": "ana@other.com", "password": PASSWORD}),
+        403,
+        "email_not_allowed",
+        email=...,
+    )
+    assert "@example.com, @bücher.example" in detail
+    page = await guest.post("/register", data={"email": "ana@other.com", "password": PASSWORD})
+    assert page.status == 403
+    assert "Only addresses of @example.com" in page.body.decode()
+    assert 'value="ana@other.com"' in page.body.decode()
+    for email in ("ana@Example.COM", "bo@xn--bcher-kva.example", "cy@BÜCHER.example"):
+        reply = await guest.post("/api/auth/register", json={"email": email, "password": PASSWORD})
+        assert reply.status == 201, email
+
+
 async def test_register_ignores_unknown_fields(guest: Person, alice: Person) -> None:
     more = {
         "id": alice.id,
