@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from . import __version__, logs
+from .administration.arguments import add_administration
 from .ai_service.categories import CATEGORIES
 from .ai_service.model.encoder import why_not_used
 from .ai_service.sandbox import enter_sandbox, make_undumpable
@@ -71,6 +72,7 @@ def parse_arguments() -> argparse.Namespace:
             command.add_argument("--force", action="store_true", help="even if the database has accounts")
         if name == "scan":
             add_scan_arguments(command)
+    add_administration(commands)
     return parser.parse_args()
 
 
@@ -217,6 +219,11 @@ def run_command(settings: Settings, arguments: argparse.Namespace) -> int:
     elif arguments.command == "restore":
         scans, accounts, secret = restore(settings, arguments.file, force=arguments.force)
         print(f"{scans} scans of {accounts} accounts restored{' with JWT_SECRET' if secret else ''}")
+    elif arguments.command in ("users", "tokens"):
+        from .administration.accounts import run_tokens, run_users
+
+        run = run_users if arguments.command == "users" else run_tokens
+        asyncio.run(run(settings, arguments))
     else:
         password = commands.read_password()
         asyncio.run(commands.reset_password(settings, arguments.email, password))

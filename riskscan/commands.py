@@ -13,7 +13,7 @@ from .auth.passwords import Passwords
 from .database import Database
 from .database.drivers import error_name
 from .database.migrate import DatabaseUnavailable, find_pending, migrate
-from .database.rows import TokenRevoked, utc_now
+from .database.rows import Account, TokenRevoked, utc_now
 from .database.scans import delete_scans_before
 from .database.users import find_account_by_email, update_password
 from .errors import ApiError
@@ -59,20 +59,29 @@ async def reset_password(settings: Settings, email: str, password: str) -> None:
     Raises CommandError if there is no such account, or if registration would not accept the password.
     """
     async with open_database(settings) as db:
-        account = await find_account_by_email(db, normalize_email(email))
-        if account is None:
-            raise CommandError(f"there is no account with the email {email}")
-        passwords = Passwords(settings.bcrypt_cost)
-        try:
-            password_hash = await passwords.hash(
-                read_new_password({"password": password}, "password"), "operator"
-            )
-        finally:
-            passwords.close()
+        account = await find_account(db, email)
+        password_hash = await hash_new_password(settings, password)
         try:
             await update_password(db, account, password_hash)
         except TokenRevoked:
             raise CommandError("the password was changed at the same time; try again") from None
+
+
+async def find_account(db: Database, email: str) -> Account:
+    """Return the account with this email. Raises CommandError if there is none."""
+    account = await find_account_by_email(db, normalize_email(email))
+    if account is None:
+        raise CommandError(f"there is no account with the email {email}")
+    return account
+
+
+async def hash_new_password(settings: Settings, password: str) -> str:
+    """Return the hash of a password. Raises ApiError if registration would not accept it."""
+    passwords = Passwords(settings.bcrypt_cost)
+    try:
+        return await passwords.hash(read_new_password({"password": password}, "password"), "operator")
+    finally:
+        passwords.close()
 
 
 def read_password() -> str:

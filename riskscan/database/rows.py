@@ -21,6 +21,7 @@ class Account(msgspec.Struct, frozen=True):
     user: User
     password_hash: str
     token_version: int
+    disabled: bool = False  # known only where an account is found by its email
 
     @property
     def subject(self) -> TokenSubject:

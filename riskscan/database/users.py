@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+import msgspec
+
 from . import Database, Executor
 from .distributed import DELETE_USER_AND_EMAIL, INSERT_EMAIL
 from .drivers import UniqueViolation
@@ -38,13 +40,13 @@ async def insert_user(db: Database, email: str, password_hash: str) -> Account:
 
 # in two statements: where emails and users are distributed, a join of them would read all nodes
 FIND_EMAIL = "SELECT user_id FROM emails WHERE email = :email"
-FIND_ACCOUNT_OF_USER = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE id = :user_id"
+FIND_ACCOUNT_OF_USER = f"SELECT {ACCOUNT_COLUMNS}, disabled_at FROM users WHERE id = :user_id"
 
 
 async def find_account_by_email(db: Executor, email: str) -> Account | None:
     found = await db.fetch_one(FIND_EMAIL, {"email": email})
     row = await db.fetch_one(FIND_ACCOUNT_OF_USER, {"user_id": str(found["user_id"])}) if found else None
-    return to_account(row) if row else None
+    return msgspec.structs.replace(to_account(row), disabled=bool(row["disabled_at"])) if row else None
 
 
 FIND_ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE id = :user_id AND token_version = :token_version"

@@ -98,6 +98,8 @@ async def login(request: web.Request) -> web.StreamResponse:
     if account is None or not verified:
         headers = {"WWW-Authenticate": "Bearer"}
         raise ApiError(401, "invalid_credentials", "Wrong email or password.", headers=headers)
+    if account.disabled:
+        raise ApiError(403, "account_disabled", "This account is disabled. Ask whoever runs this server.")
     await refund(request, *limits)
     await renew_outdated_hash(request, account, password)
     # a text submitted after the session expired comes back with the log-in form

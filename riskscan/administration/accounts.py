@@ -1,0 +1,82 @@
+"""`riskscan users` and `riskscan tokens`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+
+from ..commands import CommandError, find_account, hash_new_password, open_database, read_password
+from ..database import Database
+from ..database.operator_queries import (
+    disable_account,
+    enable_account,
+    list_accounts,
+    list_all_tokens,
+    log_out,
+    revoke_token,
+)
+from ..database.users import EmailTaken, delete_user, insert_user
+from ..request.fields import is_uuid, normalize_email
+from ..settings import Settings
+from .output import print_list
+
+DONE = {
+    "disable": "Account disabled. All its sessions and tokens are revoked.",
+    "enable": "Account enabled.",
+    "log-out": "Logged out everywhere. API tokens still work.",
+}
+
+
+async def run_users(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Run an action of `riskscan users`. Raises CommandError."""
+    if arguments.action == "add":
+        await add(settings, arguments.email, read_password())
+        return
+    async with open_database(settings) as db:
+        if arguments.action == "list":
+            print_list([row async for row in list_accounts(db)], arguments.format, hidden=["id"])
+        elif arguments.action == "delete":
+            await delete(db, arguments.email, sure=arguments.yes)
+        else:
+            user_id = (await find_account(db, arguments.email)).user.id
+            change = {"disable": disable_account, "enable": enable_account, "log-out": log_out}
+            await change[arguments.action](db, user_id)
+            print(DONE[arguments.action])
+
+
+async def add(settings: Settings, email: str, password: str) -> None:
+    """Create an account, whatever REGISTRATION allows. Raises CommandError if there is one already."""
+    async with open_database(settings) as db:
+        password_hash = await hash_new_password(settings, password)
+        try:
+            account = await insert_user(db, normalize_email(email), password_hash)
+        except EmailTaken:
+            raise CommandError(f"there is an account with the email {email} already") from None
+        print(f"Account created: {account.user.email}")
+
+
+async def delete(db: Database, email: str, *, sure: bool) -> None:
+    """Delete an account with all that belongs to it, after a question unless `sure`."""
+    account = await find_account(db, email)
+    if not sure:
+        question = f"Delete {account.user.email} with all scans and reviews? This can't be undone. [y/N] "
+        answer = ""
+        with contextlib.suppress(EOFError):
+            answer = await asyncio.to_thread(input, question)
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError("nothing was deleted")
+    await delete_user(db, account.subject)
+    print("Account deleted.")
+
+
+async def run_tokens(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Run an action of `riskscan tokens`. Raises CommandError."""
+    async with open_database(settings) as db:
+        if arguments.action == "list":
+            email = (await find_account(db, arguments.user)).user.email if arguments.user else ""
+            print_list([row async for row in list_all_tokens(db, email)], arguments.format)
+            return
+        if not is_uuid(arguments.id) or await revoke_token(db, arguments.id) is None:
+            raise CommandError(f"there is no API token with the ID {arguments.id}")
+        print("API token revoked.")
