@@ -219,6 +219,10 @@ def run_command(settings: Settings, arguments: argparse.Namespace) -> int:
     elif arguments.command == "restore":
         scans, accounts, secret = restore(settings, arguments.file, force=arguments.force)
         print(f"{scans} scans of {accounts} accounts restored{' with JWT_SECRET' if secret else ''}")
+    elif arguments.command == "audit":
+        from .administration.audit import run_audit
+
+        asyncio.run(run_audit(settings, arguments))
     elif arguments.command in ("users", "tokens"):
         from .administration.accounts import run_tokens, run_users
 

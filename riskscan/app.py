@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import logging
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from . import PACKAGE, ai_client, metrics, openapi, template_filters
 from .ai_service.processes import DocumentReaders
+from .audit import write_audit_log
 from .auth.passwords import PASSWORDS, Passwords
 from .auth.sessions import DatabaseSessionStorage
 from .compression import StaticBody
@@ -34,10 +36,12 @@ from .concurrency import (
 )
 from .database import DATABASE, Database
 from .database.attempts import delete_expired_attempts
+from .database.audit_log import delete_entries_before
 from .database.drivers import error_name
 from .database.idempotency_keys import delete_expired_keys
 from .database.late_scans import fill_late_scans
 from .database.migrate import DatabaseUnavailable, SchemaTooNew, is_current, migrate
+from .database.rows import utc_now
 from .database.sessions import delete_expired_sessions
 from .database.shares import delete_expired_shares
 from .errors import ApiError
@@ -103,7 +107,7 @@ def create_app(settings: Settings) -> web.Application:
         template_filters.configure(environment, settings, language)
     app.on_response_prepare.append(set_headers)
     cors.configure(app)
-    app.cleanup_ctx.extend([passwords, ai_session, database])
+    app.cleanup_ctx.extend([passwords, ai_session, database, write_audit_log])
     metrics.configure(app)
     return app
 
@@ -168,6 +172,8 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
             await delete_expired_attempts(db)
             await delete_expired_keys(db)
             await delete_expired_shares(db)
+            if retention := app[SETTINGS].audit_retention_days:
+                await delete_entries_before(db, utc_now() - datetime.timedelta(days=retention))
             if filled := await fill_late_scans(db):
                 log.info("indexed %d scans that an earlier version has stored", filled)
         except ApiError as exc:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from .auth.passwords import Passwords
 from .database import Database
+from .database.audit_log import insert_entry, make_entry
 from .database.drivers import error_name
 from .database.migrate import DatabaseUnavailable, find_pending, migrate
 from .database.rows import Account, TokenRevoked, utc_now
@@ -65,6 +66,7 @@ async def reset_password(settings: Settings, email: str, password: str) -> None:
             await update_password(db, account, password_hash)
         except TokenRevoked:
             raise CommandError("the password was changed at the same time; try again") from None
+        await insert_entry(db, make_entry("password-changed", account.user.id))
 
 
 async def find_account(db: Database, email: str) -> Account:
@@ -107,4 +109,5 @@ async def purge(settings: Settings) -> int:
         # in batches, so that no request waits long for a lock
         while deleted := await delete_scans_before(db, before):
             purged += deleted
+        await insert_entry(db, make_entry("scans-purged", None, detail=str(purged)))
     return purged

@@ -355,6 +355,13 @@ class Settings:
         "off",
         show=lambda number: str(number or "off"),
     )
+    audit_retention_days: int = setting(
+        "AUDIT_RETENTION_DAYS",
+        'an integer from 1 to 36500, or "off"',
+        days,
+        "90",
+        show=lambda number: str(number or "off"),
+    )
     password_help: str = setting("PASSWORD_HELP", "one line of at most 300 characters", one_line, "")
     trusted_proxies: tuple[Network, ...] = setting(
         "TRUSTED_PROXIES",

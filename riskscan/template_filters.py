@@ -71,6 +71,25 @@ CUES = (
     "stands under a heading of closed points",
 )  # fmt: skip
 # the words for values, by the name of the global that has them in the language of the page
+EVENT_NAMES: dict[str, str] = {
+    "log-in": "Logged in",
+    "log-in-failed": "Log-in failed",
+    "wrong-password": "Wrong password",
+    "registered": "Account created",
+    "password-changed": "Password changed",
+    "token-created": "API token created",
+    "token-revoked": "API token deleted",
+    "exported": "Risks exported",
+    "document-marked": "Document marked",
+    "scan-deleted": "Scan deleted",
+    "link-created": "Link created",
+    "link-deleted": "Link deleted",
+    "account-created": "Account created",
+    "account-deleted": "Account deleted",
+    "account-disabled": "Account disabled",
+    "account-enabled": "Account enabled",
+    "logged-out": "Logged out everywhere",
+}
 WORDS: dict[str, Mapping[Any, str]] = {
     "states": STATE_NAMES,
     "reasons": REASON_NAMES,
@@ -81,6 +100,7 @@ WORDS: dict[str, Mapping[Any, str]] = {
     "categories": dict(zip(CATEGORIES, CATEGORIES, strict=True)),
     "cues": dict(zip(CUES, CUES, strict=True)),
     "field_titles": FIELD_TITLES,
+    "events": EVENT_NAMES,
     "export_labels": {label: label for label, _, _ in EXPORT_CHOICES},
 }
 # before a part of a place that begins with the number of a clause, as in "p. 7 · 4.2 Payment"

@@ -16,8 +16,9 @@ ORDER = """
 __init__ → errors settings schemas file_types text logs server_timing compression →
 concurrency languages search_terms scan_names risk_matching fingerprints charts → ai_service →
 request database export → marking history report register_reader register_import →
-auth rate_limits template_filters → metrics → ai_client → responses → idempotency → middleware handlers →
-api_reference → openapi → routes → app commands scan_command → administration → server → __main__
+auth rate_limits template_filters → metrics → ai_client → responses → idempotency audit →
+middleware handlers → api_reference → openapi → routes →
+app commands scan_command → administration → server → __main__
 """
 
 

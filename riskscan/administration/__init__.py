@@ -1,1 +1,1 @@
-"""The operator's commands on accounts and API tokens, run on the server's database."""
+"""The operator's commands on accounts, API tokens and the audit log, run on the server's database."""

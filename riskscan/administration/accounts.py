@@ -8,6 +8,7 @@ import contextlib
 
 from ..commands import CommandError, find_account, hash_new_password, open_database, read_password
 from ..database import Database
+from ..database.audit_log import Event, insert_entry, make_entry
 from ..database.operator_queries import (
     disable_account,
     enable_account,
@@ -21,6 +22,11 @@ from ..request.fields import is_uuid, normalize_email
 from ..settings import Settings
 from .output import print_list
 
+EVENTS: dict[str, Event] = {
+    "disable": "account-disabled",
+    "enable": "account-enabled",
+    "log-out": "logged-out",
+}
 DONE = {
     "disable": "Account disabled. All its sessions and tokens are revoked.",
     "enable": "Account enabled.",
@@ -42,6 +48,7 @@ async def run_users(settings: Settings, arguments: argparse.Namespace) -> None:
             user_id = (await find_account(db, arguments.email)).user.id
             change = {"disable": disable_account, "enable": enable_account, "log-out": log_out}
             await change[arguments.action](db, user_id)
+            await insert_entry(db, make_entry(EVENTS[arguments.action], user_id))
             print(DONE[arguments.action])
 
 
@@ -53,6 +60,7 @@ async def add(settings: Settings, email: str, password: str) -> None:
             account = await insert_user(db, normalize_email(email), password_hash)
         except EmailTaken:
             raise CommandError(f"there is an account with the email {email} already") from None
+        await insert_entry(db, make_entry("account-created", account.user.id))
         print(f"Account created: {account.user.email}")
 
 
@@ -67,6 +75,7 @@ async def delete(db: Database, email: str, *, sure: bool) -> None:
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("nothing was deleted")
     await delete_user(db, account.subject)
+    await insert_entry(db, make_entry("account-deleted", account.user.id, email=account.user.email))
     print("Account deleted.")
 
 
@@ -77,6 +86,8 @@ async def run_tokens(settings: Settings, arguments: argparse.Namespace) -> None:
             email = (await find_account(db, arguments.user)).user.email if arguments.user else ""
             print_list([row async for row in list_all_tokens(db, email)], arguments.format)
             return
-        if not is_uuid(arguments.id) or await revoke_token(db, arguments.id) is None:
+        user_id = await revoke_token(db, arguments.id) if is_uuid(arguments.id) else None
+        if user_id is None:
             raise CommandError(f"there is no API token with the ID {arguments.id}")
+        await insert_entry(db, make_entry("token-revoked", user_id, detail=arguments.id))
         print("API token revoked.")

@@ -1,4 +1,4 @@
-"""The arguments of `riskscan users` and `riskscan tokens`."""
+"""The arguments of `riskscan users`, `riskscan tokens` and `riskscan audit`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ TOKENS = {"list": "list the API tokens", "revoke": "delete an API token"}
 ADMINISTRATION = {
     "users": "list, create, disable, delete and log out accounts",
     "tokens": "list and revoke API tokens",
+    "audit": "print the audit log, newest entry first",
 }
 
 
@@ -41,6 +42,11 @@ def add_administration(commands: Subparsers) -> None:
                 parser.add_argument("--yes", action="store_true", help="do not ask")
             if (name, action) == ("tokens", "list"):
                 parser.add_argument("--user", metavar="EMAIL", default="", help="only of this account")
+    audit = add_command(commands, "audit", ADMINISTRATION["audit"])
+    audit.set_defaults(command="audit")
+    audit.add_argument("--user", metavar="EMAIL", default="", help="only of this account")
+    audit.add_argument("--since", metavar="TIME", default="", help="from this date or RFC 3339 time on (UTC)")
+    add_format(audit, "table", "json", "csv")
 
 
 def add_command(commands: Subparsers, name: str, summary: str) -> argparse.ArgumentParser:

@@ -8,12 +8,14 @@ from typing import Any
 
 from aiohttp import web
 
+from ..audit import record
 from ..auth.access_tokens import issue_access_token
 from ..auth.authentication import USER_ID, authenticate, current_account_or_none
 from ..auth.passwords import PASSWORDS
 from ..auth.sessions import end_session, start_session
 from ..database import DATABASE
 from ..database.api_tokens import list_api_tokens
+from ..database.audit_log import list_own_entries
 from ..database.reviews import count_reviews
 from ..database.rows import Account, utc_now
 from ..database.users import (
@@ -42,6 +44,7 @@ from ..responses import redirect, render_page, respond
 from ..schemas import Message
 from ..settings import SETTINGS
 
+ENTRIES_SHOWN = 20  # of the audit log
 SHARED_LIMIT_FACTOR = 10  # for limits shared by everyone behind an address, or by all addresses of an account
 
 
@@ -64,13 +67,14 @@ async def register(request: web.Request) -> web.StreamResponse:
         detail = Sentence("An account with this email already exists.")
         email_error = Sentence("An account with this email already exists. Log in instead?")
         raise ApiError(409, "email_taken", detail, fields={"email": email_error}) from None
+    record(request, "registered", account.user.id)
     return await respond_with_token(request, account, status=201)
 
 
 def check_registration_open(request: web.Request) -> None:
     """Raise 403 `registration_closed` if nobody may register."""
     if request.app[SETTINGS].registration_domains == ():
-        detail = "Accounts are created by whoever runs this server. Ask them for yours."
+        detail = Sentence("Accounts are created by whoever runs this server. Ask them for yours.")
         raise ApiError(403, "registration_closed", detail)
 
 
@@ -78,8 +82,10 @@ def check_email_domain(request: web.Request, email: str) -> None:
     """Raise 403 `email_not_allowed` if REGISTRATION does not name the domain of the address."""
     domains = request.app[SETTINGS].registration_domains
     if domains is not None and email.rpartition("@")[2] not in domains:
-        message = "Only addresses of %(domains)s can register. Ask whoever runs this server for an account."
-        detail = Sentence(message, domains=", ".join(f"@{domain}" for domain in domains))
+        detail = Sentence(
+            "Only addresses of %(domains)s can register. Ask whoever runs this server for an account.",
+            domains=", ".join(f"@{domain}" for domain in domains),
+        )
         raise ApiError(403, "email_not_allowed", detail, fields={"email": detail})
 
 
@@ -96,11 +102,14 @@ async def login(request: web.Request) -> web.StreamResponse:
     password_hash = account.password_hash if account else None
     verified = await request.app[PASSWORDS].verify(password, password_hash, client_address(request))
     if account is None or not verified:
+        record(request, "log-in-failed", account.user.id if account else None)
         headers = {"WWW-Authenticate": "Bearer"}
         raise ApiError(401, "invalid_credentials", "Wrong email or password.", headers=headers)
     if account.disabled:
+        record(request, "log-in-failed", account.user.id, detail="disabled")
         raise ApiError(403, "account_disabled", "This account is disabled. Ask whoever runs this server.")
     await refund(request, *limits)
+    record(request, "log-in", account.user.id)
     await renew_outdated_hash(request, account, password)
     # a text submitted after the session expired comes back with the log-in form
     template = "upload.html" if fields.get("text") else ""
@@ -134,6 +143,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     account = await update_password(
         request.app[DATABASE], account, password_hash, keep_api_tokens=keep_tokens
     )
+    record(request, "password-changed", account.user.id)
     location = f"/account?done={'kept' if keep_tokens else 'password'}"
     return await respond_with_token(request, account, location=location)
 
@@ -145,8 +155,10 @@ async def delete(request: web.Request) -> web.StreamResponse:
     password = required_text(fields, "password", "Enter your password.")
     await check_password(request, account, password, "password")
     await delete_user(request.app[DATABASE], account.subject, account.user.email)
+    record(request, "account-deleted", account.user.id, email=account.user.email)
     await end_session(request)
-    return respond(request, Message("Account deleted"), location="/register?done=account")
+    page = "login" if request.app[SETTINGS].registration_domains == () else "register"
+    return respond(request, Message("Account deleted"), location=f"/{page}?done=account")
 
 
 async def register_page(request: web.Request) -> web.StreamResponse:
@@ -172,7 +184,8 @@ async def load_account(request: web.Request) -> dict[str, Any]:
     """Return what the account page shows beside the user, also after an error of one of its forms."""
     db, user_id = request.app[DATABASE], request[USER_ID]
     tokens, reviews = await list_api_tokens(db, user_id), await count_reviews(db, user_id)
-    return {"tokens": tokens, "reviews": reviews, "now": utc_now()}
+    entries = await list_own_entries(db, user_id, ENTRIES_SHOWN)
+    return {"tokens": tokens, "reviews": reviews, "entries": entries, "now": utc_now()}
 
 
 def check_grant_type(fields: Mapping[str, Any]) -> None:
@@ -216,6 +229,7 @@ async def check_password(request: web.Request, account: Account, password: str, 
     limit = bucket(request.app[SETTINGS].login_limit, "password", account.user.id)
     await hit(request, limit)
     if not await request.app[PASSWORDS].verify(password, account.password_hash, client_address(request)):
+        record(request, "wrong-password", account.user.id)
         detail = Sentence("Current password is wrong.")
         raise invalid_request(detail, **{field: detail})
     await refund(request, limit)

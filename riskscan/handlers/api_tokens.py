@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from aiohttp import web
 
+from ..audit import record
 from ..auth.authentication import API_TOKEN_PREFIX, authenticate, make_secret, take_turn, token_digest
 from ..database import DATABASE
 from ..database.api_tokens import delete_api_token, insert_api_token, list_api_tokens
@@ -42,6 +43,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     if not inserted:
         detail = Sentence("Token limit reached (%(limit)s). Delete a token first.", limit=MAX_API_TOKENS)
         raise ApiError(409, "too_many_tokens", detail)
+    record(request, "token-created", account.user.id, detail=token.id)
     return respond(request, token, status=201, template="token.html")
 
 
@@ -51,6 +53,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     token_id = request.match_info["token_id"]
     if not await delete_api_token(request.app[DATABASE], account.user.id, token_id):
         raise not_found("API token not found.")
+    record(request, "token-revoked", account.user.id, detail=token_id)
     return respond(request, Message("Token deleted"), location="/account?done=token")
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
+from ..audit import record
 from ..auth.authentication import USER_ID, authenticate_lazily
 from ..concurrency import FairSemaphore
 from ..database import DATABASE, Executor
@@ -226,6 +227,8 @@ async def stream_file(
         await response.prepare(request)
         if request.method == hdrs.METH_HEAD:
             return response
+        scan_id = request.match_info.get("scan_id", "")
+        record(request, "exported", request[USER_ID], detail=f"{options.format} {scan_id}".rstrip())
         try:
             await write_chunk(response, first)
             async for chunk in body:

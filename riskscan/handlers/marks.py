@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from aiohttp import hdrs, web
 
+from ..audit import record
 from ..auth.authentication import USER_ID, authenticate
 from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY, FairSemaphore
 from ..database import DATABASE
@@ -64,6 +65,7 @@ async def create(request: web.Request) -> web.StreamResponse:
             await check_document(request, scan, document)
             marks = await load_marks(request, scan)
             marked = await mark(request, scan, document, marks)
+        record(request, "document-marked", user_id, detail=scan.scan_id)
         with marked.content:
             return await send_file(request, scan, marks, marked)
 

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from .. import ai_client
+from ..audit import record
 from ..auth.authentication import USER_ID, authenticate, authenticate_lazily, take_turn
 from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY
 from ..database import DATABASE, Executor
@@ -315,8 +316,10 @@ async def find_earlier_drafts(db: Executor, user_id: str, scan: Scan) -> list[Dr
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete a scan."""
     account = await authenticate(request)
-    if not await delete_scan(request.app[DATABASE], account.user.id, request.match_info["scan_id"]):
+    scan_id = request.match_info["scan_id"]
+    if not await delete_scan(request.app[DATABASE], account.user.id, scan_id):
         raise scan_not_found()
+    record(request, "scan-deleted", account.user.id, detail=scan_id)
     return respond(request, Message("Scan deleted"), location="/scans?done=scan")
 
 
@@ -341,6 +344,8 @@ async def delete_many(request: web.Request) -> web.StreamResponse:
         deleted = await delete_scans(request.app[DATABASE], account.user.id, scan_ids)
     if not deleted:
         raise not_all_found()
+    for scan_id in scan_ids:
+        record(request, "scan-deleted", account.user.id, detail=scan_id)
     done = "scan" if len(scan_ids) == 1 else "scans"
     location = f"/scans?{urlencode({**read_list_values(request), 'done': done})}"
     return respond(request, Message(f"Scans deleted: {len(scan_ids)}"), location=location)

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from ..audit import record
 from ..auth.authentication import SECRET, USER_ID, authenticate, make_secret, read_owner, token_digest
 from ..database import DATABASE
 from ..database.rows import utc_now
@@ -63,6 +64,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     if not await insert_share(db, user_id, scan_id, share, token_digest(token), MAX_SHARES):
         detail = Sentence("Link limit reached (%(limit)s). Delete a link first.", limit=MAX_SHARES)
         raise ApiError(409, "too_many_shares", detail)
+    record(request, "link-created", user_id, detail=f"{share.id} {scan_id}")
     return respond(request, share, status=201, template="share.html", page_only={"scan": scan})
 
 
@@ -72,6 +74,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     scan_id, share_id = request.match_info["scan_id"], request.match_info["share_id"]
     if not await delete_share(request.app[DATABASE], account.user.id, scan_id, share_id):
         raise not_found("Link not found.")
+    record(request, "link-deleted", account.user.id, detail=f"{share_id} {scan_id}")
     return respond(request, Message("Link deleted"), location=f"/scans/{scan_id}/shares?done=share")
 
 

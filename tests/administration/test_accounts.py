@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import io
-import json
 import sys
 import uuid
 from collections.abc import Callable
@@ -13,41 +11,11 @@ from typing import Any
 
 import pytest
 
-from riskscan.administration.accounts import run_tokens, run_users
-from riskscan.administration.arguments import add_administration
 from riskscan.commands import CommandError
-from tests.support.application import SECRET, Server
+from tests.support.application import SECRET
 from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token, sign_up
+from tests.support.operator import Operator
 from tests.support.program import run_command
-
-
-def parse(*arguments: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_administration(parser.add_subparsers())
-    return parser.parse_args(arguments)
-
-
-class Operator:
-    """Runs the commands in this process, on the server's database."""
-
-    def __init__(self, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-        from riskscan.settings import SETTINGS
-
-        self.settings, self.capsys = server.app[SETTINGS], capsys
-
-    async def __call__(self, *arguments: str) -> str:
-        parsed = parse(*arguments)
-        self.capsys.readouterr()
-        await (run_users if parsed.command == "users" else run_tokens)(self.settings, parsed)
-        return self.capsys.readouterr().out
-
-    async def json(self, *arguments: str) -> Any:
-        return json.loads(await self(*arguments, "--format", "json"))
-
-
-@pytest.fixture
-def operator(server: Server, capsys: pytest.CaptureFixture[str]) -> Operator:
-    return Operator(server, capsys)
 
 
 async def log_in(guest: Person, email: str, password: str = PASSWORD) -> Any:

@@ -1,0 +1,89 @@
+"""The audit log: entries are stored one by one after the response, so that no request waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from .database import DATABASE, Executor
+from .database.audit_log import AuditEntry, Event, insert_entry, make_entry
+from .database.drivers import error_name
+from .errors import REQUEST_ID, ApiError
+from .request.forwarded import client_address
+
+MAX_WAITING = 10_000  # entries, some 5 MB
+RETRY_SECONDS = 1
+STOP_SECONDS = 5
+
+log = logging.getLogger("riskscan.audit")
+
+
+class AuditLog:
+    """The entries that wait to be stored; while the database is unavailable they are kept and retried."""
+
+    def __init__(self, db: Executor) -> None:
+        self._db = db
+        self._entries: asyncio.Queue[AuditEntry] = asyncio.Queue(MAX_WAITING)
+
+    def add(self, entry: AuditEntry) -> None:
+        """Store an entry soon; if too many wait, it goes to the log instead."""
+        try:
+            self._entries.put_nowait(entry)
+        except asyncio.QueueFull:
+            log.error("not in the audit log: %s of %s [%s]", entry.event, entry.user_id, entry.request_id)
+
+    async def run(self) -> None:
+        """Store the entries as they come, until cancelled."""
+        while True:
+            entry = await self._entries.get()
+            try:
+                await self._store(entry)
+            except Exception:
+                log.exception("not in the audit log: %s [%s]", entry.event, entry.request_id)
+            self._entries.task_done()
+
+    async def _store(self, entry: AuditEntry) -> None:
+        while True:
+            try:
+                return await insert_entry(self._db, entry)
+            except ApiError as exc:
+                log.warning("the audit log waits for the database: %s", error_name(exc.__cause__ or exc))
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def drain(self) -> None:
+        """Wait until all entries are stored."""
+        await self._entries.join()
+
+    @property
+    def waiting(self) -> int:
+        return self._entries.qsize()
+
+
+AUDIT_LOG = web.AppKey("AUDIT_LOG", AuditLog)
+
+
+async def write_audit_log(app: web.Application) -> AsyncIterator[None]:
+    """Store entries while the application runs, and those that are left when it stops."""
+    audit_log = app[AUDIT_LOG] = AuditLog(app[DATABASE].low_priority)
+    task = asyncio.create_task(audit_log.run())
+    yield
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS):
+            await audit_log.drain()
+    task.cancel()
+    if audit_log.waiting:
+        log.error("%d entries are not in the audit log", audit_log.waiting)
+
+
+def record(
+    request: web.Request, event: Event, user_id: str | None, *, email: str = "", detail: str = ""
+) -> None:
+    """Add an entry with the address and the ID of the request; `detail` never has a secret or a text."""
+    address, request_id = client_address(request), request[REQUEST_ID]
+    request.app[AUDIT_LOG].add(
+        make_entry(event, user_id, email=email, detail=detail, address=address, request_id=request_id)
+    )
