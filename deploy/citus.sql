@@ -56,6 +56,8 @@ SELECT create_distributed_table('shares', 'user_id', colocate_with => 'users');
 SELECT create_distributed_table('emails', 'email', colocate_with => 'none');
 SELECT create_distributed_table('token_owners', 'digest', colocate_with => 'emails');
 SELECT create_distributed_table('attempts', 'name', colocate_with => 'emails');
+-- by no user: an entry may have none, and outlives its account
+SELECT create_distributed_table('audit_log', 'id', colocate_with => 'none');
 -- so that RiskScan can also connect to a worker
 SELECT create_reference_table('_yoyo_migration');
 
@@ -71,6 +73,7 @@ SELECT truncate_local_data_after_distributing_table('shares');
 SELECT truncate_local_data_after_distributing_table('emails');
 SELECT truncate_local_data_after_distributing_table('token_owners');
 SELECT truncate_local_data_after_distributing_table('attempts');
+SELECT truncate_local_data_after_distributing_table('audit_log');
 
 ALTER TABLE scans ADD CONSTRAINT scans_user_id_fkey
     FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;

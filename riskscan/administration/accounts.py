@@ -74,7 +74,7 @@ async def delete(db: Database, email: str, *, sure: bool) -> None:
             answer = await asyncio.to_thread(input, question)
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("nothing was deleted")
-    await delete_user(db, account.subject)
+    await delete_user(db, account.subject, account.user.email)
     await insert_entry(db, make_entry("account-deleted", account.user.id, email=account.user.email))
     print("Account deleted.")
 

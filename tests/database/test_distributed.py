@@ -33,13 +33,19 @@ from tests.support.statements import collect_statements
 
 on_distributed = pytest.mark.parametrize("database_url", ["distributed"], indirect=True)
 
-# in the background, and of the command line
+# in the background, of the command line, and the newest entries on the Account page
 OF_ALL_NODES = {
     "attempts.DELETE_EXPIRED_ATTEMPTS",
+    "audit_log.DELETE_ENTRIES_BEFORE",
+    "audit_log.LIST_ENTRIES",
+    "audit_log.LIST_OWN_ENTRIES",
     "backups.COUNT",
     "backups.HAS_ACCOUNTS",
     "idempotency_keys.DELETE_EXPIRED_KEYS",
     "late_scans.FIND_LATE_SCANS",
+    "operator_queries.LIST_ACCOUNTS",
+    "operator_queries.LIST_ALL_TOKENS",
+    "operator_queries.REVOKE_TOKEN",
     "scans.LIST_SCANS_BEFORE",
     "sessions.DELETE_EXPIRED_SESSIONS",
     "shares.DELETE_EXPIRED_SHARES",
