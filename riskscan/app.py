@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import functools
 import logging
 from collections.abc import AsyncIterator
 
@@ -94,7 +95,7 @@ def create_app(settings: Settings) -> web.Application:
     app.add_routes(make_routes())
     app[QUERY_FIELDS] = make_query_fields()
     app[FORM_LOADERS] = LOADERS
-    document = openapi.build(OPERATIONS)
+    document = build_openapi()
     app[OPENAPI_JSON] = StaticBody(lambda: document)
     for language, key in template_filters.ENVIRONMENTS.items():
         environment = aiohttp_jinja2.setup(
@@ -110,6 +111,11 @@ def create_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.extend([passwords, ai_session, database, write_audit_log])
     metrics.configure(app)
     return app
+
+
+@functools.cache  # it takes as long as all else in create_app, which tests call thousands of times
+def build_openapi() -> bytes:
+    return openapi.build(OPERATIONS)
 
 
 async def passwords(app: web.Application) -> AsyncIterator[None]:

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import jinja2
 import msgspec
 from aiohttp import web
+from jinja2.bccache import Bucket
 
+from riskscan import template_filters
 from riskscan.app import create_app
 from riskscan.database.rows import utc_now
 from riskscan.schemas import Scan
@@ -41,6 +44,23 @@ def make_test_settings(database_url: str, ai_service_url: str = NOWHERE, **chang
     return Settings(**{**values, **changes})
 
 
+class CompiledTemplates(jinja2.BytecodeCache):
+    """Keeps the compiled templates of a language for the next application of the process."""
+
+    def __init__(self) -> None:
+        self.code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.code:
+            bucket.bytecode_from_string(self.code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.code[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED: dict[web.AppKey[jinja2.Environment], CompiledTemplates] = {}
+
+
 class Server(NamedTuple):
     """A running application and its address."""
 
@@ -53,6 +73,8 @@ class Server(NamedTuple):
 async def serve(settings: Settings, **options: Any) -> AsyncIterator[Server]:
     """Serve the application on a free port during the block; `options` go to the runner."""
     app = create_app(settings)
+    for key in template_filters.ENVIRONMENTS.values():
+        app[key].bytecode_cache = COMPILED.setdefault(key, CompiledTemplates())
     runner = Runner(app, access_log=None, shutdown_timeout=1, **options)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
