@@ -101,7 +101,7 @@ QUERY: dict[str, dict[str, Any]] = {
     },
     "category": {"description": "Category of a risk, case-insensitive", "schema": FILTER_TEXT},
     "scan": {
-        "description": "ID of a scan to export, given once for each; not with `q`, `source`, `from` or `to`",
+        "description": "ID of a scan to export, given once for each; not with another filter of scans",
         "schema": {"type": "array", "items": UUID, "maxItems": MAX_CHOSEN_SCANS},
     },
     "state": {
@@ -119,6 +119,10 @@ QUERY: dict[str, dict[str, Any]] = {
     "to": {
         "description": "End, inclusive: a date (UTC) or an RFC 3339 time",
         "schema": DATE_OR_TIME,
+    },
+    "sha256": {
+        "description": "SHA-256 of a file or of a text in UTF-8, in hexadecimal: the scans of these bytes",
+        "schema": {"type": "string", "pattern": "^([0-9A-Fa-f]{64})?$"},
     },
     "format": {
         "description": "File format",

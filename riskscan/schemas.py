@@ -18,7 +18,8 @@ class Filter(Struct, frozen=True):
     """Conditions on scans, which must all hold; falsy without conditions.
 
     Each of `words` is the beginning of a search term of the scan, `category` is a folded category (see
-    `search_terms`), and the scan was created at `since` or later, and before `until`.
+    `search_terms`), the scan was created at `since` or later, and before `until`, and `sha256` is the digest
+    of its file or text.
     """
 
     words: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class Filter(Struct, frozen=True):
     source: str = ""
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
+    sha256: str = ""
 
     def __bool__(self) -> bool:
         return self != ALL_SCANS

@@ -98,6 +98,7 @@ WITH matches AS MATERIALIZED (
         AND (CAST(:words AS tsquery) IS NULL OR words @@ CAST(:words AS tsquery))
         AND (CAST(:category AS tsquery) IS NULL OR words @@ CAST(:category AS tsquery))
         AND (CAST(:source AS text) IS NULL OR source = CAST(:source AS text))
+        AND (CAST(:digest AS text) IS NULL OR digest = CAST(:digest AS text))
 )
 SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users
 LEFT JOIN (
@@ -112,6 +113,7 @@ LEFT JOIN (
 WHERE users.id = :user_id AND token_version = :token_version
 ORDER BY page.open_count DESC, page.name, page.created_at DESC, page.id DESC
 """
+# SQLite would not use the index of digests for `:digest IS NULL OR digest = :digest`
 FILTER_SCANS_SQLITE = """
 WITH matches AS MATERIALIZED (
     SELECT id, created_at,
@@ -126,6 +128,9 @@ WITH matches AS MATERIALIZED (
         ))
         AND (:category IS NULL OR instr(' ' || words || ' ', ' ' || :category || ' ') > 0)
         AND (:source IS NULL OR source = :source)
+        AND (:digest IS NULL OR scans.id IN (
+            SELECT id FROM scans WHERE user_id = :user_id AND digest = :digest
+        ))
 )
 SELECT (SELECT count(*) FROM matches) AS scan_count, page.* FROM users
 LEFT JOIN (
@@ -197,6 +202,7 @@ WITH matches AS MATERIALIZED (
         AND (CAST(:words AS tsquery) IS NULL OR words @@ CAST(:words AS tsquery))
         AND (CAST(:category AS tsquery) IS NULL OR words @@ CAST(:category AS tsquery))
         AND (CAST(:source AS text) IS NULL OR source = CAST(:source AS text))
+        AND (CAST(:digest AS text) IS NULL OR digest = CAST(:digest AS text))
     WHERE users.id = :user_id AND token_version = :token_version
 )
 SELECT month, NULL AS category, count(created_at) AS number, max(created_at) AS newest
@@ -216,6 +222,9 @@ WITH matches AS MATERIALIZED (
         ))
         AND (:category IS NULL OR instr(' ' || words || ' ', ' ' || :category || ' ') > 0)
         AND (:source IS NULL OR source = :source)
+        AND (:digest IS NULL OR scans.id IN (
+            SELECT id FROM scans WHERE user_id = :user_id AND digest = :digest
+        ))
     WHERE users.id = :user_id AND token_version = :token_version
 )
 SELECT month, NULL AS category, count(created_at) AS number, max(created_at) AS newest
@@ -267,6 +276,7 @@ def filter_values(db: Executor, scan_filter: Filter) -> dict[str, Any]:
         "words": words,
         "category": category,
         "source": scan_filter.source or None,
+        "digest": scan_filter.sha256 or None,
         "since": scan_filter.since or EARLIEST,
         "until": scan_filter.until or LATEST,
     }

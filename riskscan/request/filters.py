@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import get_args
 
 from aiohttp import web
@@ -13,15 +14,16 @@ from ..search_terms import category_term, tokenize
 from .fields import FieldErrors, is_uuid, optional_text, read_time
 from .reviews import read_choice
 
-FILTER_FIELDS = ("q", "category", "source", "from", "to")
+FILTER_FIELDS = ("q", "category", "source", "from", "to", "sha256")
 SORTS: tuple[Sort, ...] = get_args(Sort)
+SHA256 = re.compile("[0-9a-f]{64}")
 MAX_FILTER_LENGTH = 200  # characters of q, and of a category
 MAX_CHOSEN_SCANS = 100
-CHOSEN_BESIDE = ("q", "source", "from", "to")  # filters of scans, which chosen ones have no use for
+CHOSEN_BESIDE = ("q", "source", "from", "to", "sha256")  # filters of scans, which chosen ones have no use for
 
 
 def read_filter(request: web.Request) -> Filter:
-    """Return the filter of q, category, source, from and to; an empty value sets no condition.
+    """Return the filter of q, category, source, from, to and sha256; an empty value sets no condition.
 
     Raises 400 `invalid_request` with the field for an invalid value.
     """
@@ -37,7 +39,8 @@ def read_filter(request: web.Request) -> Filter:
         since = errors.read(read_time, query, "from")
         until = errors.read(read_time, query, "to", add_to_date=day, add_to_time=microsecond)
         errors.read(check_period, since, until)
-    return Filter(words, category_term(category) if category else "", source, since, until)
+        sha256 = errors.read(read_sha256, request)
+    return Filter(words, category_term(category) if category else "", source, since, until, sha256 or "")
 
 
 def read_source(request: web.Request) -> str:
@@ -45,6 +48,13 @@ def read_source(request: web.Request) -> str:
     if source not in ("", *get_args(Source)):
         raise invalid_filter("source", one_of(get_args(Source)))
     return source
+
+
+def read_sha256(request: web.Request) -> str:
+    sha256 = read_query_text(request, "sha256").lower()
+    if sha256 and not SHA256.fullmatch(sha256):
+        raise invalid_filter("sha256", "Must be 64 hexadecimal digits.")
+    return sha256
 
 
 def check_period(since: datetime.datetime | None, until: datetime.datetime | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import uuid
 from typing import Any
 from urllib.parse import urlencode
@@ -220,7 +221,21 @@ REFUSED = [
     ("q=%00", "q"),
     ("category=" + "x" * 201, "category"),
     ("category=a%00b", "category"),
+    ("sha256=" + "a" * 63, "sha256"),
+    ("sha256=" + "g" * 64, "sha256"),
 ]
+
+
+async def test_scans_of_the_same_bytes_are_found_by_their_digest(alice: Person, bob: Person) -> None:
+    data = b"Tight budget \xe2\x80\xa6"
+    digest = hashlib.sha256(data).hexdigest()
+    for person in (bob, alice):
+        await person.scan(file=("a.txt", data))
+    await alice.scan(file=("b.txt", b"Tight budget"))
+    await alice.scan(text=data.decode())
+    assert await find_filenames(alice, sha256=digest.upper()) == [None, "a.txt"]
+    assert await find_filenames(alice, sha256=digest, q="txt") == ["a.txt"]
+    assert await find_filenames(alice, sha256=hashlib.sha256(b"").hexdigest()) == []
 
 
 async def test_a_bad_filter_is_refused(alice: Person) -> None:
@@ -245,7 +260,7 @@ async def test_unusual_filter_value_is_text_or_refused(
     alice: Person, value: str, accepted_by: list[str]
 ) -> None:
     await alice.scan(text="tight budget")
-    for field in ("q", "category", "source", "from", "to"):
+    for field in FILTER_FIELDS:
         reply = await alice.get(f"/api/scans?{field}={value}")
         if field in accepted_by:
             assert (reply.status, reply.json["total"]) == (200, 0)
