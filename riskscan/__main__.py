@@ -15,6 +15,7 @@ from .administration.arguments import add_administration
 from .ai_service.categories import CATEGORIES
 from .ai_service.model.encoder import why_not_used
 from .ai_service.sandbox import enter_sandbox, make_undumpable
+from .client.arguments import CLIENT_COMMANDS, add_client_commands, add_server_argument
 from .settings import Settings, SettingsError, environment, find_misspelled_settings
 
 log = logging.getLogger("riskscan")
@@ -23,7 +24,7 @@ READER_LEFT = 128 + 13  # as if by SIGPIPE
 
 COMMANDS = {
     "serve": "run the server until SIGTERM (default)",
-    "scan": "find the risks in documents on this machine, without a server",
+    "scan": "find the risks in documents, on this machine or through a server",
     "migrate": "apply the database migrations",
     "check": "print the settings in force, with secrets masked",
     "reset-password": "set the password of an account, prompted for or read from standard input",
@@ -34,24 +35,33 @@ COMMANDS = {
 
 SCAN_FORMATS = ("text", "json", "csv", "md", "xlsx", "sarif")
 SCAN_HELP = """\
-Nothing has to be configured, and nothing leaves this machine: the built-in analyser reads the documents in
-processes without a network, and nothing is stored. It points at sentences that are worth reading; many of
-them are no risks. Formats: PDF, Word, Excel, PowerPoint, OpenDocument, HTML, email, RTF, text, Markdown, CSV
-and, with Tesseract, images.
+Nothing has to be configured, and without --server nothing leaves this machine: the built-in analyser reads
+the documents in processes without a network, and nothing is stored. It points at sentences that are worth
+reading; many of them are no risks. Formats: PDF, Word, Excel, PowerPoint, OpenDocument, HTML, email, RTF,
+text, Markdown, CSV and, with Tesseract, images.
 
-Exit status: 0 if all documents were read, 1 if a risk was found that --fail-on names, 2 if a document or a
-folder could not be read (the others are scanned all the same) or the arguments are wrong.
+With --server the documents are sent to a RiskScan server, which keeps the scans in the account of the API
+token in RISKSCAN_TOKEN, or of the one that "riskscan login" stored. A request that fails is repeated, and is
+scanned once all the same.
+
+Exit status: 0 if all documents were read, 1 if a risk was found that --fail-on names and nobody has
+dismissed, 2 if a document or a folder could not be read (the others are scanned all the same), the server
+cannot be used or the arguments are wrong, 130 after ^C.
 
 Examples:
   riskscan scan contract.pdf
   riskscan scan documents/ --output risks.xlsx
   riskscan scan "plans/**/*.docx" --fail-on legal --fail-on financial
   pandoc plan.tex --to plain | riskscan scan -
+  riskscan scan --server https://risks.example.com --new inbox/
 """
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="RiskScan finds the risks in project documents.")
+def make_parser() -> argparse.ArgumentParser:
+    # its name is the same from a checkout, so that completion and help name what is installed
+    parser = argparse.ArgumentParser(
+        prog="riskscan", description="RiskScan finds the risks in project documents."
+    )
     parser.add_argument("--version", action="version", version=__version__)
     parser.set_defaults(command="serve")
     commands = parser.add_subparsers(metavar="COMMAND")
@@ -72,8 +82,9 @@ def parse_arguments() -> argparse.Namespace:
             command.add_argument("--force", action="store_true", help="even if the database has accounts")
         if name == "scan":
             add_scan_arguments(command)
+    add_client_commands(commands)
     add_administration(commands)
-    return parser.parse_args()
+    return parser
 
 
 def add_scan_arguments(command: argparse.ArgumentParser) -> None:
@@ -86,6 +97,10 @@ def add_scan_arguments(command: argparse.ArgumentParser) -> None:
         nargs="+",
         help="a document; a folder, with all documents below it but hidden ones; a pattern in quotes, "
         'such as "**/*.docx"; or - for standard input',
+    )
+    add_server_argument(command, "send the documents to this server, such as https://risks.example.com")
+    command.add_argument(
+        "--new", action="store_true", help="leave out documents that the server has, by their SHA-256"
     )
     command.add_argument(
         "--format",
@@ -128,12 +143,10 @@ def main(default_data_dir: Path | None = None) -> int:
 
 def run(default_data_dir: Path | None) -> int:
     """Run the command that the arguments name; return the exit status."""
-    arguments = parse_arguments()
+    arguments = make_parser().parse_args()
     make_undumpable()  # a document that takes over its reader must not get at the secrets
-    if arguments.command == "scan":  # it has no settings
-        from .scan_command import command
-
-        return command.run(arguments)
+    if arguments.command == "scan" or arguments.command in CLIENT_COMMANDS:
+        return run_without_settings(arguments)
     os.umask(0o077)  # the database holds what only its owner should read
     try:
         environ = environment(Path())
@@ -158,6 +171,20 @@ def run(default_data_dir: Path | None) -> int:
         port = "" if settings.socket_path else f" PORT={settings.port}"
         print(f"riskscan: cannot listen on HOST={settings.host}{port}: {exc}", file=sys.stderr)
         return 1
+
+
+def run_without_settings(arguments: argparse.Namespace) -> int:
+    """Run `scan`, or a command that speaks to a server; return the exit status."""
+    if arguments.command == "completion":
+        from .client_commands.completion import make_script
+
+        print(make_script(make_parser(), arguments.shell))
+        return 0
+    if arguments.command == "scan":
+        from .scan_command.command import run
+    else:
+        from .client_commands.command import run
+    return run(arguments)
 
 
 def check(settings: Settings, data_dir: Path) -> int:

@@ -17,6 +17,7 @@ from riskscan.settings import SQLITE, Settings
 from tests.support.ai import Ai
 from tests.support.application import SECRET, MakeSettings, Server, make_test_settings, serve
 from tests.support.client import Person
+from tests.support.command_line import CommandLine
 from tests.support.postgres import Postgres, given_database
 from tests.support.program import Program, Start
 
@@ -142,6 +143,16 @@ async def alice(people: Callable[[], Person]) -> Person:
     person = people()
     await person.register("alice@example.com")
     return person
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    """The command line of a user who has not logged in."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return CommandLine(folder, monkeypatch, capsys)
 
 
 @pytest.fixture

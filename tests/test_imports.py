@@ -17,8 +17,8 @@ __init__ → errors settings schemas file_types text logs server_timing compress
 concurrency languages search_terms scan_names risk_matching fingerprints charts → ai_service →
 request database export → marking history report register_reader register_import →
 auth rate_limits template_filters → metrics → ai_client → responses → idempotency audit →
-middleware handlers → api_reference → openapi → routes →
-app commands scan_command → administration → server → __main__
+middleware handlers → api_reference → openapi → routes → client → scan_command → client_commands →
+app commands → administration → server → __main__
 """
 
 

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,7 +30,8 @@ MAX_WORDS_SEARCHED = 30
 class Result(NamedTuple):
     """A document with its findings and the line of each, None where it is not known.
 
-    `error` is the sentence that says why the document was not read; there is no scan then.
+    `error` is the sentence that says why the document was not read; there is no scan then. `server` is the
+    address of the server that keeps the scan.
     """
 
     document: Document
@@ -38,26 +39,42 @@ class Result(NamedTuple):
     findings: Sequence[Finding] = ()
     lines: Sequence[int | None] = ()
     error: str = ""
+    server: str = ""
 
 
-async def scan_documents(documents: Sequence[Document], handle: Callable[[Result], None]) -> None:
-    """Scan the documents, a few at a time, and pass their results to `handle` in the same order."""
-    at_once = min(MAX_READERS, os.cpu_count() or 1)
-    slots, readers = asyncio.Semaphore(at_once), DocumentReaders()
+Handle = Callable[[Result | None], None]  # takes None for a document that was left out
 
-    async def scan_in_turn(document: Document, pool: ScoringPool) -> Result:
-        async with slots:
-            return await scan_document(document, readers, pool)
 
+async def scan_documents(documents: Sequence[Document], handle: Handle) -> None:
+    """Scan the documents on this machine and pass their results to `handle` in the same order."""
+    at_once, readers = min(MAX_READERS, os.cpu_count() or 1), DocumentReaders()
     async with scoring_pool(at_once) as pool:
-        tasks = [asyncio.create_task(scan_in_turn(document, pool)) for document in documents]
-        try:
-            for task in tasks:
-                handle(await task)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await scan_in_order(
+            documents, at_once, lambda document: scan_document(document, readers, pool), handle
+        )
+
+
+async def scan_in_order(
+    documents: Sequence[Document],
+    at_once: int,
+    scan: Callable[[Document], Awaitable[Result | None]],
+    handle: Handle,
+) -> None:
+    """Scan the documents, a few at a time, and pass their results to `handle` in the same order."""
+    slots = asyncio.Semaphore(at_once)
+
+    async def scan_in_turn(document: Document) -> Result | None:
+        async with slots:
+            return await scan(document)
+
+    tasks = [asyncio.create_task(scan_in_turn(document)) for document in documents]
+    try:
+        for task in tasks:
+            handle(await task)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def scan_document(document: Document, readers: DocumentReaders, pool: ScoringPool) -> Result:

@@ -13,9 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from ..client.api import ServerError
+from ..client.login import Login, UsageError, find_login
 from .analysis import Result, scan_documents
 from .documents import Document, TooManyDocuments, describe_os_error, describe_unexpected, list_documents
 from .output import Output, make_output
+from .remote import scan_on_server
 from .terminal import Screen, make_text_report
 
 NO_RISKS, RISKS, ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -30,9 +33,15 @@ class Run:
         self._done = 0
         self.has_errors = self.has_risks = False
 
-    def handle(self, result: Result) -> None:
-        """Write a result, and count it."""
+    def handle(self, result: Result | None) -> None:
+        """Write the result of a document, if it was not left out, and count it."""
         self._screen.clear_progress()
+        if result:
+            self._write(result)
+        self._done += 1
+        self._screen.show_progress(self._done, self._total)
+
+    def _write(self, result: Result) -> None:
         self._output.write(result)
         if result.scan is None:
             self.has_errors = True
@@ -40,21 +49,26 @@ class Run:
         elif not self._output.shows_notes:
             for note in result.scan.notes:
                 self._screen.complain(result.document.name, note)
-        categories = {finding.category.lower() for finding in result.findings}
+        categories = {
+            finding.category.lower()
+            for finding in result.findings
+            if not (finding.review and finding.review.state == "dismissed")
+        }
         self.has_risks |= bool(
             categories if "any" in self._fail_on else categories.intersection(self._fail_on)
         )
-        self._done += 1
-        self._screen.show_progress(self._done, self._total)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Scan what the arguments name and write the result; return the exit status."""
     screen = Screen()
     try:
+        if arguments.new and not arguments.server:
+            raise UsageError("--new needs --server.")
+        login = find_login(arguments.server, os.environ) if arguments.server else None
         documents = list_documents(arguments.files, screen.complain)
-        return scan(arguments, documents, screen)
-    except TooManyDocuments as exc:
+        return scan(arguments, documents, login, screen)
+    except (TooManyDocuments, UsageError, ServerError) as exc:
         print(f"riskscan: {exc}", file=sys.stderr)
     except BrokenPipeError:
         raise  # the reader of the output has left
@@ -68,8 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
     return ERROR
 
 
-def scan(arguments: argparse.Namespace, documents: Sequence[Document], screen: Screen) -> int:
-    """Scan the documents and write the result; return the exit status. Raises OSError of the output."""
+def scan(
+    arguments: argparse.Namespace, documents: Sequence[Document], login: Login | None, screen: Screen
+) -> int:
+    """Scan the documents and write the result; return the exit status.
+
+    Raises OSError of the output, and ServerError if a server cannot be used at all.
+    """
     file_format = arguments.format or FORMATS_BY_EXTENSION.get(Path(arguments.output or "").suffix, "text")
     if file_format == "xlsx" and not arguments.output and sys.stdout.isatty():
         screen.complain("xlsx", "A workbook cannot be shown in a terminal: add --output FILE.")
@@ -87,7 +106,10 @@ def scan(arguments: argparse.Namespace, documents: Sequence[Document], screen: S
         result = Run(arguments.fail_on, len(documents), output, screen)
         try:
             screen.show_progress(0, len(documents))
-            asyncio.run(scan_documents(documents, result.handle))
+            if login:
+                asyncio.run(scan_on_server(documents, login, result.handle, only_new=arguments.new))
+            else:
+                asyncio.run(scan_documents(documents, result.handle))
         finally:
             screen.clear_progress()
         output.close()

@@ -117,10 +117,10 @@ def make_rows(result: Result, with_notes: bool) -> Sequence[RegisterRow]:
     """Return the rows of a document as exports have them; without a server there are no links."""
     if result.scan is None:
         return []
-    rows = [finding_row(result.scan, finding, "") for finding in result.findings]
+    rows = [finding_row(result.scan, finding, result.server) for finding in result.findings]
     if with_notes and result.scan.notes:
-        rows.insert(0, notes_row(result.scan, ""))
-    return [msgspec.structs.replace(row, link="") for row in rows]
+        rows.insert(0, notes_row(result.scan, result.server))
+    return rows if result.server else [msgspec.structs.replace(row, link="") for row in rows]
 
 
 def make_output(file_format: str, stream: BinaryIO, report: TextReport) -> Output:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from typing import TextIO
 
+from ..export.columns import REASON_NAMES, STATE_NAMES
 from ..schemas import CONTROL, Finding
 from .analysis import Result
 
@@ -67,21 +68,27 @@ class TextReport:
         self._documents += 1
         self._risks += len(result.findings)
         name = to_printable(result.document.name)
-        heading = gap + self._style(BOLD, f"{name}: {count_risks(len(result.findings))}")
+        heading = gap + self.emphasize(f"{name}: {count_risks(len(result.findings))}")
+        address = [f"  {result.server}/scans/{result.scan.scan_id}"] if result.server else []
         notes = [self._wrap(f"Note: {to_printable(note)}", "  ") for note in result.scan.notes]
         pairs = zip(result.findings, result.lines, strict=True)
-        return "\n".join([heading, *notes, *(self._describe(*pair) for pair in pairs)]) + "\n"
+        return "\n".join([heading, *address, *notes, *(self.describe(*pair) for pair in pairs)]) + "\n"
 
     def render_total(self) -> str:
         """Return the last line, which counts the risks of several documents."""
         if self._documents < 2:
             return ""
-        return self._style(BOLD, f"\n{self._documents} documents: {count_risks(self._risks)}") + "\n"
+        return self.emphasize(f"\n{self._documents} documents: {count_risks(self._risks)}") + "\n"
 
-    def _describe(self, finding: Finding, line: int | None) -> str:
+    def emphasize(self, text: str) -> str:
+        return self._style(BOLD, text)
+
+    def describe(self, finding: Finding, line: int | None = None) -> str:
+        """Return the text of a finding; one without a number, which is 0, has a dot in its place."""
         title, quote = to_printable(finding.risk), to_printable(finding.context)
-        place = " · ".join(filter(None, [f"line {line}" if line else "", to_printable(finding.place or "")]))
-        number = f"{finding.number:>3}. "
+        facts = [f"line {line}" if line else "", to_printable(finding.place or ""), describe_review(finding)]
+        place = " · ".join(filter(None, facts))
+        number = f"{finding.number:>3}. " if finding.number else "  • "
         head = f"{self._style(YELLOW, finding.category)}{self._style(DIM, f' · {place}') if place else ''}"
         # most titles are the beginning of the sentence
         texts = [f"“{quote}”"] if title.strip("…") in quote else [title, f"“{quote}”"]
@@ -96,6 +103,14 @@ class TextReport:
 
     def _style(self, style: str, text: str) -> str:
         return f"{style}{text}{RESET}" if self._is_coloured else text
+
+
+def describe_review(finding: Finding) -> str:
+    """Return what was decided of a finding, such as "Dismissed: Not a risk"; nothing while it is open."""
+    if finding.review is None:
+        return ""
+    reason = REASON_NAMES.get(finding.review.reason or "", "")
+    return ": ".join(filter(None, [STATE_NAMES[finding.review.state], reason]))
 
 
 def make_text_report(stream: TextIO | None) -> TextReport:

@@ -315,20 +315,25 @@ def test_each_format_of_the_command_line_has_an_output(tmp_path: Path) -> None:
     assert Document(None).name == "standard input"
 
 
+SERVER_ONLY = ["riskscan.database", "sqlalchemy", "jinja2", "uvloop", "riskscan.app"]
+COMMANDS_ONLY = ["riskscan.client.api", "riskscan.client_commands", "mcp", "pydantic", "shtab"]
+
+
 @pytest.mark.parametrize(
     ("module", "not_loaded"),
     [
         (
             "riskscan.server.supervisor, riskscan.app, riskscan.__main__",
-            ["riskscan.scan_command", "riskscan.export.sarif"],
+            ["riskscan.scan_command", "riskscan.export.sarif", *COMMANDS_ONLY],
         ),
         (
             "riskscan.scan_command.command",
-            ["riskscan.database", "sqlalchemy", "jinja2", "uvloop", "riskscan.app"],
+            ["riskscan.client_commands", "mcp", "shtab", *SERVER_ONLY],
         ),
+        ("riskscan.client_commands.command", ["mcp", "pydantic", "shtab", *SERVER_ONLY]),
     ],
 )
-def test_server_and_scan_do_not_load_each_other(module: str, not_loaded: list[str]) -> None:
+def test_server_and_commands_do_not_load_each_other(module: str, not_loaded: list[str]) -> None:
     code = f"import {module}, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(not_loaded).intersection(done.stdout.split()) == set()

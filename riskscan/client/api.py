@@ -1,0 +1,209 @@
+"""The API of a server, for the command line and for assistants."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Self, TypeVar
+
+import aiohttp
+import msgspec
+from aiohttp import ClientResponse, hdrs
+
+from .. import __version__
+from ..schemas import ID_PATTERN, Comparison, Error, Finding, FindingList, Scan, ScanList
+
+T = TypeVar("T")
+Query = Mapping[str, str | Sequence[str]]
+Form = Callable[[], aiohttp.FormData]
+
+CONNECT_SECONDS, READ_SECONDS = 10, 180
+RETRIES = 5
+RETRY_SECONDS = 0.5  # before the first retry, twice as long before each following one
+MAX_RETRY_AFTER_SECONDS = 120  # a longer wait that a server asks for is an error
+RETRIED = {429, 502, 503, 504}
+IN_PROGRESS = "idempotency_in_progress"  # the scan of a request whose answer was lost
+CHUNK = 64 * 1024
+SCAN_ID = re.compile(ID_PATTERN)
+FOREIGN_ANSWER = "This is not the answer of a RiskScan server. Is its address right?"
+
+
+class ServerError(Exception):
+    """The server refused a request, failed or cannot be reached; the message is a sentence for people.
+
+    `status` is 0 without an answer, `code` empty if it is none of RiskScan.
+    """
+
+    def __init__(self, sentence: str, status: int = 0, code: str = "") -> None:
+        super().__init__(sentence)
+        self.status, self.code = status, code
+
+
+class Answer(NamedTuple):
+    """What came of one attempt: a value, or an error with the seconds after which to retry, if it may."""
+
+    value: Any = None
+    error: ServerError | None = None
+    retry_after: float | None = None
+
+
+class Api:
+    """A client of a server under a token; requests are retried, which none of them minds.
+
+    Every method raises ServerError.
+    """
+
+    def __init__(self, server: str, token: str) -> None:
+        self.server = server
+        self._headers = {hdrs.AUTHORIZATION: f"Bearer {token}", hdrs.USER_AGENT: f"riskscan/{__version__}"}
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+        self._session = aiohttp.ClientSession(
+            headers=self._headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def get(self, path: str, kind: type[T], query: Query | None = None) -> T:
+        """Return the answer, decoded as this type."""
+        return decode(await self._request(hdrs.METH_GET, path, query=query), kind)
+
+    async def send(self, method: str, path: str, body: Any = None) -> None:
+        """Send JSON, or a request without a body."""
+        await self._request(method, path, body=body)
+
+    async def create_scan(self, document: str | bytes, name: str = "") -> Scan:
+        """Scan a text, or the bytes of a file with its name, once however often it is sent."""
+
+        def make_form() -> aiohttp.FormData:
+            form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
+            if isinstance(document, str):
+                form.add_field("text", document)
+            else:
+                form.add_field("file", io.BytesIO(document), filename=name)
+            return form
+
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        answer = await self._request(hdrs.METH_POST, "/api/scan", form=make_form, headers=headers)
+        return decode(answer, Scan)
+
+    async def has_scan_of(self, sha256: str) -> bool:
+        """Return whether the account has a scan of the bytes with this digest."""
+        found = await self.get("/api/scans", ScanList, {"sha256": sha256, "limit": "1"})
+        return found.total > 0
+
+    async def read_scan(self, scan_id: str) -> Scan:
+        return await self.get(scan_path(scan_id), Scan)
+
+    async def read_findings(self, scan_id: str) -> list[Finding]:
+        """Return the findings of a scan with their places and reviews."""
+        return (await self.get(f"{scan_path(scan_id)}/findings", FindingList)).findings
+
+    async def compare(self, earlier: str, later: str) -> Comparison:
+        return await self.get(f"{scan_path(later)}/compare", Comparison, {"with": earlier})
+
+    async def download(self, path: str, query: Query, file: IO[bytes]) -> None:
+        """Write the answer to a file, which holds nothing else."""
+
+        async def save(response: ClientResponse) -> None:
+            file.seek(0)
+            file.truncate()
+            async for chunk in response.content.iter_chunked(CHUNK):
+                file.write(chunk)
+
+        await self._request(hdrs.METH_GET, path, query=query, read=save)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        form: Form | None = None,
+        headers: Mapping[str, str] | None = None,
+        read: Callable[[ClientResponse], Awaitable[Any]] = ClientResponse.read,
+    ) -> Any:
+        """Send a request until it is answered, and return what `read` makes of the answer."""
+        attempt = 0
+        while True:
+            answer = await self._attempt(
+                method,
+                self.server + path,
+                read,
+                params=query,
+                json=body,
+                data=form() if form else None,
+                headers=headers,
+            )
+            if answer.error is None:
+                return answer.value
+            if answer.retry_after is None or attempt == RETRIES:
+                raise answer.error
+            await asyncio.sleep(answer.retry_after or RETRY_SECONDS * 2**attempt)
+            attempt += 1
+
+    async def _attempt(
+        self, method: str, url: str, read: Callable[[ClientResponse], Awaitable[Any]], **options: Any
+    ) -> Answer:
+        """Send a request once."""
+        try:
+            async with self._session.request(method, url, allow_redirects=False, **options) as response:
+                if response.status < 300:
+                    return Answer(await read(response))
+                error = describe_error(response, await response.read())
+                return Answer(error=error, retry_after=read_retry_after(response, error))
+        except aiohttp.ClientSSLError as exc:
+            return Answer(error=ServerError(f"No secure connection to {self.server}: {exc}."))
+        except aiohttp.InvalidURL:
+            return Answer(error=ServerError(f"{self.server} is no address of a server."))
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            reason = str(exc) or type(exc).__name__
+            return Answer(error=ServerError(f"{self.server} cannot be reached: {reason}."), retry_after=0)
+
+
+def scan_path(scan_id: str) -> str:
+    """Return the path of a scan. Raises ServerError for what is no ID."""
+    if not SCAN_ID.fullmatch(scan_id):
+        raise ServerError(f"{scan_id} is not the ID of a scan.")
+    return f"/api/scans/{scan_id}"
+
+
+def describe_error(response: ClientResponse, body: bytes) -> ServerError:
+    """Return the error of an answer, in the sentence of the server."""
+    if response.status < 400:
+        target = response.headers.get(hdrs.LOCATION, "another address")
+        return ServerError(
+            f"The server leads to {target}. Use the address that it leads to.", response.status
+        )
+    try:
+        error = msgspec.json.decode(body, type=Error)
+    except msgspec.MsgspecError:
+        return ServerError(f"The server answered with status {response.status}.", response.status)
+    fields = [f"{name}: {text}" for name, text in error.fields.items()]
+    return ServerError(" ".join([error.detail, *fields]), response.status, error.error)
+
+
+def read_retry_after(response: ClientResponse, error: ServerError) -> float | None:
+    """Return the seconds after which to retry, 0 if the server names none, None if it is not worth it."""
+    if error.status not in RETRIED and error.code != IN_PROGRESS:
+        return None
+    value = response.headers.get(hdrs.RETRY_AFTER, "")
+    seconds = int(value) if value.isascii() and value.isdigit() else 0
+    return seconds if seconds <= MAX_RETRY_AFTER_SECONDS else None
+
+
+def decode(answer: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except msgspec.MsgspecError:
+        raise ServerError(FOREIGN_ANSWER) from None

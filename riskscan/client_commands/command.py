@@ -1,0 +1,51 @@
+"""The run of a command that speaks to a server: from its arguments to its exit status."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+from ..client.api import ServerError
+from ..client.login import UsageError
+from ..scan_command.documents import describe_os_error
+from ..scan_command.terminal import to_printable
+from .account import log_in
+from .exports import export_scans
+from .reviews import review_findings
+from .scans import compare_scans, list_scans, show_scan
+
+DONE, ERROR, INTERRUPTED = 0, 2, 130
+
+
+RUN = {
+    "list": list_scans,
+    "show": show_scan,
+    "compare": compare_scans,
+    "review": review_findings,
+    "export": export_scans,
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; return the exit status. An error is one sentence on standard error."""
+    try:
+        if arguments.command == "login":
+            log_in(arguments)
+        else:
+            asyncio.run(RUN[arguments.command](arguments))
+        sys.stdout.flush()
+    except (UsageError, ServerError) as exc:
+        print(f"riskscan: {to_printable(str(exc))}", file=sys.stderr)
+        return ERROR
+    except BrokenPipeError:
+        # the reader of the output has left; Python would complain when it closes standard output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR
+    except OSError as exc:
+        print(f"riskscan: {exc.filename or 'standard output'}: {describe_os_error(exc)}", file=sys.stderr)
+        return ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return DONE

@@ -1,0 +1,54 @@
+"""`riskscan export`: the risks of scans as a file."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from ..client.api import scan_path
+from ..client.login import UsageError
+from ..export.columns import LAYOUTS
+from ..export.text import FORMATS
+from .scans import open_api, read_id
+
+MEMORY = 1024**2  # of the file, before it is kept on disk
+
+
+async def export_scans(arguments: argparse.Namespace) -> None:
+    """Write the file once it has arrived whole."""
+    file_format = choose_format(arguments)
+    if file_format == "xlsx" and not arguments.output and sys.stdout.isatty():
+        raise UsageError("A workbook cannot be shown in a terminal: add --output FILE.")
+    names = ("layout", "state", "category", "q", "source", "from", "to")
+    query: dict[str, str | list[str]] = {name: value for name in names if (value := getattr(arguments, name))}
+    query["format"] = file_format
+    scans = list(map(read_id, arguments.scans))
+    if len(scans) > 1:
+        query["scan"] = scans
+    path = f"{scan_path(scans[0])}/export" if len(scans) == 1 else "/api/scans/export"
+    with tempfile.SpooledTemporaryFile(MEMORY) as file:
+        async with open_api(arguments) as api:
+            await api.download(path, query, file)
+        write(file, arguments.output)
+
+
+def write(file: IO[bytes], name: str | None) -> None:
+    """Copy a file to the one with this name, or to standard output."""
+    file.seek(0)
+    if name:
+        with open(name, "wb") as output:
+            shutil.copyfileobj(file, output)
+    else:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def choose_format(arguments: argparse.Namespace) -> str:
+    """Return the format that is asked for, or that of the file name, or of the layout; or else CSV."""
+    extension = Path(arguments.output or "").suffix[1:]
+    layout = LAYOUTS[arguments.layout] if arguments.layout else None
+    fallback = layout.format if layout else "csv"
+    return str(arguments.format or (extension if extension in FORMATS else fallback))

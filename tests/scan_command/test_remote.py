@@ -1,0 +1,162 @@
+"""`riskscan scan --server`: the documents are scanned by a server, which keeps the scans."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from riskscan.client import api
+from riskscan.settings import Rate
+from tests.support.ai import EXPLAINED, Ai
+from tests.support.application import NOWHERE, Server
+from tests.support.client import Person
+from tests.support.command_line import CommandLine
+from tests.support.tcp_proxy import CutConnection, Proxy, forward
+
+
+async def list_scans(person: Person) -> list[str | None]:
+    """Return the file names of the scans, oldest first."""
+    scans = (await person.get("/api/scans?limit=100")).json["scans"]
+    return [scan["filename"] for scan in reversed(scans)]
+
+
+async def test_documents_are_scanned_by_the_server_and_kept(
+    alice: Person, ai: Ai, command: CommandLine
+) -> None:
+    ai.findings = {"data": EXPLAINED, "source": "model"}
+    (command.folder / "in").mkdir()
+    (command.folder / "in/plan.txt").write_text("Tea.\nThe budget is tight.\n")
+    await command.log_in(alice)
+    status, out, err = await command("scan", "--server", alice.url, "in", "--fail-on", "financial")
+    [scan] = (await alice.get("/api/scans")).json["scans"]
+    assert scan["filename"] == "plan.txt"
+    assert (status, err) == (1, "")
+    assert out.splitlines()[:4] == [
+        "in/plan.txt: 3 risks",
+        f"  {alice.url}/scans/{scan['scan_id']}",
+        "  1. Financial · line 2 · p. 7 · 4.2 Payment",
+        "     “The budget is tight.”",
+    ]
+
+
+async def test_what_was_dismissed_is_shown_and_does_not_fail(alice: Person, command: CommandLine) -> None:
+    (command.folder / "plan.txt").write_text("The budget is tight.")
+    token = await command.log_in(alice)
+    scan = await alice.scan(text="budget")
+    for number, review in ((1, {"state": "dismissed", "reason": "accepted"}), (2, {"state": "confirmed"})):
+        path = f"/api/scans/{scan['scan_id']}/findings/{number}/review"
+        assert (await alice.request("PUT", path, json=review)).status == 200
+    scan_it = ("scan", "--server", alice.url, "plan.txt")
+    status, out, _ = await command(*scan_it, "--fail-on", "financial")
+    assert (status, "Financial · line 1 · Dismissed: Accepted\n" in out) == (0, True)
+    assert "Schedule · Confirmed\n" in out
+    assert (await command(*scan_it, "--fail-on", "schedule"))[0] == 1
+    _, out, _ = await command(*scan_it, "--format", "json")
+    first, _ = json.loads(out)
+    assert (first["state"], first["file"]) == ("dismissed", "plan.txt")
+    assert first["link"].startswith(f"{alice.url}/scans/")
+    assert token not in out
+
+
+async def test_a_token_that_may_only_scan_is_enough(alice: Person, command: CommandLine) -> None:
+    await command.log_in(alice, scopes=["scan"])
+    status, out, err = await command("scan", "--server", f"{alice.url}/", "-", typed=b"The budget is tight.")
+    assert (status, err) == (0, "")
+    assert out.startswith("standard input: 2 risks\n")
+    assert await list_scans(alice) == [None]
+    status, _, err = await command("scan", "--server", alice.url, "--new", "-", typed=b"Tea.")
+    assert (status, err) == (2, "riskscan: This API token does not have the scope “read”.\n")
+    status, _, err = await command("scan", "--server", alice.url, "-", typed=b"\xff\xfe")
+    assert status == 2
+    assert err == "riskscan: standard input: A server takes only text in UTF-8 from standard input.\n"
+
+
+async def test_new_leaves_out_what_the_server_has(alice: Person, bob: Person, command: CommandLine) -> None:
+    await command.log_in(alice)
+    await alice.scan(file=("other name.txt", b"old"))
+    await alice.scan(text="pasted")
+    await bob.scan(text="new")
+    for name, text in {"a": "old", "b": "new", "c": "pasted", "d": "new", "e": "newer"}.items():
+        (command.folder / f"{name}.txt").write_text(text)
+    watch = ("scan", "--server", alice.url, "--new", ".")
+    status, out, _ = await command(*watch)
+    assert (status, [line for line in out.splitlines() if line.endswith(": 2 risks")]) == (
+        0,
+        ["b.txt: 2 risks", "e.txt: 2 risks"],
+    )
+    assert await command(*watch, "--fail-on", "any") == (0, "", "")
+    assert len(await list_scans(alice)) == 4
+    status, _, err = await command("scan", "--new", "a.txt")
+    assert (status, err) == (2, "riskscan: --new needs --server.\n")
+
+
+async def test_a_scan_whose_answer_was_lost_is_not_made_twice(
+    server: Server, alice: Person, ai: Ai, command: CommandLine
+) -> None:
+    (command.folder / "plan.txt").write_text("The budget is tight.")
+    async with Proxy(server.port) as proxy:
+        url = f"http://127.0.0.1:{proxy.port}"
+        await command.log_in(alice, url)
+
+        async def cut_once(chunk: bytes) -> bytes:
+            proxy.down = forward
+            raise CutConnection(chunk[:20], reset=True)
+
+        proxy.down = cut_once
+        status, out, err = await command("scan", "--server", url, "plan.txt")
+    assert (status, err) == (0, "")
+    assert out.startswith("plan.txt: 2 risks\n")
+    assert (await list_scans(alice), len(ai.calls)) == (["plan.txt"], 1)
+
+
+@pytest.mark.settings(scan_limit=Rate(1, 1))
+async def test_a_busy_server_is_asked_again_when_it_says(alice: Person, command: CommandLine) -> None:
+    await command.log_in(alice)
+    for name in ("a.txt", "b.txt"):
+        (command.folder / name).write_text(name)
+    status, out, err = await command("scan", "--server", alice.url, ".")
+    assert (status, err) == (0, "")
+    assert out.endswith("2 documents: 4 risks\n")
+    assert sorted(filter(None, await list_scans(alice))) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.settings(scan_limit=Rate(1, 3600))
+async def test_a_wait_that_is_too_long_is_an_error_of_the_document(
+    alice: Person, ai: Ai, command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "RETRY_SECONDS", 0.01)
+    await command.log_in(alice)
+    (command.folder / "a.txt").write_text("a")
+    ai.respond_with(503, {"detail": "The model is away."})
+    status, out, err = await command("scan", "--server", alice.url, "a.txt")
+    assert (status, out) == (2, "")
+    assert err.startswith("riskscan: a.txt: Too many attempts. Try again in ")
+
+
+async def test_a_document_that_is_refused_does_not_stop_the_others(
+    alice: Person, command: CommandLine
+) -> None:
+    await command.log_in(alice)
+    (command.folder / "a.jpg").write_text("no picture")
+    (command.folder / "b.txt").write_text("The budget is tight.")
+    status, out, err = await command("scan", "--server", alice.url, "a.jpg", "missing.txt", "b.txt")
+    assert (status, "b.txt: 2 risks\n" in out) == (2, True)
+    refused, missing = err.splitlines()
+    assert refused.startswith("riskscan: a.jpg: ")
+    assert missing == "riskscan: missing.txt: No such file or directory."
+
+
+async def test_a_server_that_cannot_be_used_ends_the_run(
+    alice: Person, command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "RETRY_SECONDS", 0.01)
+    for name in ("a.txt", "b.txt"):
+        (command.folder / name).write_text(name)
+    command.set("RISKSCAN_TOKEN", "rsk_wrong")
+    status, out, err = await command("scan", "--server", alice.url, ".")
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    status, _, err = await command("scan", "--server", NOWHERE, ".")
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert err.startswith(f"riskscan: {NOWHERE} cannot be reached: ")
