@@ -19,6 +19,7 @@ CLIENT_COMMANDS = {
     "review": "confirm, dismiss or reopen findings of a scan",
     "export": "export the risks of scans as a file",
     "completion": "print a script that completes the commands in a shell",
+    "mcp": "give an assistant tools to scan, list, read, compare and review",
 }
 ACCOUNT = """
 The server and the account are those of "riskscan login", or of the variables RISKSCAN_SERVER and
@@ -73,6 +74,16 @@ Without a SCAN the file has all scans of the account that match the filters.
 Examples:
   riskscan export --layout register --output risks.xlsx
   riskscan export 6f1f3c3e-9d0c-4a39-8d0f-3f6a6b0f3c11 --state confirmed --format md
+""",
+    "mcp": """\
+Speaks the Model Context Protocol on standard input and output, for a program that runs an assistant. With a
+server, which is that of --server, RISKSCAN_SERVER or riskscan login, the assistant can do what the API token
+may do, and what it scans is sent there. Without one it can only scan, on this machine, and nothing is stored.
+
+It needs the package mcp: pip install "riskscan[mcp]", best in an environment of its own.
+
+The configuration of most programs:
+  {"mcpServers": {"riskscan": {"command": "riskscan", "args": ["mcp"]}}}
 """,
     "completion": """\
 Save the script where the shell looks for such scripts, and start a new shell:
@@ -161,6 +172,10 @@ def add_export_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_mcp_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--local", action="store_true", help="use no server, even if there is one")
+
+
 def add_scan(command: argparse.ArgumentParser, name: str, metavar: str, nargs: str | None = None) -> None:
     text = "the ID of a scan, as riskscan list shows it, or the address of its page"
     command.add_argument(name, metavar=metavar, nargs=nargs, help=text)
@@ -193,4 +208,5 @@ ADD_ARGUMENTS = {
     "compare": add_compare_arguments,
     "review": add_review_arguments,
     "export": add_export_arguments,
+    "mcp": add_mcp_arguments,
 }

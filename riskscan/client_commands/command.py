@@ -19,12 +19,22 @@ from .scans import compare_scans, list_scans, show_scan
 DONE, ERROR, INTERRUPTED = 0, 2, 130
 
 
+async def serve_tools(arguments: argparse.Namespace) -> None:
+    """Serve tools for assistants, if the package for it is there."""
+    try:
+        from .mcp import serve_tools
+    except ModuleNotFoundError as exc:
+        raise UsageError(f'The package {exc.name} is missing: pip install "riskscan[mcp]".') from None
+    await serve_tools(arguments)
+
+
 RUN = {
     "list": list_scans,
     "show": show_scan,
     "compare": compare_scans,
     "review": review_findings,
     "export": export_scans,
+    "mcp": serve_tools,
 }
 
 
