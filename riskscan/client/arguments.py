@@ -80,7 +80,8 @@ Speaks the Model Context Protocol on standard input and output, for a program th
 server, which is that of --server, RISKSCAN_SERVER or riskscan login, the assistant can do what the API token
 may do, and what it scans is sent there. Without one it can only scan, on this machine, and nothing is stored.
 
-It needs the package mcp: pip install "riskscan[mcp]", best in an environment of its own.
+It needs the package mcp: run pip install ".[mcp]" in the folder of RiskScan, best in an environment of its
+own.
 
 The configuration of most programs:
   {"mcpServers": {"riskscan": {"command": "riskscan", "args": ["mcp"]}}}

@@ -24,7 +24,9 @@ async def serve_tools(arguments: argparse.Namespace) -> None:
     try:
         from .mcp import serve_tools
     except ModuleNotFoundError as exc:
-        raise UsageError(f'The package {exc.name} is missing: pip install "riskscan[mcp]".') from None
+        raise UsageError(
+            f'The package {exc.name} is missing: run pip install ".[mcp]" in the folder of RiskScan.'
+        ) from None
     await serve_tools(arguments)
 
 

@@ -128,4 +128,7 @@ async def test_a_missing_package_is_named(tmp_path: Path, alice: Person) -> None
         sys.executable, "-c", code, "mcp", "--local", cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
     _, err = await process.communicate()
-    assert err.decode() == 'riskscan: The package mcp is missing: pip install "riskscan[mcp]".\n'
+    assert (
+        err.decode()
+        == 'riskscan: The package mcp is missing: run pip install ".[mcp]" in the folder of RiskScan.\n'
+    )
