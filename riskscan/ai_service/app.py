@@ -211,28 +211,17 @@ async def verify_findings(pool: ScoringPool, user: str, named: list[NamedSentenc
 
 
 async def score_units(pool: ScoringPool, user: str, units: list[Any], help_with_languages: str) -> Analysis:
-    """Score the units batch by batch and return the findings in document order."""
-    candidates: list[Any] = []
-    reasons: dict[int, str] = {}
+    """Score the units in batches and return the findings in document order."""
     sentences: Counter[str] = Counter()
     chars: Counter[str] = Counter()
-    language = ""
-    kind = recognize_kind([unit[0] for unit in units])
-    for start, batch in split_into_batches(units):
-        # the score is that of the text and its section; places stay here
-        argument = [start, [unit[:3] for unit in batch], language, len(units), kind]
-        batch_found, languages = await pool.run(user, "score", argument)
-        # the reasons stay here
-        reasons |= {finding[0]: finding.pop() for finding in batch_found}
-        candidates += batch_found
-        if len(reasons) > 2 * MAX_CANDIDATES:
-            reasons = {finding[0]: reasons[finding[0]] for finding in choose_surest(candidates)}
-        language = languages[-1]
-        sentences.update(languages)
-        for unit, its_language in zip(batch, languages, strict=True):
-            chars[its_language] += len(unit[0])
+    languages = await identify_languages(pool, user, units)
+    for unit, language in zip(units, languages, strict=True):
+        sentences[language] += 1
+        chars[language] += len(unit[0])
     notes = describe_foreign_parts(sentences, chars, help_with_languages)
+    candidates = await find_candidates(pool, user, units, languages)
     surest = choose_surest(candidates)
+    reasons = {finding[0]: finding.pop() for finding in surest}  # they stay here
     if not surest:
         return Analysis("model", [], list(sentences), notes)
     found, left_out = await pool.run(user, "select", surest)
@@ -240,6 +229,30 @@ async def score_units(pool: ScoringPool, user: str, units: list[Any], help_with_
         finding["why"] = reasons[finding["position"]]
     notes += describe_left_out(len(found), left_out, len(surest) < len(candidates), "surest")
     return Analysis("model", found, list(sentences), notes)
+
+
+async def identify_languages(pool: ScoringPool, user: str, units: list[Any]) -> list[str]:
+    """Return the language of each unit; batch by batch, because it may be that of the unit before."""
+    languages: list[str] = []
+    for _, batch in split_into_batches(units):
+        languages += await pool.run(user, "identify", [[unit[0] for unit in batch], *languages[-1:]])
+    return languages
+
+
+async def find_candidates(pool: ScoringPool, user: str, units: list[Any], languages: list[str]) -> list[Any]:
+    """Score the units, as many batches at a time as the pool allows; return the candidates in their order."""
+    kind = recognize_kind([unit[0] for unit in units])
+    tasks = []
+    for start, batch in split_into_batches(units):
+        # the score is that of the text and its section; places stay here
+        texts, their_languages = [unit[:3] for unit in batch], languages[start : start + len(batch)]
+        argument = [start, texts, their_languages, len(units), kind]
+        tasks.append(asyncio.create_task(pool.run(user, "score", argument)))
+    try:
+        return [finding for found in await asyncio.gather(*tasks) for finding in found]
+    finally:
+        for task in tasks:  # of the others if one has failed
+            task.cancel()
 
 
 def choose_surest(candidates: list[Any]) -> list[Any]:

@@ -23,20 +23,20 @@ MAX_READERS = 4
 
 
 class ScoringPool:
-    """A few processes that run scorer.py, each on one small batch at a time, at most half for one user.
+    """A few processes that run scorer.py, each on one small batch at a time.
 
     Users take turns, and every scan queues batch by batch: a short scan waits for one batch of a long
-    scan, not for all of it.
+    scan, not for all of it. So one user may have all processes while nobody else waits.
     """
 
     def __init__(self, size: int) -> None:
-        self._slots = FairSemaphore(size, half(size))
+        self._slots = FairSemaphore(size, size)
         self._idle: list[asyncio.subprocess.Process] = []
 
     async def run(self, user: str, operation: str, argument: Any) -> Any:
         """Run an operation of scorer.py for a user and return its result."""
-        request = json.dumps([operation, argument], separators=(",", ":")).encode() + b"\n"
         async with self._slots.slot(user, None):
+            request = json.dumps([operation, argument], separators=(",", ":")).encode() + b"\n"
             while True:
                 reused = bool(self._idle)
                 process = self._idle.pop() if reused else await _start("ai_service.scorer")

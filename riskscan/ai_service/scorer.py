@@ -23,18 +23,25 @@ def split(text: str) -> list[Any]:
     return list(sentences.split_into_units([Block("text", [text])]))
 
 
-def score(argument: list[Any]) -> tuple[list[Any], list[str]]:
+def identify(argument: list[Any]) -> list[str]:
+    """Return the language of each text of a batch.
+
+    The argument: the texts and, but for the first batch, the language of the text before.
+    """
+    return language.identify_all(*argument)
+
+
+def score(argument: list[Any]) -> list[Any]:
     """Score a batch of units.
 
-    The argument: position of the first, units, language of the one before; units and kind of the document.
-    Returns candidates, and the language of each unit; those in languages that are not read have none.
+    The argument: position of the first, units, their languages; number of units and kind of the document.
+    Returns candidates; units in languages that are not read have none.
     """
-    first, items, before, count, kind = argument
+    first, items, languages, count, kind = argument
     units = [sentences.Unit(*item) for item in items]
-    languages = language.identify_all([unit.text for unit in units], before)
     numbered = zip(range(first, first + len(units)), units, languages, strict=True)
     read = ((position, unit) for position, unit, its_language in numbered if its_language in READ_LANGUAGES)
-    return list(findings.score_units(read, count, kind)), languages
+    return list(findings.score_units(read, count, kind))
 
 
 def select(candidates: list[Any]) -> findings.Selection:
@@ -49,6 +56,7 @@ def verify(named: list[Any]) -> findings.Selection:
 
 OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "split": split,
+    "identify": identify,
     "score": score,
     "select": select,
     "verify": verify,

@@ -79,7 +79,7 @@ async def scan_in_order(
 
 async def scan_document(document: Document, readers: DocumentReaders, pool: ScoringPool) -> Result:
     """Read and score a document."""
-    # to the processes each document is a user: they have half of what there is at most
+    # to the processes each document is a user: they take turns
     user = document.name
     try:
         data = document.read()

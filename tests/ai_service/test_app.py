@@ -18,7 +18,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from riskscan.ai_service.app import score_units
 from riskscan.ai_service.errors import ServiceError
+from riskscan.ai_service.processes import scoring_pool
 from riskscan.ai_service.scan_form import too_many_documents
 from riskscan.concurrency import MemoryBudget
 from tests.ai_service.service import (
@@ -275,6 +277,18 @@ async def test_uploads_over_the_limit_are_413_with_or_without_content_length(
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
         async with http.post(small.url + "/scan", data=unannounced(), headers=headers) as response:
             assert response.status == 413
+
+
+async def test_long_document_is_scored_by_all_processes_as_by_one() -> None:
+    sentences = ("Phase {} has a tight budget.", "Le fournisseur de la phase {} est en retard.", "Yes.")
+    units = [[text.format(number), "sentence", ""] for number in range(20) for text in sentences]
+    analyses = []
+    for size in (1, 2):
+        async with scoring_pool(size) as pool:
+            analyses.append(await score_units(pool, "alice", units, ""))
+            assert len(pool._idle) == size
+    assert analyses[0] == analyses[1]
+    assert len(analyses[0].findings) > 1
 
 
 def test_documents_of_one_user_fill_at_most_half_of_the_memory_while_others_use_it() -> None:
