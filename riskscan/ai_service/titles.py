@@ -38,7 +38,8 @@ OWN_NUMBER = re.compile(
 )
 OPENING = re.compile(f"^(?:{CONNECTIVE}|{REPORT}|{LABEL})*", re.I)
 QUOTES = re.compile(r"[\"“”]")
-MARKDOWN = re.compile(r"\*\*|__|`|\u200b")
+# "***" alone is no markup: it stands for what was made unreadable
+MARKDOWN = re.compile(r"\*\*(?=[\w(“\"])|(?<=[\w.,:;!?%)”\"])\*\*|__|`|\u200b")
 LEADING_CONJUNCTION = re.compile(r"^(?:and|but|or|so|yet) ", re.I)
 
 
@@ -203,7 +204,8 @@ TAKES_INFINITIVE = re.compile(
 
 def _find_phrases(words: list[str]) -> Iterator[tuple[str, float]]:
     """Return the whole phrases that make a title, each with how well it stands for itself."""
-    plain = [word.lower().replace("’", "'").strip('*_`"“”') for word in words]
+    # of "***", which stands for a name that was made unreadable, nothing would be left
+    plain = [word.lower().replace("’", "'").strip('*_`"“”') or word for word in words]
     main_start = next((i + 1 for i, word in enumerate(plain) if word.endswith(",")), 0)
     for start in range(len(words)):
         is_main = start == main_start and plain[0] in SUBORDINATE_STARTS and plain[start] not in CONJUNCTIONS

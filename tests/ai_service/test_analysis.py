@@ -231,6 +231,11 @@ def test_the_title_of_a_short_sentence_is_the_sentence(text: str) -> None:
     assert titles.derive_title(text) == text
 
 
+def test_a_long_sentence_with_what_was_made_unreadable_has_a_title() -> None:
+    text = "The fee was **agreed** with the other party in the letter of *** and will rise in May of each year."
+    assert titles.derive_title(text) == "The fee was agreed with the other party in the letter of ***…"
+
+
 @pytest.mark.parametrize("number", ["4.2 ", "4.2. ", "4. ", "(a) ", "(iv) ", "(12) "])
 def test_no_title_begins_with_the_number_of_its_clause(number: str) -> None:
     text = "The **dam** may break!"
