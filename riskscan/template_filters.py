@@ -66,8 +66,8 @@ EXPORT_CHOICES += [(layout.label, layout.format, name) for name, layout in LAYOU
 SEVERITIES = dict(enumerate(("Low", "Medium", "High", "Critical"), 1))
 # what the built-in analyser names in "why" beside words of the sentence
 CUES = (
-    "the sentence as a whole", "one of a few sentences", "stands in a contract", "stands in terms of use",
-    "stands where risks are listed", "stands in a section that is not about risks",
+    "the sentence as a whole", "what stands before it", "one of a few sentences", "stands in a contract",
+    "stands in terms of use", "stands where risks are listed", "stands in a section that is not about risks",
     "stands under a heading of closed points",
 )  # fmt: skip
 # the words for values, by the name of the global that has them in the language of the page

@@ -9,22 +9,27 @@ CATEGORIES). Outside the repository: a folder of documents that others wrote, se
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from riskscan.ai_service.categories import CATEGORIES
-from riskscan.ai_service.reading.sentences import split_sentences
+from riskscan.ai_service.model.encoder import Context, join_headings
+from riskscan.ai_service.reading.documents import read_blocks
+from riskscan.ai_service.reading.sentences import number_units, split_into_units, split_sentences
 
 FOLDER = Path(__file__).parent
 LETTERS = "FSTLOCX"
-# of the documents of projects, which are few and the most like what users upload
-REPETITIONS = 2
 # at most so many risks of each open set of contracts and terms, and other sentences for each of them: there
 # are more than of all others
 LEGAL_RISKS = 400
 LEGAL_NEGATIVES = 2.5
 SEED = 7
+# of the words of the shorter one, for a piece of a document to stand on a labelled sentence
+MIN_OVERLAP = 0.8
+# fewer words stand on a sentence that begins with them
+MIN_WORDS = 4
 # the parts of OutsideSet
 TRAINING, VALIDATION, HELD_OUT = range(3)
 
@@ -35,6 +40,7 @@ class Example(NamedTuple):
     text: str
     categories: tuple[int, ...]
     document: str = ""
+    context: Context = Context()
 
 
 def read_examples() -> list[Example]:
@@ -57,34 +63,68 @@ class OutsideSet(NamedTuple):
     """Documents that others wrote, apart by repository.
 
     `validation` sets the threshold (a quarter or so of what is not held out), `held_out` measures (a third).
-    Of contracts and terms, only what is trained on is here.
+    Of contracts and terms, only what is trained on is here: `legal`.
     """
 
     training: list[Example]
     validation: list[Example]
     held_out: list[Example]
+    legal: list[Example]
 
 
 def read_outside(folder: Path) -> OutsideSet:
     """Read the folders projects and prose (sentences), mufc (of terms) and cuad (spans of contracts)."""
-    result = OutsideSet([], [], [])
+    result = OutsideSet([], [], [], [])
     for path in sorted(folder.glob("*/*/sentences.jsonl")):
         name = path.parent.parent.name
         if name in ("projects", "prose"):
             meta = json.loads((path.parent / "meta.json").read_text("utf-8"))
-            result[choose_part(meta["repo"])].extend(_read_sentences(path))
+            result[choose_part(meta["repo"])].extend(_read_units(path.parent))
     # those of the validation part set the bar for contracts; there are too few terms to spare any
     terms = [path for path in sorted(folder.glob("mufc/*/")) if choose_part(path.name) != HELD_OUT]
     contracts = [path for path in sorted(folder.glob("cuad/*/")) if choose_part(path.name) == TRAINING]
     legal = _sample([one for path in terms for one in _read_sentences(path / "sentences.jsonl")])
     legal += _sample([one for path in contracts for one in _read_contract(path)])
-    return result._replace(training=result.training * REPETITIONS + legal)
+    return result._replace(legal=legal)
 
 
 def choose_part(repository: str) -> int:
     """Return to which part of OutsideSet the documents of a repository, or the contract of a name, belong."""
     first, second = hashlib.sha256(repository.encode()).digest()[:2]
     return HELD_OUT if first % 3 == 0 else VALIDATION if second % 4 == 3 else TRAINING
+
+
+def _read_units(folder: Path) -> Iterator[Example]:
+    """Return the units of a document, as the service reads it, with the labels of its sentences."""
+    lines = (folder / "sentences.jsonl").read_text("utf-8").splitlines()
+    labelled = [(split_into_words(item["text"]), item) for item in map(json.loads, lines)]
+    source = next(folder.glob("source.*"))
+    units = split_into_units(read_blocks(source.name, source.read_bytes(), []))
+    for _, unit, before in number_units(units):
+        words = split_into_words(unit.text)
+        on = [item for others, item in labelled if stands_on(words, others)]
+        risk = next((item for item in on if item["label"] == "risk"), None)
+        if risk is None and any(item["label"] == "unclear" for item in on):
+            continue
+        names = [risk["category"], *risk.get("also", ())] if risk else []
+        context = Context(join_headings(unit.place.headings), before)
+        yield Example(unit.text, tuple(map(CATEGORIES.index, names)), str(folder), context)
+
+
+def split_into_words(text: str) -> list[str]:
+    """Return the words of a text, to compare it with another."""
+    return re.findall(r"\w+", text.replace("’", "'").casefold())
+
+
+def stands_on(words: list[str], others: list[str]) -> bool:
+    """Return whether one of two texts holds the other, or shares most of the words of the shorter one."""
+    shorter, longer = sorted((words, others), key=len)
+    if len(shorter) < MIN_WORDS:
+        return bool(shorter) and shorter == longer[: len(shorter)] and len(longer) <= 2 * len(shorter)
+    if f" {' '.join(shorter)} " in f" {' '.join(longer)} ":
+        return True
+    overlap = len(set(shorter) & set(longer))
+    return overlap >= MIN_OVERLAP * len(set(shorter)) and len(longer) <= 2 * len(shorter)
 
 
 def _read_sentences(path: Path) -> Iterator[Example]:

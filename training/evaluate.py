@@ -41,7 +41,9 @@ KEYWORDS = {
 def find_by_model(units: list[sentences.Unit]) -> list[Finding]:
     """Return the findings of the service."""
     kind = recognize_kind([unit.text for unit in units])
-    return findings.select_findings(findings.score_units(enumerate(units), len(units), kind)).findings
+    return findings.select_findings(
+        findings.score_units(sentences.number_units(units), len(units), kind)
+    ).findings
 
 
 def find_by_keywords(units: list[sentences.Unit]) -> list[Finding]:

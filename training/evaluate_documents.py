@@ -15,7 +15,7 @@ from riskscan.ai_service import findings
 from riskscan.ai_service.document_kind import recognize_kind
 from riskscan.ai_service.model.risk_model import judge
 from riskscan.ai_service.reading import documents, sentences
-from training.data import HELD_OUT, choose_part
+from training.data import HELD_OUT, choose_part, split_into_words, stands_on
 
 # kinds of document, by the words of their type
 KINDS = (
@@ -24,8 +24,6 @@ KINDS = (
     ("manuals", re.compile(r"manual|readme|handbook", re.I)),
     ("other prose", re.compile("")),
 )
-# of the words of the shorter one, for a finding to stand on a sentence
-MIN_OVERLAP = 0.8
 
 
 class Counts(NamedTuple):
@@ -65,15 +63,17 @@ def measure_document(folder: Path) -> Counts:
     """Compare the findings of a document with its labelled sentences."""
     source = next(folder.glob("source.*"))
     labelled = [json.loads(line) for line in (folder / "sentences.jsonl").read_text("utf-8").splitlines()]
-    tokens = [_words(one["text"]) for one in labelled]
+    tokens = [split_into_words(one["text"]) for one in labelled]
     units = list(sentences.split_into_units(documents.read_blocks(source.name, source.read_bytes(), [])))
     kind = recognize_kind([unit.text for unit in units])
-    found = findings.select_findings(findings.score_units(enumerate(units), len(units), kind)).findings
+    found = findings.select_findings(
+        findings.score_units(sentences.number_units(units), len(units), kind)
+    ).findings
     right = wrong = category = 0
     hit: set[int] = set()
     for finding in found:
-        words = _words(finding["context"])
-        on = [i for i, others in enumerate(tokens) if _stands_on(words, others)]
+        words = split_into_words(finding["context"])
+        on = [i for i, others in enumerate(tokens) if stands_on(words, others)]
         hit.update(on)
         risks = [labelled[i] for i in on if labelled[i]["label"] == "risk"]
         if risks:
@@ -92,18 +92,6 @@ def measure_document(folder: Path) -> Counts:
         sum(map(len, tokens)),
         tuple((judged.score, one["label"] == "risk") for judged, one in zip(judgements, sure, strict=True)),
     )
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.replace("’", "'").casefold())
-
-
-def _stands_on(finding: list[str], sentence: list[str]) -> bool:
-    """Return whether one of them holds the other, or shares most of the words of the shorter one."""
-    shorter, longer = sorted((finding, sentence), key=len)
-    if len(longer) > 2 * len(shorter) and f" {' '.join(shorter)} " not in f" {' '.join(longer)} ":
-        return False
-    return bool(shorter) and len(set(shorter) & set(longer)) >= MIN_OVERLAP * len(set(shorter))
 
 
 def find_documents(folder: Path, *, all_repositories: bool) -> Iterator[tuple[str, Path]]:

@@ -244,15 +244,20 @@ async def find_candidates(pool: ScoringPool, user: str, units: list[Any], langua
     kind = recognize_kind([unit[0] for unit in units])
     tasks = []
     for start, batch in split_into_batches(units):
-        # the score is that of the text and its section; places stay here
-        texts, their_languages = [unit[:3] for unit in batch], languages[start : start + len(batch)]
-        argument = [start, texts, their_languages, len(units), kind]
+        before = units[start - 1][0] if start else ""
+        scored, their_languages = list(map(to_scored, batch)), languages[start : start + len(batch)]
+        argument = [start, scored, their_languages, before, len(units), kind]
         tasks.append(asyncio.create_task(pool.run(user, "score", argument)))
     try:
         return [finding for found in await asyncio.gather(*tasks) for finding in found]
     finally:
         for task in tasks:  # of the others if one has failed
             task.cancel()
+
+
+def to_scored(unit: list[Any]) -> list[Any]:
+    """Return what the score of a unit depends on: text, kind, section and headings; the place stays here."""
+    return [*unit[:3], Place(*unit[3]).headings]
 
 
 def choose_surest(candidates: list[Any]) -> list[Any]:

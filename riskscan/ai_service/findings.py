@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from ..text import HAS_UNSPACED, WORD, normalize
 from .khmer import KHMER
+from .model.encoder import Context, join_headings
 from .model.explanation import explain
 from .model.features import Features, extract_features, mentions_trouble, phrases_of_parts
 from .model.linear import load_model
 from .model.phrases import Phrase
 from .model.risk_model import judge
-from .reading.sentences import Unit
+from .reading.sentences import NumberedUnit
 from .titles import MAX_KHMER_CHARS, derive_title, repeats, tidy
 
 MAX_FINDINGS = 200
@@ -29,6 +30,13 @@ ARTICLE = re.compile(r"\b(?:the|The|THE|an|An|a)\s|^A\s")
 SYMBOL = re.compile(r"[%‰°€£$¥៛+<>=±]|(?<![\w)])[-−](?=\d)")
 # what a template wants to be filled in, as in "[short name of the risk]"
 PLACEHOLDER = re.compile(r"^(?:\[[^\[\]]*\]|<[^<>]*>|\{+[^{}]*\}+)\.?$")
+# who pays what on which day, and no more
+PAYMENT_DAY = re.compile(
+    r"^(?:[^\s,;:]+ ){1,6}(?:pays?|(?:is|are|be) (?:paid|payable|invoiced))(?: [^\s,;:]+){0,6}"
+    r" (?:on|by|within|at|in)(?: [^\s,;:]+){1,3} (?:days?|weeks?|months?|quarters?|years?)"
+    r"(?: (?:of|from|after)(?: [^\s,;:]+){1,4})?$",
+    re.I,
+)
 
 
 class Selection(NamedTuple):
@@ -54,21 +62,24 @@ class Finding(NamedTuple):
     why: str = ""
 
 
-def score_units(numbered: Iterable[tuple[int, Unit]], count: int, kind: str = "") -> list[Finding]:
-    """Return the candidates among units of a document, each with its position.
+def score_units(numbered: Iterable[NumberedUnit], count: int, kind: str = "") -> list[Finding]:
+    """Return the candidates among units of a document.
 
     The document has `count` units and is of a kind that recognize_kind() told.
     """
     candidates: list[Finding] = []
     units = list(numbered)
-    judgements = judge([unit.text for _, unit in units], count, kind)
-    for (position, unit), judgement in zip(units, judgements, strict=True):
+    contexts = [Context(join_headings(unit.place.headings), before) for _, unit, before in units]
+    judgements = judge([unit.text for _, unit, _ in units], count, kind, contexts)
+    for (position, unit, _), judgement in zip(units, judgements, strict=True):
         features, score = judgement.features, judgement.score + SECTION_PRIOR[unit.section]
         if unit.kind == "cell" and unit.section == "risks" and not EMPTY_CELL.match(unit.text):
             score = max(score, REGISTER_SCORE)
         if score <= 0 or PLACEHOLDER.match(unit.text):
             continue
-        if unit.section != "risks" and _is_heading(unit.text, features):
+        if unit.section != "risks" and (
+            _is_heading(unit.text, features) or _is_payment_day(unit.text, features)
+        ):
             continue
         risks = _split_joint_risks(unit.text, features) or [
             (derive_title(unit.text, features), judgement.category)
@@ -86,6 +97,11 @@ def _is_heading(text: str, features: Features) -> bool:
     if text.endswith((".", "!", "?", "។", "៕")) or mentions_trouble(features):
         return False
     return len(text) < MAX_KHMER_HEADING_CHARS if KHMER.search(text) else len(text.split()) <= 3
+
+
+def _is_payment_day(text: str, features: Features) -> bool:
+    """Return whether this only says on which day somebody pays, without trouble."""
+    return bool(PAYMENT_DAY.match(text.removesuffix("."))) and not mentions_trouble(features)
 
 
 def select_findings(findings: Iterable[Finding]) -> Selection:

@@ -14,7 +14,7 @@ from . import findings, language
 from .errors import format_trace
 from .notes import READ_LANGUAGES
 from .reading import sentences
-from .reading.blocks import Block
+from .reading.blocks import Block, Place
 from .sandbox import enter_sandbox
 
 
@@ -34,13 +34,17 @@ def identify(argument: list[Any]) -> list[str]:
 def score(argument: list[Any]) -> list[Any]:
     """Score a batch of units.
 
-    The argument: position of the first, units, their languages; number of units and kind of the document.
-    Returns candidates; units in languages that are not read have none.
+    The argument: position of the first; text, kind, section and headings of each; their languages; the text
+    before them; number of units and kind of the document. Returns candidates; units in languages that are not
+    read have none.
     """
-    first, items, languages, count, kind = argument
-    units = [sentences.Unit(*item) for item in items]
-    numbered = zip(range(first, first + len(units)), units, languages, strict=True)
-    read = ((position, unit) for position, unit, its_language in numbered if its_language in READ_LANGUAGES)
+    first, items, languages, before, count, kind = argument
+    units = [
+        sentences.Unit(text, kind_of_unit, section, Place(headings=tuple(headings)))
+        for text, kind_of_unit, section, headings in items
+    ]
+    numbered = zip(sentences.number_units(units, first, before), languages, strict=True)
+    read = (unit for unit, its_language in numbered if its_language in READ_LANGUAGES)
     return list(findings.score_units(read, count, kind))
 
 

@@ -47,7 +47,7 @@ def measure(text: str) -> float:
     units = list(sentences.split_into_units([Block("text", [text])]))
     language.identify_all([unit.text for unit in units])
     kind = recognize_kind([unit.text for unit in units])
-    findings.select_findings(findings.score_units(enumerate(units), len(units), kind))
+    findings.select_findings(findings.score_units(sentences.number_units(units), len(units), kind))
     return time.process_time() - started
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from riskscan.ai_service.app import score_units
+from riskscan.ai_service.app import BATCH_UNITS, score_units
 from riskscan.ai_service.errors import ServiceError
 from riskscan.ai_service.processes import scoring_pool
 from riskscan.ai_service.scan_form import too_many_documents
@@ -75,6 +75,15 @@ async def test_a_finding_has_its_place_a_score_and_its_reasons(
                 assert finding["context"][cue["start"] :].startswith(cue["text"])
         odds = sum(cue["weight"] for cue in finding["why"])
         assert finding["score"] == pytest.approx(1 / (1 + math.exp(-odds)), abs=0.005)
+
+
+async def test_the_first_sentence_of_a_batch_is_read_after_the_last_of_the_one_before(
+    http: aiohttp.ClientSession, service: Service
+) -> None:
+    tea = " ".join(f"Tea number {number} was served to guests." for number in range(BATCH_UNITS))
+    status, answer = await scan(http, service, text=f"{tea} The pump leaks badly and may fail.")
+    assert (status, len(answer["data"])) == (200, 1)
+    assert "what stands before it" in {cue["text"] for cue in answer["data"][0]["why"]}
 
 
 async def test_the_numbers_of_pages_and_rows_are_in_the_place(

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from riskscan.ai_service.model import encoder
-from riskscan.ai_service.model.risk_model import judge
+from riskscan.ai_service.model.encoder import MAX_BEFORE_TOKENS, MAX_HEADING_TOKENS, Context, encode_context
+from riskscan.ai_service.model.risk_model import LONG_DOCUMENT_SENTENCES, judge
 from riskscan.ai_service.model.wordpiece import END, START, UNKNOWN, encode, load_vocabulary
 from tests.ai_service.service import run_service, scan
 
@@ -68,7 +69,7 @@ def test_risks_are_found_and_facts_are_not() -> None:
 
 
 def test_a_pasted_sentence_is_reported_where_a_document_would_not_have_it() -> None:
-    text = "The pump may be late."
+    text = "The price is not fixed."
     assert judge([text], 100)[0].score < 0 < judge([text], 1)[0].score
 
 
@@ -80,6 +81,35 @@ def test_a_sentence_scores_about_the_same_in_any_batch() -> None:
     together = [reading.risk for reading in read.read(lines)]
     # the weights and activations have 8 bits
     assert together == pytest.approx(alone, abs=0.8)
+
+
+def test_what_stands_before_a_sentence_counts() -> None:
+    text = "The second mirror is not checked for old files."
+    chosen, mended = Context("Known limitations"), Context("What went well : Fixed in this release")
+    judgements = judge([text] * 2, 100, "", [chosen, mended])
+    assert judgements[0].score > judgements[1].score
+    assert dict(judgements[0].circumstances).keys() == {"what stands before it"}
+
+
+@pytest.mark.parametrize(
+    ("count", "kind"), [(100, "contract"), (100, "terms"), (LONG_DOCUMENT_SENTENCES + 1, "")]
+)
+def test_neither_a_contract_nor_a_long_document_is_read_in_context(count: int, kind: str) -> None:
+    text = "The supplier may change the price of each delivery by written notice of three days."
+    alone = judge([text], count, kind)[0]
+    assert judge([text], count, kind, [Context("Risks", "We do not know the supplier.")])[0] == alone
+
+
+def test_the_context_is_the_heading_and_the_end_of_the_sentence_before() -> None:
+    names = {number: piece for piece, number in load_vocabulary().items()}
+    pieces = encode_context(Context("4 Risks : Money", "first " * 50 + "the tide is high."))
+    words = " ".join(names[number] for number in pieces)
+    assert words.startswith("4 risks : money ; first first ")
+    assert words.endswith(" first the tide is high . [SEP]")
+    assert (
+        len(encode_context(Context("word " * 500, "word " * 500))) == MAX_HEADING_TOKENS + MAX_BEFORE_TOKENS
+    )
+    assert encode_context(Context()) == []
 
 
 def test_words_are_cut_into_known_pieces() -> None:
@@ -100,7 +130,7 @@ def test_a_scorer_is_small(setting: str, limit: int) -> None:
     code = (
         "import sys\n"
         "from riskscan.ai_service import scorer\n"
-        "scorer.score([0, scorer.split('The dam may break.'), '', 1, ''])\n"
+        "scorer.score([0, [['The dam may break.', 'sentence', '', []]], '', '', 1, ''])\n"
         "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
     )
@@ -122,7 +152,8 @@ def test_without_onnxruntime_the_linear_model_works_alone() -> None:
     code = (
         "from riskscan.ai_service import scorer\n"
         "from riskscan.ai_service.model.encoder import why_not_used\n"
-        "found, _ = scorer.score([0, scorer.split('Nobody has tested the backup.'), '', 1, ''])\n"
+        "unit = ['Nobody has tested the backup.', 'sentence', '', []]\n"
+        "found, _ = scorer.score([0, [unit], '', '', 1, ''])\n"
         "print(why_not_used(), len(found))"
     )
     # -S leaves out all that was installed

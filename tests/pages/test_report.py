@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from riskscan.ai_service.model.explanation import SECTIONS, WHOLE
-from riskscan.ai_service.model.risk_model import KIND_NAMES, SHORT_TEXT
+from riskscan.ai_service.model.risk_model import BEFORE, KIND_NAMES, SHORT_TEXT
 from riskscan.report import mark_sentence
 from riskscan.schemas import Cue
 from riskscan.template_filters import CUES
@@ -171,7 +171,7 @@ async def test_texts_of_a_review_are_shown_again_as_they_were_typed(ana: Person,
 
 async def test_cues_of_the_analyser_are_in_the_language_of_the_page(ana: Person, ai: Ai) -> None:
     kinds = {f"stands in {kind}" for kind in KIND_NAMES.values()}
-    assert {*CUES} == {WHOLE, SHORT_TEXT, *SECTIONS.values(), *kinds}
+    assert {*CUES} == {WHOLE, BEFORE, SHORT_TEXT, *SECTIONS.values(), *kinds}
     why = [{"text": text, "weight": 0.5, "start": None} for text in (WHOLE, "of another service")]
     location = await scan(ana, ai, [{**EXPLAINED[0], "why": why}])
     shown = finding(text_of(await ana.get(location, headers={"Accept-Language": "km"})), 1)

@@ -82,6 +82,21 @@ ZERO_WIDTH_ELSEWHERE = rf"(?<!{SEPARATED_LETTER})[{ZERO_WIDTH}]+(?!{SEPARATED_LE
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 
+class NumberedUnit(NamedTuple):
+    """A unit with its position in the document and the text of the one before."""
+
+    position: int
+    unit: Unit
+    before: str
+
+
+def number_units(units: Iterable[Unit], first: int = 0, before: str = "") -> Iterator[NumberedUnit]:
+    """Number the units; `first` is the position of the first, `before` the text of the one before it."""
+    for position, unit in enumerate(units, first):
+        yield NumberedUnit(position, unit, before)
+        before = unit.text
+
+
 def split_into_units(blocks: Iterable[Block]) -> Iterator[Unit]:
     """Return the units of the blocks, each with its place; no unit crosses a block."""
     outline = Outline()
