@@ -19,10 +19,10 @@ install: $(VENV)/ready-dev  ## create the virtual environment with all that test
 
 test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them on another Python
 	@tests/provide
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/ready-dev  ## run the tests that take a minute: SQLite, no browser, no processes
-	$(BIN)/python -m pytest -n auto -m 'not slow and not postgresql'
+	$(BIN)/python -m pytest -n logical -m 'not slow and not postgresql'
 
 model:  ## make the analyser's model anew, in 30 minutes: make model DATA=folder of documents that others wrote
 	$(PYTHON) -m venv .venv-model

@@ -164,7 +164,7 @@ async def test_texts_of_a_review_are_shown_again_as_they_were_typed(ana: Person,
     location = await scan(ana, ai, RISKS)
     await review(ana, location, 2, state="confirmed", owner="Team {n}", comment="Ask {n} first")
     shown = finding(text_of(await ana.get(location)), 2)
-    assert 'name="owner" maxlength="200" autocomplete="off" value="Team {n}"' in shown
+    assert 'name="owner" maxlength="100" autocomplete="off" value="Team {n}"' in shown
     assert ">Ask {n} first</textarea>" in shown
     assert shown.count(f'action="{location}/findings/2/review') == 3  # reopen, dismiss and edit
 
