@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.administration import Operator
 from tests.support.application import Server
-from tests.support.operator import Operator
 
 
 @pytest.fixture

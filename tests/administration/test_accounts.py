@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from riskscan.commands import CommandError
+from tests.support.administration import Operator
 from tests.support.application import SECRET
 from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token, sign_up
-from tests.support.operator import Operator
 from tests.support.program import run_command
 
 

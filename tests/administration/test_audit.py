@@ -15,9 +15,9 @@ from riskscan.commands import CommandError
 from riskscan.database import DATABASE
 from riskscan.database.audit_log import insert_entry, make_entry
 from riskscan.database.rows import utc_now
+from tests.support.administration import Operator
 from tests.support.application import MakeSettings, Server, serve
 from tests.support.client import PASSWORD, Person, bearer, create_token
-from tests.support.operator import Operator
 
 TEXT = "The budget is a secret sentence."
 
