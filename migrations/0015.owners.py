@@ -1,6 +1,7 @@
 """Find whose an email, session, API token or link is before anything else of a user is read.
 
-Where the tables are distributed by user, deploy/citus.sql makes tables of these views.
+Where the tables are distributed by user, deploy/citus.sql makes tables of these views. Expired links
+are found by an index.
 """
 
 from yoyo import step
@@ -21,6 +22,7 @@ def apply(connection):
     create = "CREATE VIEW IF NOT EXISTS" if is_sqlite else "CREATE OR REPLACE VIEW"
     for name, query in VIEWS.items():
         connection.execute(f"{create} {name} AS {query}")
+    connection.execute("CREATE INDEX IF NOT EXISTS shares_expires_at ON shares (expires_at)")
 
 
 steps = [step(apply)]

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from riskscan import database
+from riskscan.audit import AUDIT_LOG
+from riskscan.concurrency import UPLOAD_MEMORY
 from riskscan.database.migrate import DatabaseUnavailable, migrate
 from riskscan.handlers import scans
 from riskscan.settings import SQLITE, sqlite_path
@@ -157,6 +159,7 @@ class TestDatabaseFaults:
             scans_made = [await ana.scan(text=TEXT) for _ in range(2)]
             first, second = (f"/api/scans/{scan['scan_id']}" for scan in scans_made)
             assert (await ana.delete(first)).status == 200
+            await server.app[AUDIT_LOG].drain()  # its statements have answers too
             answers = 0
 
             async def lost(
@@ -385,8 +388,9 @@ async def test_crowd_of_one_user_loses_no_analysed_scan(
     assert "is lost" not in caplog.text
 
 
-async def test_full_disk_of_temporary_files_is_a_503_and_recovers(alice: Person) -> None:
+async def test_full_disk_of_temporary_files_is_a_503_and_recovers(server: Server, alice: Person) -> None:
     document = ("plan.txt", TEXT.encode() * 50_000)
+    server.app[UPLOAD_MEMORY].free = 0
     with limit_file_size(256 * 1024):
         assert_error(await alice.post("/api/scan", data=form(file=document)), 503, "overloaded")
         assert (await alice.scan(text=TEXT))["risk_count"] == 2

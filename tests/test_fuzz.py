@@ -30,6 +30,7 @@ from riskscan.ai_client import (
     read_message,
     to_form,
 )
+from riskscan.concurrency import UPLOAD_MEMORY, UploadMemory
 from riskscan.database.scan_queries import CursorPosition
 from riskscan.errors import ApiError
 from riskscan.file_types import EXTENSIONS, NEVER_TEXT
@@ -58,6 +59,7 @@ app = web.Application()
 app[SETTINGS] = Settings(
     database_url="sqlite:///nowhere.db", jwt_secret=SECRET, ai_service_url="http://127.0.0.1:1"
 )
+app[UPLOAD_MEMORY] = UploadMemory(0)
 
 
 @pytest.fixture(scope="module")

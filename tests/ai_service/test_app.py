@@ -21,6 +21,7 @@ import pytest
 from riskscan.ai_service.app import BATCH_UNITS, score_units
 from riskscan.ai_service.errors import ServiceError
 from riskscan.ai_service.processes import scoring_pool
+from riskscan.ai_service.reading.blocks import Place
 from riskscan.ai_service.scan_form import too_many_documents
 from riskscan.concurrency import MemoryBudget
 from tests.ai_service.service import (
@@ -56,7 +57,7 @@ async def test_two_risks_in_one_sentence_are_two_findings(
 async def test_a_finding_has_its_place_a_score_and_its_reasons(
     http: aiohttp.ClientSession, service: Service
 ) -> None:
-    risk = "The pump leaks badly and may fail."
+    risk = "Nobody has ordered a spare pump."
     tea = "\n\n".join(f"Tea number {number} was served to the guests of the pier." for number in range(70))
     text = (
         f"# 4 Pumps\n\nTea was served.\n\n{risk}\n\n{tea}\n\n## 4.2 Spares\n\n{risk}\n\nThe budget is tight."
@@ -290,7 +291,7 @@ async def test_uploads_over_the_limit_are_413_with_or_without_content_length(
 
 async def test_long_document_is_scored_by_all_processes_as_by_one() -> None:
     sentences = ("Phase {} has a tight budget.", "Le fournisseur de la phase {} est en retard.", "Yes.")
-    units = [[text.format(number), "sentence", ""] for number in range(20) for text in sentences]
+    units = [[text.format(number), "sentence", "", Place()] for number in range(20) for text in sentences]
     analyses = []
     for size in (1, 2):
         async with scoring_pool(size) as pool:

@@ -130,7 +130,7 @@ def test_a_scorer_is_small(setting: str, limit: int) -> None:
     code = (
         "import sys\n"
         "from riskscan.ai_service import scorer\n"
-        "scorer.score([0, [['The dam may break.', 'sentence', '', []]], '', '', 1, ''])\n"
+        "scorer.score([0, [['The dam may break.', 'sentence', '', []]], ['English'], '', 1, ''])\n"
         "print(sorted({'numpy', 'sklearn', 'torch', 'docx', 'PIL', 'aiohttp'} & set(sys.modules)))\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
     )
@@ -153,7 +153,7 @@ def test_without_onnxruntime_the_linear_model_works_alone() -> None:
         "from riskscan.ai_service import scorer\n"
         "from riskscan.ai_service.model.encoder import why_not_used\n"
         "unit = ['Nobody has tested the backup.', 'sentence', '', []]\n"
-        "found, _ = scorer.score([0, [unit], '', '', 1, ''])\n"
+        "found = scorer.score([0, [unit], ['English'], '', 1, ''])\n"
         "print(why_not_used(), len(found))"
     )
     # -S leaves out all that was installed

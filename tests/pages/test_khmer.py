@@ -15,8 +15,8 @@ from tests.support.client import PASSWORD, Person, Reply, form, sign_up, text_of
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 KHMER = {"Accept-Language": "km"}
 NAMES = {
-    "Assistant", "Ctrl", "Enter", "Excel", "GitHub", "Jira", "Markdown", "OpenDocument", "PowerPoint", "Ref",
-    "RiskScan", "Word", "email", "text",
+    "Ana", "Assistant", "Ctrl", "Enter", "Excel", "GitHub", "Jira", "Lin", "Markdown", "OpenDocument",
+    "PowerPoint", "Ref", "RiskScan", "Word", "email", "text",
 }  # fmt: skip
 VOID = {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 READ = {"alt", "aria-label", "placeholder", "title", "data-done", "data-failed", "data-unsupported"}
