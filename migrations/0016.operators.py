@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS audit_log (
 """
 CREATE_INDEXES = (
     "CREATE INDEX IF NOT EXISTS audit_log_created_at ON audit_log (created_at, id)",
+    "CREATE INDEX IF NOT EXISTS audit_log_email ON audit_log (email, created_at, id)",
     "CREATE INDEX IF NOT EXISTS audit_log_user_id ON audit_log (user_id, created_at, id)",
 )
 

@@ -251,10 +251,9 @@ def run_command(settings: Settings, arguments: argparse.Namespace) -> int:
 
         asyncio.run(run_audit(settings, arguments))
     elif arguments.command in ("users", "tokens"):
-        from .administration.accounts import run_tokens, run_users
+        from .administration.accounts import run as run_administration
 
-        run = run_users if arguments.command == "users" else run_tokens
-        asyncio.run(run(settings, arguments))
+        run_administration(settings, arguments)
     else:
         password = commands.read_password()
         asyncio.run(commands.reset_password(settings, arguments.email, password))

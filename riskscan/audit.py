@@ -28,11 +28,13 @@ class AuditLog:
     def __init__(self, db: Executor) -> None:
         self._db = db
         self._entries: asyncio.Queue[AuditEntry] = asyncio.Queue(MAX_WAITING)
+        self.waiting = 0  # with the one that is being stored
 
     def add(self, entry: AuditEntry) -> None:
         """Store an entry soon; if too many wait, it goes to the log instead."""
         try:
             self._entries.put_nowait(entry)
+            self.waiting += 1
         except asyncio.QueueFull:
             log.error("not in the audit log: %s of %s [%s]", entry.event, entry.user_id, entry.request_id)
 
@@ -45,6 +47,7 @@ class AuditLog:
             except Exception:
                 log.exception("not in the audit log: %s [%s]", entry.event, entry.request_id)
             self._entries.task_done()
+            self.waiting -= 1
 
     async def _store(self, entry: AuditEntry) -> None:
         while True:
@@ -57,10 +60,6 @@ class AuditLog:
     async def drain(self) -> None:
         """Wait until all entries are stored."""
         await self._entries.join()
-
-    @property
-    def waiting(self) -> int:
-        return self._entries.qsize()
 
 
 AUDIT_LOG = web.AppKey("AUDIT_LOG", AuditLog)

@@ -35,7 +35,10 @@ class Filter(Struct, frozen=True):
     @property
     def digest(self) -> str:
         """Return 12 hexadecimal digits that identify this filter; empty if there are no conditions."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12] if self else ""
+        conditions = msgspec.structs.asdict(self)
+        if not self.sha256:
+            del conditions["sha256"]  # as before there was this condition: cursors of then are still in use
+        return hashlib.sha256(msgspec.json.encode(conditions)).hexdigest()[:12] if self else ""
 
 
 ALL_SCANS = Filter()

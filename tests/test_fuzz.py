@@ -213,6 +213,10 @@ TIMES = st.datetimes(
 FILTERS = st.builds(Filter, source=st.sampled_from(["", "llm", "model"]))
 
 
+def test_cursors_from_before_the_filter_by_digest_stay_valid() -> None:
+    assert Filter(words=("abc",)).digest == "e6b131abe1e1"
+
+
 @given(st.builds(CursorPosition, TIMES, st.uuids().map(str)), FILTERS, FILTERS)
 def test_cursor_round_trips_only_with_its_filter(
     position: CursorPosition, chosen: Filter, other: Filter

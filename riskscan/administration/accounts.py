@@ -17,6 +17,7 @@ from ..database.operator_queries import (
     log_out,
     revoke_token,
 )
+from ..database.rows import TokenRevoked
 from ..database.users import EmailTaken, delete_user, insert_user
 from ..request.fields import is_uuid, normalize_email
 from ..settings import Settings
@@ -34,6 +35,26 @@ DONE = {
 }
 
 
+def run(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Run an action of `riskscan users` or `riskscan tokens`. Raises CommandError."""
+    if arguments.command == "tokens":
+        asyncio.run(run_tokens(settings, arguments))
+    else:
+        confirm(arguments)
+        asyncio.run(run_users(settings, arguments))
+
+
+def confirm(arguments: argparse.Namespace) -> None:
+    """Ask before an account is deleted, unless told not to; raises CommandError unless the answer is yes."""
+    if arguments.action != "delete" or arguments.yes:
+        return
+    answer = ""
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        answer = input(f"Delete {arguments.email} with all scans and reviews? This can't be undone. [y/N] ")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise CommandError("nothing was deleted")
+
+
 async def run_users(settings: Settings, arguments: argparse.Namespace) -> None:
     """Run an action of `riskscan users`. Raises CommandError."""
     if arguments.action == "add":
@@ -43,7 +64,7 @@ async def run_users(settings: Settings, arguments: argparse.Namespace) -> None:
         if arguments.action == "list":
             print_list([row async for row in list_accounts(db)], arguments.format, hidden=["id"])
         elif arguments.action == "delete":
-            await delete(db, arguments.email, sure=arguments.yes)
+            await delete(db, arguments.email)
         else:
             user_id = (await find_account(db, arguments.email)).user.id
             change = {"disable": disable_account, "enable": enable_account, "log-out": log_out}
@@ -64,17 +85,13 @@ async def add(settings: Settings, email: str, password: str) -> None:
         print(f"Account created: {account.user.email}")
 
 
-async def delete(db: Database, email: str, *, sure: bool) -> None:
-    """Delete an account with all that belongs to it, after a question unless `sure`."""
+async def delete(db: Database, email: str) -> None:
+    """Delete an account with all that belongs to it."""
     account = await find_account(db, email)
-    if not sure:
-        question = f"Delete {account.user.email} with all scans and reviews? This can't be undone. [y/N] "
-        answer = ""
-        with contextlib.suppress(EOFError):
-            answer = await asyncio.to_thread(input, question)
-        if answer.strip().lower() not in ("y", "yes"):
-            raise CommandError("nothing was deleted")
-    await delete_user(db, account.subject, account.user.email)
+    try:
+        await delete_user(db, account.subject, account.user.email)
+    except TokenRevoked:
+        raise CommandError("the account was changed at the same time; try again") from None
     await insert_entry(db, make_entry("account-deleted", account.user.id, email=account.user.email))
     print("Account deleted.")
 

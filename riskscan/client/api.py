@@ -31,6 +31,9 @@ CHUNK = 64 * 1024
 SCAN_ID = re.compile(ID_PATTERN)
 FOREIGN_ANSWER = "This is not the answer of a RiskScan server. Is its address right?"
 
+# of no document: earlier servers ignore the filter, and count all scans
+NO_DIGEST = "0" * 64
+
 
 class ServerError(Exception):
     """The server refused a request, failed or cannot be reached; the message is a sentence for people.
@@ -98,8 +101,14 @@ class Api:
 
     async def has_scan_of(self, sha256: str) -> bool:
         """Return whether the account has a scan of the bytes with this digest."""
-        found = await self.get("/api/scans", ScanList, {"sha256": sha256, "limit": "1"})
-        return found.total > 0
+        if not await self._count_scans_of(sha256):
+            return False
+        if await self._count_scans_of(NO_DIGEST):
+            raise ServerError(f"{self.server} is too old for --new: it does not know what it has by SHA-256.")
+        return True
+
+    async def _count_scans_of(self, sha256: str) -> int:
+        return (await self.get("/api/scans", ScanList, {"sha256": sha256, "limit": "1"})).total
 
     async def read_scan(self, scan_id: str) -> Scan:
         return await self.get(scan_path(scan_id), Scan)

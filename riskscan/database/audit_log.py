@@ -102,8 +102,15 @@ def to_entry(row: Row) -> AuditEntry:
     return AuditEntry(to_utc(row["created_at"]), *texts, user_id, str(row["id"]))
 
 
-DELETE_ENTRIES_BEFORE = "DELETE FROM audit_log WHERE created_at < :before"
+# some at a time: writers wait for SQLite's lock
+DELETE_ENTRIES_BEFORE = """
+DELETE FROM audit_log WHERE id IN (
+    SELECT id FROM audit_log WHERE created_at < :before ORDER BY created_at, id LIMIT :limit
+)
+RETURNING id
+"""
 
 
 async def delete_entries_before(db: Executor, before: datetime.datetime) -> None:
-    await db.execute(DELETE_ENTRIES_BEFORE, {"before": before})
+    while await db.fetch_all(DELETE_ENTRIES_BEFORE, {"before": before, "limit": ROWS_PER_QUERY}):
+        pass

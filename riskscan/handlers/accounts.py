@@ -109,11 +109,12 @@ async def login(request: web.Request) -> web.StreamResponse:
         record(request, "log-in-failed", account.user.id, detail="disabled")
         raise ApiError(403, "account_disabled", "This account is disabled. Ask whoever runs this server.")
     await refund(request, *limits)
-    record(request, "log-in", account.user.id)
     await renew_outdated_hash(request, account, password)
     # a text submitted after the session expired comes back with the log-in form
     template = "upload.html" if fields.get("text") else ""
-    return await respond_with_token(request, account, template=template)
+    response = await respond_with_token(request, account, template=template)
+    record(request, "log-in", account.user.id)
+    return response
 
 
 async def logout(request: web.Request) -> web.StreamResponse:

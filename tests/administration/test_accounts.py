@@ -80,6 +80,13 @@ async def test_log_out_ends_sessions_and_access_tokens_but_no_api_tokens(
     assert (await browser.get("/account")).status == 303
 
 
+class Interrupted(io.StringIO):
+    """Standard input during which somebody presses ^C."""
+
+    def readline(self, size: int | None = -1) -> str:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+
 async def test_delete_asks_unless_told_not_to(
     alice: Person, bob: Person, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +95,9 @@ async def test_delete_asks_unless_told_not_to(
         monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
         with pytest.raises(CommandError, match="nothing was deleted"):
             await operator("users", "delete", alice.email)
+    monkeypatch.setattr(sys, "stdin", Interrupted())
+    with pytest.raises(CommandError, match="nothing was deleted"):
+        await operator("users", "delete", alice.email)
     assert [row["scans"] for row in await operator.json("users", "list")] == [1, 0]
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     await operator("users", "delete", alice.email)

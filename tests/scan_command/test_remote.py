@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from riskscan.client import api
 from riskscan.settings import Rate
@@ -160,3 +162,18 @@ async def test_a_server_that_cannot_be_used_ends_the_run(
     status, _, err = await command("scan", "--server", NOWHERE, ".")
     assert (status, len(err.splitlines())) == (2, 1)
     assert err.startswith(f"riskscan: {NOWHERE} cannot be reached: ")
+
+
+async def test_new_needs_a_server_that_knows_digests(command: CommandLine) -> None:
+    async def list_all(request: web.Request) -> web.Response:  # as earlier versions, which ignore the filter
+        return web.json_response({"scans": [], "total": 3, "limit": 1, "offset": 0, "next_cursor": None})
+
+    app = web.Application()
+    app.router.add_get("/api/scans", list_all)
+    async with TestServer(app) as old:
+        command.set("RISKSCAN_TOKEN", "rsk_" + "x" * 43)
+        status, out, err = await command(
+            "scan", "--server", str(old.make_url("")), "--new", "-", typed=b"Tea."
+        )
+    assert (status, out) == (2, "")
+    assert "is too old for --new" in err

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from riskscan.administration.accounts import run_tokens, run_users
+from riskscan.administration.accounts import confirm, run_tokens, run_users
 from riskscan.administration.arguments import add_administration
 from riskscan.administration.audit import run_audit
 from riskscan.audit import AUDIT_LOG
@@ -30,6 +30,8 @@ class Operator:
         parsed = parser.parse_args(arguments)
         await self._app[AUDIT_LOG].drain()
         self._capsys.readouterr()
+        if parsed.command == "users":
+            confirm(parsed)
         await COMMANDS[parsed.command](self._app[SETTINGS], parsed)
         return self._capsys.readouterr().out
 
