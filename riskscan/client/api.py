@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import urllib.request
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import IO, Any, NamedTuple, Self, TypeVar
 import aiohttp
 import msgspec
 from aiohttp import ClientResponse, hdrs
+from yarl import URL
 
 from .. import __version__
 from ..schemas import ID_PATTERN, Comparison, Error, Finding, FindingList, Scan, ScanList
@@ -66,8 +68,10 @@ class Api:
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+        # not trust_env: with it aiohttp looks for another log-in in .netrc, and refuses to have two
+        self._proxy = find_proxy(self.server)
         self._session = aiohttp.ClientSession(
-            headers=self._headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
+            headers=self._headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
         )
         return self
 
@@ -166,18 +170,33 @@ class Api:
     ) -> Answer:
         """Send a request once."""
         try:
-            async with self._session.request(method, url, allow_redirects=False, **options) as response:
+            async with self._session.request(
+                method, url, allow_redirects=False, proxy=self._proxy, **options
+            ) as response:
+                if response.status < 300 and response.content_type == "text/html":
+                    return Answer(error=ServerError(FOREIGN_ANSWER))
                 if response.status < 300:
                     return Answer(await read(response))
                 error = describe_error(response, await response.read())
                 return Answer(error=error, retry_after=read_retry_after(response, error))
         except aiohttp.ClientSSLError as exc:
             return Answer(error=ServerError(f"No secure connection to {self.server}: {exc}."))
-        except aiohttp.InvalidURL:
-            return Answer(error=ServerError(f"{self.server} is no address of a server."))
+        except ValueError:  # also of a name that cannot be encoded
+            return Answer(error=ServerError(f"{self.server} is not the address of a server."))
+        except aiohttp.ClientConnectorDNSError:
+            return Answer(error=ServerError(f"There is no server of the name {URL(self.server).host}."))
         except (aiohttp.ClientError, TimeoutError) as exc:
             reason = str(exc) or type(exc).__name__
             return Answer(error=ServerError(f"{self.server} cannot be reached: {reason}."), retry_after=0)
+
+
+def find_proxy(server: str) -> str | None:
+    """Return the address of the proxy for a server, by HTTPS_PROXY, HTTP_PROXY and NO_PROXY."""
+    url = URL(server)
+    proxy = urllib.request.getproxies().get(url.scheme)
+    if not proxy or urllib.request.proxy_bypass(url.host or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def scan_path(scan_id: str) -> str:
@@ -191,15 +210,18 @@ def describe_error(response: ClientResponse, body: bytes) -> ServerError:
     """Return the error of an answer, in the sentence of the server."""
     if response.status < 400:
         target = response.headers.get(hdrs.LOCATION, "another address")
-        return ServerError(
-            f"The server leads to {target}. Use the address that it leads to.", response.status
-        )
+        return ServerError(f"The server redirects to {target}. Use that address.", response.status)
     try:
         error = msgspec.json.decode(body, type=Error)
     except msgspec.MsgspecError:
         return ServerError(f"The server answered with status {response.status}.", response.status)
     fields = [f"{name}: {text}" for name, text in error.fields.items()]
-    return ServerError(" ".join([error.detail, *fields]), response.status, error.error)
+    says_more = any(
+        name not in error.detail and text.rstrip(".") not in error.detail
+        for name, text in error.fields.items()
+    )
+    sentences = [error.detail, *fields] if says_more or not fields else fields
+    return ServerError(" ".join(sentences), response.status, error.error)
 
 
 def read_retry_after(response: ClientResponse, error: ServerError) -> float | None:

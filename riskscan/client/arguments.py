@@ -123,7 +123,7 @@ def add_list_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("words", metavar="WORD", nargs="*", help=words)
     add_filters(command)
     command.add_argument("--sort", choices=SORTS, help="newest first, by name, or most open first")
-    command.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many scans (20)")
+    command.add_argument("--limit", type=int, default=20, metavar="N", help="at most this many scans (20)")
     add_format(command)
 
 

@@ -33,9 +33,12 @@ def find_login(server: str | None, environ: Mapping[str, str]) -> Login:
     Raises UsageError. A stored token is only for the server that it was stored for.
     """
     token = environ.get("RISKSCAN_TOKEN", "").strip()
-    server = server or environ.get("RISKSCAN_SERVER")
-    stored = None if server and token else load_login()
-    if not server:
+    its_server = environ.get("RISKSCAN_SERVER") or None
+    if token and server is not None and its_server and parse_server(server) != parse_server(its_server):
+        raise UsageError("RISKSCAN_TOKEN is for the server in RISKSCAN_SERVER, which is another one.")
+    server = its_server if server is None else server
+    stored = None if server is not None and token else load_login()
+    if server is None:
         if stored is None:
             raise UsageError("There is no server yet: run riskscan login --server URL.")
         server = stored.server
@@ -53,7 +56,8 @@ def parse_server(text: str) -> str:
         url = URL(text.strip())
     except ValueError:
         url = URL()
-    if url.scheme not in ("http", "https") or not url.host or url.user or url.query or url.fragment:
+    others = (url.user, url.password, url.query, url.fragment)
+    if url.scheme not in ("http", "https") or not url.host or any(others):
         raise UsageError("The server is an address such as https://risks.example.com.")
     return str(url).rstrip("/")
 
@@ -61,7 +65,7 @@ def parse_server(text: str) -> str:
 def parse_token(text: str) -> str:
     """Return a token. Raises UsageError, without the text, if it cannot be one."""
     if not TOKEN.fullmatch(text.strip()):
-        raise UsageError("This is no API token. Create one on the Account page of the server.")
+        raise UsageError("This is not an API token. Create one on the Account page of the server.")
     return text.strip()
 
 

@@ -7,6 +7,8 @@ import asyncio
 import getpass
 import sys
 
+from yarl import URL
+
 from ..client.api import Api, ServerError
 from ..client.login import Login, parse_server, parse_token, store_login
 from ..schemas import User
@@ -15,6 +17,8 @@ from ..schemas import User
 def log_in(arguments: argparse.Namespace) -> None:
     """Ask for an API token, try it and store it."""
     server = parse_server(arguments.server)
+    if server.startswith("http:") and URL(server).host not in ("localhost", "127.0.0.1", "::1"):
+        print(f"riskscan: {server} is not encrypted: others can read the token on its way.", file=sys.stderr)
     login = Login(server, parse_token(read_token(server)))
     # after the prompt: asyncio would keep ^C from ending it
     email = asyncio.run(find_email(login))
@@ -24,9 +28,12 @@ def log_in(arguments: argparse.Namespace) -> None:
 
 def read_token(server: str) -> str:
     """Return a line from the terminal, without showing it, or from standard input."""
-    if sys.stdin.isatty():
+    if not sys.stdin.isatty():
+        return sys.stdin.readline()
+    try:
         return getpass.getpass(f"API token for {server}: ")
-    return sys.stdin.readline()
+    except EOFError:
+        return ""
 
 
 async def find_email(login: Login) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
+import io
 import sys
 
 from ..client.api import ServerError
@@ -42,6 +42,8 @@ RUN = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit status. An error is one sentence on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may not have all characters
     try:
         if arguments.command == "login":
             log_in(arguments)
@@ -52,9 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"riskscan: {to_printable(str(exc))}", file=sys.stderr)
         return ERROR
     except BrokenPipeError:
-        # the reader of the output has left; Python would complain when it closes standard output
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ERROR
+        raise  # the reader of the output has left
     except OSError as exc:
         print(f"riskscan: {exc.filename or 'standard output'}: {describe_os_error(exc)}", file=sys.stderr)
         return ERROR

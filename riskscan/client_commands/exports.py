@@ -48,7 +48,7 @@ def write(file: IO[bytes], name: str | None) -> None:
 
 def choose_format(arguments: argparse.Namespace) -> str:
     """Return the format that is asked for, or that of the file name, or of the layout; or else CSV."""
-    extension = Path(arguments.output or "").suffix[1:]
+    extension = Path(arguments.output or "").suffix[1:].lower()
     layout = LAYOUTS[arguments.layout] if arguments.layout else None
     fallback = layout.format if layout else "csv"
     return str(arguments.format or (extension if extension in FORMATS else fallback))

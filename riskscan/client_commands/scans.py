@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -132,7 +133,7 @@ def describe_group(report: TextReport, heading: str, risks: Sequence[Risk] | str
 
 def read_id(text: str) -> str:
     """Return the ID of a scan, which may be given as the address of its page."""
-    return text.rstrip("/").rpartition("/")[2]
+    return re.split("[?#]", text)[0].rstrip("/").rpartition("/")[2]
 
 
 def to_fields(value: msgspec.Struct) -> dict[str, Any]:

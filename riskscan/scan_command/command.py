@@ -19,7 +19,7 @@ from .analysis import Result, scan_documents
 from .documents import Document, TooManyDocuments, describe_os_error, describe_unexpected, list_documents
 from .output import Output, make_output
 from .remote import scan_on_server
-from .terminal import Screen, make_text_report
+from .terminal import Screen, make_text_report, to_printable
 
 NO_RISKS, RISKS, ERROR, INTERRUPTED = 0, 1, 2, 130
 FORMATS_BY_EXTENSION = {f".{name}": name for name in ("json", "csv", "md", "xlsx", "sarif")}
@@ -30,7 +30,7 @@ class Run:
 
     def __init__(self, fail_on: Sequence[str], total: int, output: Output, screen: Screen) -> None:
         self._fail_on, self._total, self._output, self._screen = fail_on, total, output, screen
-        self._done = 0
+        self.done = 0
         self.has_errors = self.has_risks = False
 
     def handle(self, result: Result | None) -> None:
@@ -38,8 +38,8 @@ class Run:
         self._screen.clear_progress()
         if result:
             self._write(result)
-        self._done += 1
-        self._screen.show_progress(self._done, self._total)
+        self.done += 1
+        self._screen.show_progress(self.done, self._total)
 
     def _write(self, result: Result) -> None:
         self._output.write(result)
@@ -63,13 +63,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Scan what the arguments name and write the result; return the exit status."""
     screen = Screen()
     try:
-        if arguments.new and not arguments.server:
+        if arguments.new and arguments.server is None:
             raise UsageError("--new needs --server.")
-        login = find_login(arguments.server, os.environ) if arguments.server else None
+        login = find_login(arguments.server, os.environ) if arguments.server is not None else None
         documents = list_documents(arguments.files, screen.complain)
         return scan(arguments, documents, login, screen)
     except (TooManyDocuments, UsageError, ServerError) as exc:
-        print(f"riskscan: {exc}", file=sys.stderr)
+        print(f"riskscan: {to_printable(str(exc))}", file=sys.stderr)
     except BrokenPipeError:
         raise  # the reader of the output has left
     except OSError as exc:
@@ -89,7 +89,8 @@ def scan(
 
     Raises OSError of the output, and ServerError if a server cannot be used at all.
     """
-    file_format = arguments.format or FORMATS_BY_EXTENSION.get(Path(arguments.output or "").suffix, "text")
+    extension = Path(arguments.output or "").suffix.lower()
+    file_format = arguments.format or FORMATS_BY_EXTENSION.get(extension, "text")
     if file_format == "xlsx" and not arguments.output and sys.stdout.isatty():
         screen.complain("xlsx", "A workbook cannot be shown in a terminal: add --output FILE.")
         return ERROR
@@ -100,6 +101,7 @@ def scan(
             return ERROR
         # that of the run before is in the folder
         documents = [one for one in documents if not one.path or one.path.resolve() != output_file]
+    failure: ServerError | None = None
     with open_output(arguments.output) as stream:
         report = make_text_report(None if arguments.output else sys.stdout)
         output = make_output(file_format, stream, report)
@@ -110,9 +112,15 @@ def scan(
                 asyncio.run(scan_on_server(documents, login, result.handle, only_new=arguments.new))
             else:
                 asyncio.run(scan_documents(documents, result.handle))
+        except ServerError as exc:
+            if not result.done:
+                raise
+            failure = exc  # what the server has scanned until then is written
         finally:
             screen.clear_progress()
         output.close()
+    if failure:
+        raise failure
     return ERROR if result.has_errors else RISKS if result.has_risks else NO_RISKS
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from riskscan.__main__ import make_parser
 from riskscan.client import api, arguments
@@ -72,7 +74,7 @@ async def test_login_stores_the_token_for_its_server_and_owner_alone(
 async def test_login_refuses_what_the_server_refuses(alice: Person, command: CommandLine) -> None:
     login = ("login", "--server", alice.url)
     assert "token" in await fail(command, *login, typed=b"rsk_wrong\n")
-    said = "This is no API token. Create one on the Account page of the server."
+    said = "This is not an API token. Create one on the Account page of the server."
     assert await fail(command, *login, typed=b"\n") == said
     for server in ("risks.example.com", "http://", "http://a:b@example.com", "http://[", "file:///etc"):
         said = await fail(command, "login", "--server", server, typed=b"rsk_x\n")
@@ -312,3 +314,41 @@ def test_arguments_name_every_value_of_the_api() -> None:
     assert (("open", *get_args(State)), get_args(Reason)) == (arguments.STATES, arguments.REASONS)
     assert (arguments.RESPONSES, set(arguments.EXPORT_FORMATS)) == (get_args(Response), set(FORMATS))
     assert ("", *arguments.LAYOUTS) == tuple(LAYOUTS)
+
+
+async def test_answers_of_other_servers_are_refused(command: CommandLine) -> None:
+    async def show_page(request: web.Request) -> web.Response:
+        return web.Response(text="<h1>Log in to the network</h1>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", show_page)
+    scan = "0b4e3c1a-7f6d-4c2b-9e1d-2f3a4b5c6d7e"
+    async with TestServer(app) as portal:
+        command.set("RISKSCAN_TOKEN", "rsk_" + "x" * 43)
+        for arguments in (("export", "--output", "o.csv"), ("review", scan, "1", "--confirm"), ("list",)):
+            status, out, err = await command(*arguments, "--server", str(portal.make_url("")))
+            assert (status, out) == (2, "")
+            assert err == "riskscan: This is not the answer of a RiskScan server. Is its address right?\n"
+    assert not (command.folder / "o.csv").exists()
+
+
+@pytest.mark.parametrize("server", ["http://risks..example.com", f"http://{'x' * 64}.example.com"])
+async def test_names_that_no_server_can_have_are_refused(command: CommandLine, server: str) -> None:
+    command.set("RISKSCAN_TOKEN", "rsk_" + "x" * 43)
+    status, _, err = await command("list", "--server", server)
+    assert (status, err) == (2, f"riskscan: {server} is not the address of a server.\n")
+
+
+async def test_a_token_of_the_environment_is_for_its_server(alice: Person, command: CommandLine) -> None:
+    command.set("RISKSCAN_TOKEN", "rsk_" + "x" * 43)
+    command.set("RISKSCAN_SERVER", NOWHERE)
+    status, _, err = await command("list", "--server", alice.url)
+    assert status == 2
+    assert err == "riskscan: RISKSCAN_TOKEN is for the server in RISKSCAN_SERVER, which is another one.\n"
+
+
+async def test_netrc_is_not_asked(alice: Person, command: CommandLine) -> None:
+    (command.folder / "netrc").write_text("default login ana password secret\n")
+    command.set("NETRC", str(command.folder / "netrc"))
+    await command.log_in(alice)
+    assert await command("list") == (0, "No scans found.\n", "")
