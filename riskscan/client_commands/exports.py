@@ -7,12 +7,13 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from ..client.api import scan_path
 from ..client.login import UsageError
 from ..export.columns import LAYOUTS
 from ..export.text import FORMATS
+from ..scan_command.terminal import Terminal
 from .scans import open_api, read_id
 
 MEMORY = 1024**2  # of the file, before it is kept on disk
@@ -42,6 +43,8 @@ def write(file: IO[bytes], name: str | None) -> None:
     if name:
         with open(name, "wb") as output:
             shutil.copyfileobj(file, output)
+    elif sys.stdout.isatty():
+        shutil.copyfileobj(file, cast(IO[bytes], Terminal()), -1)  # whole: a part may end inside a letter
     else:
         shutil.copyfileobj(file, sys.stdout.buffer)
 

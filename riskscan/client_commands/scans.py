@@ -17,7 +17,7 @@ from ..client.api import Api
 from ..client.login import find_login
 from ..scan_command.analysis import Result
 from ..scan_command.documents import Document
-from ..scan_command.terminal import TextReport, make_text_report, to_printable
+from ..scan_command.terminal import TextReport, make_text_report, to_printable, to_printable_lines
 from ..schemas import Finding, Risk, Scan, ScanList, ScanSummary
 
 PAGE_SIZE = 100
@@ -143,4 +143,5 @@ def to_fields(value: msgspec.Struct) -> dict[str, Any]:
 
 
 def print_json(value: Any) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    print((to_printable_lines(text) if sys.stdout.isatty() else text).decode())

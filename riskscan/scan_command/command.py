@@ -11,7 +11,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ..client.api import ServerError
 from ..client.login import Login, UsageError, find_login
@@ -19,7 +19,7 @@ from .analysis import Result, scan_documents
 from .documents import Document, TooManyDocuments, describe_os_error, describe_unexpected, list_documents
 from .output import Output, make_output
 from .remote import scan_on_server
-from .terminal import Screen, make_text_report, to_printable
+from .terminal import Screen, Terminal, make_text_report, to_printable
 
 NO_RISKS, RISKS, ERROR, INTERRUPTED = 0, 1, 2, 130
 FORMATS_BY_EXTENSION = {f".{name}": name for name in ("json", "csv", "md", "xlsx", "sarif")}
@@ -104,6 +104,8 @@ def scan(
     failure: ServerError | None = None
     with open_output(arguments.output) as stream:
         report = make_text_report(None if arguments.output else sys.stdout)
+        if file_format != "text" and not arguments.output and sys.stdout.isatty():
+            stream = cast(BinaryIO, Terminal())
         output = make_output(file_format, stream, report)
         result = Run(arguments.fail_on, len(documents), output, screen)
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import sys
 import textwrap
-from typing import TextIO
+from typing import Any, TextIO
 
 from ..export.columns import REASON_NAMES, STATE_NAMES
 from ..schemas import CONTROL, Finding
@@ -18,11 +19,28 @@ CLEAR_LINE = "\r\x1b[K"
 MAX_WIDTH = 100
 # a document must not move the cursor, change the title of the window or the direction of text
 UNPRINTABLE = re.compile(f"[{CONTROL}]")
+UNPRINTABLE_IN_LINES = re.compile(f"(?![\\n\\r\\t])[{CONTROL}]")
 
 
 def to_printable(text: str) -> str:
     """Return a text in one line, without the characters that control a terminal."""
     return UNPRINTABLE.sub("\ufffd", " ".join(text.split())).encode("utf-8", "replace").decode()
+
+
+def to_printable_lines(data: bytes) -> bytes:
+    """Return lines in UTF-8 without the characters that control a terminal."""
+    return UNPRINTABLE_IN_LINES.sub("\ufffd", data.decode("utf-8", "replace")).encode()
+
+
+class Terminal(io.RawIOBase):
+    """Standard output where people see it: lines lose what controls a terminal."""
+
+    def write(self, data: Any, /) -> int:
+        sys.stdout.buffer.write(to_printable_lines(data))
+        return len(data)
+
+    def flush(self) -> None:
+        sys.stdout.buffer.flush()
 
 
 def uses_colours(stream: TextIO) -> bool:

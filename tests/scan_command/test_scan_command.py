@@ -78,6 +78,14 @@ def test_scan_needs_no_settings_and_leaves_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "json.py", "plan.txt"]
 
 
+@pytest.mark.parametrize("file_format", ["csv", "md", "json"])
+def test_a_document_does_not_control_the_terminal(tmp_path: Path, file_format: str) -> None:
+    (tmp_path / "a.txt").write_text(f"{RISK[:-1]}\x9b2J\u202e.\n")
+    shown = scan_in_terminal(tmp_path, "a.txt", "--format", file_format)
+    assert f"{RISK[:-1]}\ufffd2J\ufffd." in shown
+    assert re.search("[\x1b\x9b\u202e]", shown) is None
+
+
 def test_exit_status_tells_risks_by_category_and_errors(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(RISK)
     (tmp_path / "b.jpg").write_bytes(b"no picture")
