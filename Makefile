@@ -19,7 +19,7 @@ install: $(VENV)/ready-dev  ## create the virtual environment with all that test
 
 test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them on another Python
 	@tests/provide
-	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/ready-dev  ## run the tests that take a minute: SQLite, no browser, no processes
 	$(BIN)/python -m pytest -n logical -m 'not slow and not postgresql'
