@@ -103,8 +103,8 @@ class _TableCounter:
         if is_first and page == self._page + 1 and self._last and has_columns(self._last, table.columns):
             # its head may stand on each page
             rows = rows[1:] if rows[0] == self._head else rows
-            # the first row is the rest of the last one on the page before
-            self._row -= bool(rows) and not rows[0][0]
+            # the rest of a row has its number
+            self._row -= bool(rows) and _continues_row(self._last.rows[-1], rows[0])
         else:
             self._number, self._row, self._head = self._number + 1, 0, rows[0]
         self._last, self._page = table, page
@@ -143,16 +143,21 @@ def _join_over_pages(before: Block, after: Block, words: set[str]) -> Block | No
     """Return the last block of a page with the first one of the next page, None if that is another."""
     if before.kind == after.kind == "text" and _continues_text(before.texts[0], after.texts[0]):
         return before._replace(texts=[join_lines(before.texts[0], after.texts[0].lstrip("\n"), words)])
-    if (
-        before.kind == after.kind == "row"
-        and after.place.table == before.place.table > 0
-        and not after.texts[0]
-    ):
+    same_row = before.place.table == after.place.table > 0 and before.place.row == after.place.row
+    if before.kind == after.kind == "row" and same_row:
         cells = zip(before.texts, after.texts, strict=True)
         return before._replace(
             texts=[join_lines(one, other, words) if other else one for one, other in cells]
         )
     return None
+
+
+def _continues_row(before: list[str], after: list[str]) -> bool:
+    """Return whether a row is the rest of one that a page divides: all its cells go on with a sentence."""
+    cells = zip(before, after, strict=True)
+    return not after[0] and all(
+        one and goes_on(other) and not SENTENCE_END.search(one) for one, other in cells if other
+    )
 
 
 def _continues_text(before: str, after: str) -> bool:

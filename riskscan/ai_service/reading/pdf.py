@@ -124,7 +124,7 @@ def _read_page(
     text = str(text_page.get_text_range())
     words = _read_words(text_page, text)
     left, bottom, right, top = page.get_cropbox()
-    drawn = list(read_edges(page))
+    drawn = read_edges(page)
     if rotation:
         page.set_rotation(rotation)
     upright = max(words, key=lambda angle: len(words[angle]))

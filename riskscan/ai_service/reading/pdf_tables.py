@@ -11,7 +11,7 @@ import pypdfium2.raw as pdfium
 
 from .geometry import Line, Word, find_lines, usual_distance
 from .hyphens import join_lines, join_narrow_lines
-from .layout import BULLET, CLAUSE_NUMBER, DASH
+from .layout import BULLET, CLAUSE_NUMBER, DASH, SENTENCE_END
 
 # a page of drawings is not searched for tables
 MAX_OBJECTS = 20_000
@@ -69,8 +69,9 @@ class Grid(NamedTuple):
 # -- what is drawn ---------------------------------------------------------------------------------
 
 
-def read_edges(page: pypdfium2.PdfPage) -> Iterator[Word]:
+def read_edges(page: pypdfium2.PdfPage) -> list[Word]:
     """Return the straight edges along the axes that a page draws, as the boxes of words without text."""
+    edges: list[Word] = []
     count = pdfium.FPDFPage_CountObjects(page)
     segments = 0
     for number in range(count if count <= MAX_OBJECTS else 0):
@@ -80,11 +81,12 @@ def read_edges(page: pypdfium2.PdfPage) -> Iterator[Word]:
         size = pdfium.FPDFPath_CountSegments(found)
         segments += size
         if segments > MAX_SEGMENTS:
-            return
+            return []
         for (x1, y1), (x2, y2) in _read_path(found, size):
             width, height = abs(x1 - x2), abs(y1 - y2)
             if max(width, height) >= MIN_LENGTH and min(width, height) < SNAP / 2:
-                yield Word("", min(x1, x2), max(x1, x2), min(y1, y2), max(y1, y2))
+                edges.append(Word("", min(x1, x2), max(x1, x2), min(y1, y2), max(y1, y2)))
+    return edges
 
 
 def _read_path(path: pdfium.FPDF_PAGEOBJECT, size: int) -> Iterator[tuple[Point, Point]]:
@@ -130,10 +132,11 @@ def find_grids(edges: Iterable[Word]) -> list[Grid]:
 def _join(rules: list[Rule]) -> list[Rule]:
     """Join rules that lie in one line and touch each other."""
     joined: list[Rule] = []
-    for rules_of_line in _cluster(rules):
-        place = sum(rule.place for rule in rules_of_line) / len(rules_of_line)
+    for cluster in _cluster(rules):
+        place = sum(rule.place for rule in cluster) / len(cluster)
+        rules_of_line = sorted(cluster, key=lambda rule: rule.start)
         start, end = rules_of_line[0].start, rules_of_line[0].end
-        for rule in sorted(rules_of_line, key=lambda rule: rule.start):
+        for rule in rules_of_line:
             if rule.start > end + SNAP:
                 joined.append(Rule(place, start, end))
                 start, end = rule.start, rule.end
@@ -183,6 +186,9 @@ def _touch(level: Rule, upright: Rule) -> bool:
 def _make_grid(level: list[Rule], upright: list[Rule]) -> Grid | None:
     """Return the cells between rules, those without a rule between them as one; None without two columns."""
     columns, rows = _cluster(upright), _cluster(level)
+    if not columns:
+        return None
+    columns, rows = _add_outer_edges(columns, level), _add_outer_edges(rows, upright)
     edges_x, edges_y = [rules[0].place for rules in columns], [rules[0].place for rules in rows]
     width, height = len(edges_x) - 1, len(edges_y) - 1
     if width < 2 or height < 1:
@@ -207,6 +213,16 @@ def _make_grid(level: list[Rule], upright: list[Rule]) -> Grid | None:
     return Grid(edges_x, edges_y, [found[start : start + width] for start in range(0, len(found), width)])
 
 
+def _add_outer_edges(clusters: list[list[Rule]], across: list[Rule]) -> list[list[Rule]]:
+    """Add the edges of a table without rules around it: where two rules across go on beyond the last rule."""
+    first, last = clusters[0][0].place, clusters[-1][0].place
+    starts = [rule.start for rule in across if rule.start < first - 2 * SNAP]
+    ends = [rule.end for rule in across if rule.end > last + 2 * SNAP]
+    before = [[Rule(min(starts), 0.0, 0.0)]] if len(starts) > 1 else []
+    after = [[Rule(max(ends), 0.0, 0.0)]] if len(ends) > 1 else []
+    return before + clusters + after
+
+
 def _covers(rules: list[Rule], place: float) -> bool:
     return any(rule.start <= place <= rule.end for rule in rules)
 
@@ -222,11 +238,16 @@ def split_tables(
     A grid in which fewer than two rows have two texts is no table but a box, a form or a chart, unless it has
     the columns of the table before it, on the last page.
     """
-    found = [(grid, inside) for grid in grids if (inside := _place_words(words, grid, before))]
+    found = list[tuple[Grid, dict[int, list[int]]]]()
+    taken = set[int]()
+    # of tables inside each other the inner one has the words
+    for grid in sorted(grids, key=_size):
+        if inside := _place_words(words, grid, before, taken):
+            found.append((grid, inside))
+            taken.update(number for numbers in inside.values() for number in numbers)
     lines: list[Line] = []
     tables: list[Table] = []
     known = {word.text.lower() for word in words} if found else set[str]()
-    taken = {number for _, inside in found for area in inside.values() for number in area}
     start = 0
     for first, grid, inside in sorted(
         ((min(min(area) for area in inside.values()), grid, inside) for grid, inside in found),
@@ -243,15 +264,30 @@ def split_tables(
     return lines, tables
 
 
-def _place_words(words: list[Word], grid: Grid, before: Table | None) -> dict[int, list[int]]:
-    """Return the numbers of the words in each area of a table; nothing if it is none."""
+def _size(grid: Grid) -> float:
+    return (grid.edges_x[-1] - grid.edges_x[0]) * (grid.edges_y[-1] - grid.edges_y[0])
+
+
+def _place_words(
+    words: list[Word], grid: Grid, before: Table | None, taken: set[int]
+) -> dict[int, list[int]]:
+    """Return the numbers of the words in each area of a table but those taken; nothing if it is none."""
     inside: dict[int, list[int]] = {}
     for number, word in enumerate(words):
         area = grid.find(word)
-        if area is not None:
+        if area is not None and number not in taken:
             inside.setdefault(area, []).append(number)
+    if not all(_is_rectangle(grid, area) for area in inside):
+        return {}
     rows = sum(len({area for area in row if area in inside}) > 1 for row in grid.areas)
     return inside if rows > 1 or (before and has_columns(before, grid.edges_x)) else {}
+
+
+def _is_rectangle(grid: Grid, area: int) -> bool:
+    cells = [(y, x) for y, row in enumerate(grid.areas) for x, one in enumerate(row) if one == area]
+    height = cells[-1][0] - cells[0][0] + 1
+    columns = {x for _, x in cells}
+    return len(cells) == height * len(columns) == height * (max(columns) - min(columns) + 1)
 
 
 def has_columns(table: Table, edges: Sequence[float]) -> bool:
@@ -266,13 +302,19 @@ def _read_cell(words: list[Word], known: set[str]) -> str:
 
     `known` are the words of the page in lower case.
     """
-    lines = sorted(find_lines(words), key=lambda line: (-line.bottom, line.left))
+    lines = find_lines(words)
+    if any(line.bottom > before.top for before, line in pairwise(lines)):
+        lines.sort(key=lambda line: (-line.bottom, line.left))
+    is_list = CLAUSE_NUMBER.match(lines[0].text)
     distance = usual_distance(lines)
     text = lines[0].text
     for before, line in pairwise(lines):
         height = max(before.height, line.height)
         is_apart = before.bottom - line.bottom > PARAGRAPH_GAP * distance * height
-        if is_apart or any(mark.match(line.text) for mark in (BULLET, CLAUSE_NUMBER, DASH)):
+        is_item = BULLET.match(line.text) or DASH.match(line.text)
+        # a number may also stand at the start of a wrapped line
+        is_clause = CLAUSE_NUMBER.match(line.text) and (is_list or SENTENCE_END.search(before.text))
+        if is_apart or is_item or is_clause:
             text += "\n" + line.text
         else:
             join = join_narrow_lines if before.words <= NARROW_WORDS else join_lines

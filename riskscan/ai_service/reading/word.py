@@ -173,11 +173,14 @@ class _Reader:
             if element.tag == PARAGRAPH:
                 properties = properties_of(element, PARAGRAPH_PROPERTIES)
                 style = self._styles.get(_value(properties.get(STYLE)))
+                mark = properties.get(RUN_PROPERTIES)
+                is_joined = mark is not None and _is_mark_deleted(mark)
                 if not pieces and len(element) <= bool(properties):
-                    self._number(properties, style)
+                    if not is_joined:
+                        self._number(properties, style)
                     continue
                 pieces += self._read_paragraph(element, style)
-                if (mark := properties.get(RUN_PROPERTIES)) is not None and _is_mark_deleted(mark):
+                if is_joined:
                     # what is left of the paragraph and the next one are one paragraph
                     continue
                 place = Place(number=self._number(properties, style))

@@ -1,6 +1,7 @@
 """The numbers that Word puts before headings, clauses and items by itself: "4.2", "(a)", "Article IV"."""
 
 import re
+from itertools import islice
 from typing import Any, NamedTuple
 
 from .layout import quote_number
@@ -82,8 +83,9 @@ class Numbering:
             definition = self._definitions.get(value(node, "abstractNumId"))
             if definition is not None and (style := value(definition, "numStyleLink")):
                 definition = self._by_style.get(style)
-            own = [find(override, "lvl") for override in node.iterchildren(W + "lvlOverride")]
-            elements = [] if definition is None else list(definition.iterchildren(W + "lvl"))
+            overrides = islice(node.iterchildren(W + "lvlOverride"), LEVELS)
+            own = [find(override, "lvl") for override in overrides]
+            elements = [] if definition is None else list(islice(definition.iterchildren(W + "lvl"), LEVELS))
             elements += [element for element in own if element is not None]
             self._levels[list_id] = {_depth(element): _read_level(element) for element in elements}
         return self._levels[list_id]
@@ -126,15 +128,18 @@ def _quote(levels: dict[int, _Level], counts: dict[int, int], depth: int) -> str
         other = int(match[1]) - 1
         one = levels.get(other, _Level())
         count = counts.get(other, one.start)
-        return str(count) if level.in_digits else _write(count, one.number_format)
+        has_digits = level.in_digits and one.number_format != "decimalZero"
+        return str(count) if has_digits else _write(count, one.number_format)
 
     number = quote_number(PLACEHOLDER.sub(name, level.text))
-    above = _quote(levels, counts, depth - 1) if depth else ""
+    above = _quote(levels, counts, depth - 1) if depth - 1 in counts else ""
     if number.startswith("("):
         return above + number
     # of an outline such as I, A, 1
     is_part = level.restart and PLACEHOLDER.findall(level.text) == [str(depth + 1)]
-    return f"{above}.{number}" if is_part and above.isalnum() and number.isalnum() else number
+    if not (is_part and number.isalnum()):
+        return number
+    return f"{above}({number})" if above.endswith(")") else f"{above}.{number}" if above.isalnum() else number
 
 
 def _write(number: int, number_format: str) -> str:

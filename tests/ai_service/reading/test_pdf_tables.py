@@ -169,12 +169,53 @@ def test_a_row_that_a_page_divides_is_one_row() -> None:
     ]
 
 
+def test_a_row_below_a_merged_cell_is_a_row_of_its_own_after_a_page_too() -> None:
+    below: Row = [[], ["Rats eat the grain"], ["Buy two cats"]]
+    found = rows_of(table(ROWS), table([below, PUMP]))
+    assert [(block.place.row, block.texts[1]) for block in found[3:]] == [
+        (4, "Rats eat the grain"),
+        (5, "The pump may fail in the first frost"),
+    ]
+
+
+def moved(drawn: list[bytes], x: float, y: float) -> list[bytes]:
+    return [b"q 1 0 0 1 %g %g cm\n" % (x, y), *drawn, b"Q\n"]
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, -200), (400, 0.4)], ids=["below", "beside"])
+def test_two_tables_are_two(x: float, y: float) -> None:
+    between = at(60, 570, "The vendor may leave us.") if y < -1 else b""
+    found = blocks([*table(ROWS), between, *moved(table(ROWS), x, y)])
+    assert [block.place.table for block in found if block.place.table] == [1, 1, 1, 2, 2, 2]
+    texts = [block.texts[0].strip() for block in found if not block.place.table]
+    assert texts == (["The vendor may leave us."] if between else [])
+
+
+def test_a_table_inside_a_cell_is_read_once() -> None:
+    outer = [
+        *rules([[["Plan"], ["See the list"], [""]], [["Risks"], ["", "", "", "", "", "", "", "", ""], [""]]])
+    ]
+    outer += [at(64, 686, "Plan"), at(104, 686, "See the list"), at(64, 664, "Risks")]
+    inner = [b"q 0.3 0 0 0.3 90 430 cm\n", *table(ROWS), b"Q\n"]
+    read = " ".join(text for block in blocks(outer + inner) for text in block.texts)
+    assert read.count("The pump may fail") == read.count("Plan") == 1
+
+
+def test_a_table_without_rules_around_it_has_all_its_cells() -> None:
+    places = edges(ROWS)
+    drawn = [line(COLUMNS[0], place, COLUMNS[-1], place) for place in places[1:-1]]
+    drawn += [line(left, places[-1], left, places[0]) for left in COLUMNS[1:-1]]
+    assert [block.texts for block in rows_of(drawn + cells(ROWS))] == TEXTS
+
+
+def test_a_number_at_the_start_of_a_wrapped_line_stays_in_its_sentence() -> None:
+    row: Row = [["3"], ["The budget may rise to", "12. May at the latest"], ["None"]]
+    assert rows_of(table([HEAD, row]))[1].texts[1] == "The budget may rise to 12. May at the latest"
+
+
 def test_a_table_with_other_columns_is_another() -> None:
-    places = edges([HEAD, PUMP])
-    wider = [line(left + 60, places[-1], left + 60, places[0]) for left in COLUMNS]
-    wider += [line(COLUMNS[0] + 60, place, COLUMNS[-1] + 60, place) for place in places]
-    moved = [b"q 1 0 0 1 60 0 cm\n", *cells([HEAD, PUMP]), b"Q\n"]
-    assert [block.place.table for block in rows_of(table(ROWS), wider + moved)] == [1, 1, 1, 2, 2]
+    other = moved(table([HEAD, PUMP]), 60, 0)
+    assert [block.place.table for block in rows_of(table(ROWS), other)] == [1, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(("rise", "count"), [(100, 0), (0, 6)])

@@ -653,6 +653,36 @@ def test_empty_paragraphs_count_and_lists_of_one_definition_go_on() -> None:
     assert read_numbers(inner, numbering(*CONTRACT, lists=lists)) == ["1", "3", "1", "2"]
 
 
+def test_a_fourth_level_is_not_quoted_like_the_first() -> None:
+    lists = numbering(
+        *(
+            level(depth, f"%{depth + 1}.", kind)
+            for depth, kind in enumerate(("decimal", "lowerLetter", "lowerRoman", "decimal"))
+        )
+    )
+    inner = "".join(numbered("Fees rise each year.", depth) for depth in range(4))
+    assert read_numbers(inner, lists) == ["1", "1(a)", "1(a)(i)", "1(a)(i)(1)"]
+
+
+def test_levels_above_that_were_never_counted_are_not_quoted() -> None:
+    assert read_numbers(numbered("Fees rise each year.", 2), numbering(*CONTRACT)) == ["(a)"]
+
+
+def test_two_digits_stay_where_the_level_wants_digits_alone() -> None:
+    lists = numbering(
+        level(0, "Article %1", "upperRoman"), level(1, "Section %1.%2", "decimalZero", "<w:isLgl/>")
+    )
+    assert read_numbers(numbered("Fees", style="Heading2") + numbered("Fees rise.", 1), lists) == [
+        "Section 1.01"
+    ]
+
+
+def test_an_empty_paragraph_that_was_deleted_does_not_count() -> None:
+    deleted = '<w:p><w:pPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr><w:rPr><w:del/></w:rPr></w:pPr></w:p>'
+    inner = numbered("Fees rise.") + deleted + numbered("Fees fall.")
+    assert read_numbers(inner, numbering(*CONTRACT)) == ["1", "2"]
+
+
 def test_an_outline_of_single_signs_is_quoted_whole() -> None:
     lists = numbering(level(0, "%1.", "upperRoman"), level(1, "%2.", "upperLetter"), level(2, "%3)"))
     inner = numbered("Fees rise.") + numbered("The first fee.", 1) * 2 + numbered("The second fee.", 2)
