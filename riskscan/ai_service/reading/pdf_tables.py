@@ -277,17 +277,24 @@ def _place_words(
         area = grid.find(word)
         if area is not None and number not in taken:
             inside.setdefault(area, []).append(number)
-    if not all(_is_rectangle(grid, area) for area in inside):
+    if not inside.keys() <= _find_rectangles(grid):
         return {}
     rows = sum(len({area for area in row if area in inside}) > 1 for row in grid.areas)
     return inside if rows > 1 or (before and has_columns(before, grid.edges_x)) else {}
 
 
-def _is_rectangle(grid: Grid, area: int) -> bool:
-    cells = [(y, x) for y, row in enumerate(grid.areas) for x, one in enumerate(row) if one == area]
-    height = cells[-1][0] - cells[0][0] + 1
-    columns = {x for _, x in cells}
-    return len(cells) == height * len(columns) == height * (max(columns) - min(columns) + 1)
+def _find_rectangles(grid: Grid) -> set[int]:
+    """Return the areas that are rectangles; where lines are missing, others may have any shape."""
+    cells: dict[int, list[tuple[int, int]]] = {}
+    for y, row in enumerate(grid.areas):
+        for x, area in enumerate(row):
+            cells.setdefault(area, []).append((y, x))
+    return {area for area, places in cells.items() if _fill_rectangle(places)}
+
+
+def _fill_rectangle(places: list[tuple[int, int]]) -> bool:
+    rows, columns = {y for y, _ in places}, {x for _, x in places}
+    return len(places) == (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1)
 
 
 def has_columns(table: Table, edges: Sequence[float]) -> bool:
