@@ -163,6 +163,14 @@ def show_registration(domains: tuple[str, ...] | None) -> str:
     return "open" if domains is None else comma_separated(domains) or "closed"
 
 
+def show_megabytes(size: int) -> str:
+    return f"{size / 1024 / 1024:g}"
+
+
+def show_unless_off(number: int) -> str:
+    return str(number or "off")
+
+
 def days(value: str) -> int:
     return 0 if value == "off" else integer(1, 36_500)(value)
 
@@ -302,21 +310,21 @@ class Settings:
         "megabytes, from 0.001 to 4096",
         megabytes,
         "10",
-        show=lambda size: f"{size / 1024 / 1024:g}",
+        show=show_megabytes,
     )
     max_text_bytes: int = setting(
         "MAX_TEXT_MB",
         "megabytes, from 0.001 to 4096",
         megabytes,
         "2",
-        show=lambda size: f"{size / 1024 / 1024:g}",
+        show=show_megabytes,
     )
     upload_memory_bytes: int = setting(
         "UPLOAD_MEMORY_MB",
         "megabytes, from 0.001 to 4096",
         megabytes,
         "64",
-        show=lambda size: f"{size / 1024 / 1024:g}",
+        show=show_megabytes,
     )
     host: str = setting("HOST", "an address to listen on, or unix:/path of a socket", host, "127.0.0.1")
     port: int = setting("PORT", "an integer from 0 to 65535", integer(0, 65_535), "8000")
@@ -353,14 +361,14 @@ class Settings:
         'an integer from 1 to 36500, or "off"',
         days,
         "off",
-        show=lambda number: str(number or "off"),
+        show=show_unless_off,
     )
     audit_retention_days: int = setting(
         "AUDIT_RETENTION_DAYS",
         'an integer from 1 to 36500, or "off"',
         days,
         "90",
-        show=lambda number: str(number or "off"),
+        show=show_unless_off,
     )
     password_help: str = setting("PASSWORD_HELP", "one line of at most 300 characters", one_line, "")
     trusted_proxies: tuple[Network, ...] = setting(
