@@ -18,6 +18,7 @@ from tests.support.ai import Ai
 from tests.support.application import SECRET, MakeSettings, Server, make_test_settings, serve
 from tests.support.client import Person
 from tests.support.command_line import CommandLine
+from tests.support.database import wait_patiently
 from tests.support.postgres import Postgres, given_database
 from tests.support.program import Program, Start
 
@@ -26,6 +27,7 @@ hypothesis.settings.register_profile(
     "tests", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("tests")
+wait_patiently()
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

@@ -11,6 +11,22 @@ from riskscan import database
 from riskscan.database import Database
 from riskscan.settings import Settings
 
+PATIENT_SECONDS = 60
+TIMEOUTS = (
+    "database.drivers.WAIT_SECONDS",
+    "database.drivers.STATEMENT_SECONDS",
+    "database.WAIT_SECONDS",
+    "database.STATEMENT_SECONDS",
+    "auth.authentication.WAIT_SECONDS",
+)
+
+
+def wait_patiently() -> None:
+    """Lengthen the database's timeouts: on a busy machine they would decide what a test finds."""
+    patch = pytest.MonkeyPatch()
+    for name in TIMEOUTS:
+        patch.setattr(f"riskscan.{name}", PATIENT_SECONDS)
+
 
 @contextlib.asynccontextmanager
 async def connected_database(settings: Settings) -> AsyncIterator[Database]:
