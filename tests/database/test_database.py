@@ -16,6 +16,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from riskscan.audit import AUDIT_LOG
 from riskscan.database import DATABASE, Database, Executor, ping
 from riskscan.database.attempts import delete_expired_attempts, increment_attempts
 from riskscan.database.drivers import to_positional_binds
@@ -33,6 +34,7 @@ from riskscan.database.users import (
     update_password,
 )
 from riskscan.errors import ApiError
+from riskscan.handlers import scans
 from riskscan.schemas import Filter, Findings
 from riskscan.settings import SQLITE, Settings
 from tests.support.ai import Ai
@@ -169,9 +171,11 @@ async def test_low_priority_statements_use_at_most_half_of_the_pool(pool: Databa
     async def count(name: str) -> None:
         await increment_attempts(pool.low_priority if share else pool, name, 60)
 
+    await asyncio.gather(*(increment_attempts(pool, "first", 60) for _ in range(3)))  # opens all connections
     tasks, most = [asyncio.create_task(count(f"name {number}")) for number in range(60)], 0
     for task in tasks[7::11]:  # cancels statements that wait and statements that run
         await asyncio.sleep(0)
+        most = max(most, pool.in_use)
         task.cancel()
     while not all(task.done() for task in tasks):
         most = max(most, pool.in_use)
@@ -368,6 +372,7 @@ class TestOutages:
             postgres.resume()
             await wait_until_recovered(ana)
             assert (await ana.get("/api/scans")).json["total"] == 1
+            await server.app[AUDIT_LOG].drain()  # it uses a connection
             assert server.app[DATABASE].in_use == 0
 
     async def test_application_starts_while_the_database_is_down(
@@ -400,8 +405,13 @@ class TestOutages:
             await person.session.close()
 
     async def test_read_only_replica_serves_reads_until_it_is_promoted(
-        self, settings: Settings, postgres: Postgres, caplog: pytest.LogCaptureFixture
+        self,
+        settings: Settings,
+        postgres: Postgres,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(scans, "SAVE_RETRY_SECONDS", 1)
         here = dataclasses.replace(settings, database_url=postgres.url())
         async with serve(here) as server, registered_person(server) as ana:
             made = await ana.post("/api/tokens", json={"name": "never used", "scopes": ["read"]})
@@ -435,8 +445,9 @@ class TestOutages:
             await person.session.close()
 
     async def test_short_outage_during_analysis_loses_no_scan(
-        self, settings: Settings, postgres: Postgres, ai: Ai
+        self, settings: Settings, postgres: Postgres, ai: Ai, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(scans, "SAVE_RETRY_SECONDS", 60)  # PostgreSQL starts slowly on a busy machine
         async with serve(settings) as server, registered_person(server) as ana:
             scan = await self.stop_during_analysis(postgres, ai, ana)
             await self.assert_unavailable(ana)
@@ -446,8 +457,14 @@ class TestOutages:
             assert (await ana.get("/api/scans")).json["total"] == 1
 
     async def test_long_outage_during_analysis_is_a_503(
-        self, settings: Settings, postgres: Postgres, ai: Ai, caplog: pytest.LogCaptureFixture
+        self,
+        settings: Settings,
+        postgres: Postgres,
+        ai: Ai,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(scans, "SAVE_RETRY_SECONDS", 1)
         async with serve(settings) as server, registered_person(server) as ana:
             scan = await self.stop_during_analysis(postgres, ai, ana)
             assert_error(await scan, 503, "database_unavailable")
