@@ -1,6 +1,7 @@
 """The language model, against a real HTTP server that speaks the OpenAI API and fails."""
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -83,10 +84,12 @@ async def fake() -> AsyncIterator[FakeModel]:
 
 @pytest.fixture
 def service(fake: FakeModel) -> Iterator[Service]:
-    with run_service(
-        LLM_BASE_URL=fake.url + "/", LLM_MODEL="tiny", LLM_API_KEY=KEY, LLM_TIMEOUT="3"
-    ) as started:
+    with run_with_model(fake) as started:
         yield started
+
+
+def run_with_model(fake: FakeModel, **env: str) -> contextlib.AbstractContextManager[Service]:
+    return run_service(LLM_BASE_URL=fake.url + "/", LLM_MODEL="tiny", LLM_API_KEY=KEY, **env)
 
 
 async def test_sentence_numbers_become_the_documents_own_sentences(
@@ -216,7 +219,6 @@ FAILURES = {
     "wrong key": answering(status=401),
     "server error": answering(status=500, headers={"Retry-After": "0"}),
     "garbage": answering(around="I would rather not. %.0s"),
-    "hanging": hang,
     "reset": reset,
     "cut off": cut_off,
     "redirect": elsewhere,
@@ -233,6 +235,18 @@ async def test_the_local_model_takes_over_when_the_language_model_fails(
     failure: str,
 ) -> None:
     fake.last = FAILURES[failure]
+    await assert_local_model_takes_over(http, service)
+
+
+async def test_the_local_model_takes_over_when_the_language_model_hangs(
+    http: aiohttp.ClientSession, fake: FakeModel
+) -> None:
+    fake.last = hang
+    with run_with_model(fake, LLM_TIMEOUT="1") as service:
+        await assert_local_model_takes_over(http, service)
+
+
+async def assert_local_model_takes_over(http: aiohttp.ClientSession, service: Service) -> None:
     status, answer = await scan(http, service, text=TEXT)
     assert (status, answer["source"]) == (200, "model")
     assert "The contractor may go bankrupt." in contexts(answer["data"])
