@@ -382,7 +382,7 @@ def print_report(
         print(f"{count:10}  {status or ''} {code}")
     before, after = memory_growth(results.memory)
     steps = [line.split() for file in folder.glob("[0-9]*") for line in file.read_text().splitlines()]
-    blocked, step = max((float(milliseconds), name) for milliseconds, name in steps)
+    blocked, step = max(((float(milliseconds), name) for milliseconds, name in steps), default=(0.0, "none"))
     scans, deleted = sum(len(user.stored) for user in users), sum(len(user.deleted) for user in users)
     print(f"\n{scans} scans were saved, {deleted} of them deleted\n")
     passed = True

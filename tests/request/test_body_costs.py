@@ -106,12 +106,15 @@ def program(tmp_path: Path, ai: Ai) -> Iterator[Program]:
 async def test_no_body_holds_up_the_event_loop(program: Program, tmp_path: Path, ai: Ai) -> None:
     stalls = {}
     async with registered_person(Server(web.Application(), program.url, 0)) as ana:
-        (record,) = (tmp_path / "stalls").iterdir()
-        for kind, name, body in BODIES:
-            headers = {"Content-Type": kind, "Idempotency-Key": f"{kind} {name}"}
-            reply = await ana.post("/api/scan", data=io.BytesIO(body), headers=headers)
-            assert reply.status in (200, 400), (kind, name, reply.body)
-            stalls[kind, name] = float(record.read_text().split("\n")[-2].partition(" ")[0])
+        await ana.scan(text="x")  # what a worker loads once is no cost of a body
+        (path,) = (tmp_path / "stalls").iterdir()
+        with path.open() as record:
+            record.read()
+            for kind, name, body in BODIES:
+                headers = {"Content-Type": kind, "Idempotency-Key": f"{kind} {name}"}
+                reply = await ana.post("/api/scan", data=io.BytesIO(body), headers=headers)
+                assert reply.status in (200, 400), (kind, name, reply.body)
+                stalls[kind, name] = max((float(line.split()[0]) for line in record), default=0.0)
     assert {key: stall for key, stall in stalls.items() if stall > MAX_STALL_MS} == {}
 
 

@@ -1,7 +1,7 @@
-"""Runs `run.py` and records the task step that blocks each worker's event loop the longest.
+"""Runs `run.py` and records the task steps that block each worker's event loop for 10 ms or longer.
 
-Each new maximum is appended to a file in LOOP_MONITOR_FOLDER, one file per process:
-milliseconds and the name of the innermost coroutine.
+Each is appended to a file in LOOP_MONITOR_FOLDER, one file per process: milliseconds and the name of the
+innermost coroutine.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from riskscan.__main__ import main
 
+LONG_SECONDS = 0.01
+
 
 class LoopMonitor:
     """Measures the wall time of each task step, minus the time spent waiting for a CPU.
@@ -32,7 +34,7 @@ class LoopMonitor:
     def __init__(self, folder: Path) -> None:
         self._file = open(folder / str(os.getpid()), "w")  # noqa: SIM115
         self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
-        self._longest = self._started = self._waited = 0.0
+        self._started = self._waited = 0.0
 
     def cpu_wait(self) -> float:
         """Return how many seconds the thread of the loop has waited for a CPU (schedstat, proc(5))."""
@@ -44,10 +46,9 @@ class LoopMonitor:
     def end_step(self, coroutine: Any) -> None:
         duration = time.perf_counter() - self._started
         if (
-            duration > self._longest
-            and (blocked := duration - (self.cpu_wait() - self._waited)) > self._longest
+            duration >= LONG_SECONDS
+            and (blocked := duration - (self.cpu_wait() - self._waited)) >= LONG_SECONDS
         ):
-            self._longest = blocked
             while inspect.iscoroutine(inner := getattr(coroutine, "cr_await", None)):
                 coroutine = inner
             print(f"{blocked * 1000:.1f} {coroutine.__qualname__}", file=self._file, flush=True)
