@@ -256,6 +256,7 @@ async def test_interrupt_ends_a_request_quietly(tmp_path: Path) -> None:
     asked = asyncio.Event()
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
         asked.set()
         await reader.read()
         writer.close()
