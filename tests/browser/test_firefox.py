@@ -6,37 +6,33 @@ import pytest
 
 from tests.support.ai import EXPLAINED, Ai
 from tests.support.application import Server
-from tests.support.firefox import Firefox, launch_firefox
+from tests.support.firefox import launch_firefox
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
-
-
-async def press(firefox: Firefox, role: str, name: str) -> None:
-    await firefox.click(await firefox.find(role, name))
 
 
 async def test_main_journey_works_in_firefox(server: Server, ai: Ai) -> None:
     ai.findings = {"data": EXPLAINED, "source": "model"}
     async with launch_firefox(f"{server.url}/register") as firefox:
-        await press(firefox, "textbox", "Email")
+        await firefox.press("textbox", "Email")
         await firefox.type("ana@example.com")
-        await firefox.click(await firefox.find(css="[name=password]"))
+        await firefox.press(css="[name=password]")
         await firefox.type("correct horse")
-        await press(firefox, "button", "Create account")
-        await press(firefox, "textbox", "Paste text")
+        await firefox.press("button", "Create account")
+        await firefox.press("textbox", "Paste text")
         await firefox.type("The budget is tight.")
-        await press(firefox, "button", "Find risks")
+        await firefox.press("button", "Find risks")
         await firefox.find("article", "Costs may rise")
-        await press(firefox, "button", "Confirm")
-        await press(firefox, "button", "Undo")
+        await firefox.press("button", "Confirm")
+        await firefox.press("button", "Undo")
         await firefox.find(css="#finding-3[data-state=open]")
         await firefox.type("jk?")
-        await press(firefox, "button", "Close")
+        await firefox.press("button", "Close")
         await firefox.type("c")
         await firefox.find(css="#finding-3[data-state=confirmed]")
         await firefox.type("e")
         link = await firefox.find(css=".exports[open] a")
         exported = await firefox.call("(link) => fetch(link.href).then((answer) => answer.text())", link)
         assert "Steel may cost more." in exported
-        await press(firefox, "button", "Log out")
+        await firefox.press("button", "Log out")
         await firefox.find("heading", "Log in")

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 COMMAND = ("firefox-esr", "--headless", "--no-remote", "--remote-debugging-port", "0", "--profile")
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60  # a busy machine is slow, and only a failing test waits so long
 
 
 class Firefox:
@@ -36,14 +36,26 @@ class Firefox:
         return message["result"]
 
     async def find(self, role: str = "", name: str = "", css: str = "") -> Any:
-        """Wait for an element with a role and a name in the accessibility tree, or of a CSS selector."""
+        """Wait for an element with a role and a name in the accessibility tree, or of a CSS selector.
+
+        The page is complete then: its scripts have run.
+        """
         value: Any = css or {"role": role, "name": name}
         locator, found = {"type": "css" if css else "accessibility", "value": value}, dict[str, Any]()
         async with asyncio.timeout(WAIT_SECONDS):
             while not found.get("nodes"):
                 with contextlib.suppress(RuntimeError):  # the page is just being left
-                    found = await self.send("browsingContext.locateNodes", locator=locator, **self.tab)
+                    if await self.call("() => document.readyState") == "complete":
+                        found = await self.send("browsingContext.locateNodes", locator=locator, **self.tab)
         return found["nodes"][0]
+
+    async def press(self, role: str = "", name: str = "", css: str = "") -> None:
+        """Wait for an element and click it; find it again if the page replaces it meanwhile."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                node = await self.find(role, name, css)
+                with contextlib.suppress(RuntimeError):  # it is gone
+                    return await self.click(node)
 
     async def click(self, node: Any) -> None:
         await self.call("(node) => node.scrollIntoView({block: 'center'})", node)
