@@ -11,7 +11,7 @@ from riskscan.handlers.start import load_sample
 from tests.browser.test_browser import queue_rows, scan_text
 from tests.support.ai import Ai
 from tests.support.application import Server
-from tests.support.browser import visit
+from tests.support.browser import follow, visit
 from tests.support.client import PASSWORD
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ async def test_user_journey_from_registration_to_account_deletion(
         await page.get_by_role("main").get_by_role("link", name="Create account").click()
         await page.get_by_label("Email").fill("ana@example.com")
         await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Create account").click()
+        await follow(page.get_by_role("button", name="Create account"))
         await scan_text(page)
         await expect(queue_rows(page)).to_have_count(1)
         await expect(queue_rows(page)).to_contain_text("Pasted text")

@@ -8,6 +8,7 @@ from playwright.async_api import Browser, expect
 from tests.support.application import Server
 from tests.support.browser import (
     accessibility_violations,
+    follow,
     horizontal_overflow,
     register,
     visit,
@@ -31,7 +32,7 @@ async def test_a_language_is_chosen_on_a_page_and_kept(
         box = await button.bounding_box()
         assert box
         assert min(box["width"], box["height"]) >= 44
-        await button.click()
+        await follow(button)
         await expect(page.locator("html")).to_have_attribute("lang", "km")
         assert page.url == f"{server.url}/scan"
         await expect(page.get_by_role("navigation").get_by_role("link", name="ប្រវត្តិ")).to_be_visible()

@@ -16,6 +16,7 @@ from playwright.async_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     Request,
     Response,
@@ -35,6 +36,7 @@ EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "the browser tests need Chromium: apt-get install chromium, or set CHROMIUM to its path"
 # Chromium logs this for every status from 400 on; _response() checks those
 STATUS_LINE = "Failed to load resource: the server responded with a status of"
+CUT_LINE = "Failed to load resource: net::ERR_"
 WAIT_MILLISECONDS = 60_000  # a busy machine is slow, and only a failing test waits so long
 
 
@@ -49,7 +51,9 @@ def find_chromium() -> str:
 @asynccontextmanager
 async def launch_browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        browser = await playwright.chromium.launch(
+            executable_path=find_chromium(), args=FLAGS, timeout=WAIT_MILLISECONDS
+        )
         try:
             yield browser
         finally:
@@ -57,11 +61,15 @@ async def launch_browser() -> AsyncIterator[Browser]:
 
 
 class Visitor:
-    """A browser window with its own cookies; `problems` lists the errors on its pages."""
+    """A browser window with its own cookies; `problems` lists the errors on its pages.
+
+    `cuts_connections` is for a test that does so: Chromium logs each of them.
+    """
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.context, self.url = context, url
         self.problems: list[str] = []
+        self.cuts_connections = False
         context.on("page", self._watch)
         context.set_default_timeout(WAIT_MILLISECONDS)
 
@@ -72,7 +80,8 @@ class Visitor:
         page.on("response", self._response)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(STATUS_LINE):
+        ignored = (STATUS_LINE, CUT_LINE) if self.cuts_connections else STATUS_LINE
+        if message.type in ("error", "warning") and not message.text.startswith(ignored):
             self.problems.append(f"{message.type}: {message.text}")
 
     def _request(self, request: Request) -> None:
@@ -100,6 +109,12 @@ async def visit(browser: Browser, url: str, **options: Any) -> AsyncIterator[Vis
     finally:
         await context.close()
     assert visitor.problems == []
+
+
+async def follow(link: Locator) -> None:
+    """Press a link or a button, and wait until the page that it opens is there, with its scripts."""
+    async with link.page.expect_navigation():
+        await link.click()
 
 
 async def register(visitor: Visitor, email: str = "ana@example.com", password: str = "correct horse") -> Page:
