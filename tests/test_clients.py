@@ -12,7 +12,7 @@ import pytest
 from tests.support.ai import Ai
 from tests.support.application import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
 PYTHON = """

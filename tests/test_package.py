@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 UV = Path(sys.executable).with_name("uv")
 TEXT = "The budget is tight. Tea was served."
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:

@@ -20,7 +20,7 @@ CASES = int(os.environ.get("CASES", "2000"))  # in total; half of them with a to
 EXAMPLES = CASES // 28  # per operation; operations without input have only one
 
 
-@pytest.mark.timeout(60 + CASES // 4)
+@pytest.mark.timeout(max(600, CASES // 4))
 @pytest.mark.parametrize(
     ("database_url", "hooks"), [("postgresql", "schema_hooks"), ("sqlite", "")], indirect=["database_url"]
 )

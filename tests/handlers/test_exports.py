@@ -493,7 +493,6 @@ async def test_server_shutdown_removes_temporary_files(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @needs_access_to_processes
 @pytest.mark.parametrize(("scans", "risks", "most"), [(200, 500, 16), (1, 50_000, 48)])
 async def test_large_export_needs_little_memory(

@@ -23,7 +23,7 @@ class Account:
     def get(self, case: Case[Any], ctx: AuthContext) -> str:
         credentials = {"email": f"{uuid.uuid4()}@example.com", "password": PASSWORD}
         url = urljoin(ctx.operation.schema.get_base_url(), "/api/auth/register")
-        reply = requests.post(url, json=credentials, timeout=10)
+        reply = requests.post(url, json=credentials, timeout=60)
         reply.raise_for_status()
         token: str = reply.json()["access_token"]
         return token
