@@ -167,7 +167,7 @@ async def scan(app: web.Application, document: Document, user_id: str, request_i
         outcome = "ok"
         return findings
     except ApiError as exc:
-        outcome = exc.code
+        outcome = "refused" if exc.status < 500 else exc.code  # for the document, or for too many of them
         raise
     finally:
         seconds = time.perf_counter() - begin

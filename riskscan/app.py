@@ -34,6 +34,7 @@ from .concurrency import (
     MemoryBudget,
     UploadMemory,
     half,
+    overloaded,
 )
 from .database import DATABASE, Database
 from .database.attempts import delete_expired_attempts
@@ -79,16 +80,16 @@ def create_app(settings: Settings) -> web.Application:
         ]
     )
     app[SETTINGS] = settings
-    app[SCANS_IN_FLIGHT] = ConcurrencyLimit(settings.max_scans_in_flight)
-    app[TEXT_MEMORY] = MemoryBudget()
+    app[SCANS_IN_FLIGHT] = ConcurrencyLimit(settings.max_scans_in_flight, "scans in flight")
+    app[TEXT_MEMORY] = MemoryBudget(functools.partial(overloaded, "texts in memory"))
     app[UPLOAD_MEMORY] = UploadMemory(settings.upload_memory_bytes)
     ai_calls = settings.ai_max_concurrency // settings.workers
-    app[AI_CALLS] = FairSemaphore(ai_calls, share=half(ai_calls))
-    app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, share=exports.MAX_WORKBOOKS)
-    app[marks.MARKING_SLOTS] = FairSemaphore(marks.MAX_MARKINGS, share=marks.MARKINGS_PER_USER)
+    app[AI_CALLS] = FairSemaphore(ai_calls, half(ai_calls), "calls of the AI service")
+    app[exports.WORKBOOK_SLOTS] = FairSemaphore(exports.MAX_WORKBOOKS, exports.MAX_WORKBOOKS, "workbooks")
+    app[marks.MARKING_SLOTS] = FairSemaphore(marks.MAX_MARKINGS, marks.MARKINGS_PER_USER, "documents to mark")
     app[imports.READERS] = DocumentReaders("register_reader")
     turns = half(settings.database_pool_size)
-    app[TURNS] = FairSemaphore(turns, share=half(turns))
+    app[TURNS] = FairSemaphore(turns, half(turns), "turns at the database")
     app[DECODING] = asyncio.Lock()
     app[ACTIVE_REQUESTS] = ActiveRequests()
     app[ACCESS_LOG] = AccessLog()

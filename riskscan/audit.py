@@ -13,6 +13,7 @@ from .database import DATABASE, Executor
 from .database.audit_log import AuditEntry, Event, insert_entry, make_entry
 from .database.drivers import error_name
 from .errors import REQUEST_ID, ApiError
+from .metrics import METRICS
 from .request.forwarded import client_address
 
 MAX_WAITING = 10_000  # entries, some 5 MB
@@ -83,6 +84,8 @@ def record(
 ) -> None:
     """Add an entry with the address and the ID of the request; `detail` never has a secret or a text."""
     address, request_id = client_address(request), request[REQUEST_ID]
+    if metrics := request.app[METRICS]:
+        metrics.count_audit_entry(event)
     request.app[AUDIT_LOG].add(
         make_entry(event, user_id, email=email, detail=detail, address=address, request_id=request_id)
     )

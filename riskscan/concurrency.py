@@ -15,15 +15,16 @@ from .errors import ApiError, unavailable
 class ConcurrencyLimit:
     """At most `limit` slots in this process, and at most half of them per user."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, name: str) -> None:
         self._limit = limit
+        self._name = name
         self._by_user: collections.Counter[str] = collections.Counter()
 
     @contextlib.contextmanager
     def slot(self, user_id: str) -> Iterator[None]:
         """Hold a slot. Raises 503 `overloaded` if none is free."""
         if self.active >= self._limit or self._by_user[user_id] >= half(self._limit):
-            raise overloaded()
+            raise overloaded(self._name)
         self._by_user[user_id] += 1
         try:
             yield
@@ -42,9 +43,10 @@ class FairSemaphore:
     longest ago or never.
     """
 
-    def __init__(self, limit: int, share: int) -> None:
+    def __init__(self, limit: int, share: int, name: str = "") -> None:
         self._free = limit
         self._share = share
+        self._name = name  # of the limit, where users are refused at a deadline
         self._held: collections.Counter[str] = collections.Counter()
         self._waiting: dict[asyncio.Future[None], str] = {}  # the user of each waiter, in order of arrival
         self._acquired = 0
@@ -81,7 +83,7 @@ class FairSemaphore:
             if self._waiting.pop(waiter, None) is None:  # it got its slot at the same moment
                 self._release(user_id)
             if isinstance(exc, TimeoutError):
-                raise overloaded() from None
+                raise overloaded(self._name) from None
             raise
 
     def _acquire(self, user_id: str) -> None:
@@ -121,8 +123,10 @@ def decrement(counter: collections.Counter[str], name: str) -> None:
         del counter[name]
 
 
-def overloaded() -> ApiError:
-    return unavailable("overloaded", "The server is busy. Try again shortly.", retry_seconds=10)
+def overloaded(limit: str = "") -> ApiError:
+    """503: too much to do at once, for the limit of this name."""
+    detail = "The server is busy. Try again shortly."
+    return unavailable("overloaded", detail, retry_seconds=10, limit=limit)
 
 
 SCANS_IN_FLIGHT = web.AppKey("SCANS_IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included

@@ -46,7 +46,7 @@ class ApiError(Exception):
     """An error response.
 
     `code` is stable, `detail` a sentence for people; `fields` maps a field's name to its error. Pages show
-    them in the language of the user.
+    them in the language of the user. `limit` names the limit that refuses the request, for the metrics.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ApiError(Exception):
         *,
         fields: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        limit: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -64,6 +65,7 @@ class ApiError(Exception):
         self.detail = detail
         self.fields = dict(fields or {})
         self.headers = dict(headers or {})
+        self.limit = limit
 
 
 def invalid_request(detail: str, /, **fields: str) -> ApiError:
@@ -115,9 +117,9 @@ def format_size(size: int) -> Sentence:
     return Sentence("%(number)s KB", number=f"{size / 1024:g}")
 
 
-def unavailable(code: str, detail: str, *, retry_seconds: int) -> ApiError:
+def unavailable(code: str, detail: str, *, retry_seconds: int, limit: str = "") -> ApiError:
     """503: something that RiskScan needs is unavailable or busy."""
-    return ApiError(503, code, detail, headers={"Retry-After": str(retry_seconds)})
+    return ApiError(503, code, detail, headers={"Retry-After": str(retry_seconds)}, limit=limit)
 
 
 def error_from_status(status: int, headers: Mapping[str, str] | None = None) -> ApiError:

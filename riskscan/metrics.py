@@ -6,41 +6,26 @@ import asyncio
 import contextlib
 import hmac
 import os
+import platform
+import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
+from . import __version__
 from .auth.access_tokens import bearer_token
 from .concurrency import ACTIVE_REQUESTS, AI_CALLS, SCANS_IN_FLIGHT
 from .database import DATABASE
-from .errors import not_authenticated
-from .settings import SETTINGS
+from .errors import ApiError, not_authenticated
+from .settings import SETTINGS, is_sqlite, sqlite_path
+from .shared_metrics import BUCKETS_SECONDS, FOLDER, SAMPLE_SECONDS, read_resident_bytes
 
 if TYPE_CHECKING:  # imported late: the import decides whether processes share their metrics
     from prometheus_client import CollectorRegistry
 
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads this variable when it is imported
-SAMPLE_SECONDS = 1.0
-BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-@contextlib.contextmanager
-def shared_by_workers() -> Iterator[None]:
-    """Let the processes forked in this block share their metrics, by files in a temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="riskscan-metrics-") as folder:
-        os.environ[SHARED_FOLDER] = folder
-        yield
-
-
-def mark_process_dead(pid: int) -> None:
-    """Drop the gauges of a worker that has exited; does nothing unless metrics are shared."""
-    if SHARED_FOLDER in os.environ:
-        from prometheus_client import multiprocess
-
-        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -52,7 +37,7 @@ class Metrics:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         own = self._exposed = CollectorRegistry()
-        if SHARED_FOLDER in os.environ:
+        if FOLDER in os.environ:
             self._exposed = CollectorRegistry()
             MultiProcessCollector(self._exposed)  # type: ignore[no-untyped-call]
         self._requests = Counter(
@@ -67,7 +52,7 @@ class Metrics:
         )
         self._ai_calls = Counter(
             "riskscan_ai_calls",
-            "Calls to the AI service, by outcome: ok, cancelled or the error code.",
+            "Calls to the AI service, by outcome: ok, refused, cancelled or the error code.",
             ("outcome",),
             registry=own,
         )
@@ -77,7 +62,17 @@ class Metrics:
             buckets=BUCKETS_SECONDS,
             registry=own,
         )
+        self._errors = Counter(
+            "riskscan_errors", "Error responses, by the code in them.", ("code",), registry=own
+        )
+        self._refusals = Counter(
+            "riskscan_refusals", "Requests refused by a limit, by its name.", ("limit",), registry=own
+        )
+        self._audit_entries = Counter(
+            "riskscan_audit_entries", "Entries for the audit log, by event.", ("event",), registry=own
+        )
         self._add_gauges(own)
+        self._add_gauges_of_host(own)
 
     def _add_gauges(self, registry: CollectorRegistry) -> None:
         from prometheus_client import Gauge
@@ -96,6 +91,38 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self._memory = Gauge(
+            "riskscan_resident_memory_bytes",
+            "Memory of the processes, those they start included; what they share counts for each.",
+            ("what",),
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+
+    def _add_gauges_of_host(self, registry: CollectorRegistry) -> None:
+        from prometheus_client import Gauge
+
+        self._writable = Gauge(
+            "riskscan_database_writable",
+            "1, or 0 once a write has failed because the disk is full or the database read-only.",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self._disk = Gauge(
+            "riskscan_free_disk_bytes",
+            "Free space on the disk of temporary files, and of the SQLite database.",
+            ("what",),
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        build_info = Gauge(
+            "riskscan_build_info",
+            "1, with the version of RiskScan and of Python.",
+            ("version", "python"),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        build_info.labels(__version__, platform.python_version()).set(1)
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a completed request."""
@@ -104,9 +131,18 @@ class Metrics:
         self._seconds.labels(method, route).observe(seconds)
 
     def count_ai_call(self, outcome: str, seconds: float) -> None:
-        """Count a call to the AI service; `outcome` is ok, cancelled or the code of its error."""
+        """Count a call to the AI service; `outcome` is ok, refused, cancelled or the code of its error."""
         self._ai_calls.labels(outcome).inc()
         self._ai_seconds.observe(seconds)
+
+    def count_error(self, error: ApiError) -> None:
+        """Count an error response, and the limit that it comes from."""
+        self._errors.labels(error.code).inc()
+        if error.limit:
+            self._refusals.labels(error.limit).inc()
+
+    def count_audit_entry(self, event: str) -> None:
+        self._audit_entries.labels(event).inc()
 
     def sample(self, app: web.Application) -> None:
         """Set the gauges of this process."""
@@ -120,6 +156,17 @@ class Metrics:
             self._in_progress.labels(what).set(value)
         self._connections.labels("used").set(db.in_use)
         self._connections.labels("most").set(db.size)
+        self._writable.set(not db.write_error)
+        self._sample_disk("temporary", tempfile.gettempdir())
+        url = app[SETTINGS].database_url
+        if is_sqlite(url):
+            self._sample_disk("database", str(sqlite_path(url).parent))
+        if resident := read_resident_bytes():
+            self._memory.labels("web").set(resident)
+
+    def _sample_disk(self, what: str, folder: str) -> None:
+        with contextlib.suppress(OSError):  # there is no such folder any more
+            self._disk.labels(what).set(shutil.disk_usage(folder).free)
 
     def text(self) -> bytes:
         """Return the metrics of all workers in the Prometheus text format 0.0.4."""

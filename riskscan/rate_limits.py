@@ -81,7 +81,7 @@ async def hit(request: web.Request, *buckets: Bucket, db: Executor | None = None
         usages.append(Usage(each, *counted))
         request[USAGE] = most_restrictive(usages)
         if counted[0] > each.rate.attempts:
-            raise rate_limited(usages[-1].seconds)
+            raise rate_limited(usages[-1])
 
 
 async def refund(request: web.Request, *buckets: Bucket, db: Executor | None = None) -> None:
@@ -116,7 +116,9 @@ def most_restrictive(usages: Sequence[Usage]) -> Usage:
     return min(usages, key=lambda usage: usage.remaining)
 
 
-def rate_limited(seconds: int) -> ApiError:
-    """429: too many attempts; `seconds` until the next one."""
+def rate_limited(usage: Usage) -> ApiError:
+    """429: too many attempts, until the window ends."""
+    seconds = usage.seconds
     detail = Sentence("Too many attempts. Try again in %(seconds)s seconds.", seconds=seconds)
-    return ApiError(429, "rate_limited", detail, headers={"Retry-After": str(seconds)})
+    headers = {"Retry-After": str(seconds)}
+    return ApiError(429, "rate_limited", detail, headers=headers, limit=usage.bucket.kind)

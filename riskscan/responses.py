@@ -17,6 +17,7 @@ from .auth.sessions import cookie_name
 from .compression import compress_page
 from .errors import REQUEST_ID, ApiError, Sentence
 from .languages import choose_language, translate_error, translate_plain
+from .metrics import METRICS
 from .request.body import FORM_VALUES
 from .request.fields import read_next_path
 from .request.filters import FILTER_FIELDS
@@ -138,6 +139,8 @@ def render_page(
 
 async def respond_error(request: web.Request, error: ApiError) -> web.Response:
     """Respond with JSON under /api; elsewhere with the log-in page, the form again, or the error page."""
+    if metrics := request.app[METRICS]:
+        metrics.count_error(error)
     if is_api(request):
         if cookie_name(request) in request.cookies:  # a script of a page, which shows the sentence
             error = translate_json_error(error, choose_language(request))

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "riskscan"
 CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 # modules and folders; each may import what stands further left, and a folder its own modules
 ORDER = """
-__init__ → errors settings schemas file_types text logs server_timing compression →
+__init__ → errors settings schemas file_types text logs server_timing compression
+shared_metrics →
 concurrency languages search_terms scan_names risk_matching fingerprints charts → ai_service →
 request database export → marking history report register_reader register_import →
 auth rate_limits template_filters → metrics → ai_client → responses → idempotency audit →

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import platform
 import re
+import resource
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from riskscan import __version__
+from riskscan.database import DATABASE
+from riskscan.settings import Rate
+from riskscan.shared_metrics import read_resident_bytes
 from tests.support.ai import Ai
+from tests.support.application import Server
 from tests.support.client import Person, assert_error, form
 
 TOKEN = "a-token-of-the-tests"
@@ -24,6 +34,11 @@ def parse_samples(text: str) -> Samples:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def select(samples: Samples, name: str) -> dict[tuple[str, ...], float]:
+    """Return the samples of this name by their label values."""
+    return {labels: value for (each, labels), value in samples.items() if each == name}
 
 
 async def test_metrics_are_disabled_without_a_token(guest: Person) -> None:
@@ -66,6 +81,61 @@ class TestMetrics:
         assert found["riskscan_under_way", ("scans",)] == 0
         assert found["riskscan_database_connections", ("used",)] == 0
         assert found["riskscan_database_connections", ("most",)] > 0
+
+    @pytest.mark.settings(login_limit=Rate(2, 60), scan_limit=Rate(1, 60), max_scans_in_flight=1)
+    async def test_errors_and_refusals_and_audit_entries_are_counted(
+        self, alice: Person, bob: Person, ai: Ai
+    ) -> None:
+        release = ai.hold_responses()
+        first = asyncio.create_task(alice.scan(text="tight budget"))
+        await ai.arrived.wait()
+        assert_error(await bob.post("/api/scan", data=form(text="x")), 503, "overloaded")
+        release.set()
+        await first
+        assert_error(await alice.post("/api/scan", data=form(text="x")), 429, "rate_limited")
+        wrong = {"email": alice.email, "password": "wrong horse"}
+        for status in (401, 401, 429, 429):
+            assert (await bob.post("/api/auth/login", json=wrong)).status == status
+        found = parse_samples((await alice.get("/metrics", headers=BEARER)).body.decode())
+        assert select(found, "riskscan_errors_total") == {
+            ("overloaded",): 1,
+            ("rate_limited",): 3,
+            ("invalid_credentials",): 2,
+        }
+        assert select(found, "riskscan_refusals_total") == {
+            ("scans in flight",): 1,
+            ("scan",): 1,
+            ("login",): 2,
+        }
+        assert select(found, "riskscan_audit_entries_total") == {("registered",): 2, ("log-in-failed",): 2}
+
+    async def test_a_refused_document_is_no_failure_of_the_ai_service(self, alice: Person, ai: Ai) -> None:
+        ai.respond_with(422, {"detail": "No readable text found."})
+        assert_error(await alice.post("/api/scan", data=form(text="x")), 422, "ai_service_error")
+        found = parse_samples((await alice.get("/metrics", headers=BEARER)).body.decode())
+        assert select(found, "riskscan_ai_calls_total") == {("refused",): 1}
+
+    async def test_the_state_of_the_host_and_its_version_are_shown(
+        self, server: Server, guest: Person
+    ) -> None:
+        db = server.app[DATABASE]
+        for write_error, writable in (("", 1), ("SQLITE_FULL", 0)):
+            db.write_error = write_error
+            found = parse_samples((await guest.get("/metrics", headers=BEARER)).body.decode())
+            assert found["riskscan_database_writable", ()] == writable
+        assert found["riskscan_build_info", (platform.python_version(), __version__)] == 1
+        disks = {("temporary",), *({("database",)} if db.sqlite else ())}
+        free = select(found, "riskscan_free_disk_bytes")
+        assert free.keys() == disks
+        assert min(free.values()) > 0
+        assert found["riskscan_resident_memory_bytes", ("web",)] > 10_000_000
+
+
+def test_memory_of_child_processes_counts_too() -> None:
+    own = read_resident_bytes()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        size = int(Path(f"/proc/{child.pid}/statm").read_text().split()[1]) * resource.getpagesize()
+        assert 0 < own < own + size // 2 < read_resident_bytes()
 
 
 async def test_server_timing_reports_database_and_ai_time(alice: Person) -> None:

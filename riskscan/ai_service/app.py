@@ -1,6 +1,7 @@
 """The HTTP interface of the service: POST /scan and GET /."""
 
 import asyncio
+import contextlib
 import heapq
 import json
 import logging
@@ -18,9 +19,11 @@ from .. import __version__
 from ..concurrency import MemoryBudget
 from ..errors import REQUEST_ID, read_request_id
 from ..logs import Event
+from ..shared_metrics import SAMPLE_SECONDS
 from .document_kind import recognize_kind
 from .errors import InternalError, ServiceError, UnreadableDocument, format_trace
 from .llm import Answer, DocumentTooLong, LanguageModel, LanguageModelError, NamedSentence
+from .metrics import METRICS, make_metrics
 from .notes import (
     HELP_AFTER_FAILURE,
     HELP_TOO_LONG,
@@ -96,6 +99,12 @@ class Analysis(NamedTuple):
 
 async def scan(request: web.Request) -> web.Response:
     """Find the risks in a document, a text, or both."""
+    metrics = request.app[METRICS]
+    with metrics.measure_scan() if metrics else contextlib.nullcontext():
+        return await analyse(request)
+
+
+async def analyse(request: web.Request) -> web.Response:
     started = time.monotonic()
     app = request.app
     # without a key each request counts as a user, and may have what the others leave
@@ -327,6 +336,23 @@ async def run_processes(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def sample_metrics(app: web.Application) -> AsyncIterator[None]:
+    """Sample the gauges every second, if there are metrics, while the application runs."""
+    metrics = app[METRICS]
+    if metrics is None:
+        yield
+        return
+
+    async def sample() -> None:
+        while True:
+            metrics.sample(app[DOCUMENT_READERS].slots, app[SCORING_POOL].slots)
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    task = asyncio.create_task(sample())
+    yield
+    task.cancel()
+
+
 async def connect_language_model(app: web.Application) -> AsyncIterator[None]:
     """Hold a client session for the language model, if one is configured, while the application runs."""
     app[LANGUAGE_MODEL] = None
@@ -346,6 +372,7 @@ def create_app(settings: Settings | None = None) -> web.Application:
     app = web.Application(middlewares=[handle_errors])
     app[SETTINGS] = settings or Settings()
     app[MEMORY_BUDGET] = MemoryBudget(too_many_documents)
-    app.cleanup_ctx.extend((run_processes, connect_language_model))
+    app[METRICS] = make_metrics()
+    app.cleanup_ctx.extend((run_processes, sample_metrics, connect_language_model))
     app.add_routes([web.post("/scan", scan), web.get("/", show_info)])
     return app

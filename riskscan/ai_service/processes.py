@@ -30,12 +30,12 @@ class ScoringPool:
     """
 
     def __init__(self, size: int) -> None:
-        self._slots = FairSemaphore(size, size)
+        self.slots = FairSemaphore(size, size)
         self._idle: list[asyncio.subprocess.Process] = []
 
     async def run(self, user: str, operation: str, argument: Any) -> Any:
         """Run an operation of scorer.py for a user and return its result."""
-        async with self._slots.slot(user, None):
+        async with self.slots.slot(user, None):
             request = json.dumps([operation, argument], separators=(",", ":")).encode() + b"\n"
             while True:
                 reused = bool(self._idle)
@@ -90,7 +90,7 @@ class DocumentReaders:
 
     def __init__(self, module: str = "ai_service.reader") -> None:
         self._module = module
-        self._slots = FairSemaphore(MAX_READERS, half(MAX_READERS))
+        self.slots = FairSemaphore(MAX_READERS, half(MAX_READERS))
 
     async def read(self, user: str, filename: str, data: bytes | bytearray) -> Reading:
         """Read a document; raises ServiceError."""
@@ -99,7 +99,7 @@ class DocumentReaders:
 
     async def run(self, user: str, filename: str, data: bytes | bytearray) -> dict[str, Any]:
         """Return what the program responds; raises ServiceError."""
-        async with self._slots.slot(user, None):
+        async with self.slots.slot(user, None):
             with tempfile.TemporaryDirectory(prefix="riskscan-") as scratch:
                 try:
                     async with asyncio.timeout(READING_SECONDS):

@@ -60,8 +60,8 @@ class Passwords:
     def __init__(self, cost: int) -> None:
         self._cost = cost
         self._threads = ThreadPoolExecutor(THREADS, "bcrypt", initializer=lower_thread_priority)
-        self._queue = ConcurrencyLimit(MAX_WAITING)
-        self._slots = FairSemaphore(THREADS, share=THREADS)
+        self._queue = ConcurrencyLimit(MAX_WAITING, "password checks")
+        self._slots = FairSemaphore(THREADS, THREADS, "password checks")
 
     async def hash(self, password: str, client: str) -> str:
         """Return a bcrypt hash. Raises 503 `overloaded` if too many wait, in total or of this client."""

@@ -279,7 +279,7 @@ class Database(databases.Database):
                 semaphore.release()
             busy = len(acquired) < len(semaphores) and self._completed > completed
             if busy and isinstance(exc, TimeoutError):
-                raise overloaded() from exc
+                raise overloaded("database connections") from exc
             raise
 
     def _pop_idle(self) -> Connection | None:

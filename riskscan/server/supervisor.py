@@ -24,8 +24,8 @@ from typing import Protocol
 from .. import PACKAGE
 from ..ai_client import EMBEDDED
 from ..ai_service.settings import SERVICE_VARIABLES, select_variables
-from ..metrics import mark_process_dead, shared_by_workers
 from ..settings import Settings
+from ..shared_metrics import mark_process_dead, shared_by_processes, shared_folder
 from .runner import BACKLOG, CANNOT_START, run_worker
 
 MAX_DESCRIPTORS = 65_536  # a scan in flight needs two
@@ -190,7 +190,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         starters[f"worker {number}"] = functools.partial(Worker, functools.partial(work, number))
     print(f"RiskScan is on {settings.host if path else address_url(listening)}", flush=True)
     with (
-        shared_by_workers() if settings.metrics_token else contextlib.nullcontext(),
+        shared_by_processes() if settings.metrics_token else contextlib.nullcontext(),
         contextlib.closing(embedded) if embedded else contextlib.nullcontext(),
     ):
         return supervisor.run()
@@ -283,7 +283,7 @@ class EmbeddedAi:
         self._process = subprocess.Popen(  # noqa: S603  # our own module
             [sys.executable, "-m", "riskscan.ai_service", "--fd", str(descriptor), "--stop-with-stdin"],
             cwd=PACKAGE.parent,  # so that -m finds riskscan, installed or in a checkout
-            env=self._environ,
+            env=self._environ | shared_folder(),
             pass_fds=[descriptor],
             stdin=subprocess.PIPE,  # closes when the supervisor ends, however it ends, and stops the service
             process_group=0,  # Ctrl-C signals the whole group, and the workers still need the service

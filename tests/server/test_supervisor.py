@@ -234,8 +234,11 @@ def test_metrics_cover_all_workers_and_survive_a_restart(start: Start) -> None:
     program = start(WORKERS="2", METRICS_TOKEN=token)
     access = register_and_log_in(program.url)
 
+    def scrape() -> str:
+        return run_curl("-H", f"Authorization: Bearer {token}", f"{program.url}/metrics")
+
     def sample(name: str) -> float:
-        metrics = run_curl("-H", f"Authorization: Bearer {token}", f"{program.url}/metrics")
+        metrics = scrape()
         return float(re.search(rf"^{re.escape(name)} (\S+)$", metrics, re.MULTILINE)[1])  # type: ignore[index]
 
     def send_20_requests() -> None:
@@ -251,6 +254,9 @@ def test_metrics_cover_all_workers_and_survive_a_restart(start: Start) -> None:
     send_20_requests()
     assert {sample(me) for _ in range(10)} == {20}
     wait_for_both_samples()
+    assert scan(program.url, access, f"text={TEXT}")["risk_count"] >= 2
+    assert sample('riskscan_ai_service_scans_total{outcome="ok"}') == 1
+    assert sample('riskscan_ai_service_under_way{what="scans"}') == 0
     worker = program.worker()
     worker.kill()
     worker.wait()
