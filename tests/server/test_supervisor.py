@@ -23,6 +23,7 @@ import pytest
 from tests.ai_service.service import SAMPLES as AI_SAMPLES
 from tests.ai_service.service import EndlessTesseract, install_tesseract
 from tests.support.application import SAMPLES, SECRET
+from tests.support.monitoring import find_metrics, list_described_metrics
 from tests.support.postgres import Postgres, database_name, free_port
 from tests.support.program import (
     ROOT,
@@ -231,7 +232,7 @@ def test_several_workers_start_together_on_an_empty_database(start: Start, envir
 
 def test_metrics_cover_all_workers_and_survive_a_restart(start: Start) -> None:
     token = "a-token-of-the-tests"
-    program = start(WORKERS="2", METRICS_TOKEN=token)
+    program = start(WORKERS="2", METRICS_TOKEN=token, LOGIN_LIMIT="1/hour")
     access = register_and_log_in(program.url)
 
     def scrape() -> str:
@@ -257,6 +258,13 @@ def test_metrics_cover_all_workers_and_survive_a_restart(start: Start) -> None:
     assert scan(program.url, access, f"text={TEXT}")["risk_count"] >= 2
     assert sample('riskscan_ai_service_scans_total{outcome="ok"}') == 1
     assert sample('riskscan_ai_service_under_way{what="scans"}') == 0
+    for _ in range(2):  # the second is refused by LOGIN_LIMIT
+        run_curl("--data", "username=x&password=wrong horse", f"{program.url}/api/auth/login")
+    while 'riskscan_resident_memory_bytes{what="ai_service"}' not in (exposed := scrape()):
+        pass  # sampled once a second
+    names = set(re.findall(r"^(\w+)", exposed, re.MULTILINE))
+    assert find_metrics() - names == set()
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in names} == list_described_metrics()
     worker = program.worker()
     worker.kill()
     worker.wait()
