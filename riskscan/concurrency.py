@@ -125,8 +125,7 @@ def decrement(counter: collections.Counter[str], name: str) -> None:
 
 def overloaded(limit: str = "") -> ApiError:
     """503: too much to do at once, for the limit of this name."""
-    detail = "The server is busy. Try again shortly."
-    return unavailable("overloaded", detail, retry_seconds=10, limit=limit)
+    return unavailable("overloaded", "The server is busy. Try again shortly.", retry_seconds=10, limit=limit)
 
 
 SCANS_IN_FLIGHT = web.AppKey("SCANS_IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included
