@@ -32,6 +32,7 @@ ALTER TABLE api_tokens DROP CONSTRAINT api_tokens_user_id_fkey;
 ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_user_id_fkey;
 ALTER TABLE reviews DROP CONSTRAINT reviews_user_id_fkey;
 ALTER TABLE shares DROP CONSTRAINT shares_user_id_fkey;
+ALTER TABLE daily_usage DROP CONSTRAINT daily_usage_user_id_fkey;
 
 -- a unique key of a distributed table has to begin with what it is distributed by
 DROP INDEX users_email;
@@ -53,6 +54,7 @@ SELECT create_distributed_table('idempotency_keys', 'user_id', colocate_with => 
 SELECT create_distributed_table('reviews', 'user_id', colocate_with => 'users');
 SELECT create_distributed_table('fingerprints', 'user_id', colocate_with => 'users');
 SELECT create_distributed_table('shares', 'user_id', colocate_with => 'users');
+SELECT create_distributed_table('daily_usage', 'user_id', colocate_with => 'users');
 SELECT create_distributed_table('emails', 'email', colocate_with => 'none');
 SELECT create_distributed_table('token_owners', 'digest', colocate_with => 'emails');
 SELECT create_distributed_table('attempts', 'name', colocate_with => 'emails');
@@ -70,6 +72,7 @@ SELECT truncate_local_data_after_distributing_table('idempotency_keys');
 SELECT truncate_local_data_after_distributing_table('reviews');
 SELECT truncate_local_data_after_distributing_table('fingerprints');
 SELECT truncate_local_data_after_distributing_table('shares');
+SELECT truncate_local_data_after_distributing_table('daily_usage');
 SELECT truncate_local_data_after_distributing_table('emails');
 SELECT truncate_local_data_after_distributing_table('token_owners');
 SELECT truncate_local_data_after_distributing_table('attempts');
@@ -86,6 +89,8 @@ ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_user_id_fkey
 ALTER TABLE reviews ADD CONSTRAINT reviews_user_id_fkey
     FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
 ALTER TABLE shares ADD CONSTRAINT shares_user_id_fkey
+    FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
+ALTER TABLE daily_usage ADD CONSTRAINT daily_usage_user_id_fkey
     FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
 -- in place of the trigger that deletes the fingerprints of a scan
 ALTER TABLE fingerprints ADD CONSTRAINT fingerprints_user_id_fkey

@@ -39,6 +39,7 @@ from .concurrency import (
 from .database import DATABASE, Database
 from .database.attempts import delete_expired_attempts
 from .database.audit_log import delete_entries_before
+from .database.daily_usage import delete_expired_usage
 from .database.drivers import error_name
 from .database.idempotency_keys import delete_expired_keys
 from .database.late_scans import fill_late_scans
@@ -179,6 +180,7 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
             await delete_expired_attempts(db)
             await delete_expired_keys(db)
             await delete_expired_shares(db)
+            await delete_expired_usage(db)
             if retention := app[SETTINGS].audit_retention_days:
                 await delete_entries_before(db, utc_now() - datetime.timedelta(days=retention))
             if filled := await fill_late_scans(db):

@@ -171,8 +171,9 @@ def show_unless_off(number: int) -> str:
     return str(number or "off")
 
 
-def days(value: str) -> int:
-    return 0 if value == "off" else integer(1, 36_500)(value)
+def integer_or_off(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of an integer, or of "off", which is 0."""
+    return lambda value: 0 if value == "off" else integer(low, high)(value)
 
 
 def secret(value: str) -> str:
@@ -356,17 +357,31 @@ class Settings:
     login_limit: Rate = setting("LOGIN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "10/minute")
     register_limit: Rate = setting("REGISTER_LIMIT", 'a rate such as 10/minute, or "off"', rate, "100/minute")
     scan_limit: Rate = setting("SCAN_LIMIT", 'a rate such as 10/minute, or "off"', rate, "600/minute")
+    scans_per_day: int = setting(
+        "SCANS_PER_DAY",
+        'an integer from 1 to 1000000, or "off"',
+        integer_or_off(1, 1_000_000),
+        "off",
+        show=show_unless_off,
+    )
+    megabytes_per_day: int = setting(
+        "MEGABYTES_PER_DAY",
+        'an integer from 1 to 1000000, or "off"',
+        integer_or_off(1, 1_000_000),
+        "off",
+        show=show_unless_off,
+    )
     scan_retention_days: int = setting(
         "SCAN_RETENTION_DAYS",
         'an integer from 1 to 36500, or "off"',
-        days,
+        integer_or_off(1, 36_500),
         "off",
         show=show_unless_off,
     )
     audit_retention_days: int = setting(
         "AUDIT_RETENTION_DAYS",
         'an integer from 1 to 36500, or "off"',
-        days,
+        integer_or_off(1, 36_500),
         "90",
         show=show_unless_off,
     )
@@ -418,6 +433,8 @@ class Settings:
         settings = cls(**values)
         if settings.workers > settings.ai_max_concurrency:
             raise SettingsError("AI_MAX_CONCURRENCY must not be less than WORKERS")
+        if 0 < settings.megabytes_per_day * 1024 * 1024 < settings.max_upload_bytes:
+            raise SettingsError("MEGABYTES_PER_DAY must not be less than MAX_UPLOAD_MB")
         return settings
 
     @property

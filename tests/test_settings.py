@@ -134,6 +134,8 @@ def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str)
         ("WORKERS", "0"),
         ("LOGIN_LIMIT", "10"),
         ("LOGIN_LIMIT", "10/fortnight"),
+        ("SCANS_PER_DAY", "0"),
+        ("MEGABYTES_PER_DAY", "0.5"),
         ("PASSWORD_HELP", "two\nlines"),
         ("PASSWORD_HELP", "x" * 301),
         ("TRUSTED_PROXIES", "everyone"),
@@ -159,6 +161,12 @@ def test_invalid_value_is_refused_by_setting_name_in_one_line(tmp_path: Path, na
 def test_ai_concurrency_must_cover_every_worker(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="AI_MAX_CONCURRENCY must not be less than WORKERS"):
         load_settings(tmp_path, WORKERS="3", AI_MAX_CONCURRENCY="2")
+
+
+def test_a_day_has_megabytes_for_every_upload(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="MEGABYTES_PER_DAY must not be less than MAX_UPLOAD_MB"):
+        load_settings(tmp_path, MEGABYTES_PER_DAY="1", MAX_UPLOAD_MB="1.5")
+    assert load_settings(tmp_path, MEGABYTES_PER_DAY="1", MAX_UPLOAD_MB="1").megabytes_per_day == 1
 
 
 def test_postgresql_needs_a_secret(tmp_path: Path) -> None:
@@ -189,6 +197,8 @@ def test_table_shows_values_as_they_are_set(tmp_path: Path) -> None:
         "MAX_UPLOAD_MB": "0.5",
         "WORKERS": "3",
         "SCAN_LIMIT": "off",
+        "SCANS_PER_DAY": "100",
+        "MEGABYTES_PER_DAY": "50",
         "SCAN_RETENTION_DAYS": "30",
         "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
     }

@@ -27,6 +27,7 @@ from ..database.users import (
     update_password,
 )
 from ..errors import ApiError, Sentence, invalid_request
+from ..quotas import load_quota_usage
 from ..rate_limits import Bucket, bucket, hit, refund
 from ..request.body import read_fields
 from ..request.fields import (
@@ -186,7 +187,8 @@ async def load_account(request: web.Request) -> dict[str, Any]:
     db, user_id = request.app[DATABASE], request[USER_ID]
     tokens, reviews = await list_api_tokens(db, user_id), await count_reviews(db, user_id)
     entries = await list_own_entries(db, user_id, ENTRIES_SHOWN)
-    return {"tokens": tokens, "reviews": reviews, "entries": entries, "now": utc_now()}
+    quotas = await load_quota_usage(request, user_id)
+    return {"tokens": tokens, "reviews": reviews, "entries": entries, "now": utc_now(), "quotas": quotas}
 
 
 def check_grant_type(fields: Mapping[str, Any]) -> None:

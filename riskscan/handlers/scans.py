@@ -45,6 +45,7 @@ from ..database.scans import (
 from ..errors import REQUEST_ID, ApiError, Sentence, invalid_request, invalid_value, not_found
 from ..history import build_rows
 from ..idempotency import REPLAYED, Reservation, ScanResult, reserve_scan
+from ..quotas import charge_quotas
 from ..rate_limits import Bucket, bucket, hit, refund
 from ..report import build_report
 from ..request.body import read_document, read_fields
@@ -121,9 +122,16 @@ async def scan_once(
     """Return the result that the reservation has, or scan the document and save the scan."""
     if reservation.result:
         return reservation.result
+    async with charge_quotas(request, subject.user_id, document):
+        return await scan_and_save(request, subject, document, reservation.scan_id)
+
+
+async def scan_and_save(
+    request: web.Request, subject: TokenSubject, document: Document, scan_id: str
+) -> ScanResult:
     findings = await ai_client.scan(request.app, document, subject.user_id, request[REQUEST_ID])
     findings = await add_fingerprints(findings)
-    scan = make_scan(reservation.scan_id, document, findings)
+    scan = make_scan(scan_id, document, findings)
     digest = await document.compute_digest()
     words = "" if document.upload else extract_first_words(document.text or "")
     db = request.app[DATABASE].low_priority

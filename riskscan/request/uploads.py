@@ -55,6 +55,13 @@ class Document(NamedTuple):
             digest.update(piece.encode())
         return digest.hexdigest()
 
+    async def compute_size(self) -> int:
+        """Return the bytes of the file and of the text in UTF-8."""
+        size = self.upload.size if self.upload else 0
+        async for piece in slices(self.text or ""):
+            size += len(piece.encode())
+        return size
+
 
 async def slices(text: str) -> AsyncIterator[str]:
     """Yield a text in slices; between two of them, others have their turn on the event loop."""

@@ -41,6 +41,7 @@ OF_ALL_NODES = {
     "audit_log.LIST_OWN_ENTRIES",
     "backups.COUNT",
     "backups.HAS_ACCOUNTS",
+    "daily_usage.DELETE_EXPIRED_USAGE",
     "idempotency_keys.DELETE_EXPIRED_KEYS",
     "late_scans.FIND_LATE_SCANS",
     "operator_queries.LIST_ACCOUNTS",
