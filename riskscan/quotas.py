@@ -12,14 +12,16 @@ from typing import NamedTuple
 from aiohttp import web
 
 from .database import DATABASE
-from .database.daily_usage import Usage, add_usage, find_usage, subtract_usage
+from .database.daily_usage import DailyUsage, add_usage, find_usage, subtract_usage
 from .database.rows import utc_now
 from .errors import ApiError, Sentence
+from .rate_limits import USAGE, Bucket, Usage, most_restrictive
 from .request.uploads import Document
-from .settings import SETTINGS, Settings
+from .settings import SETTINGS, Rate, Settings
 
-MEGABYTE = 1024 * 1024
-UNLIMITED = Usage(2**31 - 1, 2**62)
+MEGABYTE, DAY_SECONDS = 1024 * 1024, 86_400
+SCANS, MEGABYTES = "scans per day", "megabytes per day"  # the names of the limits
+UNLIMITED = DailyUsage(2**31 - 1, 2**62)
 
 
 class QuotaUsage(NamedTuple):
@@ -42,14 +44,26 @@ async def charge_quotas(request: web.Request, user_id: str, document: Document) 
         yield
         return
     ends_at, size = end_of_day(utc_now()), await document.compute_size()
-    if not await add_usage(db.lowest_priority, user_id, ends_at, size, max_usage):
+    used = await add_usage(db.lowest_priority, user_id, ends_at, size, max_usage)
+    if used is None:
         used = await find_usage(db.lowest_priority, user_id, ends_at)
+        report_scans(request, used, max_usage, ends_at)
         raise quota_exceeded(used, max_usage, ends_at)
     try:
         yield
     except BaseException:
         await asyncio.shield(refund(request, user_id, ends_at, size))
         raise
+    report_scans(request, used, max_usage, ends_at)
+
+
+def report_scans(
+    request: web.Request, used: DailyUsage, max_usage: DailyUsage, ends_at: datetime.datetime
+) -> None:
+    """Let the headers say how many scans are left today, unless fewer are left of SCAN_LIMIT."""
+    if max_usage.scans != UNLIMITED.scans:
+        day = Usage(Bucket(SCANS, "", Rate(max_usage.scans, DAY_SECONDS)), used.scans, ends_at)
+        request[USAGE] = most_restrictive([day, request.get(USAGE, day)])
 
 
 async def refund(request: web.Request, user_id: str, ends_at: datetime.datetime, size: int) -> None:
@@ -68,8 +82,8 @@ async def load_quota_usage(request: web.Request, user_id: str) -> QuotaUsage | N
     return QuotaUsage(used.scans, settings.scans_per_day, megabytes, settings.megabytes_per_day)
 
 
-def read_limits(settings: Settings) -> Usage:
-    return Usage(
+def read_limits(settings: Settings) -> DailyUsage:
+    return DailyUsage(
         settings.scans_per_day or UNLIMITED.scans,
         settings.megabytes_per_day * MEGABYTE or UNLIMITED.bytes,
     )
@@ -81,16 +95,16 @@ def end_of_day(now: datetime.datetime) -> datetime.datetime:
     return midnight + datetime.timedelta(days=1)
 
 
-def quota_exceeded(used: Usage, max_usage: Usage, ends_at: datetime.datetime) -> ApiError:
+def quota_exceeded(used: DailyUsage, max_usage: DailyUsage, ends_at: datetime.datetime) -> ApiError:
     """429: the scans or the megabytes of today are used up, or too few are left for this document."""
     if used.scans >= max_usage.scans:
-        limit = "scans per day"
+        limit = SCANS
         detail = Sentence(
             "You have reached the limit of scans a day (%(limit)s). You can scan again after midnight UTC.",
             limit=max_usage.scans,
         )
     else:
-        limit = "megabytes per day"
+        limit = MEGABYTES
         left = max(0, max_usage.bytes - used.bytes)
         detail = Sentence(
             "This exceeds the limit of megabytes a day (%(limit)s): %(left)s MB are left until midnight UTC.",

@@ -10,7 +10,7 @@ from .drivers import ForeignKeyViolation
 from .rows import TokenRevoked, utc_now
 
 
-class Usage(NamedTuple):
+class DailyUsage(NamedTuple):
     """The scans of a day, and the bytes of their documents."""
 
     scans: int = 0
@@ -28,8 +28,8 @@ RETURNING scans, bytes
 
 
 async def add_usage(
-    db: Executor, user_id: str, ends_at: datetime.datetime, size: int, max_usage: Usage
-) -> Usage | None:
+    db: Executor, user_id: str, ends_at: datetime.datetime, size: int, max_usage: DailyUsage
+) -> DailyUsage | None:
     """Count a scan of this many bytes and return the usage with it; None if that were too much.
 
     The first scan of a day never is. Raises TokenRevoked if the account was deleted.
@@ -40,15 +40,15 @@ async def add_usage(
         row = await db.fetch_one(ADD_USAGE, {**values, **limits})
     except ForeignKeyViolation:
         raise TokenRevoked from None
-    return Usage(row["scans"], row["bytes"]) if row else None
+    return DailyUsage(row["scans"], row["bytes"]) if row else None
 
 
 FIND_USAGE = "SELECT scans, bytes FROM daily_usage WHERE user_id = :user_id AND ends_at = :ends_at"
 
 
-async def find_usage(db: Executor, user_id: str, ends_at: datetime.datetime) -> Usage:
+async def find_usage(db: Executor, user_id: str, ends_at: datetime.datetime) -> DailyUsage:
     row = await db.fetch_one(FIND_USAGE, {"user_id": user_id, "ends_at": ends_at})
-    return Usage(row["scans"], row["bytes"]) if row else Usage()
+    return DailyUsage(row["scans"], row["bytes"]) if row else DailyUsage()
 
 
 SUBTRACT_USAGE = """

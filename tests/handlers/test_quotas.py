@@ -7,9 +7,9 @@ import datetime
 
 import pytest
 
-from riskscan import quotas
+from riskscan import quotas, rate_limits
 from riskscan.database import DATABASE, daily_usage
-from riskscan.database.daily_usage import Usage, delete_expired_usage, find_usage
+from riskscan.database.daily_usage import DailyUsage, delete_expired_usage, find_usage
 from riskscan.quotas import end_of_day
 from tests.support.ai import Ai
 from tests.support.application import Server
@@ -24,7 +24,8 @@ on_all = pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "distr
 @pytest.fixture(autouse=True)
 def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let it be noon for the quotas."""
-    monkeypatch.setattr(quotas, "utc_now", lambda: NOON)
+    for module in (quotas, rate_limits):
+        monkeypatch.setattr(module, "utc_now", lambda: NOON)
 
 
 def test_a_day_ends_at_midnight_utc() -> None:
@@ -60,8 +61,8 @@ class TestScansPerDay:
         monkeypatch.setattr(daily_usage, "utc_now", lambda: MIDNIGHT)
         db = server.app[DATABASE]
         await delete_expired_usage(db)
-        assert await find_usage(db, alice.id, MIDNIGHT) == Usage()
-        assert await find_usage(db, alice.id, end_of_day(MIDNIGHT)) == Usage(1, 1)
+        assert await find_usage(db, alice.id, MIDNIGHT) == DailyUsage()
+        assert await find_usage(db, alice.id, end_of_day(MIDNIGHT)) == DailyUsage(1, 1)
 
     @on_all
     async def test_only_scans_that_are_saved_are_charged(self, server: Server, alice: Person, ai: Ai) -> None:
@@ -74,7 +75,7 @@ class TestScansPerDay:
             for _ in range(2):
                 assert (await alice.post("/api/scan", data=form(text="x"))).status in (422, 502)
         ai.handler = ai.return_findings
-        assert await find_usage(server.app[DATABASE], alice.id, MIDNIGHT) == Usage(1, 1)
+        assert await find_usage(server.app[DATABASE], alice.id, MIDNIGHT) == DailyUsage(1, 1)
         for _ in range(2):
             await alice.scan(text="x")
         for text in ("y", "z"):  # the quota refuses the first, and frees its key
@@ -83,10 +84,12 @@ class TestScansPerDay:
 
     async def test_page_keeps_the_text_that_a_quota_refuses(self, alice: Person) -> None:
         assert "0 of 3" in (await alice.get("/account")).body.decode()
-        for _ in range(3):
-            await alice.scan(text="x")
+        for left in (2, 1, 0):
+            reply = await alice.post("/api/scan", data=form(text="x"))
+            assert reply.headers["RateLimit-Policy"] == '"scans per day";q=3;w=86400'
+            assert reply.headers["RateLimit"] == f'"scans per day";r={left};t=43200'
         reply = await alice.post("/scan", data=form(text="a late supplier"))
-        assert reply.status == 429
+        assert (reply.status, reply.headers["RateLimit"]) == (429, '"scans per day";r=0;t=43200')
         assert b"a late supplier" in reply.body
         assert b"the limit of scans a day (3)" in reply.body
         page = (await alice.get("/account")).body.decode()
@@ -100,7 +103,7 @@ class TestScansPerDay:
 async def test_megabytes_of_files_and_texts_are_charged(server: Server, alice: Person) -> None:
     file, text = b"x" * 400_000, "é" * 150_000
     await alice.post("/api/scan", data=form(file=("plan.txt", file), text=text))
-    assert await find_usage(server.app[DATABASE], alice.id, MIDNIGHT) == Usage(1, 700_000)
+    assert await find_usage(server.app[DATABASE], alice.id, MIDNIGHT) == DailyUsage(1, 700_000)
     reply = await alice.post("/api/scan", data=form(file=("plan.txt", file)))
     detail = assert_error(reply, 429, "rate_limited")
     assert detail == ("This exceeds the limit of megabytes a day (1): 0.3 MB are left until midnight UTC.")
