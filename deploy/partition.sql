@@ -7,7 +7,7 @@ ALTER TABLE scans_before RENAME CONSTRAINT scans_pkey TO scans_before_pkey;
 ALTER INDEX scans_user_id_created_at RENAME TO scans_before_user_id_created_at;
 ALTER INDEX scans_created_at RENAME TO scans_before_created_at;
 
-CREATE TABLE scans (LIKE scans_before INCLUDING CONSTRAINTS INCLUDING DEFAULTS) PARTITION BY HASH (user_id);
+CREATE TABLE scans (LIKE scans_before INCLUDING CONSTRAINTS INCLUDING DEFAULTS INCLUDING STORAGE) PARTITION BY HASH (user_id);
 
 DO $$ BEGIN FOR part IN 0..15 LOOP
     EXECUTE format('CREATE TABLE scans_%s PARTITION OF scans FOR VALUES WITH (MODULUS 16, REMAINDER %s)', part, part);
@@ -25,6 +25,9 @@ CREATE INDEX scans_user_id_digest ON scans (user_id, digest, created_at DESC, id
 CREATE INDEX scans_user_id_draft_name ON scans (user_id, draft_name, created_at DESC, id DESC) WHERE draft_name IS NOT NULL;
 CREATE INDEX scans_late ON scans (created_at)
     WHERE details = '[]' AND risk_count > 0 OR draft_name IS NULL AND filename <> '';
+CREATE INDEX scans_to_index ON scans (id)
+    WHERE terms_title IS NULL OR terms_title <> coalesce(title, '')
+        OR details = '[]' AND risk_count > 0 OR draft_name IS NULL AND filename <> '';
 
 CREATE TRIGGER scans_inserted AFTER INSERT ON scans
     REFERENCING NEW TABLE AS changed_scans FOR EACH STATEMENT EXECUTE FUNCTION count_scans('1');

@@ -54,7 +54,8 @@ def to_update_values(scan_id, user_id, filename, data, _):
     """Return the values of an UPDATE; PostgreSQL's driver returns JSON already parsed."""
     risks = [Risk(**risk) for risk in (json.loads(data) if isinstance(data, str) else data)]
     categories = collections.Counter(risk.category for risk in risks)
-    return json.dumps(categories, ensure_ascii=False), index_terms((filename,), risks), scan_id, user_id
+    words, _ = index_terms((filename,), risks)
+    return json.dumps(categories, ensure_ascii=False), words, scan_id, user_id
 
 
 steps = [step(apply)]

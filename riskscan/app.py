@@ -183,7 +183,7 @@ async def run_maintenance(app: web.Application, stopping: asyncio.Event) -> None
             await delete_expired_usage(db)
             if retention := app[SETTINGS].audit_retention_days:
                 await delete_entries_before(db, utc_now() - datetime.timedelta(days=retention))
-            if filled := await fill_late_scans(db):
+            if filled := await fill_late_scans(db, stopping):
                 log.info("indexed %d scans that an earlier version has stored", filled)
         except ApiError as exc:
             cause = error_name(exc.__cause__ or exc)

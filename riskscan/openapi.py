@@ -95,8 +95,9 @@ QUERY: dict[str, dict[str, Any]] = {
     },
     "with": {"description": "ID of the earlier scan", "required": True, "schema": UUID},
     "q": {
-        "description": "Search terms, by prefix, which must all match: words of the file name and of the "
-        "risk titles or, in the export of one scan, of a finding",
+        "description": "Search terms, by prefix, which must all match: words of the names of a scan and of "
+        "the titles and sentences of its risks or, in the export of one scan, of a finding; an exact phrase "
+        "in quotation marks",
         "schema": FILTER_TEXT,
     },
     "category": {"description": "Category of a risk, case-insensitive", "schema": FILTER_TEXT},

@@ -17,9 +17,9 @@ from msgspec import Meta, Raw, Struct
 class Filter(Struct, frozen=True):
     """Conditions on scans, which must all hold; falsy without conditions.
 
-    Each of `words` is the beginning of a search term of the scan, `category` is a folded category (see
-    `search_terms`), the scan was created at `since` or later, and before `until`, and `sha256` is the digest
-    of its file or text.
+    `words` and `phrases` are what the scan must have, `category` is a folded category (see `search_terms`),
+    the scan was created at `since` or later, and before `until`, and `sha256` is the digest of its file or
+    text.
     """
 
     words: tuple[str, ...] = ()
@@ -28,6 +28,7 @@ class Filter(Struct, frozen=True):
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
     sha256: str = ""
+    phrases: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self != ALL_SCANS
@@ -36,8 +37,9 @@ class Filter(Struct, frozen=True):
     def digest(self) -> str:
         """Return 12 hexadecimal digits that identify this filter; empty if there are no conditions."""
         conditions = msgspec.structs.asdict(self)
-        if not self.sha256:
-            del conditions["sha256"]  # as before there was this condition: cursors of then are still in use
+        for name in ("sha256", "phrases"):
+            if not conditions[name]:
+                del conditions[name]  # as before there was this condition: cursors of then are still in use
         return hashlib.sha256(msgspec.json.encode(conditions)).hexdigest()[:12] if self else ""
 
 

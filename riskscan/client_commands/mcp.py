@@ -38,7 +38,7 @@ FilePath = Annotated[
 ]
 PastedText = Annotated[str, Field(description="A text to scan in the place of a document")]
 ScanId = Annotated[str, Field(description="ID of a scan")]
-Words = Annotated[str, Field(description="Words of the name or the risks of a scan, by their beginning")]
+Words = Annotated[str, Field(description="Words of the name or the sentences of a scan, by their beginning")]
 Category = Annotated[str, Field(description="Category of a risk, such as Financial")]
 Limit = Annotated[int, Field(ge=1, le=100, description="At most so many scans, the newest first")]
 Number = Annotated[int, Field(ge=1, description="Number of a finding in the scan")]

@@ -1,10 +1,11 @@
-"""Scans that a process of an earlier version has stored after the migrations, in an upgrade or a rollback."""
+"""Scans that an earlier version has stored: before 0017.search-sentences, or in an upgrade or a rollback."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
 import logging
+import uuid
 from typing import Any
 
 import msgspec
@@ -15,29 +16,31 @@ from ..schemas import Detail, Risk
 from ..search_terms import index_terms
 from . import Database, Row
 from .distributed import COUNT_REVIEWED_FINDINGS, INDEX_FINGERPRINTS
-from .rows import to_utc
-from .scan_queries import EARLIEST
 from .users import LOCK_USER
 
-BEFORE_ALL = {"created_at": EARLIEST, "id": "00000000-0000-0000-0000-000000000000"}
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
 log = logging.getLogger(__name__)
 
 decode_risks = msgspec.json.Decoder(list[Risk]).decode
 
-# the condition is that of the index scans_late, which has these scans alone
+# the condition is that of the index scans_to_index, which has these scans alone; terms_title is the title of
+# which they have the terms: a process of an earlier version renames a scan without its sentences
 FIND_LATE_SCANS = """
-SELECT id, user_id, filename, title, first_words, data, created_at FROM scans
-WHERE (details = '[]' AND risk_count > 0 OR draft_name IS NULL AND filename <> '')
-    AND (created_at, id) > (:created_at, :id)
-ORDER BY created_at, id LIMIT 50
+SELECT id, user_id, filename, title, first_words, data FROM scans
+WHERE (terms_title IS NULL OR terms_title <> coalesce(title, '')
+        OR details = '[]' AND risk_count > 0 OR draft_name IS NULL AND filename <> '')
+    AND id > :id
+ORDER BY id LIMIT 50
 """
 # unless another process was first, or the user has renamed the scan since it was read, whose words are of its
 # title: it is read again the next time; details that are stored already say more
 FILL_LATE_SCAN = """
 UPDATE scans SET details = CASE WHEN details = '[]' THEN :details ELSE details END,
-    categories = :categories, words = :words, draft_name = :draft_name
-WHERE id = :id AND user_id = :user_id AND (details = '[]' OR draft_name IS NULL)
-    AND coalesce(title, '') = :title
+    categories = :categories, words = :words, terms = :terms, terms_title = :title,
+    draft_name = :draft_name
+WHERE id = :id AND user_id = :user_id AND coalesce(title, '') = :title
+    AND (terms_title IS NULL OR terms_title <> coalesce(title, '')
+        OR details = '[]' AND risk_count > 0 OR draft_name IS NULL AND filename <> '')
 RETURNING id
 """
 # what FILL_LATE_SCAN returns, after other statements
@@ -46,15 +49,21 @@ SELECT id FROM scans WHERE id = :id AND user_id = :user_id AND coalesce(title, '
 """
 
 
-async def fill_late_scans(db: Database) -> int:
-    """Store search terms, categories, fingerprints and draft names of late scans; return their number."""
+async def fill_late_scans(db: Database, stopping: asyncio.Event | None = None) -> int:
+    """Store search terms, categories, fingerprints and draft names of late scans; return their number.
+
+    It ends early once `stopping` is set: after a migration all scans may be late.
+    """
     filled = 0
-    after: dict[str, Any] = BEFORE_ALL
-    # by position, so that a scan which cannot be filled is tried once
-    while rows := await db.fetch_all(FIND_LATE_SCANS, after):
-        for row in rows:
-            filled += await fill_late_scan(db, row)
-        after = {"created_at": to_utc(rows[-1]["created_at"]), "id": str(rows[-1]["id"])}
+    # begins anywhere, so that processes which do this at once share the scans
+    for after in (str(uuid.uuid4()), FIRST_ID):
+        # by position, so that a scan which cannot be filled is not tried for ever
+        while rows := await db.fetch_all(FIND_LATE_SCANS, {"id": after}):
+            for row in rows:
+                if stopping and stopping.is_set():
+                    return filled
+                filled += await fill_late_scan(db, row)
+            after = str(rows[-1]["id"])
     return filled
 
 
@@ -81,6 +90,6 @@ def to_fill_values(row: Row) -> dict[str, Any]:
         "details": msgspec.json.encode(list(map(Detail, compute_fingerprints(risks)))).decode(),
         "categories": msgspec.json.encode(collections.Counter(risk.category for risk in risks)).decode(),
         "title": row["title"] or "",
-        "words": index_terms(names, risks),
+        **index_terms(names, risks)._asdict(),
         "draft_name": draft_name(row["filename"], row["first_words"]),
     }

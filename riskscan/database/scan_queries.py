@@ -96,6 +96,10 @@ WITH matches AS MATERIALIZED (
     FROM scans
     WHERE user_id = :user_id AND created_at >= :since AND created_at < :until
         AND (CAST(:words AS tsquery) IS NULL OR words @@ CAST(:words AS tsquery))
+        AND (CAST(:phrases AS json) IS NULL OR NOT EXISTS (
+            SELECT 1 FROM json_array_elements_text(CAST(:phrases AS json)) AS phrase
+            WHERE strpos(' ' || coalesce(terms, '') || ' ', ' ' || phrase) = 0
+        ))
         AND (CAST(:category AS tsquery) IS NULL OR words @@ CAST(:category AS tsquery))
         AND (CAST(:source AS text) IS NULL OR source = CAST(:source AS text))
         AND (CAST(:digest AS text) IS NULL OR digest = CAST(:digest AS text))
@@ -125,6 +129,10 @@ WITH matches AS MATERIALIZED (
     WHERE user_id = :user_id AND created_at >= :since AND created_at < :until
         AND (:words IS NULL OR NOT EXISTS (
             SELECT 1 FROM json_each(:words) AS word WHERE instr(' ' || words, ' ' || word.value) = 0
+        ))
+        AND (:phrases IS NULL OR NOT EXISTS (
+            SELECT 1 FROM json_each(:phrases) AS phrase
+            WHERE instr(' ' || coalesce(terms, '') || ' ', ' ' || phrase.value) = 0
         ))
         AND (:category IS NULL OR instr(' ' || words || ' ', ' ' || :category || ' ') > 0)
         AND (:source IS NULL OR source = :source)
@@ -200,6 +208,10 @@ WITH matches AS MATERIALIZED (
     FROM users
     LEFT JOIN scans ON user_id = :user_id AND scans.created_at >= :since AND scans.created_at < :until
         AND (CAST(:words AS tsquery) IS NULL OR words @@ CAST(:words AS tsquery))
+        AND (CAST(:phrases AS json) IS NULL OR NOT EXISTS (
+            SELECT 1 FROM json_array_elements_text(CAST(:phrases AS json)) AS phrase
+            WHERE strpos(' ' || coalesce(terms, '') || ' ', ' ' || phrase) = 0
+        ))
         AND (CAST(:category AS tsquery) IS NULL OR words @@ CAST(:category AS tsquery))
         AND (CAST(:source AS text) IS NULL OR source = CAST(:source AS text))
         AND (CAST(:digest AS text) IS NULL OR digest = CAST(:digest AS text))
@@ -219,6 +231,10 @@ WITH matches AS MATERIALIZED (
     LEFT JOIN scans ON user_id = :user_id AND scans.created_at >= :since AND scans.created_at < :until
         AND (:words IS NULL OR NOT EXISTS (
             SELECT 1 FROM json_each(:words) AS word WHERE instr(' ' || words, ' ' || word.value) = 0
+        ))
+        AND (:phrases IS NULL OR NOT EXISTS (
+            SELECT 1 FROM json_each(:phrases) AS phrase
+            WHERE instr(' ' || coalesce(terms, '') || ' ', ' ' || phrase.value) = 0
         ))
         AND (:category IS NULL OR instr(' ' || words || ' ', ' ' || :category || ' ') > 0)
         AND (:source IS NULL OR source = :source)
@@ -272,8 +288,10 @@ def filter_values(db: Executor, scan_filter: Filter) -> dict[str, Any]:
         words = " & ".join(f"'{word}':*" for word in scan_filter.words)
     if category and not db.sqlite:
         category = f"'{category}'"
+    phrases = msgspec.json.encode(scan_filter.phrases).decode() if scan_filter.phrases else None
     return {
         "words": words,
+        "phrases": phrases,
         "category": category,
         "source": scan_filter.source or None,
         "digest": scan_filter.sha256 or None,

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ..errors import ApiError, Sentence, invalid_request, one_of
 from ..schemas import ALL_SCANS, Filter, Sort, Source
-from ..search_terms import category_term, tokenize
+from ..search_terms import Sought, category_term, parse_query
 from .fields import FieldErrors, is_uuid, optional_text, read_time
 from .reviews import read_choice
 
@@ -33,14 +33,15 @@ def read_filter(request: web.Request) -> Filter:
     # `to` is inclusive, Filter.until is not; times are stored to the microsecond
     day, microsecond = datetime.timedelta(days=1), datetime.timedelta(microseconds=1)
     with FieldErrors() as errors:
-        words = errors.read(read_search_terms, request)
+        sought = errors.read(read_search_terms, request)
         category = errors.read(read_query_text, request, "category")
         source = errors.read(read_source, request)
         since = errors.read(read_time, query, "from")
         until = errors.read(read_time, query, "to", add_to_date=day, add_to_time=microsecond)
         errors.read(check_period, since, until)
         sha256 = errors.read(read_sha256, request)
-    return Filter(words, category_term(category) if category else "", source, since, until, sha256 or "")
+    term = category_term(category) if category else ""
+    return Filter(sought.words, term, source, since, until, sha256 or "", sought.phrases)
 
 
 def read_source(request: web.Request) -> str:
@@ -88,15 +89,13 @@ def read_sort(request: web.Request) -> Sort:
     return read_choice(request.query, "sort", SORTS) or "date"
 
 
-def read_search_terms(request: web.Request) -> tuple[str, ...]:
-    """Return the terms of q; a term that is a prefix of another is redundant and dropped."""
+def read_search_terms(request: web.Request) -> Sought:
+    """Return the words and phrases of q."""
     text = read_query_text(request, "q")
-    terms = tokenize(text)
-    if text and not terms:
+    sought = parse_query(text)
+    if text and not sought.words:
         raise invalid_filter("q", "Enter at least one letter or number.")
-    return tuple(
-        term for term in terms if not any(other.startswith(term) for other in terms if other != term)
-    )
+    return sought
 
 
 def read_query_text(request: web.Request, name: str) -> str:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ..errors import one_of
 from ..schemas import Finding, State
-from ..search_terms import category_term, tokenize
+from ..search_terms import Sought, category_term, join_terms, parse_query
 from .filters import invalid_filter, read_query_text
 
 FINDING_FILTER_FIELDS = ("state", "category", "q")
@@ -18,22 +18,22 @@ STATES = ("open", *get_args(State))
 class FindingFilter(NamedTuple):
     """Conditions on findings, which must all hold; an empty one always does.
 
-    `category` is a folded category; each of `words` is the beginning of a word of the finding.
+    `category` is a folded category; `sought` is what the finding must have.
     """
 
     state: str = ""
     category: str = ""
-    words: tuple[str, ...] = ()
+    sought: Sought = Sought((), ())
 
     def matches(self, finding: Finding) -> bool:
         if self.state and self.state != (finding.review.state if finding.review else "open"):
             return False
         if self.category and self.category != category_term(finding.category):
             return False
-        if not self.words:
+        if not self.sought.words:
             return True
-        terms = tokenize(" ".join((finding.risk, finding.context, finding.category, finding.place or "")))
-        return all(any(term.startswith(word) for term in terms) for word in self.words)
+        terms = join_terms((finding.risk, finding.context, finding.category, finding.place or ""))
+        return all(f" {part}" in f" {terms} " for part in (*self.sought.words, *self.sought.phrases))
 
 
 def read_finding_filter(request: web.Request) -> FindingFilter:
@@ -42,8 +42,8 @@ def read_finding_filter(request: web.Request) -> FindingFilter:
     Raises 400 `invalid_request` with the field for an invalid value.
     """
     category = read_query_text(request, "category")
-    words = tuple(tokenize(read_query_text(request, "q")))
-    return FindingFilter(read_state(request), category_term(category) if category else "", words)
+    sought = parse_query(read_query_text(request, "q"))
+    return FindingFilter(read_state(request), category_term(category) if category else "", sought)
 
 
 def read_state(request: web.Request) -> str:

@@ -43,7 +43,9 @@ UNDO_NOTES = "DELETE FROM _yoyo_migration WHERE migration_id = '0009.notes'"
 TRIGGERS_ON_SCANS = ("scans_fingerprinted", "scans_fingerprinted_later", "scans_fingerprints_deleted")
 COLUMNS_OF_REVIEWS = ("details", "title", "first_words", "reviewed_count")
 UNDO_REVIEWS = """
-DELETE FROM _yoyo_migration WHERE migration_id IN ('0010.reviews', '0011.fingerprints', '0014.late-scans')
+DELETE FROM _yoyo_migration WHERE migration_id IN (
+    '0010.reviews', '0011.fingerprints', '0014.late-scans', '0017.search-sentences'
+)
 """
 UNDO_FINGERPRINTS = "DELETE FROM _yoyo_migration WHERE migration_id = '0011.fingerprints'"
 FINGERPRINTS = [
@@ -58,7 +60,8 @@ async def undo_reviews(db: Database) -> None:
         await db.execute(f"DROP TRIGGER {trigger}{'' if db.sqlite else ' ON scans'}")
     for table in ("reviews", "fingerprints"):
         await db.execute(f"DROP TABLE {table}")
-    await db.execute("DROP INDEX scans_late")
+    for index in ("scans_late", "scans_to_index"):
+        await db.execute(f"DROP INDEX {index}")
     for column in COLUMNS_OF_REVIEWS:
         await db.execute(f"ALTER TABLE scans DROP COLUMN {column}")
     await db.execute(UNDO_REVIEWS)
@@ -132,7 +135,7 @@ async def test_scans_of_the_version_before_get_their_fingerprints(
             )
             for number in range(SCANS)
         ]
-        assert migrate(database_url) == 3
+        assert migrate(database_url) == 4
         during = await insert_old_scan(db, owner, "during.txt", utc_now())
         await save_reviews(
             db, owner, [NewReview(FINGERPRINTS[0].fingerprint, before[0], 1, ReviewFields("confirmed"))]

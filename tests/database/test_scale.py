@@ -93,7 +93,8 @@ FILL = (
     """,
     f"""
     INSERT INTO scans
-        (id, user_id, filename, draft_name, digest, data, risk_count, categories, words, source, created_at)
+        (id, user_id, filename, draft_name, digest, data, risk_count, categories, words, terms_title, source,
+        created_at)
     SELECT md5('scan' || n)::uuid, md5(CASE
             WHEN n > {SCANS} / 2 THEN {LARGE}
             WHEN n % 50 = 1 THEN {MIDDLE}
@@ -101,7 +102,7 @@ FILL = (
         END::text)::uuid,
         CASE WHEN n % 2 = 0 THEN 'plan.pdf' ELSE 'plan ' || n % 5000 || '.pdf' END,
         CASE WHEN n % 2 = 0 THEN 'plan' ELSE 'plan of ' || md5('' || n % 5000) END, md5('' || n / 2),
-        '[]', 0, '{{"Legal": 1}}', CAST('=legal plan pdf rare' || n AS tsvector),
+        '[]', 0, '{{"Legal": 1}}', CAST('=legal plan pdf rare' || n AS tsvector), '',
         CASE WHEN n % 9 = 0 THEN 'llm' ELSE 'model' END,
         '{NEWEST}'::timestamptz - n * interval '1 second'
     FROM generate_series(1, {SCANS}) n

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import json
 import secrets
 import uuid
 from pathlib import Path
@@ -15,7 +16,7 @@ from riskscan.auth.authentication import make_secret, token_digest
 from riskscan.auth.sessions import COOKIE
 from riskscan.database import DATABASE, Database
 from riskscan.database.drafts import find_drafts
-from riskscan.database.late_scans import BEFORE_ALL, FIND_LATE_SCANS, fill_late_scan, fill_late_scans
+from riskscan.database.late_scans import FIND_LATE_SCANS, FIRST_ID, fill_late_scan, fill_late_scans
 from riskscan.database.migrate import SchemaTooNew, find_pending, is_current, migrate
 from riskscan.database.rows import utc_now
 from riskscan.routes import OPERATIONS
@@ -130,6 +131,9 @@ async def test_late_scans_are_indexed_as_if_this_version_had_stored_them(
     for query in ("q=strasse", "category=zeit", "q=plan"):
         found = {scan["scan_id"] for scan in (await alice.get(f"/api/scans?{query}")).json["scans"]}
         assert found - {new["scan_id"]} == set(late), query
+    for query in ("q=steel", "q=%22time+is+short%22+plan"):  # sentences of the second
+        (found_scan,) = (await alice.get(f"/api/scans?{query}")).json["scans"]
+        assert found_scan["scan_id"] == late[1], query
     stats = (await alice.get("/api/stats")).json
     assert {"category": "Zeit", "risks": 2} in stats["by_category"]
     drafts = await find_drafts(db, alice.id, new["scan_id"])
@@ -152,7 +156,7 @@ async def test_late_scan_that_is_renamed_while_it_is_filled_is_found_by_its_titl
 ) -> None:
     db = server.app[DATABASE]
     _, late = await store_late_scans(db, alice.id)
-    rows = await db.fetch_all(FIND_LATE_SCANS, BEFORE_ALL)
+    rows = await db.fetch_all(FIND_LATE_SCANS, {"id": FIRST_ID})
     renamed = await alice.request("PATCH", f"/api/scans/{late}", json={"title": "Bridge"})
     assert renamed.status == 200
     assert not [row for row in rows if str(row["id"]) == late and await fill_late_scan(db, row)]
@@ -160,6 +164,42 @@ async def test_late_scan_that_is_renamed_while_it_is_filled_is_found_by_its_titl
         assert [scan["scan_id"] for scan in (await alice.get("/api/scans?q=bridge")).json["scans"]] == [late]
         await fill_late_scans(db)
     assert await fill_late_scans(db) == 0
+
+
+RENAME_WITHOUT_SENTENCES = "UPDATE scans SET title = :title, words = '' WHERE id = :id"
+
+
+async def test_scan_that_an_earlier_version_renames_is_indexed_again(server: Server, alice: Person) -> None:
+    db = server.app[DATABASE]
+    _, late = await store_late_scans(db, alice.id)
+    await fill_late_scans(db)
+    await db.execute(RENAME_WITHOUT_SENTENCES, {"title": "bridge", "id": late})
+    assert await fill_late_scans(db) == 1
+    found = (await alice.get("/api/scans?q=bridge+%22time+is+short%22")).json["scans"]
+    assert [scan["scan_id"] for scan in found] == [late]
+    await alice.request("PATCH", f"/api/scans/{late}", json={"title": None})
+    assert await fill_late_scans(db) == 0
+
+
+async def test_earlier_version_searches_what_this_one_stores(server: Server, alice: Person, ai: Ai) -> None:
+    ai.findings = {
+        "data": [{"risk": "Delay", "category": "Legal", "context": "Steel is late."}],
+        "source": "model",
+    }
+    scan = await alice.scan(file=("Plan v3.txt", b"x"))
+    db = server.app[DATABASE]
+    name = f"scan_queries.FILTER_SCANS_{'SQLITE' if db.sqlite else 'POSTGRESQL'}"
+    end = datetime.datetime(9000, 1, 1, tzinfo=datetime.UTC)
+    values = {
+        **VALUES, "user_id": alice.id, "until": end, "created_at": end, "id": scan["scan_id"],
+        "since": NOW - datetime.timedelta(1),
+    }  # fmt: skip
+    for words, found in ((["plan", "stee"], 1), (["delay"], 1), (["teel"], 0)):
+        for category in ("=legal", "=financial"):
+            values["words"] = json.dumps(words) if db.sqlite else " & ".join(f"'{word}':*" for word in words)
+            values["category"] = category if db.sqlite else f"'{category}'"
+            rows = await db.fetch_all(PREVIOUS[name], values)
+            assert rows[0]["scan_count"] == (found if category == "=legal" else 0)
 
 
 async def test_sessions_tokens_and_links_of_the_version_before_stay_valid(

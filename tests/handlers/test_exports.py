@@ -607,6 +607,8 @@ async def test_exports_have_the_place_and_the_review_of_each_finding(
     ("query", "numbers"),
     [("", [1, 2, 3]), ("state=open", [3]), ("state=confirmed", [1]), ("state=dismissed", [2]),
      ("category=fINANCIAL", [1]), ("q=payment", [1]), ("q=nobody+law", [3]), ("q=budget&state=open", []),
+     ("q=%22knows+the+law%22", [3]), ("q=%22knows+law%22", []), ("q=knows+%22nobody", [3]),
+     ("q=%22%22", [1, 2, 3]), ("q=%22law+legal%22", []),
      ("layout=jira", [1, 3]), ("layout=jira&state=dismissed", [2]), ("layout=ciso-assistant", [1, 2, 3])],
 )  # fmt: skip
 async def test_export_of_a_scan_follows_the_filter_of_its_page(

@@ -95,7 +95,18 @@ CASES: list[tuple[dict[str, str], list[str]]] = [
     ({"q": "contract.txt"}, ["Supply contract.txt"]),
     ({"q": "financial"}, []),
     ({"q": "=legal"}, []),
-    ({"q": "says"}, []),
+    ({"q": "says"}, ["Supply contract.txt", "plan_v2.txt"]),
+    ({"q": '"budget may"'}, ["plan_v2.txt"]),
+    ({"q": '"budget may run ou"'}, []),
+    ({"q": '"may budget"'}, []),
+    ({"q": "“it SAYS” bud"}, ["Supply contract.txt", "plan_v2.txt"]),
+    ({"q": '"out late"'}, []),  # the end of one title and the beginning of the next
+    ({"q": '"late so"'}, []),
+    ({"q": '"supply contract" budg "so it"'}, ["Supply contract.txt"]),
+    ({"q": '"late" "'}, ["plan_v2.txt"]),
+    ({"q": 'so "it sa'}, ["Supply contract.txt", "plan_v2.txt"]),
+    ({"q": '"" late'}, ["plan_v2.txt"]),
+    ({"q": '"legal"'}, []),
     ({"q": "b' | 'late' & !\\ \" % _ :* <-> ("}, ["plan_v2.txt"]),
     ({"category": "financial"}, ["plan_v2.txt"]),
     ({"category": "Legal"}, ["Supply contract.txt"]),
@@ -335,6 +346,21 @@ async def test_a_sort_that_is_unknown_or_does_not_go_with_a_cursor_is_refused(al
     ):
         assert_error(await alice.get(f"/api/scans?{query}"), 400, "invalid_request", **{field: ...})
     assert (await alice.get(f"/api/scans?sort=date&cursor={cursor}")).status == 200
+
+
+async def test_a_quotation_of_no_words_is_refused(alice: Person) -> None:
+    for query in ('""', "“ … ”", '"'):
+        reply = await alice.get(f"/api/scans?{urlencode({'q': query})}")
+        assert_error(reply, 400, "invalid_request", q="Enter at least one letter or number.")
+
+
+async def test_khmer_is_found_in_any_order_of_typing(server: Server, alice: Person) -> None:
+    sentences = "ក្រុមហ៊ុនត្រូវបង់ប្រាក់", "ធម៌ ស្ត្រី"
+    await save_scan(server, alice, "ក្រុម.txt", *((sentence, "Legal") for sentence in sentences))
+    # each with the vowel, the subscript or the sign where another one belongs
+    for query in ("កុ្រមហុ៊ន", "កុ្រម txt", "ស្រ្តី", '"ហុ៊នត្រូវ"', '"កុ្រមហុ៊ន"', '"ធម៌ ស្រី្ត"'):
+        assert await find_filenames(alice, q=query) == ["ក្រុម.txt"], query
+    assert await find_filenames(alice, q='"មហ៊ុនក្រុ"') == []
 
 
 async def test_scan_is_found_until_it_is_deleted(alice: Person, ai: Ai) -> None:
