@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from . import __version__
-from .auth.access_tokens import bearer_token
 from .concurrency import ACTIVE_REQUESTS, AI_CALLS, SCANS_IN_FLIGHT
 from .database import DATABASE
 from .errors import ApiError, not_authenticated
+from .request.authorization import bearer_token
 from .settings import SETTINGS, is_sqlite, sqlite_path
 from .shared_metrics import BUCKETS_SECONDS, FOLDER, SAMPLE_SECONDS, read_resident_bytes
 

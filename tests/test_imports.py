@@ -17,7 +17,7 @@ __init__ → errors settings schemas file_types text logs server_timing compress
 shared_metrics →
 concurrency languages search_terms scan_names risk_matching fingerprints charts → ai_service →
 request database export → marking history report register_reader register_import →
-auth rate_limits template_filters → quotas metrics → ai_client → responses → idempotency audit →
+metrics → audit → auth rate_limits template_filters → quotas → ai_client → responses → idempotency →
 middleware handlers → api_reference → openapi → routes → client → scan_command → client_commands →
 app commands → administration → server → __main__
 """

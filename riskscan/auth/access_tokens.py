@@ -7,7 +7,7 @@ import time
 from typing import NamedTuple
 
 import jwt
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from ..database.rows import Account, TokenSubject
 from ..errors import invalid_token
@@ -60,16 +60,6 @@ def decode_access_token(token: str, secret: str, algorithm: str) -> Claims | Non
     if type(version) is not int or type(expires_at) is not int or not is_uuid(user_id):
         return None
     return Claims(TokenSubject(user_id, version), expires_at) if 0 <= version < 2**31 else None
-
-
-def bearer_token(request: web.Request) -> str | None:
-    """Return the token after `Authorization: Bearer`, None for another scheme or no header.
-
-    Several headers are read as one (RFC 9110, section 5.3), which is never a valid token.
-    """
-    header = ", ".join(request.headers.getall(hdrs.AUTHORIZATION, ()))
-    scheme, _, token = header.strip().replace("\t", " ").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def read_access_token(request: web.Request, token: str) -> TokenSubject:

@@ -25,8 +25,9 @@ from ..database.drivers import WAIT_SECONDS
 from ..database.rows import Account, TokenRevoked, TokenSubject, utc_now
 from ..database.users import find_account
 from ..errors import ApiError, Sentence, invalid_token, not_authenticated
+from ..request.authorization import bearer_token
 from ..schemas import Scope
-from .access_tokens import bearer_token, read_access_token
+from .access_tokens import read_access_token
 
 ACCOUNT = web.RequestKey("ACCOUNT", Account)
 USER_ID = web.RequestKey("USER_ID", str)  # of the user that `authenticate` or `authenticate_lazily` returned

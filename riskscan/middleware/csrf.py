@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ..auth.access_tokens import bearer_token
 from ..errors import ApiError
+from ..request.authorization import bearer_token
 from ..settings import SETTINGS
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))

@@ -8,7 +8,6 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ..auth.access_tokens import bearer_token
 from ..database.drivers import error_name
 from ..database.rows import TokenRevoked
 from ..errors import (
@@ -21,6 +20,7 @@ from ..errors import (
     invalid_token,
     not_authenticated,
 )
+from ..request.authorization import bearer_token
 from ..request.body import MAX_FORM_BYTES, join_shared_text, read_fields
 from ..responses import SCAN_PATH, SHARE_PATH, respond_error
 
