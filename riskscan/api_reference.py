@@ -90,9 +90,10 @@ DESCRIPTIONS = {
     "accounts_logout": "Ends the session of the cookie; access tokens stay valid until they expire.",
     "accounts_me": "The account behind the token or session.",
     "accounts_delete": "Deletes the account with its scans, reviews, tokens and links at once. This "
-    "cannot be undone.",
+    "cannot be undone. It takes the `password` or, from an account without one, its `email`.",
     "accounts_change_password": "Revokes all earlier access tokens and sessions, and all API tokens "
-    "unless `keep_api_tokens` is true.",
+    "unless `keep_api_tokens` is true. Refused with 403 `no_password` for an account that a proxy's "
+    "log-in has created.",
     "api_tokens_index": "Without their secrets, which are shown only when they are created.",
     "api_tokens_create": "For scripts: it outlives sessions and access tokens. This response is the only "
     "one with the secret.",

@@ -522,9 +522,10 @@ class PasswordChange(Struct, frozen=True):
 
 
 class PasswordConfirmation(Struct, frozen=True):
-    """Password confirmation, for what cannot be undone."""
+    """Confirmation of what cannot be undone: the password or, of an account without one, its email."""
 
-    password: NonEmptyText
+    password: NonEmptyText | None = None
+    email: NonEmptyText | None = None
 
 
 class ScanText(Struct, frozen=True):

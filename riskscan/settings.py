@@ -30,6 +30,7 @@ OTHER_SETTINGS = (
 # .env may (TIMEOUT is no misspelled LLM_TIMEOUT)
 ALIKE_IN_FILE, ALIKE_IN_ENVIRONMENT = 0.78, 0.85
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110, section 5.1
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]+)?")  # RFC 6454, section 6.1
 # the options of libpq that asyncpg reads from a URL; it sends any other as a server setting
 POSTGRES_OPTIONS = frozenset(
@@ -132,6 +133,12 @@ def rate(value: str) -> Rate:
     if match is None:
         raise ValueError
     return Rate(int(match[1]), {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[match[2]])
+
+
+def header_name(value: str) -> str:
+    if value and not HEADER_NAME.fullmatch(value):
+        raise ValueError
+    return value
 
 
 def one_line(value: str) -> str:
@@ -393,6 +400,9 @@ class Settings:
         "127.0.0.1,::1",
         show=comma_separated,
     )
+    trusted_user_header: str = setting(
+        "TRUSTED_USER_HEADER", "the name of a header, such as Remote-Email", header_name, ""
+    )
     metrics_token: str = setting(
         "METRICS_TOKEN",
         "at least 16 printable ASCII characters without spaces",
@@ -435,12 +445,24 @@ class Settings:
             raise SettingsError("AI_MAX_CONCURRENCY must not be less than WORKERS")
         if 0 < settings.megabytes_per_day * 1024 * 1024 < settings.max_upload_bytes:
             raise SettingsError("MEGABYTES_PER_DAY must not be less than MAX_UPLOAD_MB")
+        # not the default: any program on the machine could log in as anybody
+        proxies = settings.socket_path or values.get("trusted_proxies")
+        if settings.trusted_user_header and not proxies:
+            raise SettingsError("TRUSTED_USER_HEADER needs TRUSTED_PROXIES, set to the proxy that sends it")
         return settings
 
     @property
     def socket_path(self) -> str | None:
         """The path of the Unix socket to listen on, None for an address."""
         return self.host.removeprefix(UNIX_SOCKET) if self.host.startswith(UNIX_SOCKET) else None
+
+    @property
+    def allows_registration(self) -> bool:
+        """Whether people may register with a password.
+
+        Not where a proxy logs them in: whoever registered the email of another would share their account.
+        """
+        return self.registration_domains != () and not self.trusted_user_header
 
     @property
     def text_limit(self) -> int:

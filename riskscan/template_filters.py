@@ -147,7 +147,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
         "max_upload_bytes": settings.max_upload_bytes,
         "retention": datetime.timedelta(days=settings.scan_retention_days),
         "password_help": settings.password_help,
-        "can_register": settings.registration_domains != (),
+        "can_register": settings.allows_registration,
         "password_length": f"{MIN_PASSWORD}–{MAX_PASSWORD}",
         "extensions": EXTENSIONS,
         "file_type_names": translations.gettext("%(types)s or images") % {"types": FILE_TYPE_NAMES},

@@ -138,6 +138,7 @@ def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str)
         ("MEGABYTES_PER_DAY", "0.5"),
         ("PASSWORD_HELP", "two\nlines"),
         ("PASSWORD_HELP", "x" * 301),
+        ("TRUSTED_USER_HEADER", "Remote Email"),
         ("TRUSTED_PROXIES", "everyone"),
         ("REGISTRATION", "yes"),
         ("REGISTRATION", "user@example.com"),
@@ -167,6 +168,15 @@ def test_a_day_has_megabytes_for_every_upload(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="MEGABYTES_PER_DAY must not be less than MAX_UPLOAD_MB"):
         load_settings(tmp_path, MEGABYTES_PER_DAY="1", MAX_UPLOAD_MB="1.5")
     assert load_settings(tmp_path, MEGABYTES_PER_DAY="1", MAX_UPLOAD_MB="1").megabytes_per_day == 1
+
+
+def test_trusted_user_header_is_refused_without_proxies_of_its_own(tmp_path: Path) -> None:
+    header = {"TRUSTED_USER_HEADER": "Remote-Email"}
+    for proxies in ({}, {"TRUSTED_PROXIES": ","}, {"TRUSTED_PROXIES": " "}):
+        with pytest.raises(SettingsError, match="TRUSTED_USER_HEADER needs TRUSTED_PROXIES"):
+            load_settings(tmp_path, **header, **proxies)
+    for allowed in ({"TRUSTED_PROXIES": "127.0.0.1"}, {"HOST": "unix:/run/riskscan.sock"}):
+        assert load_settings(tmp_path, **header, **allowed).trusted_user_header == "Remote-Email"
 
 
 def test_postgresql_needs_a_secret(tmp_path: Path) -> None:

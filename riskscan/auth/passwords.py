@@ -54,6 +54,11 @@ def check_at_cost(password: str, password_hash: str, cost: int) -> bool:
     return matches
 
 
+def has_password(password_hash: str) -> bool:
+    """Return whether any password matches; accounts of people whom a proxy has logged in have none."""
+    return password_hash != dummy_hash(cost_of(password_hash))
+
+
 class Passwords:
     """bcrypt at one cost, with its own threads."""
 

@@ -8,13 +8,15 @@ import datetime
 import aiohttp_session
 from aiohttp import web
 
+from ..audit import record
 from ..database import DATABASE
 from ..database.rows import Account, utc_now
 from ..database.sessions import delete_session, extend_session, find_account_by_session, insert_session
 from ..errors import ApiError
-from ..request.forwarded import is_https
+from ..request.forwarded import is_https, read_trusted_user
 from ..settings import SETTINGS
 from .authentication import ACCOUNT, SECRET, TOUCH_INTERVAL, USER_ID, make_secret, read_owner, token_digest
+from .registration import find_or_create_account
 
 COOKIE = "riskscan_session"
 
@@ -22,10 +24,13 @@ COOKIE = "riskscan_session"
 async def start_session(request: web.Request, account: Account) -> None:
     """Start a new session for the account, and end the browser's previous session."""
     await end_session(request)
-    session = await aiohttp_session.new_session(request)
+    fill_session(await aiohttp_session.new_session(request), account)
+    request[ACCOUNT], request[USER_ID] = account, account.user.id
+
+
+def fill_session(session: aiohttp_session.Session, account: Account) -> None:
     session["user_id"] = account.user.id
     session["token_version"] = account.token_version
-    request[ACCOUNT], request[USER_ID] = account, account.user.id
 
 
 async def end_session(request: web.Request) -> None:
@@ -33,7 +38,7 @@ async def end_session(request: web.Request) -> None:
     session = await aiohttp_session.get_session(request)
     if not session.new:
         await delete_session(request.app[DATABASE], token_digest(str(session.identity)), session["user_id"])
-    if cookie_name(request) in request.cookies:
+    if cookie_name(request) in request.cookies or not session.empty:
         session.invalidate()
     if ACCOUNT in request:
         del request[ACCOUNT]
@@ -45,12 +50,31 @@ def cookie_name(request: web.Request) -> str:
 
 
 class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
-    """Sessions in the database; the cookie holds the user's ID and random bits."""
+    """Sessions in the database; the cookie holds the user's ID and random bits.
+
+    If a trusted proxy names a user, a request without a session of this user starts one.
+    """
 
     def __init__(self) -> None:
         super().__init__(cookie_name=COOKIE, samesite="Lax", httponly=True)
 
     async def load_session(self, request: web.Request) -> aiohttp_session.Session:
+        session, email = await self._find_session(request), read_trusted_user(request)
+        if not email or (ACCOUNT in request and request[ACCOUNT].user.email == email):
+            return session
+        if not session.new:  # of another user
+            await delete_session(
+                request.app[DATABASE], token_digest(str(session.identity)), session["user_id"]
+            )
+            del request[ACCOUNT]
+        account = request[ACCOUNT] = await find_or_create_account(request, email)
+        record(request, "log-in", account.user.id, detail="proxy")
+        started = await self.new_session()
+        fill_session(started, account)
+        return started
+
+    async def _find_session(self, request: web.Request) -> aiohttp_session.Session:
+        """Return the session of the cookie, an empty one if there is none."""
         session_id = request.cookies.get(cookie_name(request), "")
         found = None
         if SECRET.fullmatch(session_id):

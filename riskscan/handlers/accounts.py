@@ -10,8 +10,9 @@ from aiohttp import web
 
 from ..audit import record
 from ..auth.access_tokens import issue_access_token
-from ..auth.authentication import USER_ID, authenticate, current_account_or_none
-from ..auth.passwords import PASSWORDS
+from ..auth.authentication import ACCOUNT, USER_ID, authenticate, current_account_or_none
+from ..auth.passwords import PASSWORDS, has_password
+from ..auth.registration import check_email_domain, check_enabled, check_password_registration
 from ..auth.sessions import end_session, start_session
 from ..database import DATABASE
 from ..database.api_tokens import list_api_tokens
@@ -40,7 +41,7 @@ from ..request.fields import (
     read_next_path,
     required_text,
 )
-from ..request.forwarded import client_address
+from ..request.forwarded import client_address, read_trusted_user
 from ..responses import redirect, render_page, respond
 from ..schemas import Message
 from ..settings import SETTINGS
@@ -51,7 +52,7 @@ SHARED_LIMIT_FACTOR = 10  # for limits shared by everyone behind an address, or 
 
 async def register(request: web.Request) -> web.StreamResponse:
     """Register an account, and log in."""
-    check_registration_open(request)
+    check_password_registration(request)
     fields = await read_fields(request)
     with FieldErrors() as errors:
         email = errors.read(read_email, fields)
@@ -72,24 +73,6 @@ async def register(request: web.Request) -> web.StreamResponse:
     return await respond_with_token(request, account, status=201)
 
 
-def check_registration_open(request: web.Request) -> None:
-    """Raise 403 `registration_closed` if nobody may register."""
-    if request.app[SETTINGS].registration_domains == ():
-        detail = Sentence("Accounts are created by whoever runs this server. Ask them for yours.")
-        raise ApiError(403, "registration_closed", detail)
-
-
-def check_email_domain(request: web.Request, email: str) -> None:
-    """Raise 403 `email_not_allowed` if REGISTRATION does not name the domain of the address."""
-    domains = request.app[SETTINGS].registration_domains
-    if domains is not None and email.rpartition("@")[2] not in domains:
-        detail = Sentence(
-            "Only addresses of %(domains)s can register. Ask whoever runs this server for an account.",
-            domains=", ".join(f"@{domain}" for domain in domains),
-        )
-        raise ApiError(403, "email_not_allowed", detail, fields={"email": detail})
-
-
 async def login(request: web.Request) -> web.StreamResponse:
     """Log in with email and password (OAuth2 password grant, RFC 6749, section 4.3)."""
     fields = await read_fields(request)
@@ -108,7 +91,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         raise ApiError(401, "invalid_credentials", "Wrong email or password.", headers=headers)
     if account.disabled:
         record(request, "log-in-failed", account.user.id, detail="disabled")
-        raise ApiError(403, "account_disabled", "This account is disabled. Ask whoever runs this server.")
+        check_enabled(account)
     await refund(request, *limits)
     await renew_outdated_hash(request, account, password)
     # a text submitted after the session expired comes back with the log-in form
@@ -154,26 +137,28 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """Delete the account and all its scans."""
     account = await authenticate(request)
     fields = await read_fields(request)
-    password = required_text(fields, "password", "Enter your password.")
-    await check_password(request, account, password, "password")
+    await confirm_deletion(request, account, fields)
     await delete_user(request.app[DATABASE], account.subject, account.user.email)
     record(request, "account-deleted", account.user.id, email=account.user.email)
     await end_session(request)
-    page = "login" if request.app[SETTINGS].registration_domains == () else "register"
+    page = "register" if request.app[SETTINGS].allows_registration else "login"
     return respond(request, Message("Account deleted"), location=f"/{page}?done=account")
 
 
 async def register_page(request: web.Request) -> web.StreamResponse:
     """Show the page to register an account."""
-    check_registration_open(request)
+    check_password_registration(request)
     return render_page(request, "register.html", {})
 
 
 async def login_page(request: web.Request) -> web.StreamResponse:
     """Show the log-in page, or redirect if already logged in."""
-    if await current_account_or_none(request):
+    proxy_user = read_trusted_user(request)
+    # who has logged out is not logged in again at once
+    stay = proxy_user and request.query.get("done") == "logout"
+    if not stay and await current_account_or_none(request):
         return redirect(read_next_path(request) or "/scan")
-    return render_page(request, "login.html", {})
+    return render_page(request, "login.html", {"proxy_user": proxy_user if stay else ""})
 
 
 async def account_page(request: web.Request) -> web.StreamResponse:
@@ -187,8 +172,14 @@ async def load_account(request: web.Request) -> dict[str, Any]:
     db, user_id = request.app[DATABASE], request[USER_ID]
     tokens, reviews = await list_api_tokens(db, user_id), await count_reviews(db, user_id)
     entries = await list_own_entries(db, user_id, ENTRIES_SHOWN)
-    quotas = await load_quota_usage(request, user_id)
-    return {"tokens": tokens, "reviews": reviews, "entries": entries, "now": utc_now(), "quotas": quotas}
+    return {
+        "tokens": tokens,
+        "reviews": reviews,
+        "entries": entries,
+        "now": utc_now(),
+        "quotas": await load_quota_usage(request, user_id),
+        "has_password": has_password(request[ACCOUNT].password_hash),
+    }
 
 
 def check_grant_type(fields: Mapping[str, Any]) -> None:
@@ -228,7 +219,12 @@ async def renew_outdated_hash(request: web.Request, account: Account, password: 
 
 
 async def check_password(request: web.Request, account: Account, password: str, field: str) -> None:
-    """Raise 400 `invalid_request` unless this is the account's password, 429 after too many attempts."""
+    """Raise 400 `invalid_request` unless this is the account's password, 429 after too many attempts.
+
+    Raises 403 `no_password` if the account has none.
+    """
+    if not has_password(account.password_hash):
+        raise ApiError(403, "no_password", "This account has no password.")
     limit = bucket(request.app[SETTINGS].login_limit, "password", account.user.id)
     await hit(request, limit)
     if not await request.app[PASSWORDS].verify(password, account.password_hash, client_address(request)):
@@ -236,6 +232,17 @@ async def check_password(request: web.Request, account: Account, password: str, 
         detail = Sentence("Current password is wrong.")
         raise invalid_request(detail, **{field: detail})
     await refund(request, limit)
+
+
+async def confirm_deletion(request: web.Request, account: Account, fields: Mapping[str, Any]) -> None:
+    """Raise 400 `invalid_request` unless the fields have the password or, if there is none, the email."""
+    by_password = has_password(account.password_hash)
+    password = required_text(fields, "password", "Enter your password.") if by_password else ""
+    if (optional_text(fields, "email") or not by_password) and read_email(fields) != account.user.email:
+        detail = Sentence("This is not the email of your account.")
+        raise invalid_request(detail, email=detail)
+    if by_password:
+        await check_password(request, account, password, "password")
 
 
 async def respond_with_token(

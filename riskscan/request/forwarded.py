@@ -5,11 +5,16 @@ Whoever connects to the Unix socket of HOST=unix:/path is trusted too: its mode 
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 from aiohttp import hdrs, web
 
+from ..errors import ApiError, Sentence
 from ..settings import SETTINGS
+from .fields import normalize_email
+
+normalize_known_email = functools.lru_cache(4096)(normalize_email)  # it takes longer than all else here
 
 
 def is_trusted(request: web.Request, address: str) -> bool:
@@ -41,6 +46,22 @@ def client_address(request: web.Request) -> str:
     except ValueError:
         return address
     return str(ip.ipv4_mapped or ipaddress.IPv6Network((int(ip), 64), strict=False))
+
+
+def read_trusted_user(request: web.Request) -> str:
+    """Return the email in TRUSTED_USER_HEADER; empty without one, or if no trusted proxy sent it.
+
+    Raises 400 `invalid_user_header` unless it is one valid address; several headers are read as one.
+    """
+    name = request.app[SETTINGS].trusted_user_header
+    if not name or not is_trusted(request, request.remote or ""):
+        return ""
+    value = ", ".join(request.headers.getall(name, ())).strip()
+    try:
+        return normalize_known_email(value) if value else ""
+    except ApiError:
+        detail = Sentence("The proxy has sent an invalid email address in %(header)s.", header=name)
+        raise ApiError(400, "invalid_user_header", detail) from None
 
 
 def request_origin(request: web.Request) -> str:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -34,6 +34,24 @@ http {{
 }}
 """
 ORIGIN = "https://app.example.com"  # of the comment in deploy/nginx.conf
+LOGIN_URL = "https://login.example.com/"
+# stands for Authelia: its session is a cookie
+AUTHELIA = f"""
+map $cookie_authelia_session $named {{
+    ana ana@example.com;
+}}
+server {{
+    listen 127.0.0.1:9091;
+    location / {{
+        if ($named) {{
+            add_header Remote-Email $named;
+            return 200;
+        }}
+        add_header Location {LOGIN_URL} always;
+        return 401;
+    }}
+}}
+"""
 ACCOUNT = {"email": "nobody@example.com", "password": "correct horse"}
 
 pytestmark = pytest.mark.slow
@@ -54,25 +72,63 @@ def deployed_conf() -> str:
     return (ROOT / "deploy/nginx.conf").read_text()
 
 
+def documented_conf(port: int, riskscan_port: int) -> str:
+    """Return the lines of docs/deploying.md for Authelia, with a stand-in for Authelia."""
+    document = (ROOT / "docs/deploying.md").read_text()
+    lines = document.partition("Authelia with nginx")[2].partition("```nginx\n")[2].partition("```")[0]
+    conf = f"server {{\n    listen 127.0.0.1:{port};\n{lines}}}\n{AUTHELIA}"
+    return conf.replace("127.0.0.1:8000", f"127.0.0.1:{riskscan_port}").replace(":9091", f":{free_port()}")
+
+
+class Urls(NamedTuple):
+    """The addresses of nginx: as deploy/nginx.conf has it, and with the lines for Authelia."""
+
+    deployed: str
+    authelia: str
+
+
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of nginx in front of a program without limits of its own."""
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
-    limits = dict.fromkeys(("LOGIN_LIMIT", "REGISTER_LIMIT", "SCAN_LIMIT"), "off")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
+    """The URLs of nginx in front of a program without limits of its own."""
+    folder, port, other_port = tmp_path_factory.mktemp("nginx"), free_port(), free_port()
+    changes = dict.fromkeys(("LOGIN_LIMIT", "REGISTER_LIMIT", "SCAN_LIMIT"), "off")
+    changes |= {"TRUSTED_PROXIES": "127.0.0.1", "TRUSTED_USER_HEADER": "Remote-Email"}
     (folder / "data").mkdir()
-    program = Program(folder / "data", {"AI_SERVICE_URL": "http://127.0.0.1:1", "BCRYPT_COST": "4", **limits})
+    program = Program(
+        folder / "data", {"AI_SERVICE_URL": "http://127.0.0.1:1", "BCRYPT_COST": "4", **changes}
+    )
     conf = deployed_conf().replace("server app:8000 ", f"server 127.0.0.1:{program.port} ")
     conf = conf.replace("\n    listen 80;", f"\n    listen 127.0.0.1:{port};")
     conf = conf.replace(f'# "{ORIGIN}" ', f'"{ORIGIN}" ')
+    conf += documented_conf(other_port, program.port)
     command = [NGINX, "-c", str(write_configuration(folder, conf))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as nginx:
         log = ProcessLog(nginx)
         log.wait_for("start worker process ")
-        yield f"http://127.0.0.1:{port}"
+        yield Urls(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{other_port}")
         nginx.terminate()
         nginx.wait()
         log.close()
     program.close()
+
+
+@pytest.fixture(scope="module")
+def url(urls: Urls) -> str:
+    return urls.deployed
+
+
+async def test_documented_lines_for_authelia_pass_on_nobody_else_than_its_user(urls: Urls) -> None:
+    jar, forged = aiohttp.CookieJar(unsafe=True), {"Remote-Email": "bo@example.com"}
+    async with aiohttp.ClientSession(urls.authelia, cookie_jar=jar, headers=forged) as session:
+        guest = await session.get("/scan", allow_redirects=False)
+        assert (guest.status, guest.headers["Location"]) == (302, LOGIN_URL)
+        assert (await session.get("/api/auth/me")).status == 401
+        assert (await session.get("/static/style.css")).status == 200
+        ana = {"Cookie": "authelia_session=ana"}
+        async with session.get("/account", headers=ana) as page:
+            assert (page.status, "ana@example.com" in await page.text()) == (200, True)
+        async with session.get("/api/auth/me") as me:  # by the cookie of RiskScan
+            assert (await me.json())["email"] == "ana@example.com"
 
 
 async def post_at_once(url: str, path: str, times: int) -> collections.Counter[str]:
