@@ -11,6 +11,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -107,6 +108,15 @@ def http_url(value: str) -> str:
     if parts.port == 0:  # the property raises ValueError if the port is not a number
         raise ValueError
     return value.rstrip("/")
+
+
+def issuer(value: str) -> str:
+    """Return the URL as it is: the provider says the same, with its slash at the end if it has one."""
+    if value:
+        parts = urlsplit(http_url(value))
+        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError
+    return value
 
 
 def host(value: str) -> str:
@@ -403,6 +413,11 @@ class Settings:
     trusted_user_header: str = setting(
         "TRUSTED_USER_HEADER", "the name of a header, such as Remote-Email", header_name, ""
     )
+    oidc_issuer: str = setting("OIDC_ISSUER", "an https:// URL, without a query", issuer, "")
+    oidc_client_id: str = setting("OIDC_CLIENT_ID", "one line of at most 300 characters", one_line, "")
+    oidc_client_secret: str = setting(
+        "OIDC_CLIENT_SECRET", "one line of at most 300 characters", one_line, "", show=mask, secret=True
+    )
     metrics_token: str = setting(
         "METRICS_TOKEN",
         "at least 16 printable ASCII characters without spaces",
@@ -449,6 +464,8 @@ class Settings:
         proxies = settings.socket_path or values.get("trusted_proxies")
         if settings.trusted_user_header and not proxies:
             raise SettingsError("TRUSTED_USER_HEADER needs TRUSTED_PROXIES, set to the proxy that sends it")
+        if settings.oidc_issuer:
+            check_oidc(settings)
         return settings
 
     @property
@@ -460,9 +477,10 @@ class Settings:
     def allows_registration(self) -> bool:
         """Whether people may register with a password.
 
-        Not where a proxy logs them in: whoever registered the email of another would share their account.
+        Not where a proxy or provider logs them in: whoever registered the email of another would share their
+        account.
         """
-        return self.registration_domains != () and not self.trusted_user_header
+        return self.registration_domains != () and not self.trusted_user_header and not self.oidc_issuer
 
     @property
     def text_limit(self) -> int:
@@ -482,6 +500,14 @@ SECRETS = [
     "LLM_API_KEY",
 ]
 SETTINGS = web.AppKey("SETTINGS", Settings)
+
+
+def check_oidc(settings: Settings) -> None:
+    """Raise SettingsError unless the settings and the library for OIDC_ISSUER are there."""
+    if not (settings.oidc_client_id and settings.oidc_client_secret):
+        raise SettingsError("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET")
+    if find_spec("cryptography") is None:
+        raise SettingsError("OIDC_ISSUER needs the extra oidc: pip install 'riskscan[oidc]'")
 
 
 def parse_setting(field: dataclasses.Field[Any], text: str) -> Any:

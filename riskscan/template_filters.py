@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 from aiohttp import web
@@ -147,6 +148,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
         "max_upload_bytes": settings.max_upload_bytes,
         "retention": datetime.timedelta(days=settings.scan_retention_days),
         "password_help": settings.password_help,
+        "identity_provider": urlsplit(settings.oidc_issuer).hostname,
         "can_register": settings.allows_registration,
         "password_length": f"{MIN_PASSWORD}–{MAX_PASSWORD}",
         "extensions": EXTENSIONS,

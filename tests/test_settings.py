@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,10 @@ def test_common_forms_of_a_database_url_are_normalized(given_url: str, url: str)
         ("PASSWORD_HELP", "two\nlines"),
         ("PASSWORD_HELP", "x" * 301),
         ("TRUSTED_USER_HEADER", "Remote Email"),
+        ("OIDC_ISSUER", "http://auth.example.com"),
+        ("OIDC_ISSUER", "https://auth.example.com?a=b"),
+        ("OIDC_ISSUER", "auth.example.com"),
+        ("OIDC_CLIENT_SECRET", "two\nlines"),
         ("TRUSTED_PROXIES", "everyone"),
         ("REGISTRATION", "yes"),
         ("REGISTRATION", "user@example.com"),
@@ -177,6 +182,21 @@ def test_trusted_user_header_is_refused_without_proxies_of_its_own(tmp_path: Pat
             load_settings(tmp_path, **header, **proxies)
     for allowed in ({"TRUSTED_PROXIES": "127.0.0.1"}, {"HOST": "unix:/run/riskscan.sock"}):
         assert load_settings(tmp_path, **header, **allowed).trusted_user_header == "Remote-Email"
+
+
+def test_issuer_needs_a_client_and_is_kept_as_it_is(tmp_path: Path) -> None:
+    for issuer in ("https://auth.example.com/", "https://auth.example.com", "http://localhost:9400"):
+        settings = {"OIDC_ISSUER": issuer, "OIDC_CLIENT_ID": "riskscan"}
+        with pytest.raises(SettingsError, match="OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET"):
+            load_settings(tmp_path, **settings)
+        assert load_settings(tmp_path, **settings, OIDC_CLIENT_SECRET="s").oidc_issuer == issuer
+
+
+def test_issuer_without_the_extra_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    settings = {"OIDC_ISSUER": "https://a.example", "OIDC_CLIENT_ID": "x", "OIDC_CLIENT_SECRET": "s"}
+    with pytest.raises(SettingsError, match="OIDC_ISSUER needs the extra oidc"):
+        load_settings(tmp_path, **settings)
 
 
 def test_postgresql_needs_a_secret(tmp_path: Path) -> None:

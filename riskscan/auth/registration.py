@@ -24,7 +24,7 @@ def check_password_registration(request: web.Request) -> None:
     """Raise 403 `registration_closed` if nobody may register with a password."""
     check_registration_open(request)
     if not request.app[SETTINGS].allows_registration:
-        detail = "Accounts are created at the first log-in through your organisation."
+        detail = Sentence("Accounts are created at the first log-in through your organisation.")
         raise ApiError(403, "registration_closed", detail)
 
 
