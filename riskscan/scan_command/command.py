@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.new and arguments.server is None:
             raise UsageError("--new needs --server.")
         login = find_login(arguments.server, os.environ) if arguments.server is not None else None
-        documents = list_documents(arguments.files, screen.complain)
+        documents = list_documents(arguments.files, screen.complain, find_result(arguments.output))
         return scan(arguments, documents, login, screen)
     except (TooManyDocuments, UsageError, ServerError) as exc:
         print(f"riskscan: {to_printable(str(exc))}", file=sys.stderr)
@@ -94,13 +94,6 @@ def scan(
     if file_format == "xlsx" and not arguments.output and sys.stdout.isatty():
         screen.complain("xlsx", "A workbook cannot be shown in a terminal: add --output FILE.")
         return ERROR
-    if arguments.output:
-        output_file = Path(arguments.output).resolve()
-        if any(output_file == Path(name).resolve() for name in arguments.files):
-            screen.complain(arguments.output, "The result would overwrite this document.")
-            return ERROR
-        # that of the run before is in the folder
-        documents = [one for one in documents if not one.path or one.path.resolve() != output_file]
     failure: ServerError | None = None
     with open_output(arguments.output) as stream:
         report = make_text_report(None if arguments.output else sys.stdout)
@@ -124,6 +117,15 @@ def scan(
     if failure:
         raise failure
     return ERROR if result.has_errors else RISKS if result.has_risks else NO_RISKS
+
+
+def find_result(name: str | None) -> os.stat_result | None:
+    """Return the status of the file that the result goes to, None if there is none yet, or no file."""
+    try:
+        status = os.stat(name) if name else os.fstat(sys.stdout.fileno())
+    except OSError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import itertools
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..ai_service.errors import UnreadableDocument
+from ..client.login import UsageError
 from ..file_types import EXTENSIONS
 
 MAX_DOCUMENTS = 10_000
@@ -25,10 +27,10 @@ class TooManyDocuments(Exception):
 
 
 class Document(NamedTuple):
-    """A document; `path` is None for standard input, whose bytes are `data`."""
+    """A document; `path` is None for standard input, `data` is None until it is read."""
 
     path: Path | None
-    data: bytes = b""
+    data: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -37,50 +39,75 @@ class Document(NamedTuple):
 
     def read(self) -> bytes:
         """Return its bytes; raises OSError, and UnreadableDocument for more than 50 MB."""
-        data = self.data
-        if self.path:
-            with self.path.open("rb") as file:
-                data = file.read(MAX_MEGABYTES * 1024**2 + 1)
+        data = self.load() if self.data is None else self.data
         if len(data) > MAX_MEGABYTES * 1024**2:
             raise UnreadableDocument(f"The document is larger than {MAX_MEGABYTES} MB.")
         return data
 
+    def load(self) -> bytes:
+        """Return its bytes, of more than 50 MB a few more than these; raises OSError."""
+        with self.path.open("rb") if self.path else contextlib.nullcontext(sys.stdin.buffer) as file:
+            return file.read(MAX_MEGABYTES * 1024**2 + 1)
 
-def list_documents(names: Sequence[str], complain: Callable[[str, str], None]) -> list[Document]:
-    """Return the documents that are meant by the names, each once; raises TooManyDocuments.
 
-    `complain` gets the name of a folder that has no documents, and a sentence.
+def list_documents(
+    names: Sequence[str], complain: Callable[[str, str], None], result: os.stat_result | None = None
+) -> list[Document]:
+    """Return the documents that are meant by the names, each once, without the file of the result in folders.
+
+    `complain` gets the name of a folder that has no documents, and a sentence. Raises TooManyDocuments, and
+    UsageError if one of the documents is the file of the result.
     """
     documents: dict[Path | None, Document] = {}
-    for path in itertools.chain.from_iterable(find_paths(name, complain) for name in dict.fromkeys(names)):
-        # read here rather than on the event loop, where ^C would not end the wait for it
-        data = b"" if path else sys.stdin.buffer.read(MAX_MEGABYTES * 1024**2 + 1)
-        documents.setdefault(path, Document(path, data))
+    found = itertools.chain.from_iterable(find_paths(name, complain, result) for name in dict.fromkeys(names))
+    for path in found:
+        if path not in documents:
+            documents[path] = load_pipe(Document(path))
         if len(documents) > MAX_DOCUMENTS:
             raise TooManyDocuments(f"these are more than {MAX_DOCUMENTS:,} documents; scan them in parts")
     return list(documents.values())
 
 
-def find_paths(name: str, complain: Callable[[str, str], None]) -> Iterator[Path | None]:
+def load_pipe(document: Document) -> Document:
+    """Load what is no regular file before the event loop runs, where ^C would not end the wait for it."""
+    try:
+        is_file = document.path and document.path.is_file()
+        return document if is_file else document._replace(data=document.load())
+    except OSError:
+        return document  # one that cannot be read is named while the others are scanned
+
+
+def find_paths(
+    name: str, complain: Callable[[str, str], None], result: os.stat_result | None
+) -> Iterator[Path | None]:
     """Yield the paths that a name means, None for standard input; a file need not exist."""
     if name == "-":
         yield None
     elif os.path.isdir(name):
-        yield from find_in_folder(name, complain)
+        yield from find_in_folder(name, complain, result)
     elif not os.path.exists(name) and any(character in name for character in "*?["):
         # a shell leaves a pattern as it is where it is quoted or matches nothing
         matches = sorted(itertools.islice(glob.iglob(name, recursive=True), MAX_DOCUMENTS + 1))
-        if not matches:
-            yield Path(name)
-        for match in matches:
-            yield from find_in_folder(match, complain) if os.path.isdir(match) else [Path(match)]
+        for match in matches or [name]:
+            yield from (
+                find_in_folder(match, complain, result) if os.path.isdir(match) else find_file(match, result)
+            )
     else:
-        yield Path(name)
+        yield from find_file(name, result)
 
 
-def find_in_folder(folder: str, complain: Callable[[str, str], None]) -> Iterator[Path]:
+def find_file(name: str, result: os.stat_result | None) -> list[Path]:
+    """Return the path of a file. Raises UsageError if it is the file of the result."""
+    if result and os.path.exists(name) and os.path.samestat(os.stat(name), result):
+        raise UsageError(f"{name}: The result would overwrite this document.")
+    return [Path(name)]
+
+
+def find_in_folder(
+    folder: str, complain: Callable[[str, str], None], result: os.stat_result | None
+) -> Iterator[Path]:
     """Yield the files below a folder that are documents by their extensions, and the folders that cannot be
-    read; links are not followed."""
+    read; links are not followed, and the file of the result, maybe of the run before, is left out."""
     found = False
     unreadable: list[Path] = []
     for parent, folders, files in os.walk(
@@ -89,7 +116,11 @@ def find_in_folder(folder: str, complain: Callable[[str, str], None]) -> Iterato
         folders[:] = sorted(name for name in folders if not name.startswith(LEFT_OUT))
         for name in sorted(files):
             path = Path(parent, name)
-            if not name.startswith(LEFT_OUT) and name.lower().endswith(EXTENSIONS) and may_be_file(path):
+            if (
+                not name.startswith(LEFT_OUT)
+                and name.lower().endswith(EXTENSIONS)
+                and may_be_document(path, result)
+            ):
                 found = True
                 yield path
     # as documents they fail to be read, and so the run fails and every output names them
@@ -98,12 +129,13 @@ def find_in_folder(folder: str, complain: Callable[[str, str], None]) -> Iterato
         complain(folder, "The folder has no documents.")
 
 
-def may_be_file(path: Path) -> bool:
-    """Return whether a path is a file, also where that cannot be told; links are none."""
+def may_be_document(path: Path, result: os.stat_result | None) -> bool:
+    """Return whether a path is a file, not a link, and not the result, also where that cannot be told."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        status = path.lstat()
     except OSError:
         return True
+    return stat.S_ISREG(status.st_mode) and not (result and os.path.samestat(status, result))
 
 
 def describe_os_error(error: OSError) -> str:

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -239,12 +240,44 @@ def test_the_report_of_the_run_before_stays_until_the_new_one_is_whole(tmp_path:
     assert Path(os.devnull).is_char_device()
 
 
-def test_a_document_is_not_overwritten_by_its_result(tmp_path: Path) -> None:
+def test_a_document_is_not_overwritten_by_its_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.md").write_text("The pier may sink.")
-    status, _, errors = scan(tmp_path, "plan.md", "--output", "plan.md")
-    assert status == 2
-    assert "The result would overwrite this document." in errors
+    (tmp_path / "same.md").hardlink_to("plan.md")
+    for arguments in (["plan.md", "--output", "plan.md"], ["*.md", "--output", "same.md"]):
+        monkeypatch.setattr(sys, "argv", ["riskscan", "scan", *arguments])
+        assert main() == 2
+        said = "riskscan: plan.md: The result would overwrite this document.\n"
+        assert capfd.readouterr() == ("", said)
     assert (tmp_path / "plan.md").read_text() == "The pier may sink."
+
+
+def test_a_folder_is_scanned_without_the_result_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "plan.md").write_text("The pier may sink.")
+    result = tmp_path / "risks.txt"
+    with result.open("w+b") as file:
+        found = list_documents([str(tmp_path)], lambda *_: None, os.fstat(file.fileno()))
+    assert [document.name for document in found] == [str(tmp_path / "plan.md")]
+
+
+def test_interrupt_ends_the_wait_for_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    command = [sys.executable, str(ROOT / "run.py"), "scan", "pipe"]
+    with (
+        subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"]},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+        (tmp_path / "pipe").open("wb"),
+    ):  # once the command has opened it too
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"")
 
 
 def test_too_many_documents_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
