@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise  # the reader of the output has left
     except OSError as exc:
-        print(f"riskscan: {exc.filename or 'standard output'}: {describe_os_error(exc)}", file=sys.stderr)
+        name = getattr(arguments, "output", None) or exc.filename or "standard output"
+        print(f"riskscan: {name}: {describe_os_error(exc)}", file=sys.stderr)
         return ERROR
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -7,12 +7,13 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from ..client.api import scan_path
 from ..client.login import UsageError
 from ..export.columns import LAYOUTS
 from ..export.text import FORMATS
+from ..scan_command.command import open_output
 from ..scan_command.terminal import Terminal
 from .scans import open_api, read_id
 
@@ -38,15 +39,13 @@ async def export_scans(arguments: argparse.Namespace) -> None:
 
 
 def write(file: IO[bytes], name: str | None) -> None:
-    """Copy a file to the one with this name, or to standard output."""
+    """Replace the file of this name by another one, or copy that to standard output."""
     file.seek(0)
-    if name:
-        with open(name, "wb") as output:
+    with open_output(name) as output:
+        if name or not sys.stdout.isatty():
             shutil.copyfileobj(file, output)
-    elif sys.stdout.isatty():
-        shutil.copyfileobj(file, cast(IO[bytes], Terminal()), -1)  # whole: a part may end inside a letter
-    else:
-        shutil.copyfileobj(file, sys.stdout.buffer)
+        else:
+            Terminal().write(file.read())  # whole: a part may end inside a letter
 
 
 def choose_format(arguments: argparse.Namespace) -> str:

@@ -210,10 +210,17 @@ async def test_export_writes_whole_files_only(server: Server, alice: Person, com
     first = (await alice.scan(file=("a.txt", b"x")))["scan_id"]
     second = (await alice.scan(file=("b.txt", b"y")))["scan_id"]
     await alice.scan(file=("c.txt", b"z"))
+    latest = command.folder / "latest.csv"
+    latest.symlink_to("risks.csv")
+    (command.folder / "risks.csv").touch(0o640)
+    assert await command("export", first, "--output", "latest.csv") == (0, "", "")
+    assert (latest.is_symlink(), latest.stat().st_mode & 0o777) == (True, 0o640)
+    before = latest.stat().st_ino
     for kind in FORMATS:
         assert await command("export", first, second, "--output", f"risks.{kind}") == (0, "", "")
         _, *rows = read_rows(kind, read_bytes(f"risks.{kind}"))
         assert sorted(row[2] for row in rows) == ["a.txt", "a.txt", "b.txt", "b.txt"]
+    assert latest.stat().st_ino != before  # it was replaced, not written into
     _, out, _ = await command("export", "--q", "c", "--category", "legal", "--format", "json")
     assert json.loads(out) == []
     _, out, _ = await command("export", first, "--layout", "jira", "--q", "budget")
