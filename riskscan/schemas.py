@@ -368,6 +368,7 @@ class ScanSummary(Struct, frozen=True):
     source: Source
     risk_count: int
     created_at: Time
+    title: Annotated[Title | None, Meta(description="The user's own name for the scan; null as a rule")]
     open_count: OpenCount
 
 

@@ -28,12 +28,12 @@ async def export_scans(arguments: argparse.Namespace) -> None:
     names = ("layout", "state", "category", "q", "source", "from", "to")
     query: dict[str, str | list[str]] = {name: value for name in names if (value := getattr(arguments, name))}
     query["format"] = file_format
-    scans = list(map(read_id, arguments.scans))
-    if len(scans) > 1:
-        query["scan"] = scans
-    path = f"{scan_path(scans[0])}/export" if len(scans) == 1 else "/api/scans/export"
     with tempfile.SpooledTemporaryFile(MEMORY) as file:
         async with open_api(arguments) as api:
+            scans = [read_id(text, api.server) for text in arguments.scans]
+            if len(scans) > 1:
+                query["scan"] = scans
+            path = f"{scan_path(scans[0])}/export" if len(scans) == 1 else "/api/scans/export"
             await api.download(path, query, file)
         write(file, arguments.output)
 

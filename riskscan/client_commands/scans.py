@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from yarl import URL
 
 from ..client.api import Api
-from ..client.login import find_login
+from ..client.login import UsageError, find_login
 from ..scan_command.analysis import Result
 from ..scan_command.documents import Document
 from ..scan_command.terminal import TextReport, make_text_report, to_printable, to_printable_lines
@@ -78,13 +79,13 @@ def describe_total(found: Listed) -> str:
 
 def describe_scan(scan: ScanSummary) -> tuple[str, ...]:
     date = scan.created_at.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    name = to_printable(scan.filename or PASTED_TEXT)
+    name = to_printable(scan.title or scan.filename or PASTED_TEXT)
     return scan.scan_id, date, f"{scan.risk_count:,}", f"{scan.open_count:,}", name
 
 
 async def show_scan(arguments: argparse.Namespace) -> None:
     async with open_api(arguments) as api:
-        scan = await api.read_scan(read_id(arguments.scan))
+        scan = await api.read_scan(read_id(arguments.scan, api.server))
         findings = await api.read_findings(scan.scan_id)
     if arguments.state:
         findings = [finding for finding in findings if state_of(finding) == arguments.state]
@@ -108,8 +109,8 @@ def join_findings(scan: Scan, findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 async def compare_scans(arguments: argparse.Namespace) -> None:
-    earlier, later = read_id(arguments.earlier), read_id(arguments.later)
     async with open_api(arguments) as api:
+        earlier, later = (read_id(text, api.server) for text in (arguments.earlier, arguments.later))
         comparison = await api.compare(earlier, later)
     if arguments.format == "json":
         print_json(to_fields(comparison))
@@ -131,9 +132,18 @@ def describe_group(report: TextReport, heading: str, risks: Sequence[Risk] | str
     return "\n".join([report.emphasize(f"{heading}: {len(risks):,}"), *map(report.describe, findings)])
 
 
-def read_id(text: str) -> str:
-    """Return the ID of a scan, which may be given as the address of its page."""
+def read_id(text: str, server: str) -> str:
+    """Return the ID of a scan, which may be given as the address of its page. Raises UsageError."""
+    if "//" in text and not has_origin_of(server, text):
+        raise UsageError(f"{text} is not a page of {server}.")
     return re.split("[?#]", text)[0].rstrip("/").rpartition("/")[2]
+
+
+def has_origin_of(server: str, address: str) -> bool:
+    try:
+        return URL(address).origin() == URL(server).origin()
+    except ValueError:
+        return False
 
 
 def to_fields(value: msgspec.Struct) -> dict[str, Any]:

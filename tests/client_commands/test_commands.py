@@ -99,6 +99,8 @@ async def test_list_shows_scans_for_people_and_programs(alice: Person, ai: Ai, c
         rf"{scan['scan_id']}  20[\d-]{{8}} \d\d:\d\d      3      3  Supply contract.txt", first
     )
     assert second.endswith("  Pasted text")
+    await alice.request("PATCH", f"/api/scans/{scan['scan_id']}", json={"title": "Pier contract"})
+    assert (await command("list"))[1].splitlines()[1].endswith("  Pier contract")
     assert "1 of 2 scans" in (await command("list", "--limit", "1"))[1]
     found = json.loads((await command("list", "supply", "cont", "--source", "llm", "--format", "json"))[1])
     assert found == {"scans": [await find_summary(alice, scan["scan_id"])], "total": 1}
@@ -162,6 +164,9 @@ async def test_findings_are_reviewed_and_shown(alice: Person, ai: Ai, command: C
         name: value for name, value in shown.items() if name != "findings"
     }
     assert await fail(command, "review", scan_id, "3", "--reopen") == "This finding has no review."
+    status, out, err = await command("review", scan_id, "3", "9", "1", "2", "--reopen")
+    assert (status, out) == (2, "Reopened: 2 findings.\n")
+    assert err.startswith("riskscan: 3: This finding has no review. 9: Finding not found. ")
     assert await fail(command, "review", scan_id, "3", "--reopen", "--owner", "Ana") == (
         "A finding that is reopened has no review: leave the other options out."
     )
@@ -251,6 +256,10 @@ async def test_errors_are_one_sentence(
         said = "Scan not found. It may have been deleted, or belong to another account."
         assert await fail(command, *arguments_) == said
     assert await fail(command, "show", "../tokens") == "tokens is not the ID of a scan."
+    own = (await alice.scan(text="x"))["scan_id"]
+    for page in (f"{NOWHERE}/scans/{own}", f"{alice.url}.example.com/scans/{own}", f"//other.example/{own}"):
+        assert await fail(command, "show", page) == f"{page} is not a page of {alice.url}."
+    assert (await command("show", f"{alice.url}/scans/{own}?state=open#f1"))[0] == 0
     assert "scope" in await fail(command, "review", foreign, "1", "--confirm")
     command.set("RISKSCAN_TOKEN", "rsk_x")
     assert (await fail(command, "list", "--server", NOWHERE)).startswith(f"{NOWHERE} cannot be reached: ")
