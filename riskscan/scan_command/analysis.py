@@ -60,21 +60,35 @@ async def scan_in_order(
     scan: Callable[[Document], Awaitable[Result | None]],
     handle: Handle,
 ) -> None:
-    """Scan the documents, a few at a time, and pass their results to `handle` in the same order."""
+    """Scan the documents, a few at a time, and pass their results to `handle` in the same order.
+
+    After an exception no other scan begins. It is raised once the results of those under way are handled.
+    """
     slots = asyncio.Semaphore(at_once)
+    failures: list[Exception] = []
 
     async def scan_in_turn(document: Document) -> Result | None:
         async with slots:
-            return await scan(document)
+            if failures:
+                raise failures[0]
+            try:
+                return await scan(document)
+            except Exception as error:
+                failures.append(error)
+                raise
 
     tasks = [asyncio.create_task(scan_in_turn(document)) for document in documents]
     try:
         for task in tasks:
-            handle(await task)
+            await asyncio.wait([task])
+            if task.exception() is None:
+                handle(task.result())
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    if failures:
+        raise failures[0]
 
 
 async def scan_document(document: Document, readers: DocumentReaders, pool: ScoringPool) -> Result:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 import json
 
+import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from riskscan.client import api
+from riskscan.schemas import Scan
 from riskscan.settings import Rate
 from tests.support.ai import EXPLAINED, Ai
 from tests.support.application import NOWHERE, Server
 from tests.support.client import Person
 from tests.support.command_line import CommandLine
 from tests.support.tcp_proxy import CutConnection, Proxy, forward
+
+UNKNOWN = "0b4e3c1a-7f6d-4c2b-9a8e-5d1f0c3b2a49"
 
 
 async def list_scans(person: Person) -> list[str | None]:
@@ -162,6 +168,29 @@ async def test_a_server_that_cannot_be_used_ends_the_run(
     status, _, err = await command("scan", "--server", NOWHERE, ".")
     assert (status, len(err.splitlines())) == (2, 1)
     assert err.startswith(f"riskscan: {NOWHERE} cannot be reached: ")
+
+
+async def test_scans_under_way_when_the_server_fails_are_written(command: CommandLine) -> None:
+    stored = asyncio.Event()
+
+    async def create(request: web.Request) -> web.Response:
+        if "a.txt" in await request.text():
+            await stored.wait()
+            return web.json_response({}, status=401)
+        stored.set()
+        now = datetime.datetime.now(datetime.UTC)
+        scan = Scan(UNKNOWN, "b.txt", msgspec.Raw(b"[]"), "model", 0, now, now, [], None, 0)
+        return web.Response(body=msgspec.json.encode(scan), content_type="application/json")
+
+    for name in ("a.txt", "b.txt"):
+        (command.folder / name).write_text(name)
+    app = web.Application()
+    app.router.add_post("/api/scan", create)
+    async with TestServer(app) as failing:
+        command.set("RISKSCAN_TOKEN", "rsk_" + "x" * 43)
+        status, out, err = await command("scan", "--server", str(failing.make_url("")), ".")
+    assert (status, out) == (2, "b.txt: no risks found\n" + out.partition("\n")[2])
+    assert err == "riskscan: The server answered with status 401.\n"
 
 
 async def test_new_needs_a_server_that_knows_digests(command: CommandLine) -> None:
