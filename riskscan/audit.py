@@ -1,4 +1,4 @@
-"""The audit log: entries are stored one by one after the response, so that no request waits for them."""
+"""The audit log: entries are stored some at a time after the response, so that no request waits for them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from .database import DATABASE, Executor
-from .database.audit_log import AuditEntry, Event, insert_entry, make_entry
+from .database.audit_log import AuditEntry, Event, insert_entries, make_entry
 from .database.drivers import error_name
 from .errors import REQUEST_ID, ApiError
 from .metrics import METRICS
 from .request.forwarded import client_address
 
 MAX_WAITING = 10_000  # entries, some 5 MB
+GATHER_SECONDS = 0.1  # what comes meanwhile is stored with the first: a commit of SQLite takes 4 ms
+MAX_GATHERED = 500
 RETRY_SECONDS = 1
 STOP_SECONDS = 5
 
@@ -28,35 +30,54 @@ class AuditLog:
 
     def __init__(self, db: Executor) -> None:
         self._db = db
-        self._entries: asyncio.Queue[AuditEntry] = asyncio.Queue(MAX_WAITING)
-        self.waiting = 0  # with the one that is being stored
+        self._entries: asyncio.Queue[AuditEntry] = asyncio.Queue()
+        self.waiting = 0  # with those that are being stored
 
     def add(self, entry: AuditEntry) -> None:
         """Store an entry soon; if too many wait, it goes to the log instead."""
-        try:
+        if self.waiting < MAX_WAITING:
             self._entries.put_nowait(entry)
             self.waiting += 1
-        except asyncio.QueueFull:
+        else:
             log.error("not in the audit log: %s of %s [%s]", entry.event, entry.user_id, entry.request_id)
 
     async def run(self) -> None:
         """Store the entries as they come, until cancelled."""
+        entries: list[AuditEntry] = []
         while True:
-            entry = await self._entries.get()
-            try:
-                await self._store(entry)
-            except Exception:
-                log.exception("not in the audit log: %s [%s]", entry.event, entry.request_id)
-            self._entries.task_done()
-            self.waiting -= 1
+            if entries:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                entries.append(await self._entries.get())
+                await asyncio.sleep(GATHER_SECONDS)
+            for _ in range(min(MAX_GATHERED, self._entries.qsize())):
+                entries.append(self._entries.get_nowait())
+            failed = await self._store(entries)
+            for _ in range(len(entries) - len(failed)):
+                self._entries.task_done()
+                self.waiting -= 1
+            entries = failed
 
-    async def _store(self, entry: AuditEntry) -> None:
-        while True:
+    async def _store(self, entries: list[AuditEntry]) -> list[AuditEntry]:
+        """Store entries; return those that the database could not store now."""
+        failed: list[AuditEntry] = []
+        try:
+            # a node that is lost must not stop the entries of the others
+            parts = [[one] for one in entries] if await self._db.is_distributed() else [entries]
+        except ApiError:
+            return entries
+        for part in parts:
             try:
-                return await insert_entry(self._db, entry)
+                await insert_entries(self._db, part)
             except ApiError as exc:
                 log.warning("the audit log waits for the database: %s", error_name(exc.__cause__ or exc))
-            await asyncio.sleep(RETRY_SECONDS)
+                failed += part
+            except Exception:
+                if len(part) > 1:
+                    parts += [[one] for one in part]  # those without the error are stored
+                else:
+                    log.exception("not in the audit log: %s [%s]", part[0].event, part[0].request_id)
+        return failed
 
     async def drain(self) -> None:
         """Wait until all entries are stored."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Literal, get_args
 
 import msgspec
 
 from . import Executor, Row
+from .drivers import to_sqlite_timestamp
 from .rows import to_utc, utc_now
 
 Event = Literal[
@@ -53,31 +54,85 @@ def make_entry(
     return AuditEntry(utc_now(), email, event, detail, address, request_id, user_id, str(uuid.uuid4()))
 
 
-FIND_EMAIL = "SELECT email FROM users WHERE id = :user_id"
-INSERT_ENTRY = """
+# the databases differ in how they read a JSON list
+INSERT_ENTRIES_POSTGRESQL = """
 INSERT INTO audit_log (id, created_at, user_id, email, event, detail, address, request_id)
-VALUES (:id, :created_at, :user_id, :email, :event, :detail, :address, :request_id)
+SELECT id, created_at, user_id, email, event, detail, address, request_id
+FROM json_to_recordset(CAST(:entries AS json)) AS entry (
+    id uuid, created_at timestamptz, user_id uuid, email text, event text, detail text, address text,
+    request_id text
+)
+ON CONFLICT (id) DO NOTHING
+"""
+INSERT_ENTRIES_SQLITE = """
+INSERT INTO audit_log (id, created_at, user_id, email, event, detail, address, request_id)
+SELECT value ->> 'id', value ->> 'created_at', value ->> 'user_id', value ->> 'email', value ->> 'event',
+    value ->> 'detail', value ->> 'address', value ->> 'request_id'
+FROM json_each(:entries)
+WHERE TRUE
 ON CONFLICT (id) DO NOTHING
 """
 
 
+async def insert_entries(db: Executor, entries: Sequence[AuditEntry]) -> None:
+    """Store entries, with the email of their account unless they have one; repeated ones are stored once."""
+    emails = {entry.user_id: entry.email for entry in entries if entry.user_id and entry.email}
+    for entry in entries:
+        if entry.user_id and entry.user_id not in emails:
+            emails[entry.user_id] = await find_email(db, entry.user_id)
+    values = [
+        {
+            **msgspec.structs.asdict(entry),
+            "email": emails.get(entry.user_id or "", ""),
+            "created_at": to_sqlite_timestamp(entry.created_at),
+        }
+        for entry in entries
+    ]
+    sql = INSERT_ENTRIES_SQLITE if db.sqlite else INSERT_ENTRIES_POSTGRESQL
+    await db.execute(sql, {"entries": msgspec.json.encode(values).decode()})
+
+
 async def insert_entry(db: Executor, entry: AuditEntry) -> None:
-    """Store an entry, with the email of its account unless it has one; a repeated one is stored once."""
-    values = msgspec.structs.asdict(entry)
-    if entry.user_id and not entry.email:
-        row = await db.fetch_one(FIND_EMAIL, {"user_id": entry.user_id})
-        values["email"] = row["email"] if row else ""
-    await db.execute(INSERT_ENTRY, values)
+    """Store an entry as `insert_entries` does."""
+    await insert_entries(db, [entry])
 
 
+FIND_EMAIL = "SELECT email FROM users WHERE id = :user_id"
+# of an account that was deleted before the entry could be stored
+FIND_EMAIL_OF_ENTRIES = """
+SELECT email FROM audit_log WHERE user_id = :user_id AND email <> '' ORDER BY created_at DESC, id DESC LIMIT 1
+"""
+
+
+async def find_email(db: Executor, user_id: str) -> str:
+    """Return the email of an account, from its entries if it is deleted; empty if nothing is known of it."""
+    for sql in (FIND_EMAIL, FIND_EMAIL_OF_ENTRIES):
+        if row := await db.fetch_one(sql, {"user_id": user_id}):
+            return str(row["email"])
+    return ""
+
+
+# failed log-ins, which anybody can cause, must not push out the others
 LIST_OWN_ENTRIES = """
-SELECT * FROM audit_log WHERE user_id = :user_id ORDER BY created_at DESC, id DESC LIMIT :limit
+SELECT * FROM audit_log WHERE user_id = :user_id AND event <> 'log-in-failed'
+ORDER BY created_at DESC, id DESC LIMIT :limit
 """
 
 
 async def list_own_entries(db: Executor, user_id: str, limit: int) -> list[AuditEntry]:
-    """Return the newest entries of a user, newest first."""
+    """Return the newest entries of a user but failed log-ins, newest first."""
     return list(map(to_entry, await db.fetch_all(LIST_OWN_ENTRIES, {"user_id": user_id, "limit": limit})))
+
+
+LIST_FAILED_LOG_INS = """
+SELECT * FROM audit_log WHERE user_id = :user_id AND event = 'log-in-failed'
+ORDER BY created_at DESC, id DESC LIMIT :limit
+"""
+
+
+async def list_failed_log_ins(db: Executor, user_id: str, limit: int) -> list[AuditEntry]:
+    """Return the newest failed log-ins of a user, newest first."""
+    return list(map(to_entry, await db.fetch_all(LIST_FAILED_LOG_INS, {"user_id": user_id, "limit": limit})))
 
 
 LIST_ENTRIES = """

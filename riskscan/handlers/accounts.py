@@ -16,7 +16,7 @@ from ..auth.registration import check_email_domain, check_enabled, check_passwor
 from ..auth.sessions import end_session, start_session
 from ..database import DATABASE
 from ..database.api_tokens import list_api_tokens
-from ..database.audit_log import list_own_entries
+from ..database.audit_log import list_failed_log_ins, list_own_entries
 from ..database.reviews import count_reviews
 from ..database.rows import Account, utc_now
 from ..database.users import (
@@ -46,7 +46,7 @@ from ..responses import redirect, render_page, respond
 from ..schemas import Message
 from ..settings import SETTINGS
 
-ENTRIES_SHOWN = 20  # of the audit log
+ENTRIES_SHOWN, FAILED_COUNTED = 20, 999  # of the audit log
 SHARED_LIMIT_FACTOR = 10  # for limits shared by everyone behind an address, or by all addresses of an account
 
 
@@ -172,10 +172,13 @@ async def load_account(request: web.Request) -> dict[str, Any]:
     db, user_id = request.app[DATABASE], request[USER_ID]
     tokens, reviews = await list_api_tokens(db, user_id), await count_reviews(db, user_id)
     entries = await list_own_entries(db, user_id, ENTRIES_SHOWN)
+    failed = await list_failed_log_ins(db, user_id, FAILED_COUNTED)
+    entries = sorted([*entries, *failed[:1]], key=lambda entry: entry.created_at, reverse=True)
     return {
         "tokens": tokens,
         "reviews": reviews,
         "entries": entries,
+        "failed": len(failed),
         "now": utc_now(),
         "quotas": await load_quota_usage(request, user_id),
         "has_password": has_password(request[ACCOUNT].password_hash),

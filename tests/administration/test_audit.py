@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import datetime
 import io
@@ -10,10 +11,10 @@ import logging
 import msgspec
 import pytest
 
-from riskscan.audit import MAX_WAITING, AuditLog
+from riskscan.audit import AUDIT_LOG, MAX_WAITING, AuditLog
 from riskscan.commands import CommandError
 from riskscan.database import DATABASE
-from riskscan.database.audit_log import insert_entry, make_entry
+from riskscan.database.audit_log import insert_entries, insert_entry, list_own_entries, make_entry
 from riskscan.database.rows import utc_now
 from tests.support.administration import Operator
 from tests.support.application import MakeSettings, Server, serve
@@ -137,6 +138,65 @@ async def test_entries_past_their_retention_are_deleted(
         async with serve(make_settings(audit_retention_days=retention)) as other:
             await other.app[DATABASE].fetch_one("SELECT 1 AS up")  # its maintenance has begun, and ends first
         assert [entry["event"] for entry in await operator.json("audit")] == kept
+
+
+async def test_entries_of_a_deleted_account_have_its_email(
+    alice: Person, server: Server, operator: Operator
+) -> None:
+    await operator("audit")
+    await operator("users", "delete", alice.email, "--yes")
+    await insert_entries(server.app[DATABASE], [make_entry("exported", alice.id)])  # of another process, late
+    assert {entry["email"] for entry in await operator.json("audit")} == {alice.email}
+
+
+async def test_failed_log_ins_push_nothing_off_the_account_page(
+    bob: Person, server: Server, operator: Operator
+) -> None:
+    await operator("audit")
+    failed = [make_entry("log-in-failed", bob.id, address="10.0.0.9") for _ in range(25)]
+    await insert_entries(server.app[DATABASE], failed)
+    activity = (await bob.get("/account")).body.decode().partition("Recent activity")[2].partition("</ul>")[0]
+    assert (activity.count("<li>"), "Account created" in activity) == (2, True)
+    assert "Log-in failed × 25" in activity
+
+
+async def test_entries_that_have_gathered_are_stored_by_one_statement(
+    bob: Person, server: Server, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await operator("audit")
+    db, statements = server.app[DATABASE], list[str]()
+    run_statement = db.execute
+
+    async def execute(query: str, values: dict[str, object] | None = None) -> None:
+        statements.append(query)
+        await run_statement(query, values)
+
+    monkeypatch.setattr(db, "execute", execute)
+    audit_log = AuditLog(db)
+    entries = [make_entry("exported", bob.id, detail=str(number)) for number in range(3)]
+    for entry in entries:
+        audit_log.add(entry)
+    task = asyncio.create_task(audit_log.run())
+    await audit_log.drain()
+    task.cancel()
+    stored = await list_own_entries(db, bob.id, 3)
+    assert ({entry.detail for entry in stored}, len(statements)) == ({"0", "1", "2"}, 1)
+
+
+async def test_an_entry_that_cannot_be_stored_does_not_lose_the_others(
+    bob: Person, server: Server, operator: Operator, caplog: pytest.LogCaptureFixture
+) -> None:
+    await operator("audit")
+    audit_log = server.app[AUDIT_LOG]
+    wrong = msgspec.structs.replace(make_entry("exported", bob.id), address=None)
+    for entry in (make_entry("log-in", bob.id), wrong, make_entry("logged-out", bob.id)):
+        audit_log.add(entry)
+    await audit_log.drain()
+    stored = await list_own_entries(server.app[DATABASE], bob.id, 2)
+    assert {entry.event for entry in stored} == {"log-in", "logged-out"}
+    assert [record.message for record in caplog.records if record.name == "riskscan.audit"] == [
+        "not in the audit log: exported []"
+    ]
 
 
 async def test_entries_beyond_the_queue_go_to_the_log(

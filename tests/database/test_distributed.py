@@ -16,8 +16,10 @@ import psycopg
 import pytest
 
 from riskscan import database
+from riskscan.audit import AUDIT_LOG
 from riskscan.commands import purge
 from riskscan.database import DATABASE
+from riskscan.database.audit_log import list_own_entries, make_entry
 from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import distribute, migrate
 from riskscan.database.rows import utc_now
@@ -37,7 +39,9 @@ on_distributed = pytest.mark.parametrize("database_url", ["distributed"], indire
 OF_ALL_NODES = {
     "attempts.DELETE_EXPIRED_ATTEMPTS",
     "audit_log.DELETE_ENTRIES_BEFORE",
+    "audit_log.FIND_EMAIL_OF_ENTRIES",
     "audit_log.LIST_ENTRIES",
+    "audit_log.LIST_FAILED_LOG_INS",
     "audit_log.LIST_OWN_ENTRIES",
     "backups.COUNT",
     "backups.HAS_ACCOUNTS",
@@ -216,3 +220,30 @@ async def test_statements_get_less_time_while_a_node_hangs(
             with pytest.raises(ApiError, match="cannot be reached"):
                 await db.fetch_all(slow)
         await db.fetch_all(slow)
+
+
+LOSE_NODE = """
+CREATE FUNCTION lose_node() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN RAISE EXCEPTION 'the node is lost' USING ERRCODE = '57P03'; END $$;
+"""
+LOSE_ENTRIES = """
+CREATE TRIGGER lose BEFORE INSERT ON audit_log FOR EACH ROW
+WHEN (NEW.email = '{}') EXECUTE FUNCTION lose_node()
+"""
+
+
+@on_distributed
+async def test_audit_log_of_others_goes_on_while_a_node_is_lost(
+    alice: Person, bob: Person, server: Server
+) -> None:
+    db, audit_log = server.app[DATABASE], server.app[AUDIT_LOG]
+    await audit_log.drain()
+    await db.execute(LOSE_NODE)
+    await db.execute(LOSE_ENTRIES.format(alice.email))
+    for person in (alice, bob):
+        audit_log.add(make_entry("exported", person.id))
+    while len(await list_own_entries(db, bob.id, 2)) == 1:
+        pass
+    await db.execute("DROP TRIGGER lose ON audit_log")
+    await audit_log.drain()
+    assert len(await list_own_entries(db, alice.id, 2)) == 2
