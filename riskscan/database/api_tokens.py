@@ -80,7 +80,7 @@ async def list_api_tokens(db: Executor, user_id: str) -> list[ApiToken]:
 FIND_ACCOUNT_BY_API_TOKEN = f"""
 SELECT {ACCOUNT_COLUMNS}, api_tokens.id AS token_id, scopes, last_used_at, expires_at FROM api_tokens
 JOIN users ON users.id = user_id AND api_token_version = version
-WHERE digest = :digest AND user_id = :user_id
+WHERE digest = :digest AND user_id = :user_id AND disabled_at IS NULL
 """
 
 

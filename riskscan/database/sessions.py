@@ -30,6 +30,7 @@ FIND_ACCOUNT_BY_SESSION = f"""
 SELECT {ACCOUNT_COLUMNS}, expires_at FROM sessions JOIN users
 ON users.id = sessions.user_id AND users.token_version = sessions.token_version
 WHERE sessions.id = :digest AND sessions.user_id = :user_id AND expires_at > :now
+    AND disabled_at IS NULL
 """
 
 

@@ -49,7 +49,11 @@ async def find_account_by_email(db: Executor, email: str) -> Account | None:
     return msgspec.structs.replace(to_account(row), disabled=bool(row["disabled_at"])) if row else None
 
 
-FIND_ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM users WHERE id = :user_id AND token_version = :token_version"
+# a process of an earlier version logs in to a disabled account
+FIND_ACCOUNT = f"""
+SELECT {ACCOUNT_COLUMNS} FROM users
+WHERE id = :user_id AND token_version = :token_version AND disabled_at IS NULL
+"""
 
 
 async def find_account(db: Executor, subject: TokenSubject) -> Account:

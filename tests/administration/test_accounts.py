@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from riskscan.commands import CommandError
+from riskscan.database import DATABASE
 from tests.support.administration import Operator
-from tests.support.application import SECRET
+from tests.support.application import SECRET, Server
 from tests.support.client import PASSWORD, Person, assert_error, bearer, create_token, sign_up
 from tests.support.program import run_command
 
@@ -39,6 +40,20 @@ async def test_operator_adds_accounts_where_registration_is_closed(
     assert (again.returncode, again.stderr.count("\n")) == (1, 1)
     assert "there is an account with the email ana@example.com already" in again.stderr
     assert [row["email"] for row in await operator.json("users", "list")] == ["ana@example.com"]
+
+
+async def test_log_ins_that_an_earlier_version_allows_to_a_disabled_account_are_refused(
+    people: Callable[[], Person], alice: Person, server: Server
+) -> None:
+    browser, token = people(), (await create_token(alice))["token"]
+    await browser.post("/login", data={"username": alice.email, "password": PASSWORD})
+    # the versions of its tokens stay, as those of tokens that were made after it was disabled
+    await server.app[DATABASE].execute(
+        "UPDATE users SET disabled_at = created_at WHERE id = :id", {"id": alice.id}
+    )
+    for headers in ({}, bearer(token)):
+        assert_error(await alice.get("/api/auth/me", headers=headers), 401, "not_authenticated")
+    assert (await browser.get("/account")).status == 303
 
 
 async def test_disabled_account_is_told_so_only_with_the_right_password(
