@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from riskscan.database.backups import BackupError, back_up, restore
+from riskscan.database.backups import BackupError, back_up, restore, write_new
 from riskscan.settings import Settings
 from tests.support.ai import Ai
 from tests.support.application import SECRET, Server, make_test_settings, serve
@@ -240,6 +241,17 @@ sys.exit(main())
     assert restore(Settings.from_env({}, elsewhere), tmp_path / "backup", force=False).accounts == 1
     assert Settings.from_env({}, elsewhere).jwt_secret == settings.jwt_secret
     assert [path.name for path in elsewhere.iterdir() if path.name.startswith(".jwt")] == []
+
+
+def test_no_part_of_a_secret_is_left_on_a_full_disk(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_new(tmp_path / "secret", SECRET)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_damaged_backup_is_refused_before_anything_is_replaced(settings: Settings, tmp_path: Path) -> None:

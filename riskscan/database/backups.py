@@ -108,11 +108,16 @@ def secret_of(file: Path) -> Path:
 
 
 def write_new(file: Path, text: str) -> None:
-    """Write a text to a new file, for its owner alone. Raises FileExistsError."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
+    """Write a text to a new file, for its owner alone, or leave none. Raises FileExistsError, OSError."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(descriptor)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def replace_secret(file: Path, secret: str) -> None:
