@@ -89,7 +89,7 @@ async def delete(db: Database, email: str) -> None:
     """Delete an account with all that belongs to it."""
     account = await find_account(db, email)
     try:
-        await delete_user(db, account.subject, account.user.email)
+        await delete_user(db, account)
     except TokenRevoked:
         raise CommandError("the account was changed at the same time; try again") from None
     await insert_entry(db, make_entry("account-deleted", account.user.id, email=account.user.email))

@@ -106,8 +106,8 @@ async def renew_password_hash(db: Executor, account: Account, renewed: str) -> N
 DELETE_USER = "DELETE FROM users WHERE id = :user_id AND token_version = :token_version RETURNING id"
 
 
-async def delete_user(db: Executor, subject: TokenSubject, email: str) -> None:
+async def delete_user(db: Executor, account: Account) -> None:
     """Delete the account with its scans, sessions and tokens. Raises TokenRevoked."""
     sql = DELETE_USER_AND_EMAIL if await db.is_distributed() else DELETE_USER
-    if not await db.fetch_all(sql, {**subject._asdict(), "email": email}):
+    if not await db.fetch_all(sql, {**account.subject._asdict(), "email": account.user.email}):
         raise TokenRevoked

@@ -138,7 +138,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     account = await authenticate(request)
     fields = await read_fields(request)
     await confirm_deletion(request, account, fields)
-    await delete_user(request.app[DATABASE], account.subject, account.user.email)
+    await delete_user(request.app[DATABASE], account)
     record(request, "account-deleted", account.user.id, email=account.user.email)
     await end_session(request)
     page = "register" if request.app[SETTINGS].allows_registration else "login"

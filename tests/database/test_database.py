@@ -21,7 +21,7 @@ from riskscan.database import DATABASE, Database, Executor, ping
 from riskscan.database.attempts import delete_expired_attempts, increment_attempts
 from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import is_current, migrate, open_backend
-from riskscan.database.rows import TokenRevoked, TokenSubject, utc_now
+from riskscan.database.rows import Account, TokenRevoked, TokenSubject, utc_now
 from riskscan.database.scan_queries import CursorPosition, compute_stats, list_scans
 from riskscan.database.scans import delete_scan, find_scan, insert_scan
 from riskscan.database.sessions import insert_session
@@ -35,7 +35,7 @@ from riskscan.database.users import (
 )
 from riskscan.errors import ApiError
 from riskscan.handlers import scans
-from riskscan.schemas import Filter, Findings
+from riskscan.schemas import Filter, Findings, User
 from riskscan.settings import SQLITE, Settings
 from tests.support.ai import Ai
 from tests.support.application import MakeSettings, make_scan, make_test_settings, serve
@@ -83,9 +83,14 @@ async def test_scan_round_trips(pool: Database) -> None:
         await insert_scan(pool, str(uuid.uuid4()), make_scan(), Findings([], "model"))
 
 
+def make_account(subject: TokenSubject) -> Account:
+    user = User(subject.user_id, "ana@example.com", utc_now(), utc_now())
+    return Account(user, "hash", subject.token_version)
+
+
 STATEMENTS_OF_A_SUBJECT: list[Callable[[Database, TokenSubject], Awaitable[object]]] = [
     find_account,
-    lambda db, subject: delete_user(db, subject, "ana@example.com"),
+    lambda db, subject: delete_user(db, make_account(subject)),
     compute_stats,
     lambda db, subject: list_scans(db, subject, 5),
     lambda db, subject: list_scans(db, subject, 5, offset=5),
@@ -128,7 +133,7 @@ async def test_deletes_cascade_and_update_the_scan_count(pool: Database) -> None
     listed = await list_scans(pool, TokenSubject(owner.user.id, 0), 2)
     assert (listed.total, len(listed.scans)) == (4, 2)
     await insert_session(pool, "x", owner.user.id, 0, utc_now())
-    await delete_user(pool, owner.subject, owner.user.email)
+    await delete_user(pool, owner)
     for table in ("users", "scans", "sessions"):
         assert await pool.fetch_all(f"SELECT 1 AS one FROM {table}", {}) == []
 

@@ -519,7 +519,7 @@ async def test_partitioned_scans_table_needs_no_code_change(postgres: Postgres) 
         plan = await explain(url, FIND_SCAN, user_id=owner, id=scans[1].scan_id, token_version=0)
         tables = {node["Relation Name"] for node in plan_nodes(plan) if "Relation Name" in node}
         assert len(tables) == 2  # users, and one partition of scans
-        await delete_user(pool, caller, account.user.email)
+        await delete_user(pool, account)
         for table in ("scans", "reviews", "fingerprints"):
             assert await pool.fetch_all(f"SELECT 1 AS one FROM {table}", {}) == []
     finally:

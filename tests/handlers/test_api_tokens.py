@@ -249,7 +249,7 @@ async def test_token_of_an_account_that_is_gone_meanwhile_is_not_stored(
     changed = await update_password(db, account, "another hash")
     with pytest.raises(TokenRevoked):
         await insert_api_token(db, account, token, "another digest", 1)
-    await delete_user(db, changed.subject, alice.email)
+    await delete_user(db, changed)
     with pytest.raises(TokenRevoked):
         await insert_api_token(db, account, token, "another digest", 1)
     assert await db.fetch_all("SELECT id FROM api_tokens") == []
