@@ -17,7 +17,7 @@ from typing import Any
 
 from .errors import ServiceError, UnreadableDocument, format_trace
 from .reading import documents, sentences
-from .sandbox import enter_sandbox
+from .sandbox import NICENESS, enter_sandbox
 
 MAX_MEMORY_BYTES = 1024**3
 MAX_CPU_SECONDS = 50
@@ -26,7 +26,7 @@ MAX_FILE_BYTES = 256 * 1024**2
 
 def limit_resources() -> None:
     """Limit the memory, CPU time and file sizes of this process and its children."""
-    os.nice(9)
+    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))

@@ -20,6 +20,7 @@ ARCHITECTURES = {
 IO_URING_SETUP, PIDFD_OPEN, PIDFD_GETFD = 425, 434, 438
 X32_CALLS = 0x40000000  # from here on x86-64 has its calls a second time
 PR_SET_DUMPABLE = 4
+NICENESS = 9  # of the processes that read or score: the workers, which answer everybody, go first
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 PR_SET_NO_NEW_PRIVS = 38
 LOAD, JUMP_IF_EQUAL, JUMP_IF_NOT_LESS, RETURN = 0x20, 0x15, 0x35, 0x06

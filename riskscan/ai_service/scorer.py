@@ -15,7 +15,7 @@ from .errors import format_trace
 from .notes import READ_LANGUAGES
 from .reading import sentences
 from .reading.blocks import Block, Place
-from .sandbox import enter_sandbox
+from .sandbox import NICENESS, enter_sandbox
 
 
 def split(text: str) -> list[Any]:
@@ -79,7 +79,7 @@ def respond(line: bytes) -> bytes:
 
 def main() -> None:
     """Respond to requests until standard input is closed."""
-    os.nice(9)  # as readers do: the workers, which answer everybody, go first
+    os.nice(NICENESS)
     enter_sandbox()
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(respond(line))
