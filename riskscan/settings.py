@@ -161,19 +161,20 @@ def registration(value: str) -> tuple[str, ...] | None:
     """Return the domains of the addresses that may register, as `normalize_email` has them; None is all."""
     if value in ("open", "closed"):
         return None if value == "open" else ()
-    return tuple(email_domain(part.strip()) for part in value.split(",") if part.strip())
+    return tuple(parse_email(f"x@{part.strip()}")[2:] for part in value.split(",") if part.strip())
 
 
-def email_domain(value: str) -> str:
-    # imported here, because it loads slowly and few servers need it
+def parse_email(value: str) -> str:
+    """Return an address in its normal form, in lower case; raise ValueError if its syntax is wrong."""
+    # imported here, because it loads slowly, and neither most requests nor most servers need it
     from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
 
     SPECIAL_USE_DOMAIN_NAMES.clear()  # accept names of private networks, such as corp.local
     # EmailNotValidError is a ValueError
-    address = validate_email(f"x@{value}", check_deliverability=False, globally_deliverable=False)
-    if "." not in address.domain or "@" in value:
+    address = validate_email(value, check_deliverability=False, globally_deliverable=False)
+    if "." not in address.domain or "\x00" in value:
         raise ValueError
-    return unicodedata.normalize("NFC", address.domain.lower())
+    return unicodedata.normalize("NFC", address.normalized.lower())
 
 
 def show_registration(domains: tuple[str, ...] | None) -> str:

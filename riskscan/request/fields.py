@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -13,6 +12,7 @@ from aiohttp import web
 
 from ..errors import ApiError, Sentence, invalid_request, invalid_value
 from ..schemas import ID_PATTERN, MAX_PASSWORD, MIN_PASSWORD, Time
+from ..settings import parse_email
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -114,17 +114,10 @@ def normalize_email(value: str) -> str:
 
     Raises 400 `invalid_request` if the syntax is wrong (RFC 5322 and RFC 6531; no DNS look-up).
     """
-    # imported here, because it loads slowly and most requests have no email
-    from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
-
-    SPECIAL_USE_DOMAIN_NAMES.clear()  # accept names of private networks, such as corp.local
     try:
-        address = validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError:
-        address = None
-    if address is None or "." not in address.domain or "\x00" in value:
-        raise invalid_request("Invalid email address.", email="Enter a valid email address.")
-    return unicodedata.normalize("NFC", address.normalized.lower())
+        return parse_email(value.strip())
+    except ValueError:
+        raise invalid_request("Invalid email address.", email="Enter a valid email address.") from None
 
 
 def read_new_password(fields: Mapping[str, Any], name: str) -> str:
