@@ -366,7 +366,7 @@ ERRORS = {
     408: Error("request_timeout", "The request took too long to arrive."),
     413: Error("payload_too_large", "Request too large; the limit is 10 MB."),
     415: Error("unsupported_media_type", "Compressed request bodies are not supported."),
-    422: Error("ai_service_error", "There is no text in it to read."),
+    422: Error("ai_service_error", "No readable text found."),
     429: Error("rate_limited", "Too many attempts. Try again in 51 seconds."),
     500: Error("internal_error", "Something went wrong on our side. It has been logged."),
     502: Error("ai_service_invalid_response", "The analysis service returned an invalid response."),

@@ -114,7 +114,7 @@ async def me(request: web.Request) -> web.StreamResponse:
 
 
 async def change_password(request: web.Request) -> web.StreamResponse:
-    """Change the password (revokes all earlier sessions and tokens)."""
+    """Change password (revokes all earlier sessions and tokens)."""
     account = await authenticate(request)
     fields = await read_fields(request)
     with FieldErrors() as errors:
