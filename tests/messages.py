@@ -22,6 +22,7 @@ SENTENCES = {
     "ApiError", "Sentence", "gettext", "invalid_filter", "invalid_request", "invalid_value",
     "not_authenticated", "not_found", "required_text", "translate", "unavailable", "unsupported_file_type",
 }  # fmt: skip
+SERVICE_ERRORS = {"ServiceError", "UnreadableDocument"}  # of the AI service; one with a value stays English
 OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}  # as the templates are read
 
 Message = str | tuple[str, str]  # the latter with its plural
@@ -40,7 +41,7 @@ def extract_messages() -> Catalog:
     """Return all messages, with the files that have them."""
     catalog = Catalog()
     for path in sorted(PACKAGE.rglob("*")):
-        if path.suffix not in (".html", ".py") or "ai_service" in path.parts:
+        if path.suffix not in (".html", ".py"):
             continue
         find = find_in_template if path.suffix == ".html" else find_in_python
         for message in find(path.read_text()):
@@ -70,7 +71,7 @@ def find_in_python(source: str) -> Iterator[Message]:
         values = list(literals(node))
         if name == "ngettext":
             yield (values[0], values[1])
-        elif name in SENTENCES:
+        elif name in SENTENCES | SERVICE_ERRORS:
             # codes are no sentences, and the values of a Sentence come by name
             yield from [text for text in values[: 1 if name == "Sentence" else None] if is_sentence(text)]
 

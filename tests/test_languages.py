@@ -16,6 +16,7 @@ from riskscan.request.fields import Fields, mention_unknown
 from riskscan.schemas import ReviewFields
 from riskscan.template_filters import format_month, format_number, format_risk_count, time_element
 from tests.messages import TRANSLATED, catalogue_path, extract_messages, find_formatted, read_catalogue
+from tests.support.ai import Ai
 from tests.support.client import Person, assert_error, sign_up, text_of
 
 KHMER = {"Accept-Language": "km"}
@@ -97,6 +98,18 @@ async def test_a_page_that_answers_a_form_offers_no_language(guest: Person) -> N
         reply = await guest.post(path, data=fields)
         assert (reply.status, 'action="/language"' in text_of(reply)) == (status, False)
     assert 'action="/language"' in text_of(await guest.get("/account"))
+
+
+async def test_errors_of_the_embedded_ai_service_are_translated_others_marked_as_english(
+    guest: Person, ai: Ai
+) -> None:
+    await sign_up(guest)
+    for said, shown in (
+        ("The file is not text.", "ឯកសារនេះមិនមែនជាអត្ថបទទេ។"),
+        ("A sentence of another service.", '<span lang="en">A sentence of another service.</span>'),
+    ):
+        ai.respond_with(422, {"detail": said})
+        assert shown in text_of(await guest.post("/scan", data={"text": "x"}, headers=KHMER))
 
 
 async def test_errors_are_translated_on_pages_and_english_in_the_api(guest: Person) -> None:
