@@ -21,7 +21,7 @@ from .features import (
     weigh_vector,
 )
 from .linear import load_model
-from .phrases import PHRASE_PATTERNS
+from .phrases import PHRASE_PATTERNS, find_phrases
 from .risk_model import EMPHASIS, Judgement
 from .wordpiece import encode_with_starts
 
@@ -112,14 +112,10 @@ def _find_places(text: str, tokens: Sequence[Token], features: Features) -> dict
         places["t:" + tag].append(i)
     for name, i, j in pair_stances(tags):
         places[name] += (i, j)
-    for phrase, search in PHRASE_PATTERNS:
-        match = search(text) if "p:" + phrase in features else None
-        if match:
-            places["p:" + phrase] = [
-                i
-                for i, (start, end, _, _) in enumerate(tokens)
-                if start < match.end() and match.start() < end
-            ]
+    for phrase, match in find_phrases(text, [one for one in PHRASE_PATTERNS if "p:" + one[0] in features]):
+        places["p:" + phrase] = [
+            i for i, (start, end, _, _) in enumerate(tokens) if start < match.end() and match.start() < end
+        ]
     return {name: where for name, where in places.items() if where}
 
 

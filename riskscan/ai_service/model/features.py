@@ -9,7 +9,7 @@ from operator import add
 
 from ..khmer import KHMER
 from .lexicon import DATE_WORDS, KHMER_LEXICON, KHMER_WORD, LEXICON
-from .phrases import CONTEXT_FREE_PHRASES, PHRASE_PATTERNS, Phrase
+from .phrases import CONTEXT_FREE_PHRASES, PHRASE_PATTERNS, Phrase, find_phrases
 from .word_vectors import DIMENSIONS, load_vectors
 
 TOKEN = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d[\d.,:/]*|[%$€£?]|[\u1780-\u17b3\u17b6-\u17d3]+")
@@ -36,9 +36,8 @@ def extract_features(sentence: str, phrases: Iterable[Phrase] = PHRASE_PATTERNS)
     tokens, tags = _tokenize(text)
     _add_ngrams(features, tokens)
     _add_tags(features, tags)
-    for name, search in phrases:
-        if search(text):
-            features["p:" + name] = 1.0
+    for name, _ in find_phrases(text, phrases):
+        features["p:" + name] = 1.0
     _add_word_vectors(features, tokens)
     _add_polarity(features)
     features["len:" + str(min(len(tokens) // 4, 8))] = 1.0
