@@ -68,6 +68,44 @@ def test_risks_are_found_and_facts_are_not() -> None:
     assert sum(flagged) == 0
 
 
+# plain risks of many trades, and what minutes and logs say around them
+PLAIN_RISKS = """\
+The pump leaks badly and may fail.
+The server has no backup, so a disk failure would lose all orders.
+The brakes of the second truck are worn and it must not be driven.
+The auditor found that donor funds were used without receipts.
+The lift cable is frayed and the lift is still in use.
+The anchor chain is badly corroded and could break.
+The firewall is misconfigured and the customer database is open to the internet.
+Fuel is stored next to the generator and there is no fire extinguisher.
+Two nurses work double shifts and mistakes with medicine are likely.
+The union has announced a strike for the week of the opening.
+The well water contains arsenic above the permitted limit.
+The main customer wants to cancel, which would cost us half of our turnover.
+"""
+NEUTRAL = (
+    "Tea was served.",
+    "The minutes were read.",
+    "Shift B started at 14:00.",
+    "The tank holds 4,000 litres.",
+)
+
+
+def test_a_plain_risk_is_found_whatever_surrounds_it() -> None:
+    risks = PLAIN_RISKS.splitlines()
+    missed = [
+        (risk, before)
+        for before in NEUTRAL
+        for risk, judged in zip(
+            risks, judge(risks, 100, "", [Context("Minutes", before)] * len(risks)), strict=True
+        )
+        if judged.score <= 0
+    ]
+    assert len(missed) <= 3, missed
+    neutral = [Context("Minutes", before) for before in (*NEUTRAL[1:], NEUTRAL[0])]
+    assert [one.score > 0 for one in judge(NEUTRAL, 100, "", neutral)] == [False] * len(NEUTRAL)
+
+
 def test_a_pasted_sentence_is_reported_where_a_document_would_not_have_it() -> None:
     text = "The price is not fixed."
     assert judge([text], 100)[0].score < 0 < judge([text], 1)[0].score

@@ -16,7 +16,12 @@ LINEAR_FLOOR = -1.25
 # in log odds, chosen on documents that neither model was trained on
 THRESHOLD = -1.0
 # of sentences above this, in the encoder's log odds, the context is read too: two in five
-CONTEXT_FLOOR = -2.0
+CONTEXT_FLOOR = -1.75
+# a plain risk is one whatever surrounds it: from a sentence of at most so many words, which the linear model
+# does not put below PLAIN_LINEAR, what stands before it takes at most MAX_LOSS
+PLAIN_WORDS, PLAIN_LINEAR, MAX_LOSS = 16, -0.5, 1.0
+# what the linear model is sure of counts for more, but in contracts and terms
+SURE_LINEAR, SURE_WEIGHT = 2.0, 0.5
 # of a few sentences that somebody pastes, more are risks than of a document: added to the log odds, and to
 # the weight of the linear model, which is the surer one of short sentences
 SHORT_TEXT_SENTENCES = 10
@@ -73,7 +78,8 @@ def judge(
         # contracts and terms were learned without context
         has_context = contexts and not kind and count <= LONG_DOCUMENT_SENTENCES
         its = [contexts[i] for i in chosen] if has_context else []
-        readings = dict(zip(chosen, read_in_context(encoder, plain, its), strict=True))
+        read = zip(chosen, read_in_context(encoder, plain, its), strict=True)
+        readings = {i: limit_loss(reading, scores[i], texts[i]) for i, reading in read}
     return [
         _add_up(scores[i], one, readings[i], count, kind) if i in readings else Judgement(scores[i], one)
         for i, one in enumerate(features)
@@ -91,6 +97,14 @@ def read_in_context(encoder: Encoder, texts: Sequence[str], contexts: Sequence[C
     return readings
 
 
+def limit_loss(reading: Reading, linear_score: float, text: str) -> Reading:
+    """Return the reading of a sentence; a plain risk has not lost more than MAX_LOSS by its context."""
+    too_much = -MAX_LOSS - reading.context
+    if too_much <= 0 or linear_score < PLAIN_LINEAR or len(text.split()) > PLAIN_WORDS:
+        return reading
+    return reading._replace(risk=reading.risk + too_much, context=-MAX_LOSS)
+
+
 def choose_linear_floor(count: int, kind: str) -> float:
     """Return above which score of the linear model a sentence is read by the encoder."""
     if count > LONG_DOCUMENT_SENTENCES:
@@ -101,6 +115,8 @@ def choose_linear_floor(count: int, kind: str) -> float:
 def _add_up(linear_score: float, features: Features, reading: Reading, count: int, kind: str) -> Judgement:
     weights = load_weights()
     linear_weight = weights["linear"]
+    if not kind and linear_score > SURE_LINEAR:
+        linear_weight += SURE_WEIGHT * (1 - SURE_LINEAR / linear_score)
     circumstances = {f"stands in {KIND_NAMES[kind]}": KIND_BONUS[kind]} if kind else {}
     if count < SHORT_TEXT_SENTENCES:
         linear_weight += SHORT_TEXT_LINEAR
