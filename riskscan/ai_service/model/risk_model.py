@@ -1,5 +1,6 @@
 """The model of risks: the linear model and, for English, the sentence encoder, added up."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,6 +23,8 @@ CONTEXT_FLOOR = -1.75
 PLAIN_WORDS, PLAIN_LINEAR, MAX_LOSS = 16, -0.5, 1.0
 # what the linear model is sure of counts for more, but in contracts and terms
 SURE_LINEAR, SURE_WEIGHT = 2.0, 0.5
+# of the probability of a category, the rest is the encoder's: the linear model is better at short sentences
+LINEAR_CATEGORY_PART = 0.4
 # of a few sentences that somebody pastes, more are risks than of a document: added to the log odds, and to
 # the weight of the linear model, which is the surer one of short sentences
 SHORT_TEXT_SENTENCES = 10
@@ -56,8 +59,19 @@ class Judgement(NamedTuple):
 
     @property
     def category(self) -> str:
-        scores = self.reading.categories if self.reading else load_model().category_scores(self.features)
+        scores = to_probabilities(load_model().category_scores(self.features))
+        if self.reading:
+            others = to_probabilities(self.reading.categories)
+            scores = [
+                own + LINEAR_CATEGORY_PART * (one - own) for one, own in zip(scores, others, strict=True)
+            ]
         return CATEGORIES[scores.index(max(scores))]
+
+
+def to_probabilities(scores: Sequence[float]) -> list[float]:
+    """Return the softmax of scores."""
+    powers = [math.exp(score - max(scores)) for score in scores]
+    return [power / sum(powers) for power in powers]
 
 
 def judge(
