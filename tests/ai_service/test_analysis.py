@@ -68,6 +68,12 @@ def test_text_is_split_into_sentences_and_items(text: str, pieces: list[str]) ->
     assert texts(text) == pieces
 
 
+def test_a_list_of_dependencies_is_no_list_of_risks() -> None:
+    assert [
+        unit.section for unit in units("# Build dependencies\n\nIt needs a compiler of the year 2020.")
+    ] == [""]
+
+
 @pytest.mark.parametrize(
     ("text", "level"),
     [

@@ -10,7 +10,7 @@ RISK_HEADING = re.compile(
     r"\b(risks?|concerns?|issues?|problems?|difficult(?:y|ies)|challenges?|block(?:er|ing|ed)s?|threats?|weakness(?:es)?"
     r"|worr(?:y|ies)|red flags?|obstacles?|impediments?|uncertaint(?:y|ies)|exposures?|warnings?|vulnerabilit(?:y|ies)"
     r"|what (?:could|may|might) go wrong|watch ?list|gaps|findings|limitations|known bugs|pain points|open points"
-    r"|caveats|attention|non-?conformit(?:y|ies)|deviations|assumptions|dependencies|constraints|unresolved)\b"
+    r"|caveats|attention|non-?conformit(?:y|ies)|deviations|assumptions|constraints|unresolved)\b"
     r"|ហានិភ័យ|បញ្ហា|ការព្រួយបារម្ភ|ឧបសគ្គ|ការលំបាក|បញ្ហាប្រឈម|ចំណុចខ្សោយ|ការគំរាមកំហែង",
     re.I,
 )
