@@ -9,9 +9,10 @@ from typing import Literal, NamedTuple
 
 from .blocks import Block, Place
 from .geometry import Line, Paragraph, find_paragraphs, goes_on, median, order_lines, usual_distance
+from .grids import Table
 from .hyphens import HYPHENS, join_lines, join_narrow_lines
 from .layout import SENTENCE_END
-from .pdf_tables import Table, has_columns
+from .pdf_tables import has_columns
 
 # the share of a page's height at its top and bottom in which headers and footers stand
 MARGIN = 0.15
@@ -155,8 +156,11 @@ def _join_over_pages(before: Block, after: Block, words: set[str]) -> Block | No
 def _continues_row(before: list[str], after: list[str]) -> bool:
     """Return whether a row is the rest of one that a page divides: all its cells go on with a sentence."""
     cells = zip(before, after, strict=True)
-    return not after[0] and all(
-        one and goes_on(other) and not SENTENCE_END.search(one) for one, other in cells if other
+    # the names of parts may be in lower case
+    return not (after[0] and len(before[0].split()) <= NARROW_WORDS) and all(
+        one and (one[-1] in HYPHENS or (goes_on(other) and not SENTENCE_END.search(one)))
+        for one, other in cells
+        if other
     )
 
 

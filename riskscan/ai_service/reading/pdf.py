@@ -19,9 +19,10 @@ from ..errors import UnreadableDocument
 from .annotations import read_annotations
 from .blocks import MAX_CHARS, Block
 from .geometry import Word, find_lines, median
+from .grids import Table, find_rules, read_edges
 from .legibility import is_cipher
 from .pages import Page, to_blocks
-from .pdf_tables import Table, find_grids, read_edges, split_tables
+from .pdf_tables import split_tables
 
 MAX_PAGES = 2_000
 # a page with less text is treated as scanned
@@ -32,6 +33,8 @@ PICTURE_SHARE = 0.6
 # unless the text is hidden, and as much as this: an earlier OCR
 MIN_HIDDEN_CHARS = 100
 MAX_OBJECTS = 20_000
+# below a table that may go on on the next page
+MAX_FOOTER_LINES = 4
 # PDFium writes a hyphen at the end of a line as U+FFFE or U+0002, without a space behind it
 WORD = re.compile(r"[^\s\ufffe\x02]+[\ufffe\x02]?")
 # a longer word without a space may be several: its gaps are measured
@@ -97,8 +100,7 @@ def _read_pages(document: pypdfium2.PdfDocument) -> list[Page]:
     size = 0
     for number in range(len(document)):
         try:
-            before = pages[-1].tables[-1] if pages and pages[-1].tables else None
-            page, chars = _read_page(document, number, seen, before)
+            page, chars = _read_page(document, number, seen, _find_last_table(pages))
         except pypdfium2.PdfiumError:
             page, chars = Page(number + 1, [], 0.0, 1.0, needs_ocr="empty"), 0
         pages.append(page)
@@ -108,12 +110,21 @@ def _read_pages(document: pypdfium2.PdfDocument) -> list[Page]:
     return pages
 
 
+def _find_last_table(pages: list[Page]) -> Table | None:
+    """Return the last table of the last page, one without rules only if a footer at most is below it."""
+    if not pages or not pages[-1].tables:
+        return None
+    last = pages[-1].tables[-1]
+    below = sum(line.top < last.bottom for line in pages[-1].lines)
+    return last if last.is_ruled or below <= MAX_FOOTER_LINES else None
+
+
 def _read_page(
     document: pypdfium2.PdfDocument, number: int, seen: set[tuple[str, str]], before: Table | None
 ) -> tuple[Page, int]:
     """Return a page with its lines and tables, and the number of its characters.
 
-    `before` is the last table of the page before it.
+    `before` is the table of the page before it that may go on.
     """
     page = document[number]
     rotation = page.get_rotation()
@@ -132,8 +143,11 @@ def _read_page(
     turned = [line for angle in words if angle != upright for line in find_lines(words[angle])]
     beside = read_annotations(document, page, number + 1, seen)
     reason = _why_ocr(page, text)
-    grids = [] if reason else find_grids(_turn(edge, upright) for edge in drawn)
-    lines, tables = split_tables(words[upright], grids, before)
+    if reason:
+        lines, tables = find_lines(words[upright]), list[Table]()
+    else:
+        rules = find_rules(_turn(edge, upright) for edge in drawn)
+        lines, tables = split_tables(words[upright], rules, before)
     return Page(number + 1, lines, edges.bottom, edges.top, tables, turned, beside, reason), len(text)
 
 

@@ -260,4 +260,123 @@ def test_other_rules_leave_the_text_as_it_is(drawn: list[bytes]) -> None:
 def test_a_page_of_drawings_is_not_searched_for_tables() -> None:
     many = [line(0, 7 * number, 2000, 7 * number) for number in range(200)]
     many += [line(7 * number, 0, 7 * number, 2000) for number in range(200)]
-    assert rows_of(many + cells(ROWS)) == []
+    assert rows_of(many + cells([PUMP, QUAY])) == []
+
+
+# -- without upright rules ---------------------------------------------------------------------------
+
+
+def level_rules(numbers: Sequence[int]) -> list[bytes]:
+    places = edges(ROWS)
+    return [line(COLUMNS[0], places[number], COLUMNS[-1], places[number]) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [[], level_rules([1]), level_rules([0, 1, 3]), level_rules([0, 1, 2, 3])],
+    ids=["none", "below the head", "around", "between rows"],
+)
+def test_columns_are_found_below_known_names(drawn: list[bytes]) -> None:
+    above, below = at(60, 740, "The board met in May."), at(60, 500, "The next meeting is in June.")
+    found = blocks([above, *drawn, *cells(ROWS), below])
+    assert [block.texts for block in found if block.place.table] == TEXTS
+    texts = [block.texts[0].strip() for block in found if not block.place.table]
+    assert texts == ["The board met in May.", "The next meeting is in June."]
+
+
+def closely(
+    *rows: tuple[str, ...], lefts: Sequence[float] = (60, 100, 260, 400), top: float = TOP
+) -> list[bytes]:
+    """Draw the texts of a table line by line, all lines at the same distance."""
+    return [
+        at(left, top - STEP * number, text)
+        for number, row in enumerate(rows)
+        for left, text in zip(lefts, row, strict=False)
+        if text
+    ]
+
+
+OWNED = [
+    ("No", "Risk", "Owner", "Status"),
+    ("1", "The pump may fail", "Ana Silva", "Open"),
+    ("", "in the first frost", "", ""),
+    ("2", "The quay may sink", "", "Closed"),
+    ("3", "Delay by the port", "Ben", ""),
+    ("", "Authority", "", ""),
+]
+
+
+def test_rows_without_distance_are_parted_by_what_they_say() -> None:
+    assert [block.texts for block in rows_of(closely(*OWNED))] == [
+        ["No", "Risk", "Owner", "Status"],
+        ["1", "The pump may fail in the first frost", "Ana Silva", "Open"],
+        ["2", "The quay may sink", "", "Closed"],
+        ["3", "Delay by the port Authority", "Ben", ""],
+    ]
+
+
+def test_names_may_stand_half_a_line_above_and_below_the_others() -> None:
+    drawn = closely(*OWNED[1:], top=TOP - 2 * STEP)
+    drawn += closely(("No", "Risk", "", "Status"))
+    drawn += [at(260, TOP + STEP / 2, "Risk"), at(260, TOP - STEP / 2, "owner")]
+    found = rows_of(drawn)
+    assert [block.texts for block in found[:2]] == [
+        ["No", "Risk", "Risk owner", "Status"],
+        ["1", "The pump may fail in the first frost", "Ana Silva", "Open"],
+    ]
+
+
+@pytest.mark.parametrize("head", [[], [OWNED[0]]], ids=["without", "with"])
+def test_a_table_without_rules_goes_on_with_or_without_its_head(head: list[tuple[str, ...]]) -> None:
+    rest = [*head, ("", "of the river", "", ""), ("4", "The crane may be sold", "Dora", "Open")]
+    header = at(60, 800, "Plan of the harbour")
+    found = rows_of([header, *closely(*OWNED)], [header, *closely(*rest, top=750)])
+    assert [(block.place.table, block.place.row, block.texts[1]) for block in found[3:]] == [
+        (1, 4, "Delay by the port Authority of the river"),
+        (1, 5, "The crane may be sold"),
+    ]
+
+
+def test_a_row_that_a_page_divides_is_one_row_if_its_first_column_holds_sentences() -> None:
+    first: Row = [["Risk"], ["Owner"], ["Measure"]]
+    pump: Row = [["The pump", "may fail"], ["Ana"], ["Order a spare"]]
+    crane: Row = [["It sinks"], ["Ben"], ["Rent one"]]
+    found = rows_of(table([first, crane, pump]), table([[["in winter"], [""], ["pump"]], crane]))
+    assert [block.texts for block in found[2:]] == [
+        ["The pump may fail in winter", "Ana", "Order a spare pump"],
+        ["It sinks", "Ben", "Rent one"],
+    ]
+
+
+PROSE = ["The pump may fail in the first", "frost, and nobody has ordered", "a spare one yet."]
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        closely(("Risk", "Impact")) + column(60, 680, PROSE) + column(300, 680, PROSE),
+        closely(
+            ("Risk:", "Owner:", "Date:", "Status:"), ("", "", "", ""), ("Risk:", "Owner:", "Date:", "Status:")
+        ),
+        closely(
+            ("Risk", "The pump may fail"), ("Owner", "Ana Silva"), ("Status", "Open"), ("Action", "Order one")
+        ),
+        closely(("Risks", "", "", "3"), ("Owners", "", "", "5"), ("Actions", "", "", "12")),
+        # a column without a name
+        closely(("Risk", "Owner", "", "Status"), *OWNED[1:]),
+        # text in the middle of its cell, and rows as close as lines
+        [
+            *closely(*OWNED[:3]),
+            *closely(("", "Wind", "", ""), ("", "on the quay", "", ""), top=TOP - 3 * STEP),
+            *closely(("2", "", "Ben", "Open"), top=TOP - 3.5 * STEP),
+        ],
+        # a sentence across the columns in the first row
+        [
+            *closely(OWNED[0]),
+            at(60, TOP - STEP, "The pump may fail in the first frost, said Ana Silva to Ben."),
+        ],
+    ],
+    ids=["two columns", "form", "pairs", "contents", "unnamed column", "middle", "sentence"],
+)
+def test_what_is_no_table_for_certain_stays_text(drawn: list[bytes]) -> None:
+    assert rows_of(drawn) == []
