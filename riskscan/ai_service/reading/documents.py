@@ -1,6 +1,7 @@
 """A document of any type into blocks, by the module of this package that reads its type."""
 
 import io
+import time
 import zlib
 from collections.abc import Iterator
 from importlib import import_module
@@ -15,18 +16,23 @@ PDF_HEADER_BYTES = 1024
 PARSER_ERRORS = (
     ValueError, LookupError, OSError, EOFError, AttributeError, TypeError, SyntaxError, zlib.error,
 )  # fmt: skip
+# those that may need OCR have the time for it in common
+OCR_READERS = ("pdf", "image", "mail")
 ZIP = (b"PK\3\4", b"PK\5\6")
 # the container of .doc, .xls and .ppt, and of encrypted .docx
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def read_blocks(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]:
+def read_blocks(
+    filename: str, data: bytes, notes: list[str], started: float | None = None
+) -> Iterator[Block]:
     """Read a document by its content and name, or without a name as UTF-8; raises UnreadableDocument.
 
-    Sentences for people about what was not read, and why, are appended to `notes`.
+    Sentences for people about what was not read, and why, are appended to `notes`. `started`, by
+    time.monotonic(), is when the reading of the email began to which the document is attached.
     """
     try:
-        yield from limit_size(_read(filename, data, notes))
+        yield from limit_size(_read(filename, data, notes, time.monotonic() if started is None else started))
     except MemoryError:
         raise UnreadableDocument("The document needs too much memory to be read.") from None
     except RecursionError:
@@ -35,7 +41,7 @@ def read_blocks(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]
         raise UnreadableDocument("The document is damaged and could not be read.") from None
 
 
-def _read(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]:
+def _read(filename: str, data: bytes, notes: list[str], started: float) -> Iterator[Block]:
     if not filename:
         from . import text
 
@@ -43,8 +49,11 @@ def _read(filename: str, data: bytes, notes: list[str]) -> Iterator[Block]:
     if not data:
         raise UnreadableDocument("The file is empty.")
     # imported when it is needed: the modules for all types would take longer than to read a page
-    reader = import_module(f".{detect_type(filename, data).reader}", __package__)
-    blocks: Iterator[Block] = reader.read_blocks(data, notes)
+    name = detect_type(filename, data).reader
+    reader = import_module(f".{name}", __package__)
+    blocks: Iterator[Block] = (
+        reader.read_blocks(data, notes, started) if name in OCR_READERS else reader.read_blocks(data, notes)
+    )
     return blocks
 
 

@@ -1,7 +1,6 @@
 """Images: PNG, JPEG, BMP, and TIFF with one or more pages."""
 
 import io
-import time
 from collections.abc import Iterator
 from itertools import islice
 
@@ -22,9 +21,8 @@ MIN_SIDE_PIXELS = 1600
 SMALL_SIDE_PIXELS = 2400
 
 
-def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read the text of the pages by OCR."""
-    started = time.monotonic()
+def read_blocks(data: bytes, notes: list[str], started: float) -> Iterator[Block]:
+    """Read the text of the pages by OCR, in the time that is left since `started`."""
     ocr.require_tesseract()
     Image.MAX_IMAGE_PIXELS = None  # the size is checked below, with a message for people
     try:
@@ -38,6 +36,8 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
         results = list(ocr.recognize_pages(map(_prepare, frames), started))
     except (OSError, ValueError, SyntaxError, EOFError):
         raise UnreadableDocument("The image is damaged and could not be read.") from None
+    if not results:
+        raise UnreadableDocument(ocr.NO_TIME)
     read = {number: recognized for number, recognized in enumerate(results, 1) if recognized}
     if not any(recognized.words for recognized in read.values()):
         raise UnreadableDocument("No text was found in the image.")

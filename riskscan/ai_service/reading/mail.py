@@ -26,9 +26,12 @@ ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkc
 MIN_PLAIN_SHARE = 0.2
 
 
-def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read the subject as a heading, the text with the emails that it quotes, and the attachments."""
-    yield from _Reader(notes).read(_parse(data), 0)
+def read_blocks(data: bytes, notes: list[str], started: float) -> Iterator[Block]:
+    """Read the subject as a heading, the text with the emails that it quotes, and the attachments.
+
+    `started` is when the time for attachments and for OCR in them began, by time.monotonic().
+    """
+    yield from _Reader(notes, started).read(_parse(data), 0)
 
 
 class _Policy(Compat32):
@@ -49,10 +52,10 @@ def _parse(data: bytes) -> Message:
 class _Reader:
     """Reads a message and those attached to it; counts its parts and keeps the time."""
 
-    def __init__(self, notes: list[str]) -> None:
+    def __init__(self, notes: list[str], started: float) -> None:
         self.notes = notes
         self.parts = 0
-        self.deadline = time.monotonic() + ATTACHMENT_SECONDS
+        self.started = started
 
     def read(self, message: Message, depth: int) -> Iterator[Block]:
         subject = text.REPLY.sub("", _header(message, "subject"), count=1).strip()
@@ -65,7 +68,7 @@ class _Reader:
         for number, part in enumerate(attachments, 1):
             self.parts += 1
             name = _attachment_name(part, number)
-            if depth >= MAX_DEPTH or self.parts > MAX_PARTS or time.monotonic() > self.deadline:
+            if depth >= MAX_DEPTH or self.parts > MAX_PARTS or self._is_late():
                 skipped.append(name)
             elif part.get_content_type() == "message/rfc822":
                 yield from self._read_attached_message(part, name, depth)
@@ -76,6 +79,9 @@ class _Reader:
         if skipped:
             names = ", ".join(f"“{name}”" for name in skipped)
             self.notes.append(f"Attachments that were not read: {names}.")
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self.started + ATTACHMENT_SECONDS
 
     def _read_attached_message(self, part: Message, name: str, depth: int) -> Iterator[Block]:
         payload = part.get_payload()
@@ -93,7 +99,7 @@ class _Reader:
         yield Block("heading", [name], 1)
         notes: list[str] = []
         try:
-            yield from _in_attachment(documents.read_blocks(name, data, notes), name)
+            yield from _in_attachment(documents.read_blocks(name, data, notes, self.started), name)
         except ServiceError as error:
             notes.append(f"The attachment was not read. {error.detail}")
         self.notes += [f"“{name}”: {note}" for note in notes]

@@ -48,6 +48,8 @@ WHAT_TO_INSTALL = (
 )
 NOT_INSTALLED = f"Reading images and scanned pages {WHAT_TO_INSTALL}, or send the document as text."
 
+NO_TIME = "Reading the scanned pages took too long; send fewer pages at a time."
+
 
 class Recognized(NamedTuple):
     """The words of an image, in pixels from its lower left corner, and their mean confidence of 100."""

@@ -6,7 +6,6 @@ import ctypes
 import math
 import re
 import struct
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, islice, pairwise, repeat
@@ -50,9 +49,11 @@ READ_BOX = pdfium.FPDFText_GetLooseCharBox
 READ_BOX.argtypes = None
 
 
-def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read the text of the pages, by OCR where they are pictures or where the text layer is a cipher."""
-    started = time.monotonic()
+def read_blocks(data: bytes, notes: list[str], started: float) -> Iterator[Block]:
+    """Read the text of the pages, by OCR where they are pictures or where the text layer is a cipher.
+
+    `started` is when the time for OCR began, by time.monotonic().
+    """
     document = open_document(data)
     _note_what_is_not_read(document, notes)
     pages = _read_pages(document)

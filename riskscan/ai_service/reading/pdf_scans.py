@@ -54,7 +54,7 @@ def read_scans(
         if illegible:
             raise UnreadableDocument(f"The PDF was not read: {ILLEGIBLE}")
         if unread:
-            raise UnreadableDocument("Reading the scanned pages took too long; send fewer pages at a time.")
+            raise UnreadableDocument(ocr.NO_TIME)
     if damaged:
         notes.append(f"{name_pages(damaged, len(document))} not read, because the file is damaged there.")
     if illegible:

@@ -4,12 +4,13 @@
 import io
 import shutil
 import time
+from email.message import EmailMessage
 
 import pytest
 from PIL import Image
 
 from riskscan.ai_service.errors import UnreadableDocument
-from riskscan.ai_service.reading import ocr
+from riskscan.ai_service.reading import documents, ocr
 from tests.ai_service.documents import read
 from tests.ai_service.pdfs import at, column, draw, paged, scanned, tiff
 
@@ -117,6 +118,25 @@ def test_pages_for_which_there_is_no_time_are_named() -> None:
     ocr.note_unread({}, range(12, 15), 14, notes)
     assert notes == [
         "Pages 12 to 14 of 14 were not read: there was no time left. Send the rest as another document."
+    ]
+
+
+@needs_tesseract
+def test_attachments_of_an_email_have_the_time_for_ocr_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocr, "OCR_SECONDS", 10)
+    message = EmailMessage()
+    message.add_attachment(png(draw(LINES)), maintype="image", subtype="png", filename="a.png")
+    message.add_attachment(scanned(draw(LINES)), maintype="application", subtype="pdf", filename="b.pdf")
+    notes: list[str] = []
+    started = time.monotonic() - 20
+    assert [block.kind for block in documents.read_blocks("a.eml", message.as_bytes(), notes, started)] == [
+        "heading",
+        "heading",
+    ]
+    assert notes == [
+        f"“{name}”: The attachment was not read. Reading the scanned pages took too long;"
+        " send fewer pages at a time."
+        for name in ("a.png", "b.pdf")
     ]
 
 
