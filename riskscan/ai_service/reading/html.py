@@ -27,7 +27,7 @@ PARAGRAPHS = frozenset(
 LEFT_OUT = frozenset(
     re.findall(
         r"\w+",
-        "applet area audio base button canvas datalist embed head iframe input link map math meta nav "
+        "annotation applet area audio base button canvas datalist embed head iframe input link map meta nav "
         "noembed noframes noscript object option param picture rp rt script select source style svg "
         "template textarea track video",
     )
@@ -46,6 +46,7 @@ LEFT_OUT_CLASS = re.compile(
 HIDDEN_STYLE = re.compile(
     r"(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|mso-list\s*:\s*ignore)", re.I
 )
+INLINE_STYLE = re.compile(r"display\s*:\s*inline", re.I)
 WORD_ITEM = re.compile(r"\bMso(?:ListParagraph|List|ListBullet|ListNumber)\w*")
 WORD_TITLE = re.compile(r"\bMso(?:Title|Subtitle)\b")
 CODE_CLASS = re.compile(
@@ -125,7 +126,7 @@ class _Walk:
         yield from self._end_paragraph()
 
     def _start(self, element: Any, tag: str) -> Iterator[Block]:
-        if tag in PARAGRAPHS or tag in HEADINGS:
+        if _is_block(element, tag):
             yield from self._end_paragraph()
             self.heading = HEADINGS.get(tag, self.heading)
         if tag == "li" or (tag == "p" and WORD_ITEM.search(element.get("class", ""))):
@@ -141,7 +142,7 @@ class _Walk:
         self._add(element.text)
 
     def _end(self, element: Any, tag: str, is_root: bool) -> Iterator[Block]:
-        if tag in PARAGRAPHS or tag in HEADINGS:
+        if _is_block(element, tag):
             yield from self._end_paragraph()
             if tag in HEADINGS or tag == "p":
                 self.heading = 0
@@ -248,15 +249,22 @@ def _is_left_out(element: Any, tag: str) -> bool:
     )
 
 
+def _is_block(element: Any, tag: str) -> bool:
+    """Return whether an element stands in lines of its own."""
+    return tag in HEADINGS or (tag in PARAGRAPHS and not INLINE_STYLE.search(element.get("style", "")))
+
+
 def _is_code(element: Any) -> bool:
     return element.find("code") is not None or bool(CODE_CLASS.search(element.get("class", "")))
 
 
 def _data_rows(table: Any) -> list[Any]:
     """Return the rows of a table of data; none of one that only arranges a page."""
-    if table.get("role") == "presentation" or table.find(".//table") is not None:
+    if table.get("role") == "presentation":
         return []
     rows = [row for part in table.iterchildren("thead", "tbody", "tfoot", "tr") for row in _rows(part)]
+    if table.find(".//table") is not None and not any(len(row.findall("th")) > 1 for row in rows):
+        return []
     widths = [sum(_span(cell, "colspan") for cell in row.iterchildren("td", "th")) for row in rows]
     has_head = table.find(".//th") is not None
     return rows if sum(width > 1 for width in widths) > (0 if has_head else 1) else []

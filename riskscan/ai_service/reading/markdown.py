@@ -18,7 +18,7 @@ from .layout import (
 )
 
 HEADING = re.compile(r"[ \t]{0,3}(#{1,6})(?:[ \t]+|(?<=##)(?=[^\W\d_]))")
-HEADING_ID = re.compile(r"\s\{#[^{}\s]{1,100}\}$")
+HEADING_ID = re.compile(r"\s\{[#.][^{}]{1,100}\}$")
 HTML_HEADING = re.compile(r"\s*<(h[1-6]|summary)\b[^<>]*>([^\n]*)</\1>\s*$", re.I)
 BOLD_LINE = re.compile(r"(\*\*|__)(?![\s*_])([^*_]+)(?<!\s)(?::\1|\1:?)$")
 # a line that defines where the links of a label lead
@@ -50,10 +50,12 @@ LINE_TAGS = frozenset(
     )
 )
 
-INLINE_SIGN = re.compile(r"[*_`\[<&\\~]")
+INLINE_SIGN = re.compile(r"[*_`\[<&\\~]|==")
 ESCAPE_OR_CODE = re.compile(r"\\[!-/:-@\[-`{-~]|`+")
 KEPT = re.compile("\ue000(\\d+)\ue001")
 AUTOLINK = re.compile(r"<((?:https?|ftp|mailto):[^\s<>]+|[^\s<>@]+@[^\s<>@]+)>")
+# of wikis, as in [[page|text]]
+WIKI_LINK = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]|]+)\]\]")
 LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()]|\([^()]*\)){0,2000}\)")
 REFERENCE_LINK = re.compile(r"!?\[([^\[\]]+)\](?:\[([^\[\]]*)\])?")
 FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
@@ -61,6 +63,7 @@ EMPHASIS = (
     re.compile(r"(?<![\d*])(\*{1,3})(?![\s*])([^*]+)(?<![\s*])\1(?!\*)"),
     re.compile(r"(?<!\w)(_{1,3})(?![\s_])((?:[^_]|(?<=\w)_(?=\w))+)(?<![\s_])\1(?!\w)"),
     re.compile(r"(~~)(?![\s~])([^~]+)(?<!\s)~~"),
+    re.compile(r"(?<!\w)(==)(?![\s=])([^=]+)(?<!\s)==(?!\w)"),
 )
 
 
@@ -303,7 +306,7 @@ def clean_inline(text: str, references: set[str]) -> str:
     kept: list[str] = []
     text = _set_aside(text.replace("\ue000", ""), kept)
     if "[" in text:
-        text = FOOTNOTE.sub("", text)
+        text = WIKI_LINK.sub(r"\1", FOOTNOTE.sub("", text))
         # an image inside a link
         text = LINK.sub(r"\1", LINK.sub(r"\1", text))
         if references:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from striprtf.striprtf import font_table_group, rtf_to_text
 
 from ..errors import UnreadableDocument
 from .blocks import Block
+from .paragraphs import LINE_BREAK, split_lines
 
 # the library's time grows with the square of the table of fonts
 MAX_FONT_TABLE_CHARS = 60_000
@@ -27,15 +29,15 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
         raise UnreadableDocument("The document names too many fonts to be read.")
     # without this the library adds the targets of links, in quadratic time
     source = HIDDEN.sub("", source).replace("{\\field{", "{\\field {")
-    text = rtf_to_text(_join_cell_lines(_move_notes(source)), errors="replace")
+    text = rtf_to_text(_mark_breaks(_move_notes(source)), errors="replace")
     # characters beyond U+FFFF stand in two halves
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    lines = (line.strip().removesuffix("|") if line.count("|") == 1 else line for line in text.splitlines())
-    yield Block("text", ["\n\n".join(lines)])
+    lines = (line.strip().removesuffix("|") if line.count("|") == 1 else line for line in text.split("\n"))
+    yield Block("text", ["\n\n".join(chain.from_iterable(split_lines(line) or [""] for line in lines))])
 
 
-def _join_cell_lines(source: str) -> str:
-    """Remove the line breaks inside rows, which the library writes as lines with a bar after each cell."""
+def _mark_breaks(source: str) -> str:
+    """Mark breaks inside paragraphs, and remove those in rows, which the library writes as a line each."""
     in_row = False
 
     def replace(word: re.Match[str]) -> str:
@@ -44,7 +46,7 @@ def _join_cell_lines(source: str) -> str:
             in_row = word[1] == "trowd"
         elif in_row:
             return "\\~"
-        return word.group()
+        return f"{LINE_BREAK} " if word[1] == "line" else word.group()
 
     return ROW_OR_BREAK.sub(replace, source)
 

@@ -142,3 +142,21 @@ def test_deep_and_broken_pages_are_read(body: str) -> None:
 def test_nothing_outside_the_page_is_read() -> None:
     body = '<!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/passwd">]><p>The pier is closed &x; now.</p><iframe src="file:///etc/passwd"></iframe>'
     assert "root:" not in " ".join(read("a.html", body).texts)
+
+
+def test_an_element_that_is_shown_in_the_line_divides_no_sentence() -> None:
+    body = "<div>The crane costs <div style='color: red; display: inline'>5.22</div> million per year.</div>"
+    assert read("a.html", body).texts == ["The crane costs 5.22 million per year."]
+
+
+def test_formulas_are_read_once() -> None:
+    formula = (
+        "<math><semantics><mi>x</mi><mo>=</mo><mn>12</mn><annotation>x=12</annotation></semantics></math>"
+    )
+    assert read("a.html", f"<p>The delay may be {formula} days.</p>").texts == ["The delay may be x=12 days."]
+
+
+def test_a_register_with_a_table_in_a_cell_keeps_its_columns() -> None:
+    inner = "<table><tr><td>Year</td><td>2026</td></tr></table>"
+    body = f"<table><tr><th>Risk</th><th>Owner</th></tr><tr><td>The pump may fail.{inner}</td><td>Ana Prem of the harbour</td></tr></table>"
+    assert read("a.html", body).texts == ["The pump may fail."]

@@ -239,3 +239,12 @@ def test_lines_whose_links_are_long_are_joined_as_they_were_wrapped() -> None:
 def test_hostile_markdown_is_read_in_little_time(text: str) -> None:
     for name in ("a.md", "a.txt"):
         read(name, text + "\n\nThe mill is closed.\n")
+
+
+def test_links_and_marks_of_wikis_are_words() -> None:
+    source = "# Risks of the pier {#risks .open}\n\nThe [[pump]] may fail ==in winter==, as [[Quay 4|the quay]] did.\n\nThe mill says a == b."
+    reading = read("a.md", source)
+    assert [(unit.text, unit.place.headings) for unit in reading.units] == [
+        ("The pump may fail in winter, as the quay did.", ("Risks of the pier",)),
+        ("The mill says a == b.", ("Risks of the pier",)),
+    ]

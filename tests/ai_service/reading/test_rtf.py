@@ -80,3 +80,11 @@ def test_hostile_documents_are_read_in_little_time(body: str) -> None:
 def test_a_font_table_without_an_end_is_refused() -> None:
     with pytest.raises(UnreadableDocument):
         texts("", r"{\rtf1{\fonttbl" + r"\f1 a" * 20_000)
+
+
+def test_a_break_inside_a_sentence_is_a_space_between_short_lines_it_is_not() -> None:
+    assert texts(r"The pier may\line sink in winter.\par\pard Pier is old.\line Quay is older.\par") == [
+        "The pier may sink in winter.",
+        "Pier is old.",
+        "Quay is older.",
+    ]
