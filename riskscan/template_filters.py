@@ -21,7 +21,7 @@ from babel.numbers import format_decimal
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
+from markupsafe import Markup, _escape_inner, escape
 
 from .ai_service.categories import CATEGORIES
 from .charts import Bar, assign_tones, build_matrix, build_overview, rate_severity
@@ -138,6 +138,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
         translate=partial(translate, language=language),
     )
     environment.tests["title_of"] = is_title
+    environment.extend(escape_output=escape_output)
     # replaces Jinja's default globals: every rendering copies them
     environment.globals = {
         "dict": dict,
@@ -167,6 +168,8 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
         translations.gettext, translations.ngettext, newstyle=True
     )
     environment.globals["_"] = environment.globals["gettext"]
+    # without the ChainMap that lets templates have globals of their own: 25 µs for each import and rendering
+    environment.make_globals = lambda _: environment.globals  # type: ignore[method-assign]
 
 
 class TranslatingCodeGenerator(CodeGenerator):
@@ -178,6 +181,9 @@ class TranslatingCodeGenerator(CodeGenerator):
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802
         super().visit_Template(MessageTranslator(self._gettext).visit(node), frame)
+
+    def _output_child_pre(self, *_: Any) -> None:
+        self.write("environment.escape_output(")
 
 
 class MessageTranslator(NodeTransformer):
@@ -196,6 +202,16 @@ class MessageTranslator(NodeTransformer):
                 text = Markup(self._gettext(message)) % values  # as Jinja's own gettext does  # noqa: S704
                 return nodes.Const(text, lineno=node.lineno, environment=node.environment)
         return node
+
+
+def escape_output(value: Any) -> str:
+    """Return a value escaped as `markupsafe.escape` does, which takes 0.6 µs for a Markup around each."""
+    if type(value) is str:
+        escaped: str = _escape_inner(value)
+        return escaped
+    if type(value) is Markup:
+        return value
+    return str(value) if type(value) is int else escape(value)
 
 
 def category_name(language: str, category: str) -> Markup:
@@ -289,9 +305,10 @@ def format_month(language: str, month: str) -> str:
 @functools.lru_cache(4096)
 def time_element(language: str, moment: datetime.datetime) -> Markup:
     """Return a UTC time as an element, which app.js shows in local time."""
-    exact = moment.replace(tzinfo=None).isoformat(" ", "seconds")
-    shown = f"{moment.day} {month_names(language)[moment.month]} {moment:%Y, %H:%M} UTC"
-    return Markup(f'<time datetime="{exact.replace(" ", "T")}Z" title="{exact} UTC">{shown}</time>')  # noqa: S704
+    exact = moment.isoformat()
+    day, time = exact[:10], exact[11:19]
+    shown = f"{moment.day} {month_names(language)[moment.month]} {moment.year:04}, {time[:5]} UTC"
+    return Markup(f'<time datetime="{day}T{time}Z" title="{day} {time} UTC">{shown}</time>')  # noqa: S704
 
 
 def last_day(language: str, end: datetime.datetime) -> Markup:
@@ -310,6 +327,8 @@ def mark_clauses(place: str) -> str:
 
 def detect_language(text: str) -> str:
     """Return the BCP 47 tag implied by the script of a text, or an empty string."""
+    if text[:1].isascii() and text[:1].isalpha():  # without the regular expression: 0.1 µs in place of 1.5
+        return ""
     letter = next((match[0] for match in LETTER.finditer(text, 0, 1000) if match[0].isalpha()), "")
     if letter.isascii():
         return ""

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import jinja2
 import pytest
+from markupsafe import Markup, escape
 
 import riskscan
 from riskscan.ai_service.categories import CATEGORIES
@@ -29,7 +31,7 @@ from riskscan.database.rows import utc_now
 from riskscan.file_types import EXTENSIONS, FILE_TYPES
 from riskscan.handlers import scans
 from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Stats
-from riskscan.template_filters import asset_url, detect_language
+from riskscan.template_filters import asset_url, detect_language, escape_output
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, serve
 from tests.support.client import PASSWORD, Person, Reply, form, sign_up, text_of
@@ -792,3 +794,13 @@ def test_overview_spans_12_to_24_months_and_groups_small_categories() -> None:
     for highest in (1, 2, 4, 5, 9, 99, 100, 101, 12_345_678):
         ticks = list_ticks(highest)
         assert (ticks[0], 2 <= len(ticks) <= 5, ticks[-2] < highest <= ticks[-1]) == (0, True, True), ticks
+
+
+@pytest.mark.parametrize("value", ["<a href='x'>&\"", Markup("<b>"), 7, 0.5, True, None, ["<", Markup("<")]])
+def test_values_are_escaped_as_jinja_escapes_them(value: object) -> None:
+    assert escape_output(value) == escape(value)
+
+
+def test_a_name_that_is_not_defined_is_an_error_in_every_output() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        escape_output(jinja2.StrictUndefined(name="missing"))
