@@ -333,7 +333,7 @@ PAGES: dict[str, Handler] = {
 # by template of a form, what loads the data that its page shows beside it, also after an error
 LOADERS: dict[str, Loader] = {
     "account.html": accounts.load_account,
-    "scan.html": scans.load_scan,
+    "scan.html": scans.load_page,
     "shares.html": shares.load_shares,
 }
 # forms without an operation, all POST

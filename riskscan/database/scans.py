@@ -135,6 +135,37 @@ async def find_scan(db: Executor, subject: TokenSubject, scan_id: str) -> Scan |
     return to_scan(row) if row["id"] else None
 
 
+class ScanOfPage(NamedTuple):
+    """A scan with the details of its findings, none if an earlier version stored it, and its name."""
+
+    scan: Scan
+    details: list[Detail]
+    name: str
+
+
+FIND_SCAN_OF_PAGE = """
+SELECT scans.id, filename, data, source, risk_count, reviewed_count, notes, title, scans.created_at, details,
+    first_words
+FROM users
+LEFT JOIN scans ON scans.id = :id AND user_id = :user_id
+WHERE users.id = :user_id AND token_version = :token_version
+"""
+
+
+async def find_scan_of_page(db: Executor, subject: TokenSubject, scan_id: str) -> ScanOfPage | None:
+    """Return a scan of the user with what its page shows, in one statement in place of three.
+
+    Returns None if it does not exist. Raises TokenRevoked.
+    """
+    row = await db.fetch_one(FIND_SCAN_OF_PAGE, {"id": scan_id, **subject._asdict()})
+    if row is None:
+        raise TokenRevoked
+    if not row["id"]:
+        return None
+    name = display_name(row["title"], row["filename"], row["first_words"])
+    return ScanOfPage(to_scan(row), DETAILS.decode(row["details"]), name)
+
+
 def to_scan(row: Row) -> Scan:
     created_at = to_utc(row["created_at"])
     return Scan(

@@ -25,7 +25,11 @@ async def compute_all_fingerprints(risks: Sequence[Risk]) -> list[str]:
 
 async def load_details(db: Database, user_id: str, scan: Scan) -> list[Detail]:
     """Return the details of the findings; a scan that an earlier version stored gets its details now."""
-    details = await find_details(db, user_id, scan.scan_id)
+    return await complete_details(db, user_id, scan, await find_details(db, user_id, scan.scan_id))
+
+
+async def complete_details(db: Database, user_id: str, scan: Scan, details: list[Detail]) -> list[Detail]:
+    """Return the stored details of the findings; where there are none, store them now."""
     if len(details) != scan.risk_count:
         details = list(map(Detail, await compute_all_fingerprints(scan.risks)))
         with contextlib.suppress(ApiError):  # reads must work on a read-only replica

@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 
 from .. import ai_client
 from ..audit import record
-from ..auth.authentication import USER_ID, authenticate, authenticate_lazily, take_turn
+from ..auth.authentication import authenticate, authenticate_lazily, take_turn
 from ..concurrency import SCANS_IN_FLIGHT, TEXT_MEMORY
 from ..database import DATABASE, Executor
 from ..database.drafts import Draft, find_drafts
@@ -36,8 +36,8 @@ from ..database.scan_queries import CursorPosition, compute_stats, list_scans
 from ..database.scans import (
     delete_scan,
     delete_scans,
-    find_name,
     find_scan,
+    find_scan_of_page,
     insert_scan,
     list_names,
     rename_scan,
@@ -58,7 +58,7 @@ from ..responses import is_api, json_encoder, render_page, respond
 from ..scan_names import extract_first_words
 from ..schemas import MAX_DELETED, Detail, Filter, Findings, Message, Scan, ScanList
 from ..settings import SETTINGS
-from .findings import compute_all_fingerprints, load_details, to_findings
+from .findings import complete_details, compute_all_fingerprints, to_findings
 from .start import load_sample
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
@@ -284,31 +284,31 @@ async def load_register(db: Executor, user_id: str, owner: str) -> dict[str, Any
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Get a scan."""
-    scan = await find_own_scan(request)
     if is_api(request):
-        return respond(request, scan)
-    return respond(request, scan, template="scan.html", page_only=await load_report(request, scan))
+        return respond(request, await find_own_scan(request))
+    page = await load_page(request)
+    return respond(request, page["data"], template="scan.html", page_only=page)
 
 
-async def load_scan(request: web.Request) -> dict[str, Any]:
-    """Return what the page of a scan shows after an error in the form of its title or of a review."""
-    scan = await find_own_scan(request)
-    return {"data": scan, **await load_report(request, scan)}
-
-
-async def load_report(request: web.Request, scan: Scan) -> dict[str, Any]:
-    """Return what the page of a scan shows beside it; `number` is the finding of the form, 0 for none."""
-    query = read_report_query(request)
+async def load_page(request: web.Request) -> dict[str, Any]:
+    """Return what the page of a scan shows; `number` is the finding of the form that was sent, 0 for none."""
+    subject, db = await authenticate_lazily(request), request.app[DATABASE]
+    found = await find_scan_of_page(db, subject, request.match_info["scan_id"])
+    if found is None:
+        raise scan_not_found()
+    scan, user_id, query = found.scan, subject.user_id, read_report_query(request)
     if number := int(request.match_info.get("number", 0)):
         query = query._replace(at=number)  # whatever the filters say
     if not scan.risk_count:  # the page may recommend the language model
         await ai_client.refresh_language_model(request.app)
-    db, user_id = request.app[DATABASE], request[USER_ID]
-    details = await load_details(db, user_id, scan)
-    reviews = await list_reviews_of_scan(db, user_id, scan.scan_id)
+    details = await complete_details(db, user_id, scan, found.details)
+    # the number of reviewed findings is that of a scan with its details
+    is_reviewed = scan.open_count < scan.risk_count or not found.details
+    reviews = await list_reviews_of_scan(db, user_id, scan.scan_id) if is_reviewed else {}
     return {
+        "data": scan,
         "number": number,
-        "name": await find_name(db, user_id, scan),
+        "name": found.name,
         "earlier_drafts": await find_earlier_drafts(db, user_id, scan),
         "report": build_report(to_findings(scan, details, reviews), details, reviews, query),
     }
