@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import hashlib
 from collections.abc import Callable, Iterable
@@ -12,6 +13,11 @@ from aiohttp import hdrs, web
 
 IDENTITY = "identity"  # the name of no compression
 LONG = 64_000  # bytes that brotli compresses with less effort: a fifth of a second for 1.7 MB
+# a history of 20 scans: 94 µs for 4,507 bytes, and 80 for 4,850; gzip's default takes 267 for 4,504
+PAGE_CODINGS = {
+    "br": functools.partial(brotli.compress, quality=2),
+    "gzip": functools.partial(gzip.compress, compresslevel=2, mtime=0),
+}
 
 
 class StaticBody:
@@ -63,7 +69,7 @@ def choose_coding(request: web.Request, codings: Iterable[str]) -> str:
 
 
 def compress_page(request: web.Request, response: web.Response) -> None:
-    """Compress a page by gzip if it has no input of the request, and no other site may have asked for it.
+    """Compress a page if it has no input of the request, and no other site may have asked for it.
 
     The length of a compressed page with a secret and a guess tells whether the guess is right (BREACH): who
     sees the lengths, and makes a browser ask again and again, reads the secret. So a page stays as it is if
@@ -72,5 +78,10 @@ def compress_page(request: web.Request, response: web.Response) -> None:
     site = request.headers.get("Sec-Fetch-Site")
     has_input = request.method not in ("GET", "HEAD") or request.query_string or response.status >= 400
     response.headers[hdrs.VARY] = f"{response.headers[hdrs.VARY]}, {hdrs.ACCEPT_ENCODING}, Sec-Fetch-Site"
-    if site in ("same-origin", "none") and not has_input and choose_coding(request, ("gzip",)) == "gzip":
-        response.enable_compression(web.ContentCoding.gzip)  # in a thread if it is long
+    if site not in ("same-origin", "none") or has_input:
+        return
+    coding = choose_coding(request, PAGE_CODINGS)
+    if coding != IDENTITY:
+        assert isinstance(response.body, bytes)
+        response.body = PAGE_CODINGS[coding](response.body)
+        response.headers[hdrs.CONTENT_ENCODING] = coding

@@ -95,6 +95,10 @@ async def test_a_page_is_compressed_if_nothing_of_the_request_is_in_it(visitor: 
     for path in ("/scan", "/scans", "/account", "/api/docs"):
         reply = await visitor.get(path, headers=OWN)
         assert is_compressed(reply)
+        assert reply.headers["Content-Encoding"] == "br"
+        by_gzip = await visitor.get(path, headers={**OWN, "Accept-Encoding": "gzip"})
+        assert by_gzip.headers["Content-Encoding"] == "gzip"
+        assert decompress(by_gzip).startswith(b"<!doctype html>") or path == "/api/docs"
         assert reply.headers["Vary"] == "Accept-Language, Cookie, Accept-Encoding, Sec-Fetch-Site"
         assert is_compressed(await visitor.get(path, headers={**ACCEPTED, "Sec-Fetch-Site": "none"}))
         # another site may have chosen when, and older browsers do not say so
