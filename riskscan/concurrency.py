@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from aiohttp import web
@@ -39,14 +40,19 @@ class ConcurrencyLimit:
 class FairSemaphore:
     """A semaphore with at most `share` slots per user.
 
-    A released slot goes to the waiting user who holds the fewest; of several, to the one who got a slot the
-    longest ago or never.
+    With `alone_seconds` a user gets all slots once no other user has got one for that time. A released slot
+    goes to the waiting user who holds the fewest; of several, to the one who got a slot the longest ago or
+    never.
     """
 
-    def __init__(self, limit: int, share: int, name: str = "") -> None:
+    def __init__(self, limit: int, share: int, name: str = "", alone_seconds: float = math.inf) -> None:
         self._free = limit
         self._share = share
         self._name = name  # of the limit, where users are refused at a deadline
+        self._alone_seconds = alone_seconds
+        self._latest_user: str | None = None
+        # a time of the loop; without `alone_seconds`, users always share
+        self._shared_until = math.inf if alone_seconds == math.inf else 0.0
         self._held: collections.Counter[str] = collections.Counter()
         self._waiting: dict[asyncio.Future[None], str] = {}  # the user of each waiter, in order of arrival
         self._acquired = 0
@@ -56,7 +62,7 @@ class FairSemaphore:
     @contextlib.asynccontextmanager
     async def slot(self, user_id: str, deadline: float | None) -> AsyncIterator[None]:
         """Wait for a slot and hold it. Raises 503 `overloaded` at a deadline (a time of the loop)."""
-        if self._free and self._held[user_id] < self._share:
+        if self._free and self._may_acquire(user_id):
             self._acquire(user_id)
         else:
             await self._wait(user_id, deadline)
@@ -86,7 +92,13 @@ class FairSemaphore:
                 raise overloaded(self._name) from None
             raise
 
+    def _may_acquire(self, user_id: str) -> bool:
+        return self._held[user_id] < self._share or asyncio.get_running_loop().time() >= self._shared_until
+
     def _acquire(self, user_id: str) -> None:
+        if self._latest_user not in (None, user_id):
+            self._shared_until = asyncio.get_running_loop().time() + self._alone_seconds
+        self._latest_user = user_id
         self._free -= 1
         self._held[user_id] += 1
         self._acquired += 1
@@ -95,18 +107,20 @@ class FairSemaphore:
     def _release(self, user_id: str) -> None:
         self._free += 1
         decrement(self._held, user_id)
-        eligible = [
-            waiter
-            for waiter, user in self._waiting.items()
-            if self._held[user] < self._share and not waiter.cancelled()
-        ]
-        if eligible:
+        while self._free and (eligible := self._eligible()):
             waiter = min(eligible, key=self._rank)
             self._acquire(self._waiting.pop(waiter))
             waiter.set_result(None)
         if not self._waiting:
             for user in self._last_slot.keys() - self._held.keys():
                 del self._last_slot[user]
+
+    def _eligible(self) -> list[asyncio.Future[None]]:
+        return [
+            waiter
+            for waiter, user in self._waiting.items()
+            if self._may_acquire(user) and not waiter.cancelled()
+        ]
 
     def _rank(self, waiter: asyncio.Future[None]) -> tuple[int, int]:
         user = self._waiting[waiter]

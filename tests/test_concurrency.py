@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 
 import pytest
 
@@ -16,8 +17,8 @@ FAR_DEADLINE_SECONDS = 10.0
 class Calls:
     """Calls that hold a slot until they are ended; `running` lists them in order of start."""
 
-    def __init__(self, most: int) -> None:
-        self.semaphore = FairSemaphore(most, half(most))
+    def __init__(self, most: int, alone_seconds: float = math.inf) -> None:
+        self.semaphore = FairSemaphore(most, half(most), alone_seconds)
         self.running: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -82,6 +83,34 @@ async def test_single_user_gets_at_most_half_of_the_slots() -> None:
     assert calls.running == ["a1", "a2", "b1"]
     await calls.end("a2")
     assert calls.running == ["a1", "b1", "a3"]
+
+
+async def test_user_who_has_been_alone_gets_all_slots() -> None:
+    calls = Calls(2, alone_seconds=3600)
+    for name in ("a1", "a2", "a3"):
+        await calls.start("alice", name)
+    assert calls.running == ["a1", "a2"]
+    await calls.start("bob", "b1")
+    await calls.end("a1")
+    assert calls.running == ["a2", "b1"]
+    await calls.end("b1")
+    assert calls.running == ["a2"]  # bob may come back, and finds a free slot
+    await calls.end("a2")
+    assert calls.running == ["a3"]
+    await calls.end("a3")
+
+
+async def test_user_who_is_alone_again_gets_all_slots_at_the_next_release() -> None:
+    calls = Calls(3, alone_seconds=3600)
+    await calls.start("bob", "b1")
+    for name in ("a1", "a2", "a3"):
+        await calls.start("alice", name)
+    assert calls.running == ["b1", "a1"]
+    calls.semaphore._shared_until = 0.0  # the hour has passed
+    await calls.end("b1")
+    assert calls.running == ["a1", "a2", "a3"]
+    for name in ("a1", "a2", "a3"):
+        await calls.end(name)
 
 
 async def test_users_with_as_many_slots_take_turns() -> None:

@@ -17,6 +17,7 @@ from .settings import SYSTEM_VARIABLES, select_variables
 
 # one operation is a small batch and takes tens of milliseconds
 OPERATION_SECONDS = 20
+ALONE_SECONDS = 2.0
 MAX_LINE_BYTES = 32 * 1024 * 1024
 READING_SECONDS = 52
 MAX_READERS = 4
@@ -25,12 +26,13 @@ MAX_READERS = 4
 class ScoringPool:
     """A few processes that run scorer.py, each on one small batch at a time.
 
-    Users take turns, and every scan queues batch by batch: a short scan waits for one batch of a long
-    scan, not for all of it. So one user may have all processes while nobody else waits.
+    Users take turns, and every scan queues batch by batch. A user gets half of the processes, so that a short
+    scan of another, which takes four operations, does not wait for a batch of a long scan at each; all of
+    them once nobody else has scanned for ALONE_SECONDS.
     """
 
     def __init__(self, size: int) -> None:
-        self.slots = FairSemaphore(size, size)
+        self.slots = FairSemaphore(size, half(size), alone_seconds=ALONE_SECONDS)
         self._idle: list[asyncio.subprocess.Process] = []
 
     async def run(self, user: str, operation: str, argument: Any) -> Any:
