@@ -21,7 +21,7 @@ from babel.numbers import format_decimal
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup, _escape_inner, escape
+from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined]
 
 from .ai_service.categories import CATEGORIES
 from .charts import Bar, assign_tones, build_matrix, build_overview, rate_severity
@@ -169,7 +169,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
     )
     environment.globals["_"] = environment.globals["gettext"]
     # without the ChainMap that lets templates have globals of their own: 25 µs for each import and rendering
-    environment.make_globals = lambda _: environment.globals  # type: ignore[method-assign]
+    environment.make_globals = lambda _: environment.globals  # type: ignore[assignment]
 
 
 class TranslatingCodeGenerator(CodeGenerator):

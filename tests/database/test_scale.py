@@ -55,6 +55,7 @@ from riskscan.database.scans import (
     DELETE_SCAN,
     FIND_PREVIOUS_SCANS,
     FIND_SCAN,
+    FIND_SCAN_OF_PAGE,
     INSERT_SCAN,
     delete_scan,
     delete_scans,
@@ -336,6 +337,7 @@ async def test_single_rows_are_found_by_their_key(large: str) -> None:
     values = {"user_id": user_id, "id": scan_id, "token_version": 0, "email": "2@example.com"}
     for sql, wanted in (
         (FIND_SCAN, {"scans_pkey", "users_pkey"}),
+        (FIND_SCAN_OF_PAGE, {"scans_pkey", "users_pkey"}),
         (DELETE_SCAN, {"scans_pkey"}),
         (FIND_ACCOUNT, {"users_pkey"}),
         (DELETE_USER, {"users_pkey"}),

@@ -540,7 +540,7 @@ async def test_error_pages_show_a_message_and_the_request_id_from_500_on(
         raise RuntimeError("secret inside")
 
     location = (await ana.post("/scan", data=form(text="x"))).headers["Location"]
-    monkeypatch.setattr(scans, "find_scan", fail)
+    monkeypatch.setattr(scans, "find_scan_of_page", fail)
     cases = [
         (await ana.get("/nowhere"), 404, "This address does not exist."),
         (await ana.get("/logout"), 405, "Method not allowed"),
