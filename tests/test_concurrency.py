@@ -18,7 +18,7 @@ class Calls:
     """Calls that hold a slot until they are ended; `running` lists them in order of start."""
 
     def __init__(self, most: int, alone_seconds: float = math.inf) -> None:
-        self.semaphore = FairSemaphore(most, half(most), alone_seconds)
+        self.semaphore = FairSemaphore(most, half(most), alone_seconds=alone_seconds)
         self.running: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
