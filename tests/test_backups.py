@@ -131,9 +131,7 @@ async def test_restore_spares_a_database_that_is_in_use_or_has_accounts(
         )
         assert len(await list_ids(ana)) == 2
         # killed, it leaves the last scans in the write-ahead log
-        for process in (*program.children(), program.process):
-            process.send_signal(signal.SIGKILL)
-        program.process.wait()
+        program.kill()
         assert (tmp_path / "riskscan.db-wal").stat().st_size
         status, out, err = run_on(tmp_path, "restore", file)
         assert (status, out) == (1, "")

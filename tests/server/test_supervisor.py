@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import http.client
 import json
 import os
 import pwd
@@ -13,6 +14,7 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +150,7 @@ def test_returned_scan_survives_kill_9(start: Start, environ: dict[str, str]) ->
     program = start(**environ)
     token = register_and_log_in(program.url)
     made = scan(program.url, token, f"text={TEXT}")
-    for process in [psutil.Process(program.process.pid), *program.children()]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    program.process.wait()
+    program.kill()
     again = start(**environ)
     assert get(again.url, token, f"/api/scans/{made['scan_id']}") == made
 
@@ -275,29 +274,28 @@ def test_metrics_cover_all_workers_and_survive_a_restart(start: Start) -> None:
     assert program.stop() == 0
 
 
-def test_sigterm_completes_requests_in_flight(start: Start, ai_port: int) -> None:
-    program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
+def test_sigterm_completes_requests_in_flight(start: Start, held: PausedAiService) -> None:
+    program = start(AI_SERVICE_URL=held.url)
     token = register_and_log_in(program.url)
     command = scan_command(program.url, token, "text=x")
-    with (
-        PausedAiService(ai_port) as held,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client,
-    ):
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
         held.wait_for_call()
-        request = b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-        kept_alive = socket.create_connection(("127.0.0.1", program.port))
-        kept_alive.sendall(request)
-        assert kept_alive.recv(65536).startswith(b"HTTP/1.1 200 ")
+        kept_alive = http.client.HTTPConnection("127.0.0.1", program.port)
+        assert get_live(kept_alive) == (200, {"status": "ok"})
         program.process.send_signal(signal.SIGTERM)
         wait_until_refused(program.port)
-        with kept_alive:
-            kept_alive.sendall(request)
-            refused = kept_alive.recv(65536)
-        assert refused.startswith(b"HTTP/1.1 503 ")
-        assert b'"error":"shutting_down"' in refused
+        status, refused = get_live(kept_alive)
+        kept_alive.close()
+        assert (status, refused["error"]) == (503, "shutting_down")
         held.respond()
         assert json.loads(client.communicate()[0])["data"] == []
     assert program.process.wait() == 0
+
+
+def get_live(connection: http.client.HTTPConnection) -> tuple[int, Any]:
+    connection.request("GET", "/api/health/live")
+    answer = connection.getresponse()
+    return answer.status, json.load(answer)
 
 
 def test_sigterm_completes_an_upload_to_the_embedded_service(start: Start) -> None:
@@ -318,11 +316,11 @@ def test_sigterm_completes_an_upload_to_the_embedded_service(start: Start) -> No
     assert program.process.wait() == 0
 
 
-def test_second_sigterm_exits_immediately(start: Start, ai_port: int) -> None:
-    program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
+def test_second_sigterm_exits_immediately(start: Start, held: PausedAiService) -> None:
+    program = start(AI_SERVICE_URL=held.url)
     token = register_and_log_in(program.url)
     command = scan_command(program.url, token, "text=x")
-    with PausedAiService(ai_port) as held, subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
         held.wait_for_call()
         program.process.send_signal(signal.SIGTERM)
         wait_until_refused(program.port)
@@ -331,21 +329,14 @@ def test_second_sigterm_exits_immediately(start: Start, ai_port: int) -> None:
         assert client.wait() != 0  # cut off; after the first alone it would be sent a 503 in the end
 
 
-@pytest.fixture
-def ai_port() -> int:
-    return free_port()
-
-
 class PausedAiService:
     """An AI service on a raw socket that holds its only call until `respond()`."""
 
-    def __init__(self, port: int) -> None:
-        self._server = socket.create_server(("127.0.0.1", port))
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
 
-    def __enter__(self) -> PausedAiService:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._call.close()
         self._server.close()
 
@@ -360,6 +351,12 @@ class PausedAiService:
         self._call.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
+@pytest.fixture
+def held() -> Iterator[PausedAiService]:
+    with contextlib.closing(PausedAiService()) as service:
+        yield service
+
+
 def wait_until_refused(port: int) -> None:
     """Wait until new connections are refused."""
     status = 0
@@ -368,17 +365,14 @@ def wait_until_refused(port: int) -> None:
             status = client.connect_ex(("127.0.0.1", port))
 
 
-def test_10_mb_upload_needs_little_memory(start: Start, tmp_path: Path, ai_port: int) -> None:
-    program = start(AI_SERVICE_URL=f"http://127.0.0.1:{ai_port}")
+def test_10_mb_upload_needs_little_memory(start: Start, tmp_path: Path, held: PausedAiService) -> None:
+    program = start(AI_SERVICE_URL=held.url)
     token = register_and_log_in(program.url)
     (tmp_path / "big.txt").write_bytes(b"0123456789abcdef" * (10 * 1024 * 1024 // 16))
     command = scan_command(program.url, token, f"file=@{tmp_path / 'big.txt'}")
     worker = program.worker()
     before = worker.memory_info().rss
-    with (
-        PausedAiService(ai_port) as held,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client,
-    ):
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
         held.wait_for_call()
         held.respond()
         assert json.loads(client.communicate()[0])["filename"] == "big.txt"
@@ -568,7 +562,7 @@ def accepts_connections(worker: psutil.Process, port: int) -> bool:
 def test_systemd_is_told_when_all_workers_serve_and_when_they_stop(
     start: Start, tmp_path: Path, abstract: bool
 ) -> None:
-    address = f"riskscan-{tmp_path.name}" if abstract else str(tmp_path / "notify")
+    address = f"riskscan-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"\0{address}" if abstract else address)
         systemd.settimeout(60)

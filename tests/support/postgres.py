@@ -180,7 +180,8 @@ class Postgres:
         assert self.process is not None
         parent = psutil.Process(self.process.pid)
         for process in [parent, *parent.children(recursive=True)]:
-            process.send_signal(signum)
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                process.send_signal(signum)
 
     def _run(self, command: str, *arguments: str) -> None:
         result = subprocess.run(

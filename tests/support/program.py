@@ -72,17 +72,25 @@ class Program:
     def workers(self) -> list[psutil.Process]:
         """Return the workers, oldest first; they have the same command line as their parent."""
         command_line = psutil.Process(self.process.pid).cmdline()
-        workers = [child for child in self.children() if child.cmdline() == command_line]
+        workers = [child for child in self.children() if command_line_of(child) == command_line]
         return sorted(workers, key=psutil.Process.create_time)
 
     def ai_service(self) -> psutil.Process:
-        return next(
-            child for child in psutil.Process(self.process.pid).children() if "--fd" in child.cmdline()
-        )
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if "--fd" in command_line_of(child))
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait()
+
+    def kill(self) -> None:
+        """Kill all processes of the program, none of which restarts or outlives another."""
+        self.process.send_signal(signal.SIGSTOP)
+        children = self.children()
+        for process in (*children, self.process):
+            process.kill()
+        psutil.wait_procs(children)
+        self.process.wait()
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -99,6 +107,15 @@ class Program:
 
 
 Start = Callable[..., Program]
+
+
+def command_line_of(process: psutil.Process) -> list[str]:
+    """Return the command line of a process; empty if it has ended meanwhile."""
+    try:
+        line: list[str] = process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+    return line
 
 
 def curl(*arguments: str | Path) -> Any:
