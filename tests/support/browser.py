@@ -80,7 +80,7 @@ class Visitor:
         page.on("response", self._response)
 
     def _console(self, message: ConsoleMessage) -> None:
-        ignored = (STATUS_LINE, CUT_LINE) if self.cuts_connections else STATUS_LINE
+        ignored = (STATUS_LINE, CUT_LINE) if self.cuts_connections else (STATUS_LINE,)
         if message.type in ("error", "warning") and not message.text.startswith(ignored):
             self.problems.append(f"{message.type}: {message.text}")
 
