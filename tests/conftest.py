@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -176,6 +177,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield run
     for program in started:
         program.close()
+
+
+@pytest.fixture
+def collect_garbage() -> Iterator[None]:
+    """Let a test get the warnings of what it leaves to the garbage collector, rather than a later test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

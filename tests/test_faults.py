@@ -64,6 +64,7 @@ async def count_scans(person: Person) -> int:
 
 # asyncpg leaves a socket to the garbage collector when a connection is closed while connecting
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("collect_garbage")
 class TestDatabaseFaults:
     @pytest.fixture
     async def link(self, postgres: Postgres) -> AsyncIterator[Proxy]:

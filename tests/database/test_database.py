@@ -322,6 +322,7 @@ def test_postgresql_schema_has_native_types_and_indexes(postgres: Postgres) -> N
 
 # asyncpg leaves a socket to the garbage collector when the server stops while connecting
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("collect_garbage")
 class TestOutages:
     """Outages of a PostgreSQL that is started for the test."""
 
