@@ -8,9 +8,13 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import jwt
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from riskscan.audit import AUDIT_LOG
+from riskscan.auth.oidc import InvalidAnswer, KeySet, find_key
 from riskscan.auth.sessions import COOKIE
 from riskscan.database import DATABASE
 from riskscan.database.audit_log import list_entries
@@ -175,6 +179,7 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any], Any], str], str]] = {
     "signature": (lambda claims, key: sign(claims, key)[:-20] + "A" * 20, "verification failed"),
     "claims": (exchange_claims, "verification failed"),
     "key": (lambda claims, key: jwt.encode(claims, key, "RS256", headers={"kid": "x"}), "no key with the ID"),
+    "key type": (lambda claims, key: jwt.encode(claims, generate_private_key(SECP256R1()), "ES256"), "key"),
     "no token": (lambda claims, key: "x", "Not enough segments"),
 }
 
@@ -188,6 +193,20 @@ async def test_forged_id_token_is_refused(
     assert cause in caplog.text
     provider.change = None
     assert (await log_in(guest)).status == 303
+
+
+def test_no_key_is_read_but_the_public_part_of_the_one_that_is_named() -> None:
+    # a key with `d` alone holds up all requests while its primes are computed
+    private = jwt.algorithms.RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048), as_dict=True)
+    key = {name: private[name] for name in ("kty", "n", "e", "d")} | {"kid": "a"}
+    other = {**key, "kid": "b", "n": "AQ"}
+    keys = msgspec.convert({"keys": [other, key, {**key, "use": "enc"}, {**key, "alg": "PS256"}]}, KeySet)
+    assert isinstance(find_key(keys, "a", "RS256").key, rsa.RSAPublicKey)
+    for key_id, algorithm in (("c", "RS256"), (None, "RS256"), ("a", "PS256")):
+        with pytest.raises(InvalidAnswer):
+            find_key(keys, key_id, algorithm)
+    with pytest.raises(jwt.PyJWTError):
+        find_key(keys, "b", "RS256")
 
 
 async def test_log_in_that_this_browser_has_not_begun_is_refused(
