@@ -58,7 +58,8 @@ async def finish(request: web.Request) -> web.StreamResponse:
         email = await fetch_email(request.app[SETTINGS], flow, code, redirect_uri(request))
         account = await find_or_create_account(request, email)
     except ApiError as error:
-        record(request, "log-in-failed", None, detail="oidc")
+        if error.status != 429:  # as with passwords: one address could fill the audit log
+            record(request, "log-in-failed", None, detail="oidc")
         return show_error(request, error, flow.next_path)
     await start_session(request, account)
     record(request, "log-in", account.user.id, detail="oidc")

@@ -302,6 +302,8 @@ async def test_attempts_of_an_address_are_limited(
         person = Person(server)
         statuses = [(await person.get("/login/oidc/finish")).status for _ in range(11)]
         assert statuses == [400] * 10 + [429]
+        # what was not tried fills no audit log
+        assert await list_events(server) == [("log-in-failed", "oidc")] * 10
         await person.session.close()
 
 
