@@ -22,6 +22,7 @@ from dotenv import dotenv_values
 MASK = "********"
 SECRET_FILE = "jwt-secret"  # noqa: S105  # beside the SQLite database
 SQLITE = "sqlite:///"
+OIDC_PACKAGE = "PyJWT[crypto]>=2.15,<3"  # of the extra oidc; RiskScan itself is not on PyPI
 UNIX_SOCKET = "unix:"
 OTHER_SETTINGS = (
     "DATA_DIR", "LLM_BASE_URL", "LLM_MODEL", "LLM_API_KEY", "LLM_TIMEOUT", "LLM_PARALLEL", "AI_WORKERS",
@@ -508,7 +509,7 @@ def check_oidc(settings: Settings) -> None:
     if not (settings.oidc_client_id and settings.oidc_client_secret):
         raise SettingsError("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET")
     if find_spec("cryptography") is None:
-        raise SettingsError("OIDC_ISSUER needs the extra oidc: pip install 'riskscan[oidc]'")
+        raise SettingsError(f'OIDC_ISSUER needs the extra oidc: run pip install "{OIDC_PACKAGE}"')
 
 
 def parse_setting(field: dataclasses.Field[Any], text: str) -> Any:

@@ -8,6 +8,7 @@ import pwd
 import re
 import stat
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -195,8 +196,12 @@ def test_issuer_needs_a_client_and_is_kept_as_it_is(tmp_path: Path) -> None:
 def test_issuer_without_the_extra_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
     settings = {"OIDC_ISSUER": "https://a.example", "OIDC_CLIENT_ID": "x", "OIDC_CLIENT_SECRET": "s"}
-    with pytest.raises(SettingsError, match="OIDC_ISSUER needs the extra oidc"):
+    with pytest.raises(SettingsError) as raised:
         load_settings(tmp_path, **settings)
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["oidc"]
+    command = f'pip install "{extra[0]}"'
+    assert str(raised.value) == f"OIDC_ISSUER needs the extra oidc: run {command}"
+    assert command in (ROOT / "docs/deploying.md").read_text()
 
 
 def test_postgresql_needs_a_secret(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ async def fetch_email(settings: Settings, flow: Flow, code: str, redirect_uri: s
         tokens = await redeem_code(session, settings, metadata, flow, code, redirect_uri)
         keys = await fetch(session, metadata.jwks_uri, KeySet)
         claims = verify_id_token(settings, tokens.id_token, keys, flow.nonce)
-        if "email" not in claims and metadata.userinfo_endpoint:
+        if not {"email", "email_verified"} <= claims.keys() and metadata.userinfo_endpoint:
             claims = await fetch_userinfo(session, metadata, tokens, claims["sub"])
     return read_verified_email(claims)
 
