@@ -20,6 +20,8 @@ for (const button of document.querySelectorAll("[data-print]")) {
 for (const form of document.querySelectorAll("[data-clear-draft]")) {
   form.addEventListener("submit", () => sessionStorage.clear());
 }
+// the text of an expired session, which the log-in at a provider does not send on
+for (const {value} of document.querySelectorAll("[data-draft]")) keepDraft(value);
 for (const button of document.querySelectorAll("[data-show-password]")) setUpShowPassword(button);
 if (navigator.clipboard) document.documentElement.classList.add("has-clipboard");
 for (const button of document.querySelectorAll("[data-copy-from]")) button.addEventListener("click", () => copySecret(button));
@@ -42,6 +44,13 @@ function showLocalTimes(root) {
     element.textContent = formatTime(moment);
     element.title = formatTime(moment, "full", "long");
   }
+}
+
+function keepDraft(text) {
+  try {
+    sessionStorage.removeItem("riskscan-draft-key");  // of another text
+    sessionStorage.setItem("riskscan-draft", text);
+  } catch {}  // over the storage quota
 }
 
 function setUpShowPassword(button) {

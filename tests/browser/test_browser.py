@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser, FilePayload, Locator, Page, Route, expect
 
+from tests.auth.test_trusted_user import create_account
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, Server, serve
 from tests.support.browser import (
@@ -375,6 +376,27 @@ async def test_failed_scans_show_the_error_and_can_be_retried(
     await page.wait_for_url("**/scans/*")
     await page.go_back()
     await expect(page.get_by_label("Paste text")).to_have_value("")
+
+
+@pytest.mark.settings(oidc_issuer="http://localhost:9", oidc_client_id="x", oidc_client_secret="x")
+async def test_text_of_an_expired_session_survives_a_log_in_elsewhere(
+    visitor: Visitor, server: Server
+) -> None:
+    await create_account(server, "ana@example.com")
+    page = await visitor.open("/login")
+    async with page.expect_navigation():
+        await page.evaluate("""() => {
+            const form = document.forms[0];
+            Object.assign(form, {action: "/share", enctype: "multipart/form-data"});
+            form.innerHTML = "<textarea name=text>A clause</textarea>";
+            form.submit();
+        }""")
+    await expect(page.get_by_role("link", name="Log in with localhost")).to_be_visible()
+    await expect(page.get_by_label("Your text")).to_be_hidden()
+    login = {"username": "ana@example.com", "password": PASSWORD}
+    assert (await visitor.context.request.post(f"{server.url}/login", form=login)).ok
+    await page.goto(f"{server.url}/scan")  # where the provider leads
+    await expect(page.get_by_label("Paste text")).to_have_value("A clause")
 
 
 async def test_draft_survives_reload_and_login_but_not_logout(visitor: Visitor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -279,6 +280,12 @@ async def test_password_still_logs_in_but_nobody_registers_with_one(guest: Perso
     assert (await guest.get("/api/auth/me")).json["email"] == "ana@example.com"
     body = {"email": "bo@example.com", "password": PASSWORD}
     assert_error(await guest.post("/api/auth/register", json=body), 403, "registration_closed")
+
+
+async def test_text_of_an_expired_session_can_be_copied_before_the_log_in_there(guest: Person) -> None:
+    page = text_of(await guest.post("/scan", data={"text": "A clause"}))
+    assert re.search(r'<textarea id="text" [^>]*>\nA clause</textarea>', page)
+    assert "A log-in with localhost does not keep it. Copy it first." in page
 
 
 async def test_provider_that_is_down_or_another_one_is_said_so(
