@@ -154,8 +154,8 @@ async def register_page(request: web.Request) -> web.StreamResponse:
 async def login_page(request: web.Request) -> web.StreamResponse:
     """Show the log-in page, or redirect if already logged in."""
     proxy_user = read_trusted_user(request)
-    # who has logged out is not logged in again at once
-    stay = proxy_user and request.query.get("done") == "logout"
+    # who has logged out is not logged in again at once, and a deleted account not made anew
+    stay = proxy_user and request.query.get("done") in ("logout", "account")
     if not stay and await current_account_or_none(request):
         return redirect(read_next_path(request) or "/scan")
     return render_page(request, "login.html", {"proxy_user": proxy_user if stay else ""})

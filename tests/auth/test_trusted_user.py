@@ -207,6 +207,8 @@ async def test_account_without_a_password_is_deleted_by_its_email(guest: Person,
     reply = await guest.post("/account/delete", data={"email": " Ana@example.com"}, headers=ANA)
     assert reply.headers["Location"] == "/login?done=account"
     assert reply.cookies[COOKIE].value == ""
+    page = await guest.get("/login?done=account", headers=ANA)  # which makes no new account at once
+    assert (page.status, ">ana@example.com</bdi>" in text_of(page)) == (200, True)
     assert await find_account_by_email(server.app[DATABASE], "ana@example.com") is None
     await guest.get("/account", headers=ANA)
     guest.session.cookie_jar.clear()  # the session that the request itself would have started is not stored
