@@ -65,7 +65,7 @@ async def test_user_of_the_header_is_logged_in_with_a_session(guest: Person, ser
     assert COOKIE not in again.cookies
     assert "Logged in by the proxy" in text_of(again)
     assert len(await list_events(server, "ana@example.com")) == 2
-    for path in ("/login?next=/scans", "/login?next=/scans&done=account"):
+    for path in ("/login?next=/scans", "/login?next=/scans&done=password"):
         assert (await guest.get(path, headers=ANA)).headers["Location"] == "/scans"
 
 
