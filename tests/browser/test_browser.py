@@ -393,8 +393,9 @@ async def test_text_of_an_expired_session_survives_a_log_in_elsewhere(
         }""")
     await expect(page.get_by_role("link", name="Log in with localhost")).to_be_visible()
     await expect(page.get_by_label("Your text")).to_be_hidden()
-    login = {"username": "ana@example.com", "password": PASSWORD}
-    assert (await visitor.context.request.post(f"{server.url}/login", form=login)).ok
+    api = visitor.context.request
+    reply = await api.post(f"{server.url}/login", form={"username": "ana@example.com", "password": PASSWORD})
+    assert reply.ok
     await page.goto(f"{server.url}/scan")  # where the provider leads
     await expect(page.get_by_label("Paste text")).to_have_value("A clause")
 
