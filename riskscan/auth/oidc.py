@@ -39,7 +39,7 @@ MAX_RESPONSE_BYTES = 256 * 1024
 INVALID_ANSWER = Sentence(
     "The identity provider's answer is not valid. Try again, or tell whoever runs this server."
 )
-MAX_NEXT_PATH = 3000  # a cookie has at most 4096 bytes (RFC 6265, section 6.1)
+MAX_NEXT_PATH = 2000  # in a cookie; nginx takes 4096 bytes of header fields, and the others have some 1500
 LEEWAY_SECONDS = 60  # between the clocks of two machines
 
 log = logging.getLogger("riskscan.oidc")
