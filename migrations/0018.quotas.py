@@ -16,10 +16,12 @@ CREATE TABLE IF NOT EXISTS daily_usage (
     PRIMARY KEY (user_id, ends_at)
 )
 """
+CREATE_INDEX = "CREATE INDEX IF NOT EXISTS daily_usage_ends_at ON daily_usage (ends_at)"
 
 
 def apply(connection):
     connection.execute(CREATE_TABLE)
+    connection.execute(CREATE_INDEX)
     distribute(connection, "daily_usage")
 
 

@@ -149,6 +149,11 @@ FILL = (
         now()
     FROM generate_series(1, 10000) n
     """,
+    f"""
+    INSERT INTO daily_usage (user_id, ends_at, scans, bytes)
+    SELECT md5((1 + n % {USERS})::text)::uuid, now() + n / {USERS} * interval '1 day', 1, 1
+    FROM generate_series(0, 9999) n
+    """,
     """
     INSERT INTO fingerprints (user_id, scan_id, fingerprint, findings)
     SELECT user_id, id, md5('sentence' || n % 10000), 1
@@ -360,7 +365,7 @@ async def test_previous_scans_are_found_by_index(large: str, owner: int, draft_n
     fresh = {"id": str(uuid.uuid4()), "digest": "0" * 64, "data": "[]", "risk_count": 0, "source": "model"}
     fresh |= {"filename": draft_name, "draft_name": draft_name, "first_words": "", "details": "[]"}
     plan = await explain(
-        large, INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": "", "notes": "[]"}
+        large, INSERT_SCAN, **{**fresh, **values, "categories": "{}", "words": "", "terms": "", "notes": "[]"}
     )
     assert_indexed(plan)
     wanted = {"scans_user_id_digest"} | ({"scans_user_id_draft_name"} if draft_name else set())
