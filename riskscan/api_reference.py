@@ -302,9 +302,7 @@ ANSWERS: dict[Any, Any] = {
     ),
     Scan: SCAN,
     ScanList: ScanList(
-        scans=[
-            ScanSummary(SCAN_ID, None, "model", risk_count=1, created_at=CREATED, title=None, open_count=1)
-        ],
+        scans=[ScanSummary(SCAN_ID, None, "model", risk_count=1, created_at=CREATED, open_count=1)],
         total=1,
         limit=20,
         offset=0,

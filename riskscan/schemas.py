@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 
 class Filter(Struct, frozen=True):
@@ -368,8 +368,11 @@ class ScanSummary(Struct, frozen=True):
     source: Source
     risk_count: int
     created_at: Time
-    title: Annotated[Title | None, Meta(description="The user's own name for the scan; null as a rule")]
     open_count: OpenCount
+    # without it the list is what it was, also for clients of servers that do not know it
+    title: Annotated[
+        Title | UnsetType, Meta(description="The user's own name for the scan; missing where it has none")
+    ] = UNSET
 
 
 class ScanList(Struct, frozen=True):

@@ -196,8 +196,8 @@ def to_summary(row: Row) -> ScanSummary:
         source=row["source"],
         risk_count=row["risk_count"],
         created_at=to_utc(row["created_at"]),
-        title=row["title"],
         open_count=row["risk_count"] - row["reviewed_count"],
+        title=row["title"] or msgspec.UNSET,
     )
 
 

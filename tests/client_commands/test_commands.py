@@ -101,6 +101,7 @@ async def test_list_shows_scans_for_people_and_programs(alice: Person, ai: Ai, c
     assert second.endswith("  Pasted text")
     await alice.request("PATCH", f"/api/scans/{scan['scan_id']}", json={"title": "Pier contract"})
     assert (await command("list"))[1].splitlines()[1].endswith("  Pier contract")
+    assert (await find_summary(alice, scan["scan_id"]))["title"] == "Pier contract"
     assert "1 of 2 scans" in (await command("list", "--limit", "1"))[1]
     found = json.loads((await command("list", "supply", "cont", "--source", "llm", "--format", "json"))[1])
     assert found == {"scans": [await find_summary(alice, scan["scan_id"])], "total": 1}

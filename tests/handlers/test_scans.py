@@ -19,7 +19,7 @@ from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import Server
 from tests.support.client import PASSWORD, Person, assert_error, form
 
-SUMMARY = ("scan_id", "filename", "source", "risk_count", "created_at", "title", "open_count")
+SUMMARY = ("scan_id", "filename", "source", "risk_count", "created_at", "open_count")
 
 
 async def test_scan_is_returned_stored_and_listed(alice: Person, ai: Ai) -> None:

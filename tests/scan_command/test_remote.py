@@ -194,8 +194,12 @@ async def test_scans_under_way_when_the_server_fails_are_written(command: Comman
 
 
 async def test_new_needs_a_server_that_knows_digests(command: CommandLine) -> None:
-    async def list_all(request: web.Request) -> web.Response:  # as earlier versions, which ignore the filter
-        return web.json_response({"scans": [], "total": 3, "limit": 1, "offset": 0, "next_cursor": None})
+    # as earlier versions, which ignore the filter, and list no titles
+    row = {"scan_id": UNKNOWN, "filename": None, "source": "model", "risk_count": 0, "open_count": 0}
+
+    async def list_all(request: web.Request) -> web.Response:
+        scans = [{**row, "created_at": "2026-11-01T00:00:00Z"}]
+        return web.json_response({"scans": scans, "total": 3, "limit": 1, "offset": 0, "next_cursor": None})
 
     app = web.Application()
     app.router.add_get("/api/scans", list_all)
