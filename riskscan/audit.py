@@ -18,7 +18,7 @@ from .request.forwarded import client_address
 
 MAX_WAITING = 10_000  # entries, some 5 MB
 GATHER_SECONDS = 0.1  # what comes meanwhile is stored with the first: a commit of SQLite takes 4 ms
-MAX_GATHERED = 500
+MAX_GATHERED = 500  # 3 ms on the event loop, 10,000 entries 50 ms
 RETRY_SECONDS = 1
 STOP_SECONDS = 5
 
@@ -43,20 +43,19 @@ class AuditLog:
 
     async def run(self) -> None:
         """Store the entries as they come, until cancelled."""
-        entries: list[AuditEntry] = []
+        seconds = GATHER_SECONDS
         while True:
-            if entries:
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                entries.append(await self._entries.get())
-                await asyncio.sleep(GATHER_SECONDS)
-            for _ in range(min(MAX_GATHERED, self._entries.qsize())):
+            entries = [await self._entries.get()]
+            await asyncio.sleep(seconds)
+            for _ in range(min(MAX_GATHERED - 1, self._entries.qsize())):
                 entries.append(self._entries.get_nowait())
             failed = await self._store(entries)
-            for _ in range(len(entries) - len(failed)):
+            for entry in failed:  # behind the others, so that all have their turn
+                self._entries.put_nowait(entry)
+            for _ in entries:
                 self._entries.task_done()
-                self.waiting -= 1
-            entries = failed
+            self.waiting -= len(entries) - len(failed)
+            seconds = RETRY_SECONDS if failed else GATHER_SECONDS
 
     async def _store(self, entries: list[AuditEntry]) -> list[AuditEntry]:
         """Store entries; return those that the database could not store now."""
@@ -64,7 +63,8 @@ class AuditLog:
         try:
             # a node that is lost must not stop the entries of the others
             parts = [[one] for one in entries] if await self._db.is_distributed() else [entries]
-        except ApiError:
+        except Exception as exc:
+            log.warning("the audit log waits for the database: %s", error_name(exc.__cause__ or exc))
             return entries
         for part in parts:
             try:

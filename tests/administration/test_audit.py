@@ -11,10 +11,12 @@ import logging
 import msgspec
 import pytest
 
+from riskscan import audit
 from riskscan.audit import AUDIT_LOG, MAX_WAITING, AuditLog
 from riskscan.commands import CommandError
 from riskscan.database import DATABASE
 from riskscan.database.audit_log import insert_entries, insert_entry, list_own_entries, make_entry
+from riskscan.database.drivers import database_unavailable
 from riskscan.database.rows import utc_now
 from tests.support.administration import Operator
 from tests.support.application import MakeSettings, Server, serve
@@ -181,6 +183,33 @@ async def test_entries_that_have_gathered_are_stored_by_one_statement(
     task.cancel()
     stored = await list_own_entries(db, bob.id, 3)
     assert ({entry.detail for entry in stored}, len(statements)) == ({"0", "1", "2"}, 1)
+
+
+async def test_entries_that_waited_for_the_database_are_stored_in_small_statements(
+    bob: Person, server: Server, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await operator("audit")
+    db, sizes = server.app[DATABASE], list[int]()
+    run_statement = db.execute
+
+    async def execute(query: str, values: dict[str, object] | None = None) -> None:
+        sizes.append(len(msgspec.json.decode(str((values or {})["entries"]))))
+        if len(sizes) <= 3:
+            raise database_unavailable()
+        await run_statement(query, values)
+
+    for name, value in {"MAX_GATHERED": 2, "GATHER_SECONDS": 0, "RETRY_SECONDS": 0}.items():
+        monkeypatch.setattr(audit, name, value)
+    monkeypatch.setattr(db, "execute", execute)
+    audit_log = AuditLog(db)
+    for number in range(5):
+        audit_log.add(make_entry("exported", bob.id, email=bob.email, detail=str(number)))
+    task = asyncio.create_task(audit_log.run())
+    await audit_log.drain()
+    task.cancel()
+    stored = await list_own_entries(db, bob.id, 5)
+    assert ({entry.detail for entry in stored}, audit_log.waiting) == (set("01234"), 0)
+    assert max(sizes) == 2
 
 
 async def test_an_entry_that_cannot_be_stored_does_not_lose_the_others(
