@@ -48,7 +48,7 @@ async def charge_quotas(request: web.Request, user_id: str, document: Document) 
     if used is None:
         used = await find_usage(db.lowest_priority, user_id, ends_at)
         report_scans(request, used, max_usage, ends_at)
-        raise quota_exceeded(used, max_usage, ends_at)
+        raise quota_exceeded(used, size, max_usage, ends_at)
     try:
         yield
     except BaseException:
@@ -95,9 +95,12 @@ def end_of_day(now: datetime.datetime) -> datetime.datetime:
     return midnight + datetime.timedelta(days=1)
 
 
-def quota_exceeded(used: DailyUsage, max_usage: DailyUsage, ends_at: datetime.datetime) -> ApiError:
+def quota_exceeded(
+    used: DailyUsage, size: int, max_usage: DailyUsage, ends_at: datetime.datetime
+) -> ApiError:
     """429: the scans or the megabytes of today are used up, or too few are left for this document."""
-    if used.scans >= max_usage.scans:
+    # another scan may have failed meanwhile, and left room for this one
+    if used.scans >= max_usage.scans or used.bytes + size <= max_usage.bytes:
         limit = SCANS
         detail = Sentence(
             "You have reached the limit of scans a day (%(limit)s). You can scan again after midnight UTC.",

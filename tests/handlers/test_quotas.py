@@ -10,7 +10,7 @@ import pytest
 from riskscan import quotas, rate_limits
 from riskscan.database import DATABASE, daily_usage
 from riskscan.database.daily_usage import DailyUsage, delete_expired_usage, find_usage
-from riskscan.quotas import end_of_day
+from riskscan.quotas import end_of_day, quota_exceeded
 from tests.support.ai import Ai
 from tests.support.application import Server
 from tests.support.client import Person, assert_error, form
@@ -31,6 +31,11 @@ def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_day_ends_at_midnight_utc() -> None:
     assert end_of_day(MIDNIGHT - datetime.timedelta(microseconds=1)) == MIDNIGHT
     assert end_of_day(MIDNIGHT) == MIDNIGHT + datetime.timedelta(days=1)
+
+
+def test_a_refusal_names_a_quota_that_is_set_when_another_scan_has_failed_meanwhile() -> None:
+    error = quota_exceeded(DailyUsage(2, 2), 1, DailyUsage(3, quotas.UNLIMITED.bytes), MIDNIGHT)
+    assert error.limit == "scans per day"
 
 
 @pytest.mark.settings(scans_per_day=3)
