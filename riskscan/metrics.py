@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 from . import __version__
 from .concurrency import ACTIVE_REQUESTS, AI_CALLS, SCANS_IN_FLIGHT
 from .database import DATABASE
+from .database.attempts import check_write
 from .errors import ApiError, not_authenticated
 from .request.authorization import bearer_token
 from .settings import SETTINGS, is_sqlite, sqlite_path
@@ -25,6 +26,7 @@ from .shared_metrics import BUCKETS_SECONDS, FOLDER, SAMPLE_SECONDS, read_reside
 if TYPE_CHECKING:  # imported late: the import decides whether processes share their metrics
     from prometheus_client import CollectorRegistry
 
+CHECK_SECONDS = 30
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -208,6 +210,17 @@ async def sample_periodically(app: web.Application) -> AsyncIterator[None]:
             metrics.sample(app)
             await asyncio.sleep(SAMPLE_SECONDS)
 
-    task = asyncio.create_task(sample())
+    tasks = [asyncio.create_task(sample()), asyncio.create_task(check_writes(app))]
     yield
-    task.cancel()
+    for task in tasks:
+        task.cancel()
+
+
+async def check_writes(app: web.Application) -> None:
+    """Check whether the database can write again once that has failed, without waiting for a health check."""
+    db = app[DATABASE]
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        if db.write_error:
+            with contextlib.suppress(ApiError):
+                await check_write(db)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from riskscan import __version__
+from riskscan import __version__, metrics
 from riskscan.database import DATABASE
 from riskscan.settings import Rate
 from riskscan.shared_metrics import read_resident_bytes
 from tests.support.ai import Ai
-from tests.support.application import Server
+from tests.support.application import MakeSettings, Server, serve
 from tests.support.client import Person, assert_error, form
 
 TOKEN = "a-token-of-the-tests"
@@ -129,6 +129,18 @@ class TestMetrics:
         assert free.keys() == disks
         assert min(free.values()) > 0
         assert found["riskscan_resident_memory_bytes", ("web",)] > 10_000_000
+
+
+async def test_a_database_that_can_write_again_is_so_without_a_health_check(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "CHECK_SECONDS", 0)
+    async with serve(make_settings(metrics_token=TOKEN)) as server:
+        db = server.app[DATABASE]
+        db.write_error = "SQLITE_FULL"
+        async with asyncio.timeout(60):
+            while db.write_error:  # noqa: ASYNC110  # nothing says so but the gauge
+                await asyncio.sleep(0)
 
 
 def test_memory_of_child_processes_counts_too() -> None:
