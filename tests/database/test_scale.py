@@ -30,6 +30,7 @@ from riskscan.database import (
     token_owners,
     users,
 )
+from riskscan.database.audit_log import LIST_OWN_ENTRIES
 from riskscan.database.drivers import to_positional_binds
 from riskscan.database.migrate import migrate
 from riskscan.database.reviews import (
@@ -436,6 +437,14 @@ def test_previous_scans_are_found_by_index_on_sqlite(sqlite_template: Path) -> N
     assert [
         line for line in lines if line.startswith(("SCAN scans", "SCAN previous", "USE TEMP B-TREE"))
     ] == []
+
+
+def test_own_entries_are_found_beside_any_number_of_failed_log_ins_on_sqlite(sqlite_template: Path) -> None:
+    connection = sqlite3.connect(sqlite_template)
+    values = {"user_id": "", "limit": 20}
+    found = connection.execute(f"EXPLAIN QUERY PLAN {LIST_OWN_ENTRIES}", values).fetchall()
+    connection.close()
+    assert [row[3] for row in found] == ["SEARCH audit_log USING INDEX audit_log_user_id_others (user_id=?)"]
 
 
 def test_drafts_are_found_by_index_on_sqlite(sqlite_template: Path) -> None:
