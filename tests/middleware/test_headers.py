@@ -183,7 +183,8 @@ async def test_get_requests_change_nothing(alice: Person, server: Server) -> Non
     paths = {route.resource.canonical for route in server.app.router.routes() if route.resource}
     for path in paths:
         reply = await alice.get(path.format(**ids))
-        assert reply.status in (200, 303, 400, 405), path
+        is_off = path.startswith("/login/oidc") and reply.status == 404
+        assert is_off or reply.status in (200, 303, 400, 405), path
     assert await state() == before
 
 
