@@ -21,7 +21,13 @@ from .database.attempts import check_write
 from .errors import ApiError, not_authenticated
 from .request.authorization import bearer_token
 from .settings import SETTINGS, is_sqlite, sqlite_path
-from .shared_metrics import BUCKETS_SECONDS, FOLDER, SAMPLE_SECONDS, read_resident_bytes
+from .shared_metrics import (
+    BUCKETS_SECONDS,
+    FOLDER,
+    SAMPLE_SECONDS,
+    make_memory_gauge,
+    read_resident_bytes,
+)
 
 if TYPE_CHECKING:  # imported late: the import decides whether processes share their metrics
     from prometheus_client import CollectorRegistry
@@ -93,13 +99,7 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
-        self._memory = Gauge(
-            "riskscan_resident_memory_bytes",
-            "Memory of the processes, those they start included; what they share counts for each.",
-            ("what",),
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
+        self._memory = make_memory_gauge(registry)
 
     def _add_gauges_of_host(self, registry: CollectorRegistry) -> None:
         from prometheus_client import Gauge

@@ -7,6 +7,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imported late: the import decides whether processes share their metrics
+    from prometheus_client import CollectorRegistry, Gauge
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads this variable when it is imported
 SAMPLE_SECONDS = 1.0
@@ -32,6 +36,19 @@ def mark_process_dead(pid: int) -> None:
         from prometheus_client import multiprocess
 
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def make_memory_gauge(registry: CollectorRegistry) -> Gauge:
+    """Return the gauge of memory, which the web server and the embedded AI service have in common."""
+    from prometheus_client import Gauge
+
+    return Gauge(
+        "riskscan_resident_memory_bytes",
+        "Memory of the processes, those they start included; what they share counts for each.",
+        ("what",),
+        multiprocess_mode="livesum",
+        registry=registry,
+    )
 
 
 def read_resident_bytes() -> int:

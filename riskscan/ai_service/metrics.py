@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from ..concurrency import FairSemaphore
-from ..shared_metrics import BUCKETS_SECONDS, read_resident_bytes, shared_folder
+from ..shared_metrics import BUCKETS_SECONDS, make_memory_gauge, read_resident_bytes, shared_folder
 from .errors import ServiceError
 
 
@@ -39,13 +39,7 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
-        self._memory = Gauge(
-            "riskscan_resident_memory_bytes",
-            "Memory of the processes, those they start included; what they share counts for each.",
-            ("what",),
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
+        self._memory = make_memory_gauge(registry)
 
     @contextlib.contextmanager
     def measure_scan(self) -> Iterator[None]:
