@@ -17,6 +17,9 @@ from .database.rows import utc_now
 from .errors import ApiError, Sentence
 from .settings import Rate
 
+# for limits shared by everyone behind an address, or by all addresses of an account
+SHARED_LIMIT_FACTOR = 10
+
 log = logging.getLogger("riskscan.rate_limits")
 
 

@@ -29,7 +29,7 @@ from ..database.users import (
 )
 from ..errors import ApiError, Sentence, invalid_request
 from ..quotas import load_quota_usage
-from ..rate_limits import Bucket, bucket, hit, refund
+from ..rate_limits import SHARED_LIMIT_FACTOR, Bucket, bucket, hit, refund
 from ..request.body import read_fields
 from ..request.fields import (
     FieldErrors,
@@ -47,7 +47,6 @@ from ..schemas import Message
 from ..settings import SETTINGS
 
 ENTRIES_SHOWN, FAILED_COUNTED = 20, 999  # of the audit log
-SHARED_LIMIT_FACTOR = 10  # for limits shared by everyone behind an address, or by all addresses of an account
 
 
 async def register(request: web.Request) -> web.StreamResponse:

@@ -12,7 +12,7 @@ from ..auth.oidc import INVALID_ANSWER, Flow, authorization_url, fetch_email
 from ..auth.registration import find_or_create_account
 from ..auth.sessions import start_session
 from ..errors import ApiError, error_from_status
-from ..rate_limits import Bucket, bucket, hit
+from ..rate_limits import SHARED_LIMIT_FACTOR, Bucket, bucket, hit
 from ..request.fields import read_next_path
 from ..request.forwarded import client_address, is_https, request_origin
 from ..responses import redirect, render_page
@@ -21,7 +21,6 @@ from ..settings import SETTINGS
 FINISH_PATH = "/login/oidc/finish"
 COOKIE = "riskscan_oidc"
 COOKIE_SECONDS = 600  # for the log-in at the provider
-SHARED_LIMIT_FACTOR = 10  # of LOGIN_LIMIT, for everybody behind an address
 
 log = logging.getLogger("riskscan.oidc")
 
