@@ -229,7 +229,7 @@ async def test_concurrent_inserts_of_tokens_count_each_other(
         return await insert_api_token(db, account, token, str(number), 3)
 
     with psycopg.connect(database_url) as connection:
-        connection.execute("SELECT id FROM users FOR UPDATE")
+        await asyncio.to_thread(connection.execute, "SELECT id FROM users FOR UPDATE")
         inserts = asyncio.gather(*(insert(number) for number in range(db.size)))
         name = database_name(database_url)
         while await asyncio.to_thread(postgres.execute, COUNT_WAITING, name) != [(db.size,)]:
