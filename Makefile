@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--annotation-style line --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help run install test test-fast model evaluate sample bench soak messages format lint types check lock audit clean
+.PHONY: help run install test test-failed test-fast model evaluate sample bench soak messages format lint types check lock audit clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -20,6 +20,9 @@ install: $(VENV)/ready-dev  ## create the virtual environment with all that test
 test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them on another Python
 	@tests/provide
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test-failed: $(VENV)/ready-dev  ## run the tests that failed last once more, one after another
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 test-fast: $(VENV)/ready-dev  ## run the tests that take a minute: SQLite, no browser, no processes
 	$(BIN)/python -m pytest -n logical -m 'not slow and not postgresql'
