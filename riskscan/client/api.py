@@ -40,12 +40,18 @@ NO_DIGEST = "0" * 64
 class ServerError(Exception):
     """The server refused a request, failed or cannot be reached; the message is a sentence for people.
 
-    `status` is 0 without an answer, `code` empty if it is none of RiskScan.
+    `status` is 0 without an answer, `code` empty if it is none of RiskScan, `retry_after` the seconds that
+    the server names, 0 if it names none.
     """
 
-    def __init__(self, sentence: str, status: int = 0, code: str = "") -> None:
+    def __init__(self, sentence: str, status: int = 0, code: str = "", retry_after: int = 0) -> None:
         super().__init__(sentence)
-        self.status, self.code = status, code
+        self.status, self.code, self.retry_after = status, code, retry_after
+
+    @property
+    def is_quota_used_up(self) -> bool:
+        """Return whether the server takes no more for longer than a client waits."""
+        return self.status == 429 and self.retry_after > MAX_RETRY_AFTER_SECONDS
 
 
 class Answer(NamedTuple):
@@ -178,7 +184,7 @@ class Api:
                 if response.status < 300:
                     return Answer(await read(response))
                 error = describe_error(response, await response.read())
-                return Answer(error=error, retry_after=read_retry_after(response, error))
+                return Answer(error=error, retry_after=find_wait(error))
         except aiohttp.ClientSSLError as exc:
             return Answer(error=ServerError(f"No secure connection to {self.server}: {exc}."))
         except ValueError:  # also of a name that cannot be encoded
@@ -211,26 +217,31 @@ def describe_error(response: ClientResponse, body: bytes) -> ServerError:
     if response.status < 400:
         target = response.headers.get(hdrs.LOCATION, "another address")
         return ServerError(f"The server redirects to {target}. Use that address.", response.status)
+    retry_after = read_retry_after(response)
     try:
         error = msgspec.json.decode(body, type=Error)
     except msgspec.MsgspecError:
-        return ServerError(f"The server answered with status {response.status}.", response.status)
+        sentence = f"The server answered with status {response.status}."
+        return ServerError(sentence, response.status, retry_after=retry_after)
     fields = [f"{name}: {text}" for name, text in error.fields.items()]
     says_more = any(
         name not in error.detail and text.rstrip(".") not in error.detail
         for name, text in error.fields.items()
     )
     sentences = [error.detail, *fields] if says_more or not fields else fields
-    return ServerError(" ".join(sentences), response.status, error.error)
+    return ServerError(" ".join(sentences), response.status, error.error, retry_after)
 
 
-def read_retry_after(response: ClientResponse, error: ServerError) -> float | None:
+def read_retry_after(response: ClientResponse) -> int:
+    value = response.headers.get(hdrs.RETRY_AFTER, "")
+    return int(value) if value.isascii() and value.isdigit() else 0
+
+
+def find_wait(error: ServerError) -> float | None:
     """Return the seconds after which to retry, 0 if the server names none, None if it is not worth it."""
     if error.status not in RETRIED and error.code != IN_PROGRESS:
         return None
-    value = response.headers.get(hdrs.RETRY_AFTER, "")
-    seconds = int(value) if value.isascii() and value.isdigit() else 0
-    return seconds if seconds <= MAX_RETRY_AFTER_SECONDS else None
+    return error.retry_after if error.retry_after <= MAX_RETRY_AFTER_SECONDS else None
 
 
 def decode(answer: bytes, kind: type[T]) -> T:

@@ -20,6 +20,7 @@ from .terminal import to_printable
 AT_ONCE = 4
 # of every request: the server cannot be reached, or the token is not valid or must not do this
 UNUSABLE = {0, 401, 403}
+NOT_SENT = "Not sent, as the server takes no more for now."
 
 
 async def scan_on_server(
@@ -27,32 +28,39 @@ async def scan_on_server(
 ) -> None:
     """Scan the documents and pass their results to `handle` in the same order.
 
-    With `only_new`, documents whose bytes the server has are left out. Raises ServerError if the server
-    cannot be reached or refuses the token; other errors are results.
+    With `only_new`, documents whose bytes the server has are left out. Once a quota is used up no more are
+    sent. Raises ServerError if the server cannot be reached or refuses the token; other errors are results.
     """
     seen: set[str] = set()
+    quota_used_up = asyncio.Event()
 
     async def scan(document: Document) -> Result | None:
         try:
-            return await scan_with(api, document, seen if only_new else None)
+            return await scan_with(api, document, seen if only_new else None, quota_used_up)
         except ServerError as error:
             if error.status in UNUSABLE:
                 raise
+            if error.is_quota_used_up:
+                quota_used_up.set()
             return Result(document, error=str(error))
 
     async with Api(login.server, login.token) as api:
         await scan_in_order(documents, AT_ONCE, scan, handle)
 
 
-async def scan_with(api: Api, document: Document, seen: set[str] | None = None) -> Result | None:
+async def scan_with(
+    api: Api, document: Document, seen: set[str] | None = None, quota_used_up: asyncio.Event | None = None
+) -> Result | None:
     """Scan a document; with `seen`, return None if its bytes are among them or on the server.
 
-    Raises ServerError. A document that cannot be read is a result.
+    Raises ServerError. A document that cannot be read is a result, and so is one that is not sent.
     """
     try:
         data = document.read()
         if seen is not None and await is_known(api, data, seen):
             return None
+        if quota_used_up and quota_used_up.is_set():
+            return Result(document, error=NOT_SENT)
         return await scan_document(api, document, data)
     except UnreadableDocument as error:
         return Result(document, error=error.detail)

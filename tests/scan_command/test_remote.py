@@ -11,7 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from riskscan import quotas
 from riskscan.client import api
+from riskscan.scan_command import remote
 from riskscan.schemas import Scan
 from riskscan.settings import Rate
 from tests.support.ai import EXPLAINED, Ai
@@ -140,6 +142,27 @@ async def test_a_wait_that_is_too_long_is_an_error_of_the_document(
     status, out, err = await command("scan", "--server", alice.url, "a.txt")
     assert (status, out) == (2, "")
     assert err.startswith("riskscan: a.txt: Too many attempts. Try again in ")
+
+
+@pytest.mark.settings(scans_per_day=2)
+async def test_no_document_is_sent_once_a_quota_is_used_up(
+    alice: Person, ai: Ai, command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quotas, "utc_now", lambda: datetime.datetime(2100, 1, 1, 12, tzinfo=datetime.UTC))
+    monkeypatch.setattr(remote, "AT_ONCE", 1)
+    await command.log_in(alice)
+    for name in "abcde":
+        (command.folder / f"{name}.txt").write_text(name)
+    status, out, err = await command("scan", "--server", alice.url, "--new", "--fail-on", "any", ".")
+    assert (status, out.count(": 2 risks\n")) == (2, 2)
+    limit = "You have reached the limit of scans a day (2). You can scan again after midnight UTC."
+    assert err.splitlines() == [
+        f"riskscan: c.txt: {limit}",
+        f"riskscan: d.txt: {remote.NOT_SENT}",
+        f"riskscan: e.txt: {remote.NOT_SENT}",
+    ]
+    again = await command("scan", "--server", alice.url, "--new", "e.txt", "d.txt", "b.txt", "a.txt")
+    assert again[2].splitlines() == [f"riskscan: e.txt: {limit}", f"riskscan: d.txt: {remote.NOT_SENT}"]
 
 
 async def test_a_document_that_is_refused_does_not_stop_the_others(
