@@ -24,8 +24,8 @@ from .database.idempotency_keys import find_key, finish_key, lock_key
 from .database.rows import TokenSubject, utc_now
 from .database.scans import find_previous_scans, find_scan
 from .errors import ApiError, Sentence, invalid_request
+from .request.paths import is_api
 from .request.uploads import Document, slices
-from .responses import is_api
 from .schemas import Scan
 from .settings import SETTINGS
 

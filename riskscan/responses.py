@@ -22,6 +22,7 @@ from .request.body import FORM_VALUES
 from .request.fields import read_next_path
 from .request.filters import FILTER_FIELDS
 from .request.forwarded import request_origin
+from .request.paths import is_api
 from .schemas import Error
 from .template_filters import ENVIRONMENTS
 
@@ -59,11 +60,6 @@ def encode_sentence(value: Any) -> str:
 
 
 json_encoder = msgspec.json.Encoder(enc_hook=encode_sentence)
-
-
-def is_api(request: web.BaseRequest) -> bool:
-    """Return whether the response is JSON; decided by the path, so that it also holds for unknown paths."""
-    return request.path.startswith("/api/") or request.path in ("/api", "/metrics")
 
 
 def respond(

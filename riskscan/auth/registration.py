@@ -48,7 +48,7 @@ def check_enabled(account: Account) -> None:
 async def find_or_create_account(request: web.Request, email: str) -> Account:
     """Return the account of a verified email, created without a password if REGISTRATION allows it.
 
-    Raises 403 `account_disabled`, `registration_closed` or `email_not_allowed`.
+    It may be disabled. Raises 403 `registration_closed` or `email_not_allowed`.
     """
     db = request.app[DATABASE]
     account = await find_account_by_email(db, email)
@@ -60,5 +60,4 @@ async def find_or_create_account(request: web.Request, email: str) -> Account:
         except EmailTaken:  # by a request at the same time
             return await find_or_create_account(request, email)
         record(request, "registered", account.user.id)
-    check_enabled(account)
     return account

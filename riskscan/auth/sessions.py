@@ -14,9 +14,10 @@ from ..database.rows import Account, utc_now
 from ..database.sessions import delete_session, extend_session, find_account_by_session, insert_session
 from ..errors import ApiError
 from ..request.forwarded import is_https, read_trusted_user
+from ..request.paths import is_api
 from ..settings import SETTINGS
 from .authentication import ACCOUNT, SECRET, TOUCH_INTERVAL, USER_ID, make_secret, read_owner, token_digest
-from .registration import find_or_create_account
+from .registration import check_enabled, find_or_create_account
 
 COOKIE = "riskscan_session"
 
@@ -52,7 +53,8 @@ def cookie_name(request: web.Request) -> str:
 class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
     """Sessions in the database; the cookie holds the user's ID and random bits.
 
-    If a trusted proxy names a user, a request without a session of this user starts one.
+    If a trusted proxy names a user, a request without a session of this user starts one, unless it is of the
+    API and sends no cookie: its client would start one with every request.
     """
 
     def __init__(self) -> None:
@@ -68,6 +70,9 @@ class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
             )
             del request[ACCOUNT]
         account = request[ACCOUNT] = await find_or_create_account(request, email)
+        check_enabled(account)
+        if is_api(request) and cookie_name(request) not in request.cookies:
+            return session
         record(request, "log-in", account.user.id, detail="proxy")
         started = await self.new_session()
         fill_session(started, account)

@@ -16,7 +16,8 @@ from ..database.scan_queries import list_scans
 from ..database.scans import find_name
 from ..errors import Sentence, invalid_request
 from ..request.fields import is_uuid
-from ..responses import is_api, redirect, render_page, respond
+from ..request.paths import is_api
+from ..responses import redirect, render_page, respond
 from ..risk_matching import Changes, compare_risks
 from ..schemas import Comparison, Risk, Scan
 from .findings import load_details

@@ -20,8 +20,9 @@ from ..register_import import Line, Plan, Target, compare, reference_key
 from ..register_reader import MAX_LINES
 from ..request.body import MAX_FORM_BYTES, Form, Limits, read_form
 from ..request.fields import optional_text, read_flag
+from ..request.paths import is_api
 from ..request.uploads import Upload, unsupported_file_type
-from ..responses import is_api, render_page, respond
+from ..responses import render_page, respond
 from ..schemas import Review
 from ..settings import SETTINGS
 from .findings import load_details

@@ -9,8 +9,9 @@ from aiohttp import web
 
 from ..audit import record
 from ..auth.oidc import INVALID_ANSWER, Flow, authorization_url, fetch_email
-from ..auth.registration import find_or_create_account
+from ..auth.registration import check_enabled, find_or_create_account
 from ..auth.sessions import start_session
+from ..database.rows import Account
 from ..errors import ApiError, error_from_status
 from ..rate_limits import SHARED_LIMIT_FACTOR, Bucket, bucket, hit
 from ..request.fields import read_next_path
@@ -51,14 +52,16 @@ async def finish(request: web.Request) -> web.StreamResponse:
     """Log in whom the identity provider names; it redirects the browser here."""
     check_configured(request)
     flow = Flow.from_cookie(request.cookies.get(cookie_name(request), ""))
+    account: Account | None = None
     try:
         await hit(request, attempts(request))
         code = read_code(request, flow)
         email = await fetch_email(request.app[SETTINGS], flow, code, redirect_uri(request))
         account = await find_or_create_account(request, email)
+        check_enabled(account)
     except ApiError as error:
         if error.status != 429:  # as with passwords: one address could fill the audit log
-            record(request, "log-in-failed", None, detail="oidc")
+            record(request, "log-in-failed", account.user.id if account else None, detail="oidc")
         return show_error(request, error, flow.next_path)
     await start_session(request, account)
     record(request, "log-in", account.user.id, detail="oidc")

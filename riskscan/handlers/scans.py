@@ -51,10 +51,11 @@ from ..report import build_report
 from ..request.body import read_document, read_fields
 from ..request.fields import CANONICAL_UUID, is_uuid, read_integer
 from ..request.filters import read_filter, read_filter_values, read_query_text, read_sort
+from ..request.paths import is_api
 from ..request.report_query import read_report_query
 from ..request.reviews import read_title
 from ..request.uploads import Document
-from ..responses import is_api, json_encoder, render_page, respond
+from ..responses import json_encoder, render_page, respond
 from ..scan_names import extract_first_words
 from ..schemas import MAX_DELETED, Detail, Filter, Findings, Message, Scan, ScanList
 from ..settings import SETTINGS

@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from ..errors import error_from_status
-from ..responses import is_api
+from ..request.paths import is_api
 from ..settings import SETTINGS
 
 PREFLIGHT_SECONDS = 600

@@ -69,6 +69,16 @@ async def test_user_of_the_header_is_logged_in_with_a_session(guest: Person, ser
         assert (await guest.get(path, headers=ANA)).headers["Location"] == "/scans"
 
 
+async def test_requests_of_the_api_without_a_cookie_start_no_sessions(guest: Person, server: Server) -> None:
+    for _ in range(3):
+        await assert_logged_in(guest, "ana@example.com", headers=ANA)
+    created = await guest.post("/api/scan", json={"text": "x"}, headers=ANA)
+    assert created.status == 200
+    assert_error(await guest.get("/api/auth/me"), 401, "not_authenticated")
+    assert await server.app[DATABASE].fetch_all("SELECT id FROM sessions") == []
+    assert await list_events(server, "ana@example.com") == [("registered", "")]
+
+
 async def test_header_wins_over_the_session_of_another_user(guest: Person, server: Server) -> None:
     before = (await log_in(server, guest, "ana@example.com")).cookies[COOKIE].value
     await assert_logged_in(guest, "bo@example.com", headers=BO)

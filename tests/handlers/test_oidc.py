@@ -263,6 +263,7 @@ async def test_registration_and_disabled_accounts_are_as_everywhere(
     assert account
     await disable_account(server.app[DATABASE], account.user.id)
     assert_refused(await log_in(guest), 403, "This account is disabled.")
+    assert (await list_events(server, "ana@example.com"))[-1] == ("log-in-failed", "oidc")
     settings = make_settings(oidc_issuer=provider.url, **CLIENT, registration_domains=("example.org",))
     async with serve(settings) as other:
         person = Person(other)
