@@ -13,6 +13,8 @@ WORKDIR /app
 # the dependencies first: this layer stays while the code changes
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.txt
+# for OIDC_ISSUER
+# RUN pip install --no-cache-dir --disable-pip-version-check "PyJWT[crypto]>=2.15,<3"
 
 COPY run.py ./
 COPY migrations migrations

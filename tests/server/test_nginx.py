@@ -81,10 +81,11 @@ def documented_conf(port: int, riskscan_port: int) -> str:
 
 
 class Urls(NamedTuple):
-    """The addresses of nginx: as deploy/nginx.conf has it, and with the lines for Authelia."""
+    """The addresses of nginx: as deploy/nginx.conf has it, and with the lines for Authelia; and its log."""
 
     deployed: str
     authelia: str
+    access_log: Path
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +101,14 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
     conf = deployed_conf().replace("server app:8000 ", f"server 127.0.0.1:{program.port} ")
     conf = conf.replace("\n    listen 80;", f"\n    listen 127.0.0.1:{port};")
     conf = conf.replace(f'# "{ORIGIN}" ', f'"{ORIGIN}" ')
+    access_log = folder / "access.log"
+    conf = conf.replace("/var/log/nginx/access.log", str(access_log))
     conf += documented_conf(other_port, program.port)
     command = [NGINX, "-c", str(write_configuration(folder, conf))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as nginx:
         log = ProcessLog(nginx)
         log.wait_for("start worker process ")
-        yield Urls(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{other_port}")
+        yield Urls(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{other_port}", access_log)
         nginx.terminate()
         nginx.wait()
         log.close()
@@ -143,6 +146,19 @@ async def post_at_once(url: str, path: str, times: int) -> collections.Counter[s
 
     async with aiohttp.ClientSession(url) as session:
         return collections.Counter(await asyncio.gather(*(post(session) for _ in range(times))))
+
+
+async def test_access_log_has_no_query_and_no_secret_of_a_link(urls: Urls) -> None:
+    paths = ("/login/oidc/finish?code=secret-1", "/shared/secret-2", "/scans?q=secret-3", "/api/scans?q=x?y")
+    async with aiohttp.ClientSession(urls.deployed) as session:
+        for path in paths:
+            await session.get(path, headers={"Referer": f"{urls.deployed}{path}"}, allow_redirects=False)
+        while "/last" not in (log := urls.access_log.read_text()):  # it is written after the response
+            await session.get("/last")
+    asked = [line.split('"')[1] for line in log.partition("GET /last")[0].splitlines()[-5:-1]]
+    logged = ("/login/oidc/finish", "/shared/...", "/scans", "/api/scans")
+    assert asked == [f"GET {path} HTTP/1.1" for path in logged]
+    assert not re.search("secret|q=", log)
 
 
 async def test_nginx_compresses_nothing_more(url: str) -> None:
