@@ -58,7 +58,12 @@ async def serve(sock: socket.socket, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner = web.AppRunner(
-        create_app(settings), access_log=None, keepalive_timeout=75, shutdown_timeout=3, auto_decompress=False
+        create_app(settings),
+        access_log=None,
+        keepalive_timeout=75,
+        shutdown_timeout=3,
+        auto_decompress=False,
+        handler_cancellation=True,  # nobody reads the findings of a worker that has ended
     )
     await runner.setup()
     await web.SockSite(runner, sock, backlog=1024).start()

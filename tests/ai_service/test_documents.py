@@ -193,6 +193,18 @@ async def test_requests_without_a_user_key_may_use_all_readers(
             image.cancel()
 
 
+async def test_scan_is_given_up_once_its_caller_has_left(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    tesseract = EndlessTesseract(tmp_path)
+    with contextlib.closing(tesseract), run_service(PATH=tesseract.path) as own:
+        images = [asyncio.create_task(scan(http, own, read_sample("scan.png"))) for _ in range(MAX_READERS)]
+        await asyncio.to_thread(tesseract.wait_for_starts, MAX_READERS)
+        for image in images:
+            image.cancel()
+        await asyncio.gather(*images, return_exceptions=True)
+        assert (await scan(http, own, ("plan.txt", b"The pump may fail.")))[0] == 200
+        assert "status=422" not in own.log()  # of an image, at the end of the time for reading
+
+
 @needs_linux
 async def test_readers_and_their_children_have_no_network(
     http: aiohttp.ClientSession, tmp_path: Path
