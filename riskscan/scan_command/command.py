@@ -16,7 +16,14 @@ from typing import BinaryIO, cast
 from ..client.api import ServerError
 from ..client.login import Login, UsageError, find_login
 from .analysis import Result, scan_documents
-from .documents import Document, TooManyDocuments, describe_os_error, describe_unexpected, list_documents
+from .documents import (
+    Document,
+    ResultFile,
+    TooManyDocuments,
+    describe_os_error,
+    describe_unexpected,
+    list_documents,
+)
 from .output import Output, make_output
 from .remote import scan_on_server
 from .terminal import Screen, Terminal, make_text_report, to_printable
@@ -119,13 +126,13 @@ def scan(
     return ERROR if result.has_errors else RISKS if result.has_risks else NO_RISKS
 
 
-def find_result(name: str | None) -> os.stat_result | None:
-    """Return the status of the file that the result goes to, None if there is none yet, or no file."""
+def find_result(name: str | None) -> ResultFile | None:
+    """Return the file that the result goes to, None if there is none yet, or no file."""
     try:
         status = os.stat(name) if name else os.fstat(sys.stdout.fileno())
     except OSError:
         return None
-    return status if stat.S_ISREG(status.st_mode) else None
+    return ResultFile(status, is_replaced=bool(name)) if stat.S_ISREG(status.st_mode) else None
 
 
 @contextlib.contextmanager

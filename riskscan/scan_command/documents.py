@@ -26,6 +26,16 @@ class TooManyDocuments(Exception):
     """There are more documents than one run scans."""
 
 
+class ResultFile(NamedTuple):
+    """The file that the result goes to, if there is one; `is_replaced` unless it is standard output."""
+
+    status: os.stat_result
+    is_replaced: bool
+
+    def is_same(self, status: os.stat_result) -> bool:
+        return os.path.samestat(status, self.status)
+
+
 class Document(NamedTuple):
     """A document; `path` is None for standard input, `data` is None until it is read."""
 
@@ -51,12 +61,13 @@ class Document(NamedTuple):
 
 
 def list_documents(
-    names: Sequence[str], complain: Callable[[str, str], None], result: os.stat_result | None = None
+    names: Sequence[str], complain: Callable[[str, str], None], result: ResultFile | None = None
 ) -> list[Document]:
-    """Return the documents that are meant by the names, each once, without the file of the result in folders.
+    """Return the documents that are meant by the names, each once.
 
-    `complain` gets the name of a folder that has no documents, and a sentence. Raises TooManyDocuments, and
-    UsageError if one of the documents is the file of the result.
+    A file in a folder that standard output goes to is left out. `complain` gets the name of a folder that has
+    no documents, and a sentence. Raises TooManyDocuments, and UsageError if the result would overwrite one of
+    the documents.
     """
     documents: dict[Path | None, Document] = {}
     found = itertools.chain.from_iterable(find_paths(name, complain, result) for name in dict.fromkeys(names))
@@ -78,7 +89,7 @@ def load_pipe(document: Document) -> Document:
 
 
 def find_paths(
-    name: str, complain: Callable[[str, str], None], result: os.stat_result | None
+    name: str, complain: Callable[[str, str], None], result: ResultFile | None
 ) -> Iterator[Path | None]:
     """Yield the paths that a name means, None for standard input; a file need not exist."""
     if name == "-":
@@ -96,18 +107,18 @@ def find_paths(
         yield from find_file(name, result)
 
 
-def find_file(name: str, result: os.stat_result | None) -> list[Path]:
+def find_file(name: str, result: ResultFile | None) -> list[Path]:
     """Return the path of a file. Raises UsageError if it is the file of the result."""
-    if result and os.path.exists(name) and os.path.samestat(os.stat(name), result):
-        raise UsageError(f"{name}: The result would overwrite this document.")
+    if result and os.path.exists(name) and result.is_same(os.stat(name)):
+        raise would_overwrite(name)
     return [Path(name)]
 
 
 def find_in_folder(
-    folder: str, complain: Callable[[str, str], None], result: os.stat_result | None
+    folder: str, complain: Callable[[str, str], None], result: ResultFile | None
 ) -> Iterator[Path]:
     """Yield the files below a folder that are documents by their extensions, and the folders that cannot be
-    read; links are not followed, and the file of the result, maybe of the run before, is left out."""
+    read; links are not followed. Raises UsageError if one of the files would be replaced by the result."""
     found = False
     unreadable: list[Path] = []
     for parent, folders, files in os.walk(
@@ -129,13 +140,24 @@ def find_in_folder(
         complain(folder, "The folder has no documents.")
 
 
-def may_be_document(path: Path, result: os.stat_result | None) -> bool:
-    """Return whether a path is a file, not a link, and not the result, also where that cannot be told."""
+def may_be_document(path: Path, result: ResultFile | None) -> bool:
+    """Return whether a path is a file, not a link, and not where standard output goes, also where that cannot
+    be told. Raises UsageError if it would be replaced by the result."""
     try:
         status = path.lstat()
     except OSError:
         return True
-    return stat.S_ISREG(status.st_mode) and not (result and os.path.samestat(status, result))
+    if result and result.is_same(status):
+        if result.is_replaced:
+            raise would_overwrite(str(path))
+        return False
+    return stat.S_ISREG(status.st_mode)
+
+
+def would_overwrite(name: str) -> UsageError:
+    return UsageError(
+        f"{name}: The result would overwrite this document. Write it elsewhere, or remove this file."
+    )
 
 
 def describe_os_error(error: OSError) -> str:

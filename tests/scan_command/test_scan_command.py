@@ -25,7 +25,7 @@ from riskscan.export.text import FORMATS
 from riskscan.scan_command import documents
 from riskscan.scan_command.analysis import find_lines
 from riskscan.scan_command.command import open_output
-from riskscan.scan_command.documents import Document, TooManyDocuments, list_documents
+from riskscan.scan_command.documents import Document, ResultFile, TooManyDocuments, list_documents
 from riskscan.scan_command.output import make_output
 from riskscan.scan_command.terminal import TextReport
 from tests.support.exports import TITLES, read_rows
@@ -246,19 +246,25 @@ def test_a_document_is_not_overwritten_by_its_result(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.md").write_text("The pier may sink.")
     (tmp_path / "same.md").hardlink_to("plan.md")
-    for arguments in (["plan.md", "--output", "plan.md"], ["*.md", "--output", "same.md"]):
+    for arguments in (
+        ["plan.md", "--output", "plan.md"],
+        ["*.md", "--output", "same.md"],
+        [".", "--output", "plan.md"],
+    ):
         monkeypatch.setattr(sys, "argv", ["riskscan", "scan", *arguments])
         assert main() == 2
-        said = "riskscan: plan.md: The result would overwrite this document.\n"
-        assert capfd.readouterr() == ("", said)
+        out, err = capfd.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.startswith("riskscan: plan.md: The result would overwrite this document.")
     assert (tmp_path / "plan.md").read_text() == "The pier may sink."
 
 
-def test_a_folder_is_scanned_without_the_result_of_the_run(tmp_path: Path) -> None:
+def test_a_folder_is_scanned_without_the_file_that_standard_output_goes_to(tmp_path: Path) -> None:
     (tmp_path / "plan.md").write_text("The pier may sink.")
     result = tmp_path / "risks.txt"
     with result.open("w+b") as file:
-        found = list_documents([str(tmp_path)], lambda *_: None, os.fstat(file.fileno()))
+        standard_output = ResultFile(os.fstat(file.fileno()), is_replaced=False)
+        found = list_documents([str(tmp_path)], lambda *_: None, standard_output)
     assert [document.name for document in found] == [str(tmp_path / "plan.md")]
 
 
