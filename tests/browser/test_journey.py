@@ -8,10 +8,9 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from riskscan.handlers.start import load_sample
-from tests.browser.test_browser import queue_rows, scan_text
 from tests.support.ai import Ai
 from tests.support.application import Server
-from tests.support.browser import follow, visit
+from tests.support.browser import follow, queue_rows, scan_text, visit
 from tests.support.client import PASSWORD
 
 pytestmark = pytest.mark.slow

@@ -10,12 +10,13 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.async_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    FilePayload,
     Locator,
     Page,
     Request,
@@ -37,6 +38,7 @@ MISSING = "the browser tests need Chromium: apt-get install chromium, or set CHR
 # Chromium logs this for every status from 400 on; _response() checks those
 STATUS_LINE = "Failed to load resource: the server responded with a status of"
 CUT_LINE = "Failed to load resource: net::ERR_"
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WAIT_MILLISECONDS = 60_000  # a busy machine is slow, and only a failing test waits so long
 
 
@@ -155,3 +157,16 @@ async def horizontal_overflow(page: Page) -> int:
     """Return by how many pixels a page is wider than its viewport."""
     width: int = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     return width
+
+
+def sample_file(name: str = "contract.txt", content: bytes = b"The budget is tight.") -> FilePayload:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+def queue_rows(page: Page) -> Locator:
+    return page.locator("#queue li")
+
+
+async def scan_text(page: Page, text: str = "The budget is tight.") -> None:
+    await page.get_by_label("Paste text").fill(text)
+    await page.get_by_role("button", name="Find risks").click()
