@@ -24,9 +24,9 @@ from .settings import SETTINGS, is_sqlite, sqlite_path
 from .shared_metrics import (
     BUCKETS_SECONDS,
     FOLDER,
-    SAMPLE_SECONDS,
     make_memory_gauge,
     read_resident_bytes,
+    sample_periodically,
 )
 
 if TYPE_CHECKING:  # imported late: the import decides whether processes share their metrics
@@ -185,7 +185,7 @@ def configure(app: web.Application) -> None:
     app[METRICS] = Metrics() if app[SETTINGS].metrics_token else None
     if app[METRICS]:
         app.router.add_get("/metrics", show)
-        app.cleanup_ctx.append(sample_periodically)
+        app.cleanup_ctx.append(sample_gauges)
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -200,17 +200,12 @@ async def show(request: web.Request) -> web.StreamResponse:
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
-async def sample_periodically(app: web.Application) -> AsyncIterator[None]:
-    """Sample every second, because another worker may serve GET /metrics."""
+async def sample_gauges(app: web.Application) -> AsyncIterator[None]:
+    """Sample the gauges while the application runs, and check whether the database can be written again."""
     metrics = app[METRICS]
     assert metrics is not None  # only registered when metrics are enabled
-
-    async def sample() -> None:
-        while True:
-            metrics.sample(app)
-            await asyncio.sleep(SAMPLE_SECONDS)
-
-    tasks = [asyncio.create_task(sample()), asyncio.create_task(check_writes(app))]
+    sampling = sample_periodically(lambda: metrics.sample(app))
+    tasks = [asyncio.create_task(sampling), asyncio.create_task(check_writes(app))]
     yield
     for task in tasks:
         task.cancel()

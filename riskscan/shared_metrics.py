@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,13 @@ def mark_process_dead(pid: int) -> None:
         from prometheus_client import multiprocess
 
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+async def sample_periodically(sample: Callable[[], None]) -> None:
+    """Call a function that sets gauges every second, as another process may be asked for them."""
+    while True:
+        sample()
+        await asyncio.sleep(SAMPLE_SECONDS)
 
 
 def make_memory_gauge(registry: CollectorRegistry) -> Gauge:

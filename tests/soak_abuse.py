@@ -247,9 +247,9 @@ async def run_half(url: str, program: Program, *, with_abuser: bool) -> Half:
     )
     half.memory_peak = max(peak_memory(worker) for worker in workers)
     if abuser:
-        told = json.loads((await asyncio.to_thread(abuser.communicate))[0])
-        half.most_tokens, half.abuser_cpu = told["tokens"], told["cpu"]
-        half.abuser.update({(action, status, code): n for action, status, code, n in told["replies"]})
+        report = json.loads((await asyncio.to_thread(abuser.communicate))[0])
+        half.most_tokens, half.abuser_cpu = report["tokens"], report["cpu"]
+        half.abuser.update({(action, status, code): n for action, status, code, n in report["replies"]})
     half.errors = await count_errors(url)
     half.tracebacks = program.log.count("Traceback")
     for person in people:

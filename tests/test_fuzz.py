@@ -440,11 +440,11 @@ def test_any_environment_is_parsed_or_refused_without_leaking_secrets(
     folder = tmp_path_factory.getbasetemp() / "settings"
     try:
         read = Settings.from_env(environ, folder)
-        told = repr((read, read.as_table()))
+        message = repr((read, read.as_table()))
     except SettingsError as error:
-        told = str(error)
-    assert MARK not in told
-    assert "\n" not in told
+        message = str(error)
+    assert MARK not in message
+    assert "\n" not in message
 
 
 @given(st.text(st.characters(codec=None, exclude_characters="/."), min_size=1))

@@ -332,8 +332,8 @@ async def test_quoted_key_equals_the_bare_key(alice: Person, written: str, bare:
 
 async def test_cors_allows_the_key_and_exposes_the_replay_header(alice: Person) -> None:
     spa = {"Origin": "http://localhost:5173"}
-    ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "idempotency-key"}
-    preflight = await alice.request("OPTIONS", "/api/scan", headers={**spa, **ask})
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "idempotency-key"}
+    preflight = await alice.request("OPTIONS", "/api/scan", headers={**spa, **asked})
     assert preflight.headers["Access-Control-Allow-Headers"].lower() == "idempotency-key"
     for _ in range(2):
         reply = await alice.post("/api/scan", json={"text": "x"}, headers={**spa, "Idempotency-Key": KEY})

@@ -383,9 +383,9 @@ def main() -> None:
     fine_tune(encoder, passes, outside.held_out, warm_up=0.05, decay=0.95)
     fit_cues(encoder, random.sample([one.text for one in examples + outside.training], CUE_TEXTS))
     export(encoder, ENCODER_FILE)
-    fitted = fit_sum(outside.validation, ENCODER_FILE)
-    ENCODER_FILE.with_suffix(".json").write_text(json.dumps(fitted, indent=2) + "\n", "utf-8")
-    print(f"{ENCODER_FILE.name}: {ENCODER_FILE.stat().st_size / 1e6:.1f} MB, {fitted}")
+    weights = fit_sum(outside.validation, ENCODER_FILE)
+    ENCODER_FILE.with_suffix(".json").write_text(json.dumps(weights, indent=2) + "\n", "utf-8")
+    print(f"{ENCODER_FILE.name}: {ENCODER_FILE.stat().st_size / 1e6:.1f} MB, {weights}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from .. import __version__
 from ..concurrency import MemoryBudget
 from ..errors import REQUEST_ID, read_request_id
 from ..logs import Event
-from ..shared_metrics import SAMPLE_SECONDS
+from ..shared_metrics import sample_periodically
 from .document_kind import recognize_kind
 from .errors import InternalError, ServiceError, UnreadableDocument, format_trace
 from .llm import Answer, DocumentTooLong, LanguageModel, LanguageModelError, NamedSentence
@@ -337,18 +337,14 @@ async def run_processes(app: web.Application) -> AsyncIterator[None]:
 
 
 async def sample_metrics(app: web.Application) -> AsyncIterator[None]:
-    """Sample the gauges every second, if there are metrics, while the application runs."""
+    """Sample the gauges, if there are metrics, while the application runs."""
     metrics = app[METRICS]
     if metrics is None:
         yield
         return
 
-    async def sample() -> None:
-        while True:
-            metrics.sample(app[DOCUMENT_READERS].slots, app[SCORING_POOL].slots)
-            await asyncio.sleep(SAMPLE_SECONDS)
-
-    task = asyncio.create_task(sample())
+    readers, scorers = app[DOCUMENT_READERS].slots, app[SCORING_POOL].slots
+    task = asyncio.create_task(sample_periodically(lambda: metrics.sample(readers, scorers)))
     yield
     task.cancel()
 

@@ -47,8 +47,8 @@ async def list_scans(arguments: argparse.Namespace) -> None:
         print_json(to_fields(found))
         return
     rows = [("ID", "Date (UTC)", "Risks", "Open", "Name"), *map(describe_scan, found.scans)]
-    for scan_id, date, risks, opened, name in rows if found.scans else []:
-        print(f"{scan_id:36}  {date:16}  {risks:>5}  {opened:>5}  {name}")
+    for scan_id, date, risks, open_count, name in rows if found.scans else []:
+        print(f"{scan_id:36}  {date:16}  {risks:>5}  {open_count:>5}  {name}")
     print(describe_total(found))
 
 

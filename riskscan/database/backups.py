@@ -111,9 +111,9 @@ def write_new(file: Path, text: str) -> None:
     """Write a text to a new file, for its owner alone, or leave none. Raises FileExistsError, OSError."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(text)
-            opened.flush()
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+            stream.flush()
             os.fsync(descriptor)
     except OSError:
         file.unlink(missing_ok=True)
@@ -133,17 +133,18 @@ def replace_secret(file: Path, secret: str) -> None:
 @contextlib.contextmanager
 def open_file(file: Path, mode: str) -> Iterator[sqlite3.Connection]:
     """Open a database that exists."""
-    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True)) as opened:
-        yield opened
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True)
+    with contextlib.closing(connection):
+        yield connection
 
 
 def verify(file: Path) -> tuple[int, int]:
     """Return the numbers of scans and accounts of a backup. Raises sqlite3.Error if it is damaged."""
-    with open_file(file, "ro") as opened:
-        (first, *_) = opened.execute("PRAGMA integrity_check").fetchone()
+    with open_file(file, "ro") as connection:
+        (first, *_) = connection.execute("PRAGMA integrity_check").fetchone()
         if first != "ok":
             raise sqlite3.DatabaseError(first)
-        scans, accounts = opened.execute(COUNT).fetchone()
+        scans, accounts = connection.execute(COUNT).fetchone()
     return scans, accounts
 
 
@@ -152,18 +153,18 @@ def open_alone(database: Path) -> Iterator[sqlite3.Connection]:
     """Open the database or create it, locked against all others. Raises BackupError if it is in use."""
     os.close(os.open(database, os.O_WRONLY | os.O_CREAT, 0o600))
     connection = sqlite3.connect(database, timeout=IN_USE_SECONDS, isolation_level=None)
-    with contextlib.closing(connection) as opened:
+    with contextlib.closing(connection):
         try:
-            opened.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             # even an idle connection to a database in WAL mode holds a lock that this needs
-            opened.execute("PRAGMA journal_mode = DELETE")
-            opened.execute("BEGIN EXCLUSIVE")
-            opened.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("COMMIT")
         except sqlite3.OperationalError as exc:
             if exc.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                 raise BackupError(f"{database} is in use: stop RiskScan first") from exc
             raise
-        yield opened
+        yield connection
 
 
 def has_accounts(connection: sqlite3.Connection) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from ..scan_names import display_name, draft_name
-from ..schemas import DETAILS, Detail, Findings, Scan
+from ..schemas import DETAILS, Detail, Findings, Risk, Scan
 from ..search_terms import ScanTerms, index_terms
 from . import Database, Executor, Row
 from .distributed import (
@@ -90,7 +90,7 @@ async def insert_scan(
         "categories": msgspec.json.encode(
             collections.Counter(risk.category for risk in findings.data)
         ).decode(),
-        **(await index_scan(scan, first_words, findings))._asdict(),
+        **(await index_scan(scan, first_words, findings.data))._asdict(),
         "digest": digest,
         "source": scan.source,
         "notes": msgspec.json.encode(scan.notes).decode(),
@@ -113,9 +113,9 @@ async def insert_scan(
     return InsertedScan(previous, bool(row["has_reviews"]))
 
 
-async def index_scan(scan: Scan, first_words: str, findings: Findings) -> ScanTerms:
-    """Return the search terms of a new scan, of a large one from a thread: 50 KB take 5 ms."""
-    index = functools.partial(index_terms, (scan.filename, first_words), findings.data)
+async def index_scan(scan: Scan, first_words: str, risks: Sequence[Risk]) -> ScanTerms:
+    """Return the search terms of a scan with these risks, of a large one from a thread: 50 KB take 5 ms."""
+    index = functools.partial(index_terms, (scan.title, scan.filename, first_words), risks)
     return await asyncio.to_thread(index) if len(bytes(scan.data)) > MAX_INDEXED_ON_LOOP else index()
 
 
@@ -280,8 +280,8 @@ async def rename_scan(db: Executor, user_id: str, scan: Scan, title: str | None)
     """Set the title of a scan of the user; return whether it still exists."""
     row = await db.fetch_one(FIND_FIRST_WORDS, {"id": scan.scan_id, "user_id": user_id})
     first_words = row["first_words"] if row else ""
-    indexed = await asyncio.to_thread(lambda: index_terms((title, scan.filename, first_words), scan.risks))
-    values = {"id": scan.scan_id, "user_id": user_id, "title": title, **indexed._asdict()}
+    terms = await index_scan(msgspec.structs.replace(scan, title=title), first_words, scan.risks)
+    values = {"id": scan.scan_id, "user_id": user_id, "title": title, **terms._asdict()}
     return await db.fetch_one(RENAME_SCAN, values) is not None
 
 

@@ -413,9 +413,9 @@ async def read_multipart(
     texts: list[tuple[str, str]] = []
     unknown: list[str] = []
     upload: Upload | None = None
-    opened: list[IO[bytes]] = []
+    files: list[IO[bytes]] = []
     try:
-        async for part in read_parts(chunks, boundary, limits, opened, allocate):
+        async for part in read_parts(chunks, boundary, limits, files, allocate):
             part.rewind()
             if part.is_text:
                 texts.append((part.name, await decode_text(part)))
@@ -430,13 +430,13 @@ async def read_multipart(
             else:
                 raise invalid_request("Send one file at a time.", file="Send one file at a time.")
     except BaseException as exc:
-        for content in opened:
+        for content in files:
             with contextlib.suppress(OSError):  # close() writes the buffer, and the disk may be full
                 content.close()
         if isinstance(exc, multipart.MultipartError):
             raise invalid_request("The multipart body is malformed, or a name in it is not UTF-8.") from None
         raise
-    for content in opened:
+    for content in files:
         if upload is None or content is not upload.content:
             content.close()
     fields = group_by_name(texts)
@@ -448,10 +448,10 @@ async def read_parts(
     chunks: AsyncIterator[bytes],
     boundary: str,
     limits: Limits,
-    opened: list[IO[bytes]],
+    files: list[IO[bytes]],
     allocate: Callable[[int], None],
 ) -> AsyncIterator[Part]:
-    """Yield each part when it is complete, and add the file that holds its content to `opened`."""
+    """Yield each part when it is complete, and add the file that holds its content to `files`."""
     parser = multipart.PushMultipartParser(boundary, max_segment_count=MAX_FIELDS)
     part: Part | None = None
     size = 0
@@ -459,7 +459,7 @@ async def read_parts(
         for event in parser.parse(chunk):
             if isinstance(event, multipart.MultipartSegment):
                 part = Part(event, limits.memory)
-                opened.append(part.content)
+                files.append(part.content)
                 continue
             assert part is not None  # the parser starts with a segment
             if event is None:
