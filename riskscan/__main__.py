@@ -15,7 +15,7 @@ from .administration.arguments import add_administration
 from .ai_service.categories import CATEGORIES
 from .ai_service.model.encoder import why_not_used
 from .ai_service.sandbox import enter_sandbox, make_undumpable
-from .client.arguments import CLIENT_COMMANDS, add_client_commands, add_server_argument
+from .client.arguments import CLIENT_COMMANDS, SCAN_FORMATS, add_client_commands, add_server_argument
 from .settings import Settings, SettingsError, environment, find_misspelled_settings
 
 log = logging.getLogger("riskscan")
@@ -33,7 +33,6 @@ COMMANDS = {
     "restore": "replace the SQLite database by a backup; the server must be stopped",
 }
 
-SCAN_FORMATS = ("text", "json", "csv", "md", "xlsx", "sarif")
 SCAN_HELP = """\
 Nothing has to be configured, and without --server nothing leaves this machine: the built-in analyser reads
 the documents in processes without a network, and nothing is stored. It points at sentences that are worth

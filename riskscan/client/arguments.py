@@ -10,6 +10,7 @@ REASONS = ("not_a_risk", "already_handled", "accepted", "duplicate")
 RESPONSES = ("avoid", "reduce", "transfer", "accept")
 SHELLS = ("bash", "zsh", "fish")
 EXPORT_FORMATS, LAYOUTS = ("csv", "xlsx", "md", "json"), ("register", "ciso-assistant", "jira")
+SCAN_FORMATS = ("text", *EXPORT_FORMATS, "sarif")
 SERVER = "the server; by default that of RISKSCAN_SERVER, or else of riskscan login"
 CLIENT_COMMANDS = {
     "login": "store the address of a server and an API token for it",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..client.api import ServerError
+from ..client.arguments import SCAN_FORMATS
 from ..client.login import Login, UsageError, find_login
 from .analysis import Result, scan_documents
 from .documents import (
@@ -24,12 +25,12 @@ from .documents import (
     describe_unexpected,
     list_documents,
 )
-from .output import Output, make_output
+from .output import Output, is_result, make_output
 from .remote import scan_on_server
 from .terminal import Screen, Terminal, make_text_report, to_printable
 
 NO_RISKS, RISKS, ERROR, INTERRUPTED = 0, 1, 2, 130
-FORMATS_BY_EXTENSION = {f".{name}": name for name in ("json", "csv", "md", "xlsx", "sarif")}
+FORMATS_BY_EXTENSION = {f".{name}": name for name in SCAN_FORMATS if name != "text"}
 
 
 class Run:
@@ -132,7 +133,9 @@ def find_result(name: str | None) -> ResultFile | None:
         status = os.stat(name) if name else os.fstat(sys.stdout.fileno())
     except OSError:
         return None
-    return ResultFile(status, is_replaced=bool(name)) if stat.S_ISREG(status.st_mode) else None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return ResultFile(status, has_document=name is not None and not is_result(Path(name)))
 
 
 @contextlib.contextmanager

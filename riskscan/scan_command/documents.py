@@ -27,10 +27,10 @@ class TooManyDocuments(Exception):
 
 
 class ResultFile(NamedTuple):
-    """The file that the result goes to, if there is one; `is_replaced` unless it is standard output."""
+    """The file that the result goes to, if there is one; `has_document` unless nothing is lost with it."""
 
     status: os.stat_result
-    is_replaced: bool
+    has_document: bool
 
     def is_same(self, status: os.stat_result) -> bool:
         return os.path.samestat(status, self.status)
@@ -65,7 +65,7 @@ def list_documents(
 ) -> list[Document]:
     """Return the documents that are meant by the names, each once.
 
-    A file in a folder that standard output goes to is left out. `complain` gets the name of a folder that has
+    The file in a folder that the result goes to is left out. `complain` gets the name of a folder that has
     no documents, and a sentence. Raises TooManyDocuments, and UsageError if the result would overwrite one of
     the documents.
     """
@@ -118,7 +118,7 @@ def find_in_folder(
     folder: str, complain: Callable[[str, str], None], result: ResultFile | None
 ) -> Iterator[Path]:
     """Yield the files below a folder that are documents by their extensions, and the folders that cannot be
-    read; links are not followed. Raises UsageError if one of the files would be replaced by the result."""
+    read; links are not followed, the result is left out. Raises UsageError if it would replace a document."""
     found = False
     unreadable: list[Path] = []
     for parent, folders, files in os.walk(
@@ -141,14 +141,14 @@ def find_in_folder(
 
 
 def may_be_document(path: Path, result: ResultFile | None) -> bool:
-    """Return whether a path is a file, not a link, and not where standard output goes, also where that cannot
-    be told. Raises UsageError if it would be replaced by the result."""
+    """Return whether a path is a file, not a link, and not where the result goes, also where that cannot be
+    told. Raises UsageError if the result would replace a document."""
     try:
         status = path.lstat()
     except OSError:
         return True
     if result and result.is_same(status):
-        if result.is_replaced:
+        if result.has_document:
             raise would_overwrite(str(path))
         return False
     return stat.S_ISREG(status.st_mode)

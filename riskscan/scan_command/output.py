@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -12,13 +14,15 @@ import msgspec
 from ..ai_service.categories import CATEGORIES
 from ..export.columns import LAYOUTS, finding_row, notes_row
 from ..export.sarif import Sarif
-from ..export.text import FORMATS, Table
-from ..export.xlsx import Workbook
+from ..export.text import FORMATS, Csv, Markdown, Table
+from ..export.xlsx import NAME_PREFIX, Workbook
 from ..schemas import RegisterRow
 from .analysis import Result
 from .terminal import TextReport
 
 COLUMNS = LAYOUTS[""].columns
+TABLE_HEADS = tuple(table(COLUMNS).head().encode() for table in (Csv, Markdown))
+TEXT_RESULT = re.compile(rb"[^\n]*: (1 risk|[0-9,]+ risks|no risks found)\n")
 
 
 class Output(Protocol):
@@ -132,3 +136,16 @@ def make_output(file_format: str, stream: BinaryIO, report: TextReport) -> Outpu
     if file_format == "sarif":
         return SarifOutput(stream)
     return TableOutput(stream, file_format)
+
+
+def is_result(file: Path) -> bool:
+    """Return whether a file is empty or what a run has written in a format that is also scanned."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(4096)
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as package:
+                return NAME_PREFIX.encode() in package.read("xl/workbook.xml")
+    except (OSError, zipfile.BadZipFile, KeyError, RuntimeError):  # the last of an encrypted one
+        return False
+    return not head or head.startswith(TABLE_HEADS) or TEXT_RESULT.match(head) is not None

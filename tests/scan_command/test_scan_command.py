@@ -20,14 +20,16 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from riskscan.__main__ import SCAN_FORMATS, main
+from riskscan.__main__ import main
+from riskscan.client.arguments import SCAN_FORMATS
 from riskscan.export.text import FORMATS
 from riskscan.scan_command import documents
 from riskscan.scan_command.analysis import find_lines
 from riskscan.scan_command.command import open_output
 from riskscan.scan_command.documents import Document, ResultFile, TooManyDocuments, list_documents
-from riskscan.scan_command.output import make_output
+from riskscan.scan_command.output import is_result, make_output
 from riskscan.scan_command.terminal import TextReport
+from tests.ai_service.documents import body, word
 from tests.support.exports import TITLES, read_rows
 from tests.support.program import ROOT
 
@@ -110,9 +112,8 @@ def test_every_format_of_the_exports_has_the_same_rows(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(f"{RISK}\n{LEGAL}\n")
     (tmp_path / "b.txt").write_text("Tea was served.")
     for kind in FORMATS:
-        # the output of the run before is no document of this one
-        (tmp_path / f"risks.{kind}").write_text(LEGAL)
-        assert scan(tmp_path, ".", "--output", f"risks.{kind}") == (0, "", "")
+        for _ in range(2):  # the output of the run before is no document of the second
+            assert scan(tmp_path, ".", "--output", f"risks.{kind}") == (0, "", "")
         titles, *rows = read_rows(kind, (tmp_path / f"risks.{kind}").read_bytes())
         assert [title.capitalize().replace("_", " ") for title in titles] == TITLES
         assert [[row[2], row[4], row[5], row[7]] for row in rows] == [
@@ -120,6 +121,9 @@ def test_every_format_of_the_exports_has_the_same_rows(tmp_path: Path) -> None:
             ["a.txt", "Legal", LEGAL, ""],
         ]
         (tmp_path / f"risks.{kind}").unlink()
+    for _ in range(2):
+        assert scan(tmp_path, ".", "--output", "risks.txt") == (0, "", "")
+    assert (tmp_path / "risks.txt").read_text().endswith("2 documents: 2 risks\n")
     status, out, _ = scan(tmp_path, "-", "--format", "json", typed=f"{RISK}\n".encode())
     assert (status, json.loads(out)[0]["file"]) == (0, None)
 
@@ -259,11 +263,26 @@ def test_a_document_is_not_overwritten_by_its_result(
     assert (tmp_path / "plan.md").read_text() == "The pier may sink."
 
 
+def test_what_no_run_has_written_is_no_result(tmp_path: Path) -> None:
+    for name, data in {
+        "plan.md": b"| Ref | Scan date |\n| --- | --- |\n",
+        "plan.csv": b"\xef\xbb\xbfRef,Name\n",
+        "plan.docx": word(body("<w:p/>")),
+        "plan.xlsx": b"PK\x03\x04" + b"PK\x05\x06" + bytes(18),
+        "plan.txt": b"Minutes: 2 risks were named\n",
+    }.items():
+        (tmp_path / name).write_bytes(data)
+        assert not is_result(tmp_path / name), name
+    assert not is_result(tmp_path / "missing.txt")
+    (tmp_path / "empty.md").touch()
+    assert is_result(tmp_path / "empty.md")
+
+
 def test_a_folder_is_scanned_without_the_file_that_standard_output_goes_to(tmp_path: Path) -> None:
     (tmp_path / "plan.md").write_text("The pier may sink.")
     result = tmp_path / "risks.txt"
     with result.open("w+b") as file:
-        standard_output = ResultFile(os.fstat(file.fileno()), is_replaced=False)
+        standard_output = ResultFile(os.fstat(file.fileno()), has_document=False)
         found = list_documents([str(tmp_path)], lambda *_: None, standard_output)
     assert [document.name for document in found] == [str(tmp_path / "plan.md")]
 
@@ -319,7 +338,8 @@ def test_commands_end_quietly_when_the_reader_of_their_output_has_left(
 
 
 def test_terminal_shows_colours_progress_and_no_control_characters(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text(f"{'Tea was served. ' * 20}\nThe \x1b]0;title\x07 budget is tight.\n")
+    text = f"{'Tea was served. ' * 8}\nThe \x1b]0;title\x07 budget is tight and may run out.\n"
+    (tmp_path / "a.txt").write_text(text)
     (tmp_path / "b.txt").write_text(RISK)
     screen = scan_in_terminal(tmp_path, ".")
     assert "\x1b[33mFinancial\x1b[0m" in screen
