@@ -17,6 +17,7 @@ from sqlalchemy.sql import ClauseElement
 
 from .. import server_timing
 from ..concurrency import half, overloaded
+from ..errors import ApiError, unavailable
 from ..settings import Settings, is_sqlite
 from .drivers import (
     BIND,
@@ -209,8 +210,10 @@ class Database(databases.Database):
             reusable = True
             self._completed += 1
             return rows
-        except TimeoutError:
+        except TimeoutError as exc:
             self._hurry_until = time.monotonic() + HURRY_SECONDS
+            if custom_plan:
+                raise too_many_scans() from exc
             raise
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # a response: the connection works
             reusable = not before  # or its transaction is still open
@@ -302,6 +305,15 @@ class Database(databases.Database):
         task = asyncio.ensure_future(connection.__aexit__())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def too_many_scans() -> ApiError:
+    """503: a filter or an order, for which all scans of the user are read, takes too long."""
+    return unavailable(
+        "overloaded",
+        "You have too many scans to search or sort in time. Choose a shorter period.",
+        retry_seconds=10,
+    )
 
 
 async def fetch_in_sqlite_transaction(raw: Any, statements: Sequence[str], values: Values) -> list[Row]:

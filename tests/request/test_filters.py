@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
+from riskscan import database
 from riskscan.database import DATABASE
 from riskscan.database.rows import utc_now
 from riskscan.database.scans import insert_scan
@@ -416,3 +417,14 @@ async def test_revoked_token_is_a_401_even_without_matches(guest: Person, alice:
     for path in ("/api/stats", "/api/scans?q=nothing"):
         assert_error(await alice.get(path, headers={"Authorization": old}), 401, "not_authenticated")
         assert_error(await guest.get(path), 401, "not_authenticated")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_search_that_takes_too_long_asks_for_a_shorter_period(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1e-6)
+    for path in ("/api/scans?q=budget", "/api/scans?sort=name", "/api/stats?q=budget"):
+        detail = assert_error(await alice.get(path), 503, "overloaded")
+        assert detail.endswith("Choose a shorter period.")
+    assert_error(await alice.get("/api/scans"), 503, "database_unavailable")
