@@ -24,7 +24,7 @@ test: $(VENV)/ready-dev  ## run all tests; make test PYTHON=python3.13 runs them
 test-failed: $(VENV)/ready-dev  ## run the tests that failed last once more, one after another
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
-test-fast: $(VENV)/ready-dev  ## run the tests that take a minute: SQLite, no browser, no processes
+test-fast: $(VENV)/ready-dev  ## run the fast tests, three minutes on two cores: SQLite, no browser, no processes
 	$(BIN)/python -m pytest -n logical -m 'not slow and not postgresql'
 
 model:  ## make the analyser's model anew, in 30 minutes: make model DATA=folder of documents that others wrote
