@@ -366,10 +366,19 @@ def is_continuation(before: str, line: str, width: int) -> bool:
         return False
     if DASH.match(line) and DASH.match(before):
         return False
-    if CLAUSE_NUMBER.match(line) and before.rsplit(maxsplit=1)[-1] not in NUMBERED_REFERENCE:
+    if CLAUSE_NUMBER.match(line) and not _is_number_in_sentence(before, line, width):
         return False
     is_heading = line.startswith("**") or (SENTENCE_END.search(before) and _is_upper(line))
     return not is_heading and continues(before, line, width)
+
+
+def _is_number_in_sentence(before: str, line: str, width: int) -> bool:
+    """Return whether the number at the start of a line is not an item's, as "(10)" below "within ten"."""
+    last = before.rsplit(maxsplit=1)[-1]
+    if last in NUMBERED_REFERENCE:
+        return True
+    is_open = last not in ("and", "or") and not before.endswith(",") and not SENTENCE_END.search(before)
+    return is_open and line[0] == "(" and width >= MIN_WRAP_WIDTH and _is_full(before, line, width)
 
 
 def continues(before: str, line: str, width: int) -> bool:
@@ -389,9 +398,12 @@ def continues(before: str, line: str, width: int) -> bool:
             return not LABEL.match(line)
         if before.rsplit(maxsplit=1)[-1].lower() in FUNCTION_WORDS:
             return True
-    # the first word of a wrapped line had no room on the line before it
-    is_full = len(before) + 1 + len(line.split(maxsplit=1)[0]) > FULL_LINE * width
-    return is_full and width >= MIN_WRAP_WIDTH and not LABEL.match(line)
+    return width >= MIN_WRAP_WIDTH and _is_full(before, line, width) and not LABEL.match(line)
+
+
+def _is_full(before: str, line: str, width: int) -> bool:
+    """Return whether the first word of a line had no room on the line before it."""
+    return len(before) + 1 + len(line.split(maxsplit=1)[0]) > FULL_LINE * width
 
 
 def _goes_on(before: str, next_text: str) -> bool:

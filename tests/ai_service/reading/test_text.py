@@ -62,6 +62,24 @@ def test_the_numbers_of_clauses_are_removed_and_numbers_in_sentences_kept() -> N
     ]
 
 
+@pytest.mark.parametrize("width", range(44, 100, 7))
+def test_numbers_in_brackets_at_the_start_of_a_wrapped_line_are_in_the_sentence(width: int) -> None:
+    sentences = [
+        "The lessee leaves the berth within thirty (30) days, or within ten (10) days in winter, whichever is later.",
+        "The lessor may refuse a boat that (i) leaks or (ii) has no insurance and may sell it after ninety (90) days.",
+    ]
+    text = "\n\n".join(textwrap.fill(sentence, width) for sentence in sentences)
+    assert read("a.txt", text).texts == sentences
+
+
+def test_numbers_in_brackets_below_the_end_of_a_clause_are_those_of_items() -> None:
+    text = (
+        "The lessee, who has the key of the harbour gate, shall at all times:\n(a) close the gate behind every boat and\n"
+        "(b) report each leak of the pumps to the office, and\n(c) pay for the water that the boat takes on; or\n(d) leave the berth.\n"
+    )
+    assert len(read("a.txt", text).texts) == 5
+
+
 @pytest.mark.parametrize("leader", [" ........ ", "........", " . . . . . ", " …… ", "\t", "      "])
 def test_entries_of_a_table_of_contents_are_left_out(leader: str) -> None:
     entries = [
