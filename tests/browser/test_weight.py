@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route
 
 from tests import cut_pico
+from tests.ai_service.drafts import read_contracts
 from tests.support.ai import Ai
 from tests.support.application import Server
 from tests.support.browser import register, visit
@@ -19,17 +20,10 @@ SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 KB = 1000
 PAGE, API_DOCS = 30 * KB, 500 * KB
-RISKS = (
-    (
-        "The delivery date has not been confirmed by the factory",
-        "Schedule",
-        "no date confirmed by the factory",
-    ),
-    ("Interest at three per cent per month is due after 14 days", "Financial", "interest at three per cent"),
-    ("The supplier may change its prices at any time", "Legal", "prices may change at any time"),
-    ("Only one engineer knows the billing scripts", "Operational", "one engineer knows the scripts"),
-    ("The operating permit expires in January", "Compliance", "the operating permit expires"),
-)
+CATEGORIES = ("Schedule", "Financial", "Legal", "Operational", "Compliance")
+SENTENCES = list(itertools.chain(*read_contracts().values()))
+# two each, as long as the sentences of real contracts
+QUOTES = list(map(" ".join, zip(SENTENCES[::2], SENTENCES[1::2], strict=False)))
 # the layout shifts of a page, also those before the script that asks
 LAYOUT_SHIFTS = """
 () => new Promise((resolve) => {
@@ -67,14 +61,16 @@ def make_findings(number: int) -> dict[str, Any]:
     """Return an answer of the AI service with that many findings, each with place, score and reasons."""
     data = [
         {
-            "risk": sentence,
+            "risk": quote,
             "category": category,
-            "context": f"{index}. {sentence}, as clause {index} says.",
+            "context": quote,
             "place": f"p. {index + 1} · 4.{index} Terms",
             "score": 0.6 + index / 100,
-            "why": [{"text": word, "weight": 0.4, "start": None} for word in reason.split()],
+            "why": [{"text": word, "weight": 0.4, "start": None} for word in quote.split()[:6]],
         }
-        for index, (sentence, category, reason) in zip(range(number), itertools.cycle(RISKS), strict=False)
+        for index, (quote, category) in enumerate(
+            zip(QUOTES[:number], itertools.cycle(CATEGORIES), strict=False)
+        )
     ]
     return {"data": data, "source": "model"}
 
