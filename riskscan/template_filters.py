@@ -123,6 +123,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
         category=partial(category_name, language),
         category_choices=list_categories,
         language=detect_language,
+        day=partial(day_element, language),
         last_day=partial(last_day, language),
         month=partial(format_month, language),
         number=partial(format_number, language),
@@ -315,9 +316,14 @@ def last_day(language: str, end: datetime.datetime) -> Markup:
     """Return the day (UTC) that ends at this time, as an element; empty if none does."""
     if end.time() != datetime.time():
         return Markup("")
-    day = end.date() - datetime.timedelta(days=1)
-    shown = f"{day.day} {month_names(language)[day.month]} {day.year}"
-    return Markup(f'<time datetime="{day}">{shown}</time>')  # noqa: S704
+    return day_element(language, str(end.date() - datetime.timedelta(days=1)))
+
+
+def day_element(language: str, day: str) -> Markup:
+    """Return a day such as `2026-11-30` as an element, in words."""
+    date = datetime.date.fromisoformat(day)
+    shown = f"{date.day} {month_names(language)[date.month]} {date.year}"
+    return Markup(f'<time datetime="{date}">{shown}</time>')  # noqa: S704
 
 
 def mark_clauses(place: str) -> str:

@@ -8,7 +8,7 @@ const {lang} = document.documentElement;
 const LOCALE = navigator.languages.find((tag) => tag.split("-")[0] === lang) ?? lang;  // such as en-GB
 // Chromium has no names of months in Khmer (they are “M11”, or English): its dates are in numbers then
 const HAS_MONTHS = Intl.DateTimeFormat.supportedLocalesOf(LOCALE).length > 0 && !/M\d/.test(new Intl.DateTimeFormat(LOCALE, {month: "short"}).format());
-Object.assign(globalThis, {formatTime, say});  // for the other scripts
+Object.assign(globalThis, {formatDay, formatTime, say});  // for the other scripts
 
 showLocalTimes(document);
 document.addEventListener("show-times", (event) => showLocalTimes(event.target));  // findings.js replaces a part of its page
@@ -34,15 +34,24 @@ function say(name, values = {}) {
   return sentence.replace(/{(\w+)}/g, (_, value) => values[value]);
 }
 
-function formatTime(moment, dateStyle = "medium", timeStyle = "short") {
-  return new Intl.DateTimeFormat(HAS_MONTHS ? LOCALE : "en-GB", {dateStyle: HAS_MONTHS ? dateStyle : "short", timeStyle}).format(moment);
+function formatTime(moment, {dateStyle = "medium", ...options} = {timeStyle: "short"}) {
+  return new Intl.DateTimeFormat(HAS_MONTHS ? LOCALE : "en-GB", {dateStyle: HAS_MONTHS ? dateStyle : "short", ...options}).format(moment);
+}
+
+/** Format a day such as 2026-11-30, which is the same everywhere. */
+function formatDay(day) {
+  return formatTime(new Date(day), {timeZone: "UTC"});
 }
 
 function showLocalTimes(root) {
-  for (const element of root.querySelectorAll("time[datetime*=T]")) {  // not a day
+  for (const element of root.querySelectorAll("time")) {
+    if (!element.dateTime.includes("T")) {
+      if (HAS_MONTHS) element.textContent = formatDay(element.dateTime);
+      continue;
+    }
     const moment = new Date(element.dateTime);
     element.textContent = formatTime(moment);
-    element.title = formatTime(moment, "full", "long");
+    element.title = formatTime(moment, {dateStyle: "full", timeStyle: "long"});
   }
 }
 

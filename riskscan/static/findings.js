@@ -201,7 +201,8 @@ function describe(fields, review, open) {
 
 /** Return what the page calls a value of a button or an option. */
 function labelOf(name, value) {
-  if (["owner", "due", "comment"].includes(name)) return value;
+  if (name === "due") return formatDay(value);
+  if (["owner", "comment"].includes(name)) return value;
   const {content} = document.querySelector("#controls-confirmed");
   const option = content.querySelector(`select[name="${name}"] option[value="${value}"], button[name="${name}"][value="${value}"]`);
   return option.textContent;

@@ -74,8 +74,9 @@ async def test_finding_is_dismissed_confirmed_and_reopened(
         await finding(page, 3).get_by_text("Owner, due date").click()
         await finding(page, 3).get_by_label("Owner").fill("Sok")
         await finding(page, 3).get_by_label("Impact").select_option("Severe")
+        await finding(page, 3).get_by_label("Due").fill("2027-01-31")
         await finding(page, 3).get_by_role("button", name="Save").click()
-        await expect(finding(page, 3)).to_contain_text("Owner: Sok · Impact: Severe")
+        await expect(finding(page, 3)).to_contain_text("Owner: Sok · Impact: Severe · Due: 31 Jan 2027")
         for count in ("1 open", "1 confirmed", "1 dismissed"):
             await expect(state_link(page, count)).to_be_visible()
         await page.goto(page.url.partition("?")[0].partition("#")[0])
@@ -116,6 +117,21 @@ async def test_reviews_are_made_and_undone_by_keys(visitor: Visitor, ai: Ai) -> 
     await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     await page.reload()
     await expect(state_link(page, "3 open")).to_be_visible()
+
+
+async def test_reasons_stand_above_the_message_about_the_review_before(visitor: Visitor, ai: Ai) -> None:
+    page = await open_report(visitor, ai, 12)
+    for number in range(6):
+        await page.keyboard.press("j")
+        await page.keyboard.press("c")
+        await expect(state_link(page, f"{number + 1} confirmed")).to_be_visible()
+        await page.keyboard.press("d")
+        reasons, message = page.get_by_role("group", name="Reason"), page.locator("#announcement")
+        boxes = await reasons.bounding_box(), await message.bounding_box()
+        assert boxes[0]
+        assert boxes[1]
+        assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
+        await page.keyboard.press("Escape")
 
 
 async def test_selected_findings_are_reviewed_together_and_undone(visitor: Visitor, ai: Ai) -> None:

@@ -61,7 +61,7 @@ async def reviewed(alice: Person, ai: Ai) -> dict[str, Any]:
 async def test_confirmed_risks_stand_with_the_gravest_first(alice: Person, reviewed: dict[str, Any]) -> None:
     page = await open_overview(alice)
     assert rows_of(page, "register") == [
-        ["Title 1", "Critical", "Sok &lt;b&gt;", "2026-12-31", "x"],
+        ["Title 1", "Critical", "Sok &lt;b&gt;", "31 Dec 2026", "x"],
         ["Title 0", "–", "–", "–", "x"],
     ]
     assert f'href="/scans/{reviewed["scan_id"]}#finding-2"' in page

@@ -245,7 +245,7 @@ async def test_confirmed_finding_shows_its_owner_and_levels(ana: Person, ai: Ai)
         "Likelihood: Likely",
         "Impact: Severe",
         "Response: Reduce",
-        "Due: 2026-12-31",
+        'Due: <time datetime="2026-12-31">31 Dec 2026</time>',
     ):
         assert text in shown
     assert '<option value="4" selected>Likely</option>' in shown
