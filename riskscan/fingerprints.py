@@ -36,7 +36,12 @@ def compute_fingerprints(risks: Iterable[Risk]) -> list[str]:
 
 def compute_fingerprint(sentence: str) -> str:
     """Return the fingerprint of a sentence without blanks around it."""
-    number = CLAUSE_NUMBER.match(sentence)
-    wording = normalize_wording(sentence[number.end() :] if number else sentence)
+    wording = normalize_wording(remove_clause_number(sentence))
     words = [word for word in wording.split(" ") if word not in ARTICLES] or [wording]
     return hashlib.sha256(" ".join(words).encode("utf-8", "replace")).hexdigest()
+
+
+def remove_clause_number(sentence: str) -> str:
+    """Return the sentence without the number of a clause or item that it begins with."""
+    number = CLAUSE_NUMBER.match(sentence)
+    return sentence[number.end() :] if number else sentence

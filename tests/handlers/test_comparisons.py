@@ -178,6 +178,21 @@ def test_duplicates_are_paired_one_to_one_by_context() -> None:
     assert compare_risks([one, two], [three]) == Changes([], [two], [(one, three)])
 
 
+def test_of_a_title_that_is_cut_the_whole_sentence_is_compared() -> None:
+    sentence = "either party may end the contract at once if the other does not mend a breach within 30 days."
+    start, middle = "Either party may end the contract at once…", "…the other does not mend a breach…"
+    changed = sentence.replace("30", "45")
+    for title in (start, middle):
+        before, later = risk(title, context=f"(b) {sentence}"), risk(title, context=f"(b) {changed}")
+        moved = risk(title, context=f"(c) {sentence}")
+        assert compare_risks([before], [later]) == Changes([later], [before], [])
+        assert compare_risks([before], [moved]) == Changes([], [], [(before, moved)])
+    numbered = [risk(start, context=f"{number} {sentence.capitalize()}") for number in ("11.16", "11.17")]
+    assert compare_risks(numbered[:1], numbered[1:]).same == [tuple(numbered)]
+    another = [risk("A bad contract…", context=text) for text in (sentence, changed)]
+    assert compare_risks(another[:1], another[1:]).same == [tuple(another)]
+
+
 def test_exact_match_is_preferred_to_a_fuzzy_match() -> None:
     exact, near = risk("Budget may run out"), risk("The budget might run out")
     assert compare_risks([near, exact], [exact]) == Changes([], [near], [(exact, exact)])
