@@ -31,9 +31,9 @@ def write_note(finding: Finding) -> str:
 
 
 def repeats(title: str, quote: str) -> bool:
-    """Return whether the title is the quote, or nearly all of it."""
+    """Return whether the title is the quote, nearly all of it, or cut from it."""
     short, long = fold(title).text, fold(quote).text
-    return short in long and len(short) >= REPEATED_SHARE * len(long)
+    return short in long and ("…" in title or len(short) >= REPEATED_SHARE * len(long))
 
 
 def describe_review(review: Review | None) -> str:

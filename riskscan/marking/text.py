@@ -114,7 +114,7 @@ def _render_notes(title: str, marks: Sequence[Mark], places: Places, *, is_place
         return
     yield f"<h2>{title}: {len(chosen)}</h2>\n<ul>\n"
     for mark in chosen:
-        note = html.escape(mark.note if is_placed else f"{mark.note}\n“{mark.sentence}”")
+        note = html.escape(f"{mark.note}\n“{mark.sentence}”")
         number = f'<a href="#mark-{mark.number}">{mark.number}</a>' if is_placed else str(mark.number)
         yield f'<li id="finding-{mark.number}" dir="auto">{number} · {note}</li>\n'
     yield "</ul>\n"

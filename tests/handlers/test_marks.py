@@ -64,6 +64,16 @@ async def test_word_document_comes_back_with_its_comments(alice: Person, face: s
     ]
 
 
+async def test_a_title_that_is_cut_from_its_sentence_is_in_no_comment(alice: Person, ai: Ai) -> None:
+    sentence = "The budget is tight."
+    ai.findings = {
+        "data": [{"risk": "…budget is…", "category": "Financial", "context": sentence}],
+        "source": "model",
+    }
+    scan = await alice.scan(file=WORD_FILE)
+    assert comments_of(await mark(alice, scan, file=WORD_FILE)) == ["RiskScan · Financial\nOpen"]
+
+
 async def test_pdf_comes_back_with_its_highlights(alice: Person) -> None:
     scan = await alice.scan(file=PDF_FILE)
     reply = await mark(alice, scan, file=PDF_FILE)
