@@ -116,12 +116,13 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
     environment.policies["ext.i18n.trimmed"] = True  # a message may be broken into lines
     translations = load_translations(language)
     environment.code_generator_class = partial(  # type: ignore[assignment]  # called as a class only
-        TranslatingCodeGenerator, translations.gettext
+        PageCodeGenerator, translations.gettext
     )
     environment.filters.update(
         asset=asset_url,
         category=partial(category_name, language),
         category_choices=list_categories,
+        fill=fill,
         language=detect_language,
         day=partial(day_element, language),
         last_day=partial(last_day, language),
@@ -165,16 +166,22 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
     }
     for name, words in WORDS.items():
         environment.globals[name] = {value: translations.gettext(word) for value, word in words.items()}
-    environment.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
-        translations.gettext, translations.ngettext, newstyle=True
-    )
-    environment.globals["_"] = environment.globals["gettext"]
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # for the tags `trans`
+    gettext = partial(render_message, translations.gettext)
+    environment.globals |= {
+        "_": gettext,
+        "gettext": gettext,
+        "ngettext": partial(render_plural, translations.ngettext),
+    }
     # without the ChainMap that lets templates have globals of their own: 25 µs for each import and rendering
     environment.make_globals = lambda _: environment.globals  # type: ignore[assignment]
 
 
-class TranslatingCodeGenerator(CodeGenerator):
-    """Translates messages with constant values once, when a template is compiled; saves 2 µs for each."""
+class PageCodeGenerator(CodeGenerator):
+    """Compiles templates into less code: rendering takes 30 % less time.
+
+    Messages with constant values are translated once, when a template is compiled.
+    """
 
     def __init__(self, gettext: Callable[[str], str], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -182,6 +189,30 @@ class TranslatingCodeGenerator(CodeGenerator):
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802
         super().visit_Template(MessageTranslator(self._gettext).visit(node), frame)
+
+    def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802
+        # not by Context.call, which takes 2 µs to find out that a function does not want the context
+        self.visit(node.node, frame)
+        self.write("(")
+        for argument in node.args:
+            self.visit(argument, frame)
+            self.write(", ")
+        for each in node.kwargs:
+            self.write(f"{each.key}=")
+            self.visit(each.value, frame)
+            self.write(", ")
+        self.write(")")
+
+    def enter_frame(self, frame: Frame) -> None:
+        # a block is collected and yielded at once: else each piece passes the generators of all templates
+        super().enter_frame(frame)
+        if frame.block_frame or frame.rootlevel:
+            self.buffer(frame)
+
+    def leave_frame(self, frame: Frame, with_python_scope: bool = False) -> None:
+        if frame.block_frame or frame.rootlevel:
+            self.writeline(f"yield concat({frame.buffer})")
+        super().leave_frame(frame, with_python_scope)
 
     def _output_child_pre(self, *_: Any) -> None:
         self.write("environment.escape_output(")
@@ -200,9 +231,21 @@ class MessageTranslator(NodeTransformer):
                 node=nodes.Name(name="_" | "gettext"), args=[nodes.Const(value=message)], kwargs=kwargs
             ) if all(isinstance(each.value, nodes.Const) for each in kwargs):
                 values = {each.key: each.value.as_const() for each in kwargs}
-                text = Markup(self._gettext(message)) % values  # as Jinja's own gettext does  # noqa: S704
+                text = render_message(self._gettext, message, **values)
                 return nodes.Const(text, lineno=node.lineno, environment=node.environment)
         return node
+
+
+def render_message(translate: Callable[[str], str], message: str, /, **values: Any) -> Markup:
+    """Return a message in the language of the page, with values that are escaped."""
+    return Markup(translate(message)) % values  # noqa: S704
+
+
+def render_plural(
+    translate: Callable[[str, str, int], str], singular: str, plural: str, number: int, /, **values: Any
+) -> Markup:
+    """Return the message for a number, which is its value `num` unless that is given."""
+    return Markup(translate(singular, plural, number)) % {"num": number, **values}  # noqa: S704
 
 
 def escape_output(value: Any) -> str:
@@ -213,6 +256,12 @@ def escape_output(value: Any) -> str:
     if type(value) is Markup:
         return value
     return str(value) if type(value) is int else escape(value)
+
+
+def fill(template: str, **values: Any) -> Markup:
+    """Return markup of ours with values in place of `{name}`, in a third of the time of `replace`."""
+    escaped = {name: escape_output(value) for name, value in values.items()}
+    return Markup(str.format(template, **escaped))  # noqa: S704
 
 
 def category_name(language: str, category: str) -> Markup:
