@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import html
 import re
 from typing import Any
@@ -272,3 +273,19 @@ async def test_links_and_forms_of_the_page_keep_the_query(ana: Person, ai: Ai) -
     cards = html.unescape(text_of(await ana.get(f"{location}?category=financial")))
     assert f'action="{location}/findings/3/review?category=financial"' in cards
     assert numbers(cards) == [3, 1]
+
+
+async def test_pages_leave_no_cycles_to_the_garbage_collector(ana: Person, ai: Ai) -> None:
+    """Macros at the top level of a template refer to its context, which refers to them."""
+    first, location = await scan(ana, ai, RISKS), await scan(ana, ai, RISKS)
+    compare = f"{location}/compare?with={first.rpartition('/')[2]}"
+    for path in ("/scans", "/scans/overview", location, f"{location}/drafts", compare):
+        await ana.get(path)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                assert (await ana.get(path)).status == 200
+            assert gc.collect() < 50, path
+        finally:
+            gc.enable()
