@@ -196,7 +196,8 @@ def given_database(url: str) -> Iterator[str]:
     migrate(url)
     with psycopg.connect(url, autocommit=True) as connection:
         tables = [name for (name,) in connection.execute(TABLES.encode())]
-        connection.execute(f"TRUNCATE {', '.join(tables)}".encode())
+        for table in tables:  # on a distributed database TRUNCATE takes seconds
+            connection.execute(f"DELETE FROM {table}".encode())
     yield url
 
 
