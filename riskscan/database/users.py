@@ -6,6 +6,7 @@ import uuid
 
 import msgspec
 
+from ..errors import ApiError
 from . import Database, Executor
 from .distributed import DELETE_USER_AND_EMAIL, INSERT_EMAIL
 from .drivers import UniqueViolation
@@ -25,17 +26,26 @@ INSERT INTO users (id, email, password_hash, created_at, updated_at)
 VALUES (:id, :email, :password_hash, :now, :now)
 RETURNING {ACCOUNT_COLUMNS}
 """
+DISTRIBUTED_IDS = 3  # that are tried where an ID decides the node, one of which may be lost
 
 
 async def insert_user(db: Database, email: str, password_hash: str) -> Account:
     """Create an account. Raises EmailTaken."""
-    values = {"id": str(uuid.uuid4()), "email": email, "password_hash": password_hash, "now": utc_now()}
-    first = [INSERT_EMAIL] if await db.is_distributed() else ()
-    try:
-        (row,) = await db.fetch_all(INSERT_USER, values, first=first)
-        return to_account(row)
-    except UniqueViolation:
-        raise EmailTaken from None
+    values = {"email": email, "password_hash": password_hash, "now": utc_now()}
+    sql, first, ids = INSERT_USER, list[str](), 1
+    if await db.is_distributed():  # the email last, so that a statement that hangs does not hold it
+        sql, first, ids = FIND_ACCOUNT_OF_USER, [INSERT_USER, INSERT_EMAIL], DISTRIBUTED_IDS
+    while True:
+        values["id"] = values["user_id"] = str(uuid.uuid4())
+        ids -= 1
+        try:
+            (row,) = await db.fetch_all(sql, values, first=first)
+            return to_account(row)
+        except UniqueViolation:
+            raise EmailTaken from None
+        except ApiError as exc:
+            if exc.code != "database_unavailable" or not ids:
+                raise
 
 
 # in two statements: where emails and users are distributed, a join of them would read all nodes

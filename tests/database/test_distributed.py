@@ -205,6 +205,26 @@ async def test_a_counter_on_a_lost_node_refuses_nobody(
     assert_error(reply, 503, "database_unavailable")
 
 
+LOSE_USERS_TWICE = """
+CREATE FUNCTION lose_twice() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('lost') <= 2 THEN RAISE 'lost' USING ERRCODE = '08006'; END IF;
+    RETURN NEW;
+END $$
+"""
+
+
+@on_distributed
+async def test_an_account_gets_an_id_of_a_node_that_can_be_reached(server: Server, guest: Person) -> None:
+    for statement in (
+        "CREATE SEQUENCE lost",
+        LOSE_USERS_TWICE,
+        "CREATE TRIGGER lost BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION lose_twice()",
+    ):
+        await server.app[DATABASE].execute(statement)
+    await guest.register("ana@example.com")
+
+
 @pytest.mark.parametrize("database_url", ["postgresql", "distributed"], indirect=True)
 async def test_statements_get_less_time_while_a_node_hangs(
     database_url: str, monkeypatch: pytest.MonkeyPatch
