@@ -192,6 +192,8 @@ class PageCodeGenerator(CodeGenerator):
 
     def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802
         # not by Context.call, which takes 2 µs to find out that a function does not want the context
+        if node.dyn_args or node.dyn_kwargs or forward_caller:
+            self.fail("Templates here have no *arguments, and no {% call %}.", node.lineno)
         self.visit(node.node, frame)
         self.write("(")
         for argument in node.args:

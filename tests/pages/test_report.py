@@ -286,6 +286,6 @@ async def test_pages_leave_no_cycles_to_the_garbage_collector(ana: Person, ai: A
         try:
             for _ in range(10):
                 assert (await ana.get(path)).status == 200
-            assert gc.collect() < 50, path
+            assert gc.collect() < 200, path  # 12, and 360 to 860 with macros at the top level
         finally:
             gc.enable()
