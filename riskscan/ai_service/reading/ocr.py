@@ -119,9 +119,12 @@ def _recognize(image: Image | None, deadline: float) -> Recognized | None:
     """Recognize an image in the ways that scans need; None if there was no time for any."""
     if image is None:
         return None
+    from .enhance import enhance
+
     deadline = min(deadline, time.monotonic() + PAGE_SECONDS)
-    best = _run(image, _languages()[0], SINGLE_COLUMN, deadline)
-    attempts = _attempts(image, deadline)
+    enhanced = enhance(image)
+    best = _run(enhanced, _languages()[0], SINGLE_COLUMN, deadline)
+    attempts = _attempts(enhanced, image, deadline)
     while best and best.confidence < GOOD_CONFIDENCE and time.monotonic() < deadline:
         attempt = next(attempts, None)
         if attempt is None:
@@ -132,8 +135,10 @@ def _recognize(image: Image | None, deadline: float) -> Recognized | None:
     return best
 
 
-def _attempts(image: Image, deadline: float) -> Iterator[tuple[Image, str, int]]:
-    """Return what to try on an image that is hard to read: to turn it, and other languages."""
+def _attempts(image: Image, original: Image, deadline: float) -> Iterator[tuple[Image, str, int]]:
+    """Return what to try on an image that is hard to read: as it was, to turn it, and other languages."""
+    if image is not original:
+        yield original, _languages()[0], SINGLE_COLUMN
     turn = _find_turn(image, deadline)
     upright = image.rotate(-turn, expand=True) if turn else image
     if turn:

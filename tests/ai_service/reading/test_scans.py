@@ -7,10 +7,11 @@ import time
 from email.message import EmailMessage
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from riskscan.ai_service.errors import UnreadableDocument
 from riskscan.ai_service.reading import documents, ocr
+from riskscan.ai_service.reading.enhance import enhance, find_slope
 from tests.ai_service.documents import read
 from tests.ai_service.pdfs import at, column, draw, paged, scanned, tiff
 
@@ -40,6 +41,60 @@ def test_turned_pages_are_read(turn: int) -> None:
     image = draw(LINES * 3).rotate(turn, expand=True)
     for texts in (read("a.pdf", scanned(image)).texts, read("a.png", png(image)).texts):
         assert (texts[:2], len(texts)) == (SENTENCES, 6)
+
+
+def lean(image: Image.Image, slope: float) -> Image.Image:
+    return image.rotate(slope, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
+
+
+def photograph(image: Image.Image, slope: float = 0.0) -> Image.Image:
+    """A page that leans on a dark desk, with a shadow over its left side."""
+    desk = Image.new("L", (1500, 2000), 40)
+    paper = image.point([60 + shade * 2 // 3 for shade in range(256)])
+    mask = Image.new("L", image.size, "white")
+    desk.paste(
+        paper.rotate(slope, Image.Resampling.BICUBIC, expand=True), (60, 90), mask.rotate(slope, expand=True)
+    )
+    shadow = (
+        Image.linear_gradient("L").rotate(90).resize(desk.size).point([90 + n * 2 // 3 for n in range(256)])
+    )
+    return ImageChops.multiply(desk, shadow)
+
+
+@pytest.mark.slow
+@needs_tesseract
+@pytest.mark.parametrize("slope", [3, -6, 93])
+def test_pages_that_lean_are_read(slope: float) -> None:
+    image = lean(draw(LINES * 6), slope)
+    for texts in (read("a.pdf", scanned(image)).texts, read("a.png", png(image)).texts):
+        assert (texts[:2], len(texts)) == (SENTENCES, 12)
+
+
+@pytest.mark.slow
+@needs_tesseract
+def test_photographs_of_pages_are_read() -> None:
+    texts = read("a.png", png(photograph(draw(LINES * 6), 4))).texts
+    assert (texts[:2], len(texts)) == (SENTENCES, 12)
+
+
+@pytest.mark.parametrize("slope", [-9, -2.5, 0.5, 4])
+def test_the_slope_of_lines_is_found(slope: float) -> None:
+    assert find_slope(lean(draw(LINES), slope).reduce(2)) == -slope
+
+
+def test_straight_pages_on_white_paper_stay_as_they_are() -> None:
+    for image in (draw(LINES), draw(LINES).rotate(90, expand=True), draw([])):
+        assert enhance(image) is image
+
+
+def test_the_paper_of_a_photograph_becomes_white() -> None:
+    shades = photograph(draw(LINES * 6)).histogram()
+    assert sum(shades[230:]) == 0
+    image = enhance(photograph(draw(LINES * 6))).crop((200, 260, 1100, 1300))
+    shades = image.histogram()
+    # nearly all is paper, and the letters are dark in the shadow, too
+    assert sum(shades[250:]) > 0.8 * sum(shades)
+    assert sum(image.crop((0, 0, 300, 1000)).histogram()[:200]) > 1000
 
 
 @pytest.mark.slow
