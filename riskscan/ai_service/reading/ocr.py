@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import UnreadableDocument
 from .geometry import Word
+from .line_numbers import drop_line_numbers
 from .pages import name_pages
 
 if TYPE_CHECKING:  # most documents need no image library
@@ -202,7 +203,7 @@ def _parse_table(table: str, image_height: int) -> Recognized:
             words.append(Word(cells[11].strip(), left, left + int(cells[8]), *line))
             confidences.append(float(cells[10]))
     confidence = sum(confidences) / len(confidences) if confidences else 0.0
-    return Recognized(confidence, _even(words), image_height)
+    return Recognized(confidence, drop_line_numbers(_even(words)), image_height)
 
 
 def _even(words: list[Word]) -> list[Word]:

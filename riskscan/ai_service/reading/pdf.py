@@ -8,7 +8,7 @@ import re
 import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, islice, pairwise, repeat
+from itertools import accumulate, chain, groupby, islice, pairwise, repeat
 from typing import Literal
 
 import pypdfium2
@@ -20,6 +20,7 @@ from .blocks import MAX_CHARS, Block
 from .geometry import Word, find_lines, median
 from .grids import Table, find_rules, read_edges
 from .legibility import is_cipher
+from .line_numbers import drop_line_numbers
 from .pages import Page, to_blocks
 from .pdf_tables import split_tables
 
@@ -134,7 +135,7 @@ def _read_page(
         page.set_rotation(0)
     text_page = page.get_textpage()
     text = str(text_page.get_text_range())
-    words = _read_words(text_page, text)
+    words = {angle: drop_line_numbers(found) for angle, found in _read_words(text_page, text).items()}
     left, bottom, right, top = page.get_cropbox()
     drawn = read_edges(page)
     if rotation:
@@ -168,6 +169,10 @@ def _read_words(text_page: pypdfium2.PdfTextPage, text: str) -> dict[int, list[W
         if end - start > 1:
             is_level = left <= left2 and 2 * abs(bottom2 - bottom) < top - bottom
             angle = 0 if is_level else _read_angle(text_page, indices[start])
+            if not angle and bottom >= top2 and text[start:end].isdecimal():
+                # one number below the other, as those of lines
+                level.extend(_split_stack(text[start:end], read_boxes(text_page, indices[start:end])))
+                continue
         low, high = (bottom if bottom < bottom2 else bottom2), (top if top > top2 else top2)
         if angle:
             word = Word(text[start:end], min(left, left2), max(right, right2), low, high)
@@ -230,6 +235,14 @@ def _split_word(word: Word, boxes: Iterator[Box]) -> Iterator[Word]:
     for end in [*(number + 1 for number, gap in enumerate(gaps) if gap > widest), len(places)]:
         yield word._replace(text=word.text[start:end], left=places[start][0], right=places[end - 1][1])
         start = end
+
+
+def _split_stack(text: str, boxes: Iterator[Box]) -> Iterator[Word]:
+    """Return the words of characters of which some stand below others."""
+    for _, group in groupby(zip(text, boxes, strict=True), lambda each: round(each[1][3])):
+        characters, places = zip(*group, strict=True)
+        (left, top, _, bottom), (_, _, right, _) = places[0], places[-1]
+        yield Word("".join(characters), left, right, bottom, top)
 
 
 # -- whether a page is a picture -----------------------------------------------------------------------

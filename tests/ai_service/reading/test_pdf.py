@@ -4,6 +4,8 @@
 import pytest
 
 from riskscan.ai_service.errors import UnreadableDocument
+from riskscan.ai_service.reading.geometry import Word
+from riskscan.ai_service.reading.line_numbers import drop_line_numbers
 from tests.ai_service.documents import read
 from tests.ai_service.pdfs import at, column, paged
 
@@ -116,6 +118,58 @@ def test_the_space_between_lines_does_not_break_a_sentence(step: float) -> None:
         " which has not paid any rent for its berth since the March Storm tore the roof from its shed.",
         "The roof is insured.",
     ]
+
+
+WRAPPED = [
+    "The lock keeper has left the service of the canal board, and the board has",
+    "not found anybody who knows how the old gates are worked. In the meantime",
+    "the boats have to wait for the harbour master, who comes on Mondays and on",
+    "Thursdays. He is paid by the day. The gates leak at high water, and for that",
+    "reason the cellars of the mill stand under water in spring, which nobody has",
+    "told the miller. He has no insurance.",
+]
+WRAPPED_SENTENCES = [
+    "The lock keeper has left the service of the canal board, and the board has not found anybody who knows how the old gates are worked.",
+    "In the meantime the boats have to wait for the harbour master, who comes on Mondays and on Thursdays.",
+    "He is paid by the day.",
+    "The gates leak at high water, and for that reason the cellars of the mill stand under water in spring, which nobody has told the miller.",
+    "He has no insurance.",
+]
+
+
+@pytest.mark.parametrize("x", [36, 560])
+@pytest.mark.parametrize("first", [1, 8, 97])
+@pytest.mark.parametrize("order", ["before", "after", "between"])
+def test_numbers_of_lines_are_left_out(x: float, first: int, order: str) -> None:
+    text = column(80, 700, WRAPPED, 24)
+    numbers = column(x, 700, [str(number) for number in range(first, first + len(WRAPPED))], 24)
+    drawn = {"before": numbers + text, "after": text + numbers, "between": row_by_row(numbers, text)}[order]
+    assert texts(drawn) == WRAPPED_SENTENCES
+    # nor do they tear a sentence that goes on over pages
+    assert texts(drawn, column(80, 700, ["and so on."]))[-1] == "and so on."
+
+
+def test_numbers_of_each_fifth_line_are_left_out() -> None:
+    numbers = [at(36, 700 - 14 * (number - 1), str(number)) for number in (5, 10, 15)]
+    assert texts(column(80, 700, WRAPPED * 3) + numbers) == WRAPPED_SENTENCES * 3
+
+
+def test_hostile_numbers_are_read_in_little_time() -> None:
+    numbers = [Word(str(row % 6), 0, 5, -10 * row, 9 - 10 * row) for row in range(30_000)]
+    text = [Word("late", 20, 30, -10 * row, 9 - 10 * row) for row in range(30_000)]
+    assert drop_line_numbers(numbers + text) == numbers + text
+
+
+def test_numbers_of_rows_and_items_are_kept() -> None:
+    rows = [
+        "The pump of the mill may fail",
+        "The quay may sink in winter",
+        "Rats may eat all of the grain",
+    ] * 2
+    numbers = [str(number) for number in range(1, 7)]
+    blocks = read("a.pdf", paged(row_by_row(column(60, 700, numbers), column(90, 700, rows)))).blocks
+    words = [word for block in blocks for text in block.texts for word in text.split()]
+    assert [word for word in words if word.isdecimal()] == numbers
 
 
 @pytest.mark.parametrize("step", [14, 28])
