@@ -19,6 +19,7 @@ from .annotations import read_annotations
 from .blocks import MAX_CHARS, Block
 from .geometry import Word, find_lines, median
 from .grids import Table, find_rules, read_edges
+from .hidden_text import drop_hidden
 from .legibility import is_cipher
 from .line_numbers import drop_line_numbers
 from .pages import Page, to_blocks
@@ -135,13 +136,17 @@ def _read_page(
         page.set_rotation(0)
     text_page = page.get_textpage()
     text = str(text_page.get_text_range())
-    words = {angle: drop_line_numbers(found) for angle, found in _read_words(text_page, text).items()}
     left, bottom, right, top = page.get_cropbox()
+    box = Word("", left, right, bottom, top)
+    words = {
+        angle: drop_line_numbers(_drop_outside(found, _turn(box, angle)))
+        for angle, found in _read_words(page, text_page, text).items()
+    }
     drawn = read_edges(page)
     if rotation:
         page.set_rotation(rotation)
     upright = max(words, key=lambda angle: len(words[angle]))
-    edges = _turn(Word("", left, right, bottom, top), upright)
+    edges = _turn(box, upright)
     turned = [line for angle in words if angle != upright for line in find_lines(words[angle])]
     beside = read_annotations(document, page, number + 1, seen)
     reason = _why_ocr(page, text)
@@ -153,10 +158,21 @@ def _read_page(
     return Page(number + 1, lines, edges.bottom, edges.top, tables, turned, beside, reason), len(text)
 
 
-def _read_words(text_page: pypdfium2.PdfTextPage, text: str) -> dict[int, list[Word]]:
-    """Return the words by their direction, in degrees counterclockwise, each turned upright."""
+def _drop_outside(words: list[Word], box: Word) -> list[Word]:
+    """Return the words whose middle stands inside the box of the page, all if that is none of them."""
+    # some programs write the corners in another order
+    left, right = sorted((2 * box.left, 2 * box.right))
+    bottom, top = sorted((2 * box.bottom, 2 * box.top))
+    inside = [word for word in words if left < word[1] + word[2] < right and bottom < word[3] + word[4] < top]
+    return inside or words
+
+
+def _read_words(
+    page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, text: str
+) -> dict[int, list[Word]]:
+    """Return the visible words by their direction, in degrees counterclockwise, each turned upright."""
     indices = find_indices(text_page, text)
-    spans = [match.span() for match in WORD.finditer(text)]
+    spans = drop_hidden(page, text_page, text, [match.span() for match in WORD.finditer(text)], indices)
     ends = [place for start, end in spans for place in (start, end - 1)]
     boxes = read_boxes(text_page, ends if isinstance(indices, range) else [indices[end] for end in ends])
     level: list[Word] = []
