@@ -26,7 +26,12 @@ REFERENCE = re.compile(r" {0,3}\[([^\]\n^][^\]\n]{0,200})\]:\s*<?\S+>?(?:\s+[\"'
 INDENTED = re.compile(r"(?: {4}| {0,3}\t)")
 # labels of footnotes and alerts, and the mark of a definition
 LINE_MARK = re.compile(r"^((?:>[ \t]?)*)(?:\[\^[^\]\s]{1,40}\]:\s*|\[![A-Za-z]{1,20}\]\s*|:\s+|:::.*)")
-CONTAINER = re.compile(r"\s*(?::::.*|\{[:%].*\}|\[\[?_?TOC_?\]?\])\s*$", re.I)
+CONTAINER = re.compile(r"\s*(?::::.*|\{[:%].*\}|\{\{[<%].*[>%]\}\}|\[\[?_?TOC_?\]?\])\s*$", re.I)
+# of MkDocs: its text is indented below it
+ADMONITION = re.compile(r"\s*(?:!!!|\?\?\?\+?)[ \t]+[\w -]*(?:\"([^\"]*)\")?\s*$")
+ORDERED = re.compile(r"(\d{1,3})[.)]\s")
+# an item of a list in a list begins at least so far right of the item that it belongs to
+MIN_INDENT = 2
 CODE_SIGNS = re.compile(r"[{}=$\\]|\(\)|;$", re.M)
 
 HTML_REGION = re.compile(r"(?<!`)<(table|script|style|pre|ul|ol|dl)\b", re.I)
@@ -111,13 +116,16 @@ def remove_comments(text: str) -> str:
 
 def _html_regions(text: str) -> Iterator[tuple[int, int, str]]:
     """Return where elements that only make sense as a whole begin and end, and their names."""
-    end = 0
+    end = line = last = 0
     lower = ""
     for opening in HTML_REGION.finditer(text):
-        if opening.start() < end:
+        name = opening[1].lower()
+        line = max(line, text.rfind("\n", last, opening.start()) + 1)
+        last = opening.start()
+        # a list in a cell belongs to its row
+        if last < end or (text.startswith("|", line) and name in ("ul", "ol", "dl")):
             continue
         lower = lower or (text.lower() if text.isascii() else TAG.sub(lambda tag: tag.group().lower(), text))
-        name = opening[1].lower()
         closing = lower.find(f"</{name}>", opening.end())
         # a table in a table
         while (
@@ -141,6 +149,8 @@ class _Reader:
         self.references: set[str] = set()
         self.tables = 0
         self.in_list = False
+        # of the open items, from the outermost: indent, and number or "" for a bullet
+        self.open_items: list[tuple[int, str]] = []
 
     def read(self, text: str) -> Iterator[Block]:
         lines = text.split("\n")
@@ -164,7 +174,7 @@ class _Reader:
                 number += length
             else:
                 length = _paragraph_length(lines, number)
-                self._add_paragraph(lines[number : number + length])
+                yield from self._read_paragraph(lines[number : number + length])
                 number += length
         yield from self._flush()
 
@@ -207,7 +217,7 @@ class _Reader:
         is_marked = bool(_is_marked(line))
         # some people indent the items of the first level, too
         if is_marked or not INDENTED.match(line):
-            self.in_list = is_marked
+            self.in_list = is_marked or ADMONITION.match(line) is not None
             return 0
         if self.in_list or not self.has_indented_code or (number and lines[number - 1].strip()):
             return 0
@@ -219,13 +229,17 @@ class _Reader:
         is_prose = code.endswith((".", "!", "?")) and len(code.split()) > 4 and not CODE_SIGNS.search(code)
         return 0 if code[0].isupper() and is_prose else end - number
 
-    def _add_paragraph(self, lines: list[str]) -> None:
-        """Add the lines to the running text, wrapped ones joined, without the marks inside them."""
+    def _read_paragraph(self, lines: list[str]) -> Iterator[Block]:
+        """Add the lines to the running text, wrapped ones joined, without the marks inside them.
+
+        Items of numbered lists in numbered lists are blocks, with the numbers of both: "4.2".
+        """
         lines = [line for line in lines if not _is_left_out(line)]
         # a backslash at the end is a line break
         stripped = [line.strip().removesuffix("\\") for line in lines]
         width = wrap_width(stripped)
         joined: list[list[str]] = []
+        numbers: list[str] = []
         in_item = False
         brackets = 0  # that are open: the text of a link goes on
         for number, line in enumerate(stripped):
@@ -238,18 +252,40 @@ class _Reader:
                 joined[-1].append(line)
             else:
                 joined.append([line])
+                numbers.append(self._find_number(lines[number], is_marked))
                 in_item = is_marked
                 brackets = 0
             brackets += line.count("[") - line.count("]")
-        for line in map(" ".join, joined):
+        for line, inner_number in zip(map(" ".join, joined), numbers, strict=True):
             bold = BOLD_LINE.match(line) if line[0] in "*_" else None
+            if line[0] in "!?" and (admonition := ADMONITION.match(line)):
+                self.lines += [admonition[1] or "", ""]
+                continue
             if line[0] in "[:>":
                 line = LINE_MARK.sub(r"\1", line, count=1)
             text = self._clean(line)
             if bold and len(text.split()) < 10 and not SENTENCE_END.search(bold[2].rstrip(": ")):
                 # which layout.py takes for a heading
                 text = f"**{text}**"
-            self.lines += text.split("\n")
+            if inner_number and "\n" not in text:
+                yield from self._flush()
+                yield Block("item", [ORDERED.sub(f"{inner_number}. ", text, count=1)])
+            else:
+                self.lines += text.split("\n")
+
+    def _find_number(self, line: str, is_marked: bool) -> str:
+        """Return the number of an item in a numbered item, with that of the outer one, else ""."""
+        line = line.expandtabs(4)
+        content = line.lstrip()
+        indent = len(line) - len(content)
+        while self.open_items and indent < self.open_items[-1][0] + MIN_INDENT:
+            self.open_items.pop()
+        if not is_marked:
+            return ""
+        mark = ORDERED.match(content)
+        self.open_items.append((indent, mark[1] if mark else ""))
+        numbers = [number for _, number in self.open_items]
+        return ".".join(numbers) if len(numbers) > 1 and all(numbers) else ""
 
 
 def _is_left_out(line: str) -> bool:

@@ -174,6 +174,74 @@ def test_lists_keep_their_items_with_the_lines_below_them() -> None:
     ]
 
 
+@pytest.mark.parametrize("indent", ["  ", "   ", "    ", "\t"])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_items_of_lists_in_lists_have_the_numbers_of_both(indent: str, gap: str) -> None:
+    lines = [
+        "3. The oven is old.",
+        "4. Rent of the mill",
+        f"{indent}1. It doubles in May,\n{indent}   says the owner.",
+        f"{indent}2) Nobody has read the *lease*.",
+        f"{indent}{indent}1. The lawyer is ill.",
+        f"{indent}{indent}2. the clerk has left.",
+        f"{indent}- A bullet has no number.",
+        f"{indent}{indent}7. An item below it has its own.",
+        "5. The flour is late.",
+    ]
+    reading = read("a.md", gap.join(lines) + "\n\nThe bakery is closed.\n\n1. The door is too narrow.\n")
+    assert [(unit.place.number, unit.text) for unit in reading.units] == [
+        ("3", "The oven is old."),
+        ("4", "Rent of the mill"),
+        ("4.1", "It doubles in May, says the owner."),
+        ("4.2", "Nobody has read the lease."),
+        ("4.2.1", "The lawyer is ill."),
+        ("4.2.2", "the clerk has left."),
+        ("", "A bullet has no number."),
+        ("7", "An item below it has its own."),
+        ("5", "The flour is late."),
+        ("", "The bakery is closed."),
+        ("1", "The door is too narrow."),
+    ]
+
+
+def test_a_list_in_a_cell_does_not_tear_its_table() -> None:
+    text = (
+        "| ID | Risk | Owner |\n|---|---|---|\n"
+        "| 1 | The jetty may rot<br><ul><li>The diver has retired</li><li>No survey was made</li></ul> | Ada |\n"
+        "| 2 | Boats may hit the buoy | Bob |\n\n<ul><li>The mill is closed.</li></ul>\n"
+    )
+    reading = read("a.md", text)
+    assert [(block.kind, block.texts[0]) for block in reading.blocks] == [
+        ("row", "1"),
+        ("row", "2"),
+        ("item", "The mill is closed."),
+    ]
+    assert reading.texts == [
+        "The jetty may rot",
+        "The diver has retired",
+        "No survey was made",
+        "Boats may hit the buoy",
+        "The mill is closed.",
+    ]
+
+
+def test_admonitions_and_shortcodes_are_read_without_their_marks() -> None:
+    text = (
+        '!!! danger "The dam has a crack"\n\n    nobody measures it since the old warden left us.\n\n'
+        "    a letter to the council was lost.\n\n??? note\n    The mill is closed.\n\n"
+        '{{< note title="Do read this" >}}\nThe flour is late.\n{{< /note >}}\n\n{{% alert %}}\nThe oven is cold.\n{{% /alert %}}\n'
+    )
+    reading = read("a.md", text)
+    assert "The dam has a crack" in [text for block in reading.blocks for text in block.texts]
+    assert [text for text in reading.texts if text != "The dam has a crack"] == [
+        "nobody measures it since the old warden left us.",
+        "a letter to the council was lost.",
+        "The mill is closed.",
+        "The flour is late.",
+        "The oven is cold.",
+    ]
+
+
 def test_headings_of_all_kinds_are_found() -> None:
     text = "Bakery\n======\n\nMove\n----\n\n### The *old* oven ###\n\n##Rent {#rent}\n\n**Open points**\n\nThe mill is closed.\n\n#1023 is no heading.\n"
     assert headings(text) == ["Bakery", "Move", "The old oven", "Rent", "Open points"]
@@ -213,6 +281,8 @@ def test_lines_whose_links_are_long_are_joined_as_they_were_wrapped() -> None:
         "*a _b " * 20_000,
         "`a ``b " * 20_000,
         "<table>" * 10_000,
+        "<ul></ul>" * 10_000,
+        "!!! " * 10_000,
         "<table>" * 5_000 + "</table>" * 5_000,
         "<!-- " * 20_000,
         "<a " * 20_000,
