@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from .blocks import Block, Place
+from .cell_markup import clean_cell
 from .columns import classify_name, is_plain_name
 from .encodings import decode
 from .tables import is_head
@@ -37,7 +38,8 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
         return
     for number, row in enumerate(_read_rows(lines, delimiter or "\t"), 1):
         if any(cell.strip() for cell in row):
-            yield Block("row", _join_cells(row, delimiter, width), place=Place(row=number))
+            cells = list(map(clean_cell, _join_cells(row, delimiter, width)))
+            yield Block("row", cells, place=Place(row=number))
 
 
 def find_delimiter(lines: list[str]) -> tuple[str, int]:

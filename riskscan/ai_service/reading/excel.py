@@ -13,6 +13,7 @@ from openpyxl import load_workbook
 
 from ..errors import UnreadableDocument
 from .blocks import Block, Place
+from .cell_markup import clean_cell
 from .package import STRICT, TRANSITIONAL, Package, damaged, parse_xml
 
 # of all sheets, with the empty ones; they take about fifteen seconds
@@ -134,7 +135,7 @@ def _to_text(cell: Any) -> str:
     if value is None or cell.data_type == "e":
         return ""
     if isinstance(value, str):
-        return value.replace("_x000D_", "").strip()
+        return clean_cell(value.replace("_x000D_", "").strip())
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, int | float):

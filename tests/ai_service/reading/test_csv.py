@@ -1,7 +1,9 @@
+# ruff: noqa: E501
 """Comma-separated values as programs and people write them."""
 
 import pytest
 
+from riskscan.ai_service.reading.cell_markup import clean_cell
 from tests.ai_service.documents import read
 
 CRANE = "The crane, the barge, and the tug are old"
@@ -67,3 +69,49 @@ def test_a_row_knows_its_number() -> None:
 def test_a_mark_that_is_never_closed_swallows_no_rows() -> None:
     rows = "".join(f'{number},"Row {number} may fail,Sok\n' for number in range(2000))
     assert len(read("register.csv", "ID,Risk,Owner\n" + rows).units) == 2000
+
+
+DEVOPS = (
+    "ID,Work Item Type,Title,State,Description\n"
+    '101,Risk,The vendor may not deliver,Active,"<div>Nobody <b>has</b> answered since May.<br></div>'
+    '<div>Only they make this pump &amp; the old one leaks.</div>"\n'
+    '102,Risk,The tank leaks,New,"<div><ul><li>The weld is cracked.</li><li>The welder has left.</li></ul></div>"\n'
+)
+JIRA = (
+    "Summary,Issue key,Issue Type,Status,Description,Comment\n"
+    'The portal may lose orders,A-1,Risk,To Do,"h3. Background\n'
+    "It drops orders when *two* buyers press _send_ at once, see [the log|https://x.example/log].\n\n"
+    "* {color:#ff0000}No one{color} at the vendor answers.\n** [~ada] says that the {{cache}} overflows.\n"
+    '{code:java}\nthrow new Failure();\n{code}\n!shot.png|thumbnail!",'
+    '"04/Mar/26 9:30 AM;ada;The vendor has gone quiet since the fire."\n'
+)
+
+
+def test_markup_of_issue_trackers_in_cells_is_read_as_shown() -> None:
+    assert read("a.csv", DEVOPS).texts == [
+        "The vendor may not deliver",
+        "Nobody has answered since May.",
+        "Only they make this pump & the old one leaks.",
+        "The tank leaks",
+        "The weld is cracked.",
+        "The welder has left.",
+    ]
+    assert read("a.csv", JIRA).texts == [
+        "The portal may lose orders",
+        "It drops orders when two buyers press send at once, see the log.",
+        "No one at the vendor answers.",
+        "ada says that the cache overflows.",
+        "The vendor has gone quiet since the fire.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "cell", ["2 * 3 * 4 < 5, and [a] stays", "C:\\a_b_c {x} !", "Wow! It is <late> again, no. 1_a*"]
+)
+def test_signs_that_are_no_markup_stay(cell: str) -> None:
+    assert clean_cell(cell) == cell
+
+
+@pytest.mark.parametrize("sign", ["!", "!a.b", "{code:x}", "{quote}*a", "[a|", "<br>", "{quote}!a.png|"])
+def test_hostile_cells_are_read_in_little_time(sign: str) -> None:
+    clean_cell(sign * 5_000)
