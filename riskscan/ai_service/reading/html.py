@@ -23,13 +23,13 @@ PARAGRAPHS = frozenset(
         "tfoot th thead tr ul",
     )
 )
-# what a browser doesn't show, or shows around the text
+# what a browser doesn't show, or shows around the text or as deleted
 LEFT_OUT = frozenset(
     re.findall(
         r"\w+",
-        "annotation applet area audio base button canvas datalist embed head iframe input link map meta nav "
-        "noembed noframes noscript object option param picture rp rt script select source style svg "
-        "template textarea track video",
+        "annotation applet area audio base button canvas datalist del embed head iframe input link map meta "
+        "nav noembed noframes noscript object option param picture rp rt s script select source strike style "
+        "svg template textarea track video",
     )
 )
 LEFT_OUT_ROLES = frozenset(
@@ -44,7 +44,9 @@ LEFT_OUT_CLASS = re.compile(
     re.I,
 )
 HIDDEN_STYLE = re.compile(
-    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|mso-list\s*:\s*ignore)", re.I
+    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|mso-list\s*:\s*ignore"
+    r"|text-decoration(?:-line)?\s*:[^;]{0,80}line-through)",
+    re.I,
 )
 INLINE_STYLE = re.compile(r"display\s*:\s*inline", re.I)
 WORD_ITEM = re.compile(r"\bMso(?:ListParagraph|List|ListBullet|ListNumber)\w*")

@@ -64,10 +64,11 @@ WIKI_LINK = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]|]+)\]\]")
 LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()]|\([^()]*\)){0,2000}\)")
 REFERENCE_LINK = re.compile(r"!?\[([^\[\]]+)\](?:\[([^\[\]]*)\])?")
 FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
+# what is struck out counts as deleted
+STRUCK = re.compile(r"~~(?![\s~])[^~]+(?<!\s)~~ ?|<(del|s|strike)>[^<]{0,2000}</\1> ?", re.I)
 EMPHASIS = (
     re.compile(r"(?<![\d*])(\*{1,3})(?![\s*])([^*]+)(?<![\s*])\1(?!\*)"),
     re.compile(r"(?<!\w)(_{1,3})(?![\s_])((?:[^_]|(?<=\w)_(?=\w))+)(?<![\s_])\1(?!\w)"),
-    re.compile(r"(~~)(?![\s~])([^~]+)(?<!\s)~~"),
     re.compile(r"(?<!\w)(==)(?![\s=])([^=]+)(?<!\s)==(?!\w)"),
 )
 
@@ -341,6 +342,8 @@ def clean_inline(text: str, references: set[str]) -> str:
         return text
     kept: list[str] = []
     text = _set_aside(text.replace("\ue000", ""), kept)
+    if "~" in text or "<" in text:
+        text = STRUCK.sub("", text)
     if "[" in text:
         text = WIKI_LINK.sub(r"\1", FOOTNOTE.sub("", text))
         # an image inside a link

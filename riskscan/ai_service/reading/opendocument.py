@@ -191,15 +191,20 @@ class _Reader:
         return found
 
     def _is_hidden(self, family: str, name: str | None) -> bool:
+        """Return whether text of a style is hidden, or struck out."""
         if name is None:
             return False
         if (family, name) not in self._hidden:
-            said = (
-                properties.get(TEXT + "display")
+            said = [
+                properties
                 for style in self._ancestors(family, name)
                 for properties in style.iterchildren(STYLE + "text-properties")
+            ]
+            display, line = (
+                next(filter(None, (properties.get(key) for properties in said)), "")
+                for key in (TEXT + "display", STYLE + "text-line-through-style")
             )
-            self._hidden[family, name] = next((display for display in said if display), "") == "none"
+            self._hidden[family, name] = display == "none" or line not in ("", "none")
         return self._hidden[family, name]
 
 

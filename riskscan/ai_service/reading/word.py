@@ -345,7 +345,10 @@ class _Reader:
             self._open_fields.pop()
 
     def _is_run_hidden(self, run: Any, is_hidden: bool) -> bool:
+        """Return whether a run is hidden, or struck out."""
         properties = properties_of(run, RUN_PROPERTIES)
+        if is_on(properties.get(W + "strike")) or is_on(properties.get(W + "dstrike")):
+            return True
         own = is_on(properties.get(W + "vanish"))
         if own is not None:
             return own

@@ -160,3 +160,11 @@ def test_a_register_with_a_table_in_a_cell_keeps_its_columns() -> None:
     inner = "<table><tr><td>Year</td><td>2026</td></tr></table>"
     body = f"<table><tr><th>Risk</th><th>Owner</th></tr><tr><td>The pump may fail.{inner}</td><td>Ana Prem of the harbour</td></tr></table>"
     assert read("a.html", body).texts == ["The pump may fail."]
+
+
+def test_what_is_struck_out_is_left_out() -> None:
+    page = (
+        "<p><s>The oven is old and may not last.</s></p><p>The tenant may <del>never </del>leave at <strike>any time </strike>once.</p>"
+        '<p style="color: red; text-decoration: underline line-through">The mill may burn down.</p><p>The shed may burn down.</p>'
+    )
+    assert read("a.html", page).texts == ["The tenant may leave at once.", "The shed may burn down."]

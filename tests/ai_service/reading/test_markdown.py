@@ -13,7 +13,7 @@ def headings(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("marked", "words"),
     [
-        ("The **oven** is _too_ old for ~~us~~ bread.", "The oven is too old for us bread."),
+        ("The **oven** is _too_ old for ~~us~~ bread.", "The oven is too old for bread."),
         ("The ***oven*** is __much__ too *old*.", "The oven is much too old."),
         ("The file_name_here and 2 * 3 * 4 stay.", "The file_name_here and 2 * 3 * 4 stay."),
         (
@@ -239,6 +239,19 @@ def test_admonitions_and_shortcodes_are_read_without_their_marks() -> None:
         "The mill is closed.",
         "The flour is late.",
         "The oven is cold.",
+    ]
+
+
+def test_what_is_struck_out_is_left_out() -> None:
+    text = (
+        "~~The oven is old and may not last.~~\n\nThe tenant may ~~never~~ leave at <del>any time</del> once.\n\n"
+        "| Risk | Status |\n|---|---|\n| The mill may burn | ~~Open~~ Closed |\n| ~~The barn may burn~~ | Open |\n| The shed may burn | Open |\n\n"
+        "It takes ~5 to ~7 days and costs ~~ a lot.\n"
+    )
+    assert read("a.md", text).texts == [
+        "The tenant may leave at once.",
+        "The shed may burn",
+        "It takes ~5 to ~7 days and costs ~~ a lot.",
     ]
 
 

@@ -24,6 +24,8 @@ SPACES = {
 STYLES = """
 <style:style style:name="P7" style:family="paragraph" style:parent-style-name="Title"/>
 <style:style style:name="Secret" style:family="text"><style:text-properties text:display="none"/></style:style>
+<style:style style:name="Struck" style:family="text"><style:text-properties style:text-line-through-style="solid"/></style:style>
+<style:style style:name="Plain" style:family="text"><style:text-properties style:text-line-through-style="none"/></style:style>
 <style:style style:name="Veiled" style:family="paragraph"><style:text-properties text:display="none"/></style:style>
 <style:style style:name="Child" style:family="paragraph" style:parent-style-name="Veiled"/>
 """
@@ -120,6 +122,14 @@ def test_deleted_and_hidden_text_and_lists_of_contents_are_left_out() -> None:
         + f"<text:section>{par('But this one is shown.')}</text:section>"
     )
     assert read_text(inner).texts == ["The pier is closed.", "But this one is shown."]
+
+
+def test_what_is_struck_out_is_left_out() -> None:
+    inner = par(
+        'The tenant may <text:span text:style-name="Struck">never </text:span>leave '
+        '<text:span text:style-name="Plain">at once</text:span>.'
+    )
+    assert read_text(inner).texts == ["The tenant may leave at once."]
 
 
 def test_text_boxes_and_shapes_are_paragraphs_of_their_own() -> None:

@@ -420,6 +420,17 @@ def test_deleted_rows_and_cells_are_left_out() -> None:
     assert [block.texts for block in rows(read_word(inner))] == [["The pier may sink", "The roof may leak"]]
 
 
+def test_what_is_struck_out_is_left_out() -> None:
+    inner = par(
+        "The tenant may ",
+        run("never ", "<w:strike/>"),
+        "leave ",
+        run("at ", '<w:strike w:val="0"/>'),
+        "once.",
+    ) + par(run("The landlord may end this lease without notice.", "<w:dstrike/>"))
+    assert read_word(inner).texts == ["The tenant may leave at once."]
+
+
 def test_hidden_text_is_left_out() -> None:
     inner = (
         par("The pier ", run("secretly ", "<w:vanish/>"), "is ", run("closed", '<w:vanish w:val="0"/>'), ".")
