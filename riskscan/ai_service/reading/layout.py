@@ -62,7 +62,11 @@ MAX_FRONT_MATTER_LINES = 200
 FENCE = re.compile(r"[ \t>]{0,40}(?:[-*+]\s{1,4}|\d{1,3}[.)]\s{1,4})?(`{3,}|~{3,})([^`\n]*)$")
 QUOTE = re.compile(r"(?:>[ \t]?)+")
 # the end of an entry of a table of contents; looked for in the last characters alone
-LEADER = re.compile(r"(?:\.{4,}|(?:\. ){3,}|…{2,}|_{4,}|·{4,})[.\s]*(?:\d{1,4}|[ivxl]{1,6})$")
+LEADER = re.compile(
+    r"(?:\.{4,}|(?:\. ){3,}|…{2,}|_{4,}|·{4,}|(?<=\s)-{6,})[.\s]*"
+    # as in 12, 12-14, A-3 and iv
+    r"(?:(?:[A-Z]{1,2}[-.]?)?\d{1,4}(?:\s?[-–]\s?\d{1,4})?|[ivxl]{1,6})$"
+)
 GAP_BEFORE_PAGE = re.compile(r"\S(?:\t|[ \xa0]{3,})\s*(\d{1,4})$")
 MAX_LEADER_CHARS = 40
 # a longer line is text with the number of its page behind it
@@ -238,6 +242,9 @@ def _contents_lines(lines: list[str]) -> set[int]:
             continue
         if end[-1] in "0123456789ivxl" and LEADER.search(end):
             found.add(number)
+            if number and line.strip()[0].islower() and not SENTENCE_END.search(lines[number - 1]):
+                # the rest of an entry
+                found.add(number - 1)
         gap = GAP_BEFORE_PAGE.search(end) if end[-1].isdecimal() else None
         if gap and int(gap[1]) >= last and line.strip().count("\t") <= 2:
             run.append(number)

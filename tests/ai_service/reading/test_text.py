@@ -184,6 +184,18 @@ def test_items_with_dashes_right_before_their_words_are_lines_of_their_own() -> 
     assert read("a.txt", "\n".join(lines)).texts == lines
 
 
+def test_contents_with_ranges_of_pages_and_entries_of_two_lines_are_left_out() -> None:
+    text = (
+        "Contents\n\n1. The depot may burn and nobody pays for it ........ 12-14\n"
+        "2. The trams may stand still in winter ........ A-3\n3. The bridge may not carry them ------------ 15\n"
+        "4. No permit has been given for the depot, and what follows from that for all trams that\n"
+        "    stand in the old depot ........ 31 – 33\n\nThe depot opens at seven.\n"
+    )
+    assert read("a.txt", text).texts == [
+        "The depot opens at seven.",
+    ]
+
+
 def test_pages_that_are_one_line_each_are_no_table_of_contents() -> None:
     page = " ".join(["The tenant of the mill keeps the weir free of branches and pays for repairs."] * 4)
     text = "\n\n\n".join(f"{page}     {number}" for number in range(1, 6))
