@@ -40,7 +40,7 @@ def read_blocks(data: bytes, notes: list[str], started: float) -> Iterator[Block
         raise UnreadableDocument(ocr.NO_TIME)
     read = {number: recognized for number, recognized in enumerate(results, 1) if recognized}
     if not any(recognized.words for recognized in read.values()):
-        raise UnreadableDocument("No text was found in the image.")
+        raise UnreadableDocument("No text was found in the image." if len(read) == count else ocr.NO_TIME)
     ocr.note_unread(read, range(1, count + 1), count, notes)
     yield from to_blocks(
         [

@@ -177,6 +177,13 @@ def test_pages_for_which_there_is_no_time_are_named() -> None:
 
 
 @needs_tesseract
+def test_an_image_for_which_there_is_no_time_is_not_called_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocr, "PAGE_SECONDS", 0)
+    with pytest.raises(UnreadableDocument, match="took too long"):
+        read("a.png", png(draw(LINES)))
+
+
+@needs_tesseract
 def test_attachments_of_an_email_have_the_time_for_ocr_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "OCR_SECONDS", 10)
     message = EmailMessage()
