@@ -1,9 +1,10 @@
 """The labelled sentences that the models are trained on, and what is kept out to measure them.
 
 In the repository: sentences/*.txt, lone sentences, and documents/*.txt, whole documents in order, each
-below a line `# kind, title`. A line is a label and a sentence; the label is `-` for no risk, `?` for a
-debatable sentence, or the letters of its categories, the best one first (F S T L O C X in the order of
-CATEGORIES). Outside the repository: a folder of documents that others wrote, see read_outside().
+below a line `# kind, title`; held_out/*.txt, such documents that no model learns from. A line is a label
+and a sentence; the label is `-` for no risk, `?` for a debatable sentence, or the letters of its
+categories, the best one first (F S T L O C X in the order of CATEGORIES). Outside the repository: a folder
+of documents that others wrote, see read_outside().
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from riskscan.ai_service.reading.documents import read_blocks
 from riskscan.ai_service.reading.sentences import number_units, split_into_units, split_sentences
 
 FOLDER = Path(__file__).parent
+LEARNED_FOLDERS = ("sentences", "documents")
 LETTERS = "FSTLOCX"
 # at most so many risks of each open set of contracts and terms, and other sentences for each of them: there
 # are more than of all others
@@ -43,9 +45,10 @@ class Example(NamedTuple):
     context: Context = Context()
 
 
-def read_examples() -> list[Example]:
-    """Read the labelled sentences of the repository in a fixed order."""
-    paths = sorted((FOLDER / "sentences").glob("*.txt")) + sorted((FOLDER / "documents").glob("*.txt"))
+def read_examples(*folders: str) -> list[Example]:
+    """Read the labelled sentences of folders beside this file in a fixed order, by default the learned."""
+    chosen = folders or LEARNED_FOLDERS
+    paths = [path for folder in chosen for path in sorted((FOLDER / folder).glob("*.txt"))]
     return [example for path in paths for example in _read_file(path)]
 
 
@@ -53,7 +56,7 @@ def _read_file(path: Path) -> Iterator[Example]:
     document = ""
     for line in path.read_text("utf-8").splitlines():
         label, _, text = line.partition(" ")
-        if label == "#" and path.parent.name == "documents":
+        if label == "#" and path.parent.name != "sentences":
             document = f"{path.stem}: {text}"
         elif label and label not in "#?":
             yield Example(text, tuple(LETTERS.index(letter) for letter in label if letter != "-"), document)
