@@ -26,6 +26,7 @@ from ..database.rows import Account, TokenRevoked, TokenSubject, utc_now
 from ..database.users import find_account
 from ..errors import ApiError, Sentence, invalid_token, not_authenticated
 from ..request.authorization import bearer_token
+from ..request.forwarded import read_trusted_user
 from ..schemas import Scope
 from .access_tokens import read_access_token
 
@@ -91,7 +92,7 @@ def take_turn(request: web.Request) -> contextlib.AbstractAsyncContextManager[No
     Users are told apart before anything is looked up. Raises 503 `overloaded` after WAIT_SECONDS.
     """
     token = bearer_token(request)
-    user: str = request.headers.get(hdrs.COOKIE, "")
+    user: str = read_trusted_user(request) or request.headers.get(hdrs.COOKIE, "")
     if token:
         user = token
         with contextlib.suppress(ApiError):  # an invalid token waits as a user of its own

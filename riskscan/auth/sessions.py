@@ -69,8 +69,9 @@ class DatabaseSessionStorage(aiohttp_session.AbstractStorage):
                 request.app[DATABASE], token_digest(str(session.identity)), session["user_id"]
             )
             del request[ACCOUNT]
-        account = request[ACCOUNT] = await find_or_create_account(request, email)
+        account = await find_or_create_account(request, email)
         check_enabled(account)
+        request[ACCOUNT] = account
         if is_api(request) and cookie_name(request) not in request.cookies:
             return session
         record(request, "log-in", account.user.id, detail="proxy")

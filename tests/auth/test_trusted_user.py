@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from riskscan.audit import AUDIT_LOG
 from riskscan.auth.access_tokens import issue_access_token
 from riskscan.auth.passwords import PASSWORDS
 from riskscan.auth.sessions import COOKIE
+from riskscan.concurrency import TURNS
 from riskscan.database import DATABASE
 from riskscan.database.audit_log import list_own_entries
 from riskscan.database.operator_queries import disable_account
@@ -154,6 +156,19 @@ async def test_disabled_account_is_refused(guest: Person, server: Server) -> Non
     assert_error(await guest.get("/api/auth/me", headers=ANA), 403, "account_disabled")
     page = await guest.get("/scan", headers=ANA)
     assert (page.status, "This account is disabled." in text_of(page)) == (403, True)
+    for path in ("/account/password", "/account/delete", "/account/tokens"):
+        refused = await guest.post(path, headers=ANA)
+        assert refused.status == 403
+        assert "ana@example.com" not in text_of(refused)
+
+
+@pytest.mark.settings(database_pool_size=16)
+async def test_users_without_cookies_take_turns_as_users(guest: Person, server: Server) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(4):  # half of the turns, which is what a user may have
+            await stack.enter_async_context(server.app[TURNS].slot("", None))
+        created = await guest.post("/api/tokens", json={"name": "x", "scopes": ["read"]}, headers=BO)
+        assert created.status == 201
 
 
 async def test_log_out_ends_the_session_until_the_user_goes_on(guest: Person, server: Server) -> None:
