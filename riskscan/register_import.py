@@ -14,6 +14,7 @@ from .export.columns import (
     FIELD_TITLES,
     IMPACT_NAMES,
     LIKELIHOOD_NAMES,
+    NO_VALUE,
     REASON_NAMES,
     RESPONSE_NAMES,
     REVIEW_FIELDS,
@@ -176,7 +177,12 @@ def was_open(line: Line) -> bool:
 
 
 def read_value(name: str, text: str) -> str:
-    """Return the value that the API has for a text. Raises 400 for a word that is none of the field."""
+    """Return the value that the API has for a text.
+
+    Raises 400 for a word that is none of the field, and for a cell whose value is not in the workbook.
+    """
+    if text == NO_VALUE:
+        raise invalid_request("No value.", **{name: "The cell has an error, or a formula without a result."})
     text = text.strip()
     if name in VALUES and text:
         if text.lower() not in VALUES[name]:

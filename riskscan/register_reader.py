@@ -19,7 +19,7 @@ from .ai_service.reading import excel
 from .ai_service.reading.csv import find_delimiter
 from .ai_service.reading.encodings import decode
 from .ai_service.reading.package import Package
-from .export.columns import REVIEW_KEYS
+from .export.columns import NO_VALUE, REVIEW_KEYS
 from .export.text import unescape_formula
 from .export.xlsx import NAME_PREFIX
 
@@ -89,7 +89,7 @@ def read_csv_rows(data: bytes) -> Iterator[Row]:
 
 def read_excel_rows(data: bytes) -> Iterator[Row]:
     notes: list[str] = []
-    for block in excel.read_blocks(data, notes):
+    for block in excel.read_blocks(data, notes, NO_VALUE):
         if block.kind == "row":
             sheet = block.place.part.removeprefix("Sheet ")
             yield Row(sheet, block.place.row, [unescape_characters(text) for text in block.texts])
@@ -138,7 +138,7 @@ def find_lines(rows: Iterator[Row], names: dict[str, dict[int, str]]) -> Iterato
         fields = {key: cells.get(index, "")[:MAX_VALUE] for index, key in keys.items()}
         if not names:  # in a workbook of ours, an apostrophe belongs to the text
             fields = {key: unescape_formula(text) for key, text in fields.items()}
-        ref = cells.get(ref_column, "")[:100]
+        ref = cells.get(ref_column, "").strip(NO_VALUE)[:100]
         if ref or any(fields.values()):
             yield [row.sheet, row.number, ref, fields]
 

@@ -28,6 +28,8 @@ REASON_NAMES = {
 LIKELIHOOD_NAMES = dict(enumerate(("Rare", "Unlikely", "Possible", "Likely", "Almost certain"), 1))
 IMPACT_NAMES = dict(enumerate(("Negligible", "Minor", "Moderate", "Major", "Severe"), 1))
 RESPONSE_NAMES = {"avoid": "Avoid", "reduce": "Reduce", "transfer": "Transfer", "accept": "Accept"}
+# of a cell of an edited workbook with an error, or a formula without a result: no XML holds it
+NO_VALUE = "\0"
 # the columns that can be edited and imported, and the time by which a change meanwhile is noticed
 REVIEW_FIELDS = ("state", "reason", "comment", "owner", "likelihood", "impact", "response", "due")
 FIELD_TITLES = {name: name.capitalize() for name in REVIEW_FIELDS}

@@ -72,6 +72,15 @@ def edit_xlsx(body: bytes, edit: Callable[[Worksheet], None]) -> bytes:
     return file.getvalue()
 
 
+def edit_part(body: bytes, part: str, edit: Callable[[bytes], bytes]) -> bytes:
+    """Edit a part of a workbook by its XML."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as package, zipfile.ZipFile(file, "w") as copy:
+        for name in package.namelist():
+            copy.writestr(name, edit(package.read(name)) if name == part else package.read(name))
+    return file.getvalue()
+
+
 def set_cells(sheet: Worksheet, row: int, **cells: Any) -> None:
     """Set cells of a row by their heads, in lower case."""
     heads = {str(cell.value).lower(): cell.column for cell in sheet[1]}
@@ -239,6 +248,42 @@ async def test_invalid_values_are_shown_by_row_and_not_stored(alice: Person, ai:
     rating = "Likelihood: Must be one of: Rare, Unlikely, Possible, Likely, Almost certain."
     assert details(reply, "errors")[3] == rating
     assert [one is not None for one in await reviews_of(alice, scan)] == [False] * 6 + [True]
+
+
+async def test_cells_without_a_value_are_shown_and_remove_nothing(alice: Person, ai: Ai) -> None:
+    scan = await scan_findings(alice, ai, 5)
+    for number in (1, 2, 3, 4):
+        await review(alice, scan, number, **CONFIRMED)
+    before = await reviews_of(alice, scan)
+
+    def edit(sheet: Worksheet) -> None:
+        heads = {str(cell.value): cell.column for cell in sheet[1]}
+        sheet.cell(2, heads["Owner"]).value = "=Bo"  # openpyxl stores no result
+        set_cells(sheet, 2, likelihood=3)
+        sheet.cell(3, heads["Due"]).value = "#NAME?"
+        sheet.cell(3, heads["Due"]).data_type = "e"
+        sheet.cell(4, heads["Owner"]).value = "=IF(TRUE,,)"
+        sheet.cell(5, heads["Owner"]).value = '=UPPER("bo")'
+        sheet.cell(6, heads["Ref"]).value = "=Ref"
+
+    def store_results(xml: bytes) -> bytes:
+        for row, result in ((b"4", b""), (b"5", b"BO")):
+            formula = rb'(<c r="[A-Z]+%s")([^>]*><f>[^<]*</f>)<v ?/?>(</v>)?' % row
+            xml = re.sub(formula, rb'\1 t="str"\2<v>%s</v>' % result, xml)
+        return xml
+
+    body = edit_part(edit_xlsx(await export(alice), edit), "xl/worksheets/sheet1.xml", store_results)
+    reply = await send(alice, body, apply="true")
+    assert counts(reply) == {"change": 2, "error": 2, "unknown": 1}
+    assert details(reply, "errors") == [
+        "Owner: The cell has an error, or a formula without a result.",
+        "Due: The cell has an error, or a formula without a result.",
+    ]
+    assert details(reply, "changes") == ["Owner: '=Ana → none", "Owner: '=Ana → BO"]
+    assert reply.json["unknown"][0]["ref"] == ""
+    after = await reviews_of(alice, scan)
+    assert after[:2] == before[:2]
+    assert [one["owner"] for one in after[2:4]] == [None, "BO"]
 
 
 async def test_a_reopened_row_changes_nothing_when_it_is_sent_again(alice: Person, ai: Ai) -> None:

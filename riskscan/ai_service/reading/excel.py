@@ -5,11 +5,12 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lxml import etree
 from openpyxl import load_workbook
+from openpyxl.utils.cell import coordinate_to_tuple
 
 from ..errors import UnreadableDocument
 from .blocks import Block, Place
@@ -37,8 +38,11 @@ MIDNIGHT = datetime.time()
 THREADED = re.compile(r"\[Threaded comment\].*?\bComment:\s*", re.S)
 
 
-def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
-    """Read each sheet under its name: the values of its cells, then its comments."""
+def read_blocks(data: bytes, notes: list[str], no_value: str = "") -> Iterator[Block]:
+    """Read each sheet under its name: the values of its cells, then its comments.
+
+    `no_value` stands for an error, and for a formula whose result the workbook does not have.
+    """
     package = Package(data)
     workbook = _open(data, package)
     cells, row_numbers = iter(range(MAX_CELLS)), iter(range(MAX_ROWS))
@@ -46,7 +50,9 @@ def read_blocks(data: bytes, notes: list[str]) -> Iterator[Block]:
     for number, sheet in enumerate(workbook.worksheets, 1):
         place = Place(part=f"Sheet {sheet.title}", table=number)
         is_empty = True
-        for block in _read_rows(sheet, place, cells, row_numbers):
+        # the path has no public name
+        formulas = _find_formulas(package, sheet._worksheet_path) if no_value else {}
+        for block in _read_rows(sheet, place, cells, row_numbers, no_value, formulas):
             if is_empty:
                 yield Block("heading", [sheet.title], 1, place)
                 is_empty = False
@@ -117,22 +123,69 @@ def _keep_sheets(workbook: bytes) -> bytes:
 # -- cells -----------------------------------------------------------------------------------------
 
 
-def _read_rows(sheet: Any, place: Place, cells: Iterator[int], row_numbers: Iterator[int]) -> Iterator[Block]:
-    """Read the rows that are not empty, as long as `cells` and `row_numbers` have numbers left."""
+def _read_rows(
+    sheet: Any,
+    place: Place,
+    cells: Iterator[int],
+    row_numbers: Iterator[int],
+    no_value: str,
+    formulas: Mapping[int, Sequence[int]],
+) -> Iterator[Block]:
+    """Read the rows that are not empty, as long as `cells` and `row_numbers` have numbers left.
+
+    `formulas` are the columns of formulas without results, by row.
+    """
     # other programs write dimensions that are too small, and Excel some of a million empty rows
     sheet.reset_dimensions()
     for number, (row, _) in enumerate(zip(sheet.iter_rows(), row_numbers, strict=False), 1):
-        texts = [_to_text(cell) for cell, _ in zip(row, cells, strict=False)]
+        texts = [_to_text(cell, no_value) for cell, _ in zip(row, cells, strict=False)]
         if len(texts) < len(row):
             return
+        for column in formulas.get(number, ()):
+            texts[column - 1] = no_value
         if any(texts):
             yield Block("row", texts, place=place._replace(row=number))
 
 
-def _to_text(cell: Any) -> str:
-    """Return what a cell shows, with dates as in ISO 8601; "" for an error."""
+def _find_formulas(package: Package, part: str) -> dict[int, list[int]]:
+    """Return the columns of formulas without results, by row; openpyxl takes them for empty cells."""
+    found: dict[int, list[int]] = {}
+    row = column = 0
+    events = etree.iterparse(
+        io.BytesIO(package.read(part)),
+        events=("start", "end"),
+        tag=("{*}row", "{*}c"),
+        resolve_entities=False,
+        no_network=True,
+    )
+    try:
+        for event, node in events:
+            is_row = etree.QName(node).localname == "row"
+            if event == "start" and is_row:
+                row, column = int(node.get("r") or row + 1), 0
+            elif event == "start":
+                name = node.get("r")
+                column = coordinate_to_tuple(name)[1] if name else column + 1
+            else:
+                if not is_row and node.find("{*}f") is not None and _has_no_result(node):
+                    found.setdefault(row, []).append(column)
+                node.clear()
+    except (ValueError, etree.LxmlError):
+        raise damaged() from None
+    return found
+
+
+def _has_no_result(cell: Any) -> bool:
+    value = cell.find("{*}v")
+    return value is None or not (value.text or cell.get("t") == "str")  # a text may be an empty one
+
+
+def _to_text(cell: Any, no_value: str = "") -> str:
+    """Return what a cell shows, with dates as in ISO 8601; `no_value` for an error."""
     value = cell.value
-    if value is None or cell.data_type == "e":
+    if cell.data_type == "e":
+        return no_value
+    if value is None:
         return ""
     if isinstance(value, str):
         return clean_cell(value.replace("_x000D_", "").strip())
@@ -155,7 +208,6 @@ def _is_percentage(cell: Any) -> bool:
 
 def _read_comments(package: Package, sheet: Any, place: Place) -> Iterator[Block]:
     """Read the comments on the cells of a sheet, which openpyxl reads only with the whole workbook."""
-    # the path has no public name
     for link in package.relationships(sheet._worksheet_path).values():
         if link.kind != "comments":
             continue
