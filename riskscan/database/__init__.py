@@ -212,7 +212,8 @@ class Database(databases.Database):
             return rows
         except TimeoutError as exc:
             self._hurry_until = time.monotonic() + HURRY_SECONDS
-            if custom_plan:
+            # where the tables are distributed, a node may be lost
+            if isinstance(exc, SlowStatement) and not self._distributed:
                 raise too_many_scans() from exc
             raise
         except (asyncpg.PostgresError, sqlite3.IntegrityError):  # a response: the connection works
@@ -307,12 +308,19 @@ class Database(databases.Database):
         task.add_done_callback(self._closing.discard)
 
 
+class SlowStatement(TimeoutError):
+    """The database has answered, but takes too long for a statement."""
+
+
 def too_many_scans() -> ApiError:
-    """503: a filter or an order, for which all scans of the user are read, takes too long."""
+    """503: a filter or an order, for which all scans of the user are read, takes too long.
+
+    Clients that wait a few seconds and send the request again would wait for the same.
+    """
     return unavailable(
         "overloaded",
         "You have too many scans to search or sort in time. Choose a shorter period.",
-        retry_seconds=10,
+        retry_seconds=300,
     )
 
 
@@ -341,9 +349,15 @@ async def fetch_in_transaction(
 
 
 async def fetch_with_custom_plan(raw: Any, sql: str, binds: list[Any], seconds: float) -> list[Row]:
-    async with asyncio.timeout(seconds):
+    deadline = asyncio.get_running_loop().time() + seconds
+    async with asyncio.timeout_at(deadline):
         # an unnamed statement is planned anew for its values
-        rows: list[Row] = await (await raw.prepare(sql, name="")).fetch(*binds)
+        statement = await raw.prepare(sql, name="")
+    try:
+        async with asyncio.timeout_at(deadline):
+            rows: list[Row] = await statement.fetch(*binds)
+    except TimeoutError as exc:
+        raise SlowStatement from exc
     return rows
 
 

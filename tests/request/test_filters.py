@@ -12,15 +12,18 @@ import msgspec
 import pytest
 
 from riskscan import database
-from riskscan.database import DATABASE
+from riskscan.client.api import MAX_RETRY_AFTER_SECONDS
+from riskscan.database import DATABASE, scan_queries
 from riskscan.database.rows import utc_now
 from riskscan.database.scans import insert_scan
 from riskscan.request.filters import FILTER_FIELDS
 from riskscan.schemas import Findings, Risk, Scan, Source
 from tests.support.ai import Ai
 from tests.support.application import Server
-from tests.support.client import PASSWORD, Person, assert_error
+from tests.support.client import PASSWORD, Person, assert_error, text_of
+from tests.support.database import short_timeouts
 
+WHERE_USER = "WHERE users.id = :user_id AND token_version = :token_version"
 ALL = ["empty.txt", "Supply contract.txt", "plan_v2.txt"]
 
 
@@ -423,8 +426,16 @@ async def test_revoked_token_is_a_401_even_without_matches(guest: Person, alice:
 async def test_a_search_that_takes_too_long_asks_for_a_shorter_period(
     alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1e-6)
-    for path in ("/api/scans?q=budget", "/api/scans?sort=name", "/api/stats?q=budget"):
-        detail = assert_error(await alice.get(path), 503, "overloaded")
-        assert detail.endswith("Choose a shorter period.")
-    assert_error(await alice.get("/api/scans"), 503, "database_unavailable")
+    for name in ("FILTER_SCANS_POSTGRESQL", "STATS_POSTGRESQL"):
+        sql = getattr(scan_queries, name).replace(WHERE_USER, f"{WHERE_USER} AND pg_sleep(60) IS NOT NULL")
+        monkeypatch.setattr(scan_queries, name, sql)
+    with short_timeouts():
+        for path in ("/api/scans?q=budget", "/api/scans?sort=name", "/api/stats?q=budget"):
+            reply = await alice.get(path)
+            assert assert_error(reply, 503, "overloaded").endswith("Choose a shorter period.")
+            assert int(reply.headers["Retry-After"]) > MAX_RETRY_AFTER_SECONDS  # of the command line
+        page = await alice.get("/scans?q=budget", headers={"Accept-Language": "km"})
+        assert (page.status, "សូមជ្រើសរើសរយៈពេលខ្លីជាងនេះ" in text_of(page)) == (503, True)
+    assert (await alice.get("/api/scans")).status == 200
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1e-6)  # the database has not answered by then
+    assert_error(await alice.get("/api/scans?q=budget"), 503, "database_unavailable")
