@@ -30,7 +30,7 @@ ERRORS_BY_STATUS = {
 class Sentence(str):
     """A sentence with values, in English; pages translate its `message`, in which `%(name)s` is a value.
 
-    A value may be a sentence too.
+    A value may be a sentence too, or a date, which pages show in words.
     """
 
     message: str

@@ -5,13 +5,15 @@ The source is English; every other language has a catalogue, `locale/<language>/
 
 from __future__ import annotations
 
+import datetime
 import functools
 import gettext
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import hdrs, web
+from babel.dates import get_month_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from markupsafe import Markup
@@ -72,16 +74,33 @@ def translate(text: str, language: str) -> str:
 
 
 def translate_plain(text: str, language: str) -> str:
-    """Return a sentence of this program in a language, for an attribute; English if it has no translation."""
-    if language == SOURCE or not text:
+    """Return a sentence of this program in a language, for an attribute; English if it has no translation.
+
+    Dates in it are in words.
+    """
+    if not text:
         return text
     if not isinstance(text, Sentence):
         return load_translations(language).gettext(text)
-    values = {
-        name: translate_plain(value, language) if isinstance(value, Sentence) else value
-        for name, value in text.values.items()
-    }
+    values = {name: translate_value(value, language) for name, value in text.values.items()}
     return load_translations(language).gettext(text.message) % values
+
+
+def translate_value(value: object, language: str) -> object:
+    if isinstance(value, Sentence):
+        return translate_plain(value, language)
+    return format_day(language, value) if isinstance(value, datetime.date) else value
+
+
+def format_day(language: str, day: datetime.date) -> str:
+    """Return a day in words."""
+    return f"{day.day} {month_names(language)[day.month]} {day.year:04}"
+
+
+@functools.cache
+def month_names(language: str) -> Mapping[int, str]:
+    """Return the short names of the months, from 1."""
+    return get_month_names("abbreviated", locale=language)
 
 
 def translate_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -234,7 +235,7 @@ def describe_change(before: ReviewFields | None, after: ReviewFields | None) -> 
     return join(changes)
 
 
-def name_change(field: str, old: str, new: str) -> Sentence:
+def name_change(field: str, old: str | datetime.date, new: str | datetime.date) -> Sentence:
     if not old:
         return Sentence("%(field)s: %(new)s", field=field, new=new)
     if not new:
@@ -250,9 +251,11 @@ def join(parts: Sequence[Sentence]) -> str:
     return joined or ""
 
 
-def label(name: str, fields: ReviewFields | None) -> str:
-    """Return the value of a field: a word of ours, which has a translation, or a text of the user."""
+def label(name: str, fields: ReviewFields | None) -> str | datetime.date:
+    """Return the value of a field: a word of ours, which has a translation, a date, or a text of the user."""
     value = getattr(fields, name) if fields else "open" if name == "state" else None
+    if name == "due" and value:
+        return datetime.date.fromisoformat(value)
     return Sentence(NAMES[name][value]) if name in NAMES and value else value or ""
 
 

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import jinja2
 from aiohttp import web
-from babel.dates import get_month_names
 from babel.numbers import format_decimal
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -37,7 +36,7 @@ from .export.columns import (
 from .export.text import FORMATS
 from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
 from .history import decode_categories, list_categories
-from .languages import LANGUAGES, load_translations, translate, translate_plain
+from .languages import LANGUAGES, format_day, load_translations, month_names, translate, translate_plain
 from .report import is_title
 from .request.uploads import UNSUPPORTED
 from .schemas import MAX_COMMENT, MAX_OWNER, MAX_PASSWORD, MIN_PASSWORD
@@ -342,12 +341,6 @@ def format_number(language: str, number: int) -> str:
     return format_decimal(number, locale=language)
 
 
-@functools.cache
-def month_names(language: str) -> Mapping[int, str]:
-    """Return the short names of the months, from 1."""
-    return get_month_names("abbreviated", locale=language)
-
-
 def format_month(language: str, month: str) -> str:
     """Return a month such as `2026-11` in words."""
     year, _, number = month.partition("-")
@@ -359,7 +352,7 @@ def time_element(language: str, moment: datetime.datetime) -> Markup:
     """Return a UTC time as an element, which app.js shows in local time."""
     exact = moment.isoformat()
     day, time = exact[:10], exact[11:19]
-    shown = f"{moment.day} {month_names(language)[moment.month]} {moment.year:04}, {time[:5]} UTC"
+    shown = f"{format_day(language, moment)}, {time[:5]} UTC"
     return Markup(f'<time datetime="{day}T{time}Z" title="{day} {time} UTC">{shown}</time>')  # noqa: S704
 
 
@@ -372,9 +365,8 @@ def last_day(language: str, end: datetime.datetime) -> Markup:
 
 def day_element(language: str, day: str) -> Markup:
     """Return a day such as `2026-11-30` as an element, in words."""
-    date = datetime.date.fromisoformat(day)
-    shown = f"{date.day} {month_names(language)[date.month]} {date.year}"
-    return Markup(f'<time datetime="{date}">{shown}</time>')  # noqa: S704
+    shown = format_day(language, datetime.date.fromisoformat(day))
+    return Markup(f'<time datetime="{day}">{shown}</time>')  # noqa: S704
 
 
 def mark_clauses(place: str) -> str:

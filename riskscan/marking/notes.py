@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 from ..export.columns import IMPACT_NAMES, LIKELIHOOD_NAMES, RESPONSE_NAMES
+from ..languages import SOURCE, format_day
 from ..schemas import Finding, Review
 from .placing import Mark, fold, read_page
 
@@ -44,6 +46,6 @@ def describe_review(review: Review | None) -> str:
         "Likelihood": LIKELIHOOD_NAMES.get(review.likelihood or 0),
         "Impact": IMPACT_NAMES.get(review.impact or 0),
         "Response": RESPONSE_NAMES.get(review.response or ""),
-        "Due": review.due,
+        "Due": format_day(SOURCE, datetime.date.fromisoformat(review.due)) if review.due else "",
     }
     return " · ".join(["Confirmed", *(f"{name}: {value}" for name, value in named.items() if value)])

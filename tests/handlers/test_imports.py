@@ -377,10 +377,14 @@ async def test_the_page_shows_the_changes_and_then_applies_them(guest: Person, a
     assert "/reviews/import" in text_of(await guest.get("/scans"))
     assert 'type="file"' in text_of(await guest.get("/reviews/import"))
     body = (await guest.get("/scans/export?format=xlsx&layout=register")).body
-    body = edit_xlsx(body, lambda sheet: set_cells(sheet, 2, owner='A"na <b>'))
+    body = edit_xlsx(body, lambda sheet: set_cells(sheet, 2, owner='A"na <b>', due="2026-12-31"))
     preview = text_of(await guest.post("/reviews/import", data=form(file=("r.xlsx", body))))
     assert "1 row will change" in preview
-    assert "Owner: A&#34;na &lt;b&gt;" in preview
+    assert "Owner: A&#34;na &lt;b&gt; · Due: 31 Dec 2026<" in preview
+    khmer = await guest.post(
+        "/reviews/import", data=form(file=("r.xlsx", body)), headers={"Accept-Language": "km"}
+    )
+    assert "៖ 31 ធ្នូ 2026<" in text_of(khmer)
     found = re.search(r'name="lines" value="([^"]*)"', preview)
     assert found
     lines = found[1].replace("&#34;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -60,7 +60,7 @@ async def test_word_document_comes_back_with_its_comments(alice: Person, face: s
     assert comments_of(reply) == [
         "RiskScan · Financial · Budget may run out\nOpen",
         "RiskScan · Schedule\nConfirmed · Owner: Ana · Likelihood: Likely · Impact: Moderate · "
-        "Response: Reduce · Due: 2026-12-31\nAsk <Bo>.",
+        "Response: Reduce · Due: 31 Dec 2026\nAsk <Bo>.",
     ]
 
 
