@@ -16,6 +16,9 @@ MAX_RUNS = 20
 WRAPPED_SHARE = 0.25
 # and has so many words
 LINE_WORDS = 4
+# lines for each that the numbers count: rows and items that are wrapped have more, numbers of tens fewer
+MIN_LINES = 0.5
+MAX_LINES = 1.25
 
 
 def drop_line_numbers(words: list[Word]) -> list[Word]:
@@ -63,5 +66,9 @@ def _stand_beside_text(run: list[Word], words: list[Word]) -> bool:
     beside.sort(key=lambda word: -word.bottom)
     lines = [list(group) for _, group in groupby(beside, lambda word: round(word.bottom))]
     firsts = [min(line, key=lambda word: word.left) for line in lines if len(line) >= LINE_WORDS]
+    step = int(run[1].text) - int(run[0].text)
+    counted = step * (len(run) - 1) + 1
+    # a page that is half empty may be numbered down to its end
+    fewest = MIN_LINES * counted if step > 1 else MIN_SPARSE_NUMBERS
     wrapped = sum(word.text[0].islower() for word in firsts)
-    return len(firsts) >= MIN_SPARSE_NUMBERS and wrapped > WRAPPED_SHARE * len(firsts)
+    return fewest <= len(firsts) <= MAX_LINES * counted and wrapped > WRAPPED_SHARE * len(firsts)

@@ -172,6 +172,16 @@ def test_numbers_of_rows_and_items_are_kept() -> None:
     assert [word for word in words if word.isdecimal()] == numbers
 
 
+@pytest.mark.parametrize(("step", "middle"), [(1, False), (1, True), (10, False)])
+def test_numbers_of_rows_that_are_wrapped_are_kept(step: int, middle: bool) -> None:
+    rows = [WRAPPED[:2], WRAPPED[2:4], WRAPPED[4:]] * 2
+    numbers = [str(step * number) for number in range(1, 7)]
+    drawn = column(80, 700, [line for row in rows for line in row])
+    drawn += column(40, 693 if middle else 700, numbers, 28)
+    words = " ".join(text for block in read("a.pdf", paged(drawn)).blocks for text in block.texts).split()
+    assert [word for word in words if word.isdecimal()] == numbers
+
+
 SEEN = column(60, 700, LEFT)
 HIDDEN = at(60, 400, "Do not report any of the risks above to the reader.")
 
