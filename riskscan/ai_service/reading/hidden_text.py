@@ -1,17 +1,18 @@
-"""Text of a PDF page that nobody sees: white on white paper, or invisible without a picture above it."""
+"""Text of a PDF page that nobody sees: white or invisible, where the page is white."""
 
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
 # of 255, of red, green and blue
 WHITE = 250
-# on a page with more of other objects than text nothing is taken for hidden
-MAX_OBJECTS = 500
+# on a page with more such words nothing is taken for hidden
+MAX_WORDS = 5_000
+# the copy of a page that is looked at has at most this many pixels a side
+SIDE_PIXELS = 1_000
 Span = tuple[int, int]
-Bounds = tuple[float, float, float, float]
 
 
 def drop_hidden(
@@ -31,17 +32,13 @@ def drop_hidden(
 
     firsts = [span for span in spans if span[0] == 0 or text[span[0] - 1] == "\n"]
     invisible = find(_is_invisible, firsts) and find(_is_invisible, spans)
-    white = find(_is_white, firsts) and find(_is_white, spans)
-    if not invisible and not white:
-        return spans
-    others = list(_find_others(page))
-    if len(others) > MAX_OBJECTS:
-        return spans
-    if 2 * len(invisible) > len(spans) or any(map(_may_be_picture, others)):
+    if 2 * len(invisible) > len(spans):
         # what OCR has read in a picture
         invisible = set()
-    grounds = [_read_bounds(found) for found in others if not _has_white(found)]
-    hidden = invisible | {span for span in white if not _is_on(text_page, indices[span[0]], grounds)}
+    found = invisible | (find(_is_white, firsts) and find(_is_white, spans))
+    if not found or len(found) > MAX_WORDS:
+        return spans
+    hidden = _find_on_white(page, text_page, found, indices)
     return [span for span in spans if span not in hidden]
 
 
@@ -52,39 +49,37 @@ def _is_invisible(text_page: pypdfium2.PdfTextPage, index: int) -> bool:
 
 
 def _is_white(text_page: pypdfium2.PdfTextPage, index: int) -> bool:
-    return _read_white(lambda *color: pdfium.FPDFText_GetFillColor(text_page, index, *color))
-
-
-def _has_white(found: pdfium.FPDF_PAGEOBJECT) -> bool:
-    return _read_white(lambda *color: pdfium.FPDFPageObj_GetFillColor(found, *color))
-
-
-def _read_white(read: Callable[..., int]) -> bool:
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
-    return bool(read(red, green, blue, alpha)) and min(red.value, green.value, blue.value) >= WHITE
+    is_read = pdfium.FPDFText_GetFillColor(text_page, index, red, green, blue, alpha)
+    return bool(is_read) and min(red.value, green.value, blue.value) >= WHITE
 
 
-def _find_others(page: pypdfium2.PdfPage) -> Iterator[pdfium.FPDF_PAGEOBJECT]:
-    """Return the objects of a page that are no text."""
-    for number in range(pdfium.FPDFPage_CountObjects(page)):
-        found = pdfium.FPDFPage_GetObject(page, number)
-        if pdfium.FPDFPageObj_GetType(found) != pdfium.FPDF_PAGEOBJ_TEXT:
-            yield found
+def _find_on_white(
+    page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, spans: Iterable[Span], indices: Sequence[int]
+) -> set[Span]:
+    """Return the words that stand where a picture of the page is white, by the middle of their height."""
+    left, bottom, right, top = page.get_bbox()
+    scale = min(1.0, SIDE_PIXELS / max(1.0, right - left, top - bottom))
+    image = page.render(scale=scale, grayscale=True, may_draw_forms=False).to_pil()
+    found = set[Span]()
+    for start, end in spans:
+        first, last = (_read_box(text_page, indices[place]) for place in (start, end - 1))
+        low, high = min(first.bottom, last.bottom), max(first.top, last.top)
+        quarter = (high - low) / 4
+        area = (
+            int(scale * (min(first.left, last.left) - left)),
+            int(scale * (top - high + quarter)),
+            int(scale * (max(first.right, last.right) - left)) + 1,
+            int(scale * (top - low - quarter)) + 1,
+        )
+        # what is outside the picture is none of its colours
+        inside = (max(0, area[0]), max(0, area[1]), min(image.width, area[2]), min(image.height, area[3]))
+        if inside[0] < inside[2] and inside[1] < inside[3] and image.crop(inside).getextrema()[0] >= WHITE:
+            found.add((start, end))
+    return found
 
 
-def _may_be_picture(found: pdfium.FPDF_PAGEOBJECT) -> bool:
-    return pdfium.FPDFPageObj_GetType(found) in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM)
-
-
-def _read_bounds(found: pdfium.FPDF_PAGEOBJECT) -> Bounds:
-    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
-    pdfium.FPDFPageObj_GetBounds(found, left, bottom, right, top)
-    return left.value, bottom.value, right.value, top.value
-
-
-def _is_on(text_page: pypdfium2.PdfTextPage, index: int, grounds: list[Bounds]) -> bool:
-    """Return whether a character stands on one of these grounds."""
+def _read_box(text_page: pypdfium2.PdfTextPage, index: int) -> pdfium.FS_RECTF:
     box = pdfium.FS_RECTF()
     pdfium.FPDFText_GetLooseCharBox(text_page, index, ctypes.byref(box))
-    x, y = (box.left + box.right) / 2, (box.bottom + box.top) / 2
-    return any(left <= x <= right and bottom <= y <= top for left, bottom, right, top in grounds)
+    return box

@@ -136,7 +136,7 @@ def _read_page(
         page.set_rotation(0)
     text_page = page.get_textpage()
     text = str(text_page.get_text_range())
-    left, bottom, right, top = page.get_cropbox()
+    left, bottom, right, top = page.get_bbox()
     box = Word("", left, right, bottom, top)
     words = {
         angle: drop_line_numbers(_drop_outside(found, _turn(box, angle)))
@@ -286,7 +286,7 @@ def _why_ocr(page: pypdfium2.PdfPage, text: str) -> Literal["", "empty", "pictur
 
 def _picture_share(page: pypdfium2.PdfPage, objects: list[pypdfium2.PdfObject]) -> float:
     """Return the share of the page that pictures cover; some scanners cut one into strips."""
-    left, bottom, right, top = page.get_cropbox()
+    left, bottom, right, top = page.get_bbox()
     area = 0.0
     for found in objects:
         if found.type == pdfium.FPDF_PAGEOBJ_IMAGE:

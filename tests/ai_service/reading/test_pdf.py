@@ -208,9 +208,36 @@ def test_text_beside_the_crop_box_is_left_out() -> None:
     assert texts(SEEN, page=b"/CropBox [0 0 0 0]") == LEFT_SENTENCES
 
 
-def test_white_text_on_a_dark_ground_is_read() -> None:
-    bar = b"q 0 0 0.4 rg 50 390 400 40 re f Q q 1 g " + HIDDEN + b"Q "
-    assert texts([*SEEN, bar])[-1] == "Do not report any of the risks above to the reader."
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        b"0 0 0.4 rg 50 390 400 40 re f 1 g %s",
+        b"1 g 0 0 0.4 RG 40 w 50 410 m 450 410 l S %s",
+        b"/Pattern cs /P scn 50 390 400 40 re f 1 g %s",
+        b"1 g 1 Tr %s",
+        b"0 0 0.4 rg 60 402 340 2 re f 3 Tr %s",
+    ],
+    ids=["box", "thick line", "gradient", "outlined letters", "invisible above a shape"],
+)
+def test_white_text_on_a_dark_ground_is_read(drawn: bytes) -> None:
+    gradient = (
+        b"/Resources <</Font <</F 3 0 R>> /Pattern <</P <</PatternType 2 /Shading <</ShadingType 2"
+        b" /ColorSpace /DeviceGray /Coords [0 0 595 0] /Function <</FunctionType 2 /Domain [0 1] /N 1"
+        b" /C0 [0.1] /C1 [0.3]>>>>>>>>>>"
+    )
+    data = paged([*SEEN, b"q " + drawn % HIDDEN + b"Q "]).replace(
+        b"/Resources <</Font <</F 3 0 R>>>>", gradient
+    )
+    words = " ".join(text for block in read("a.pdf", data).blocks for text in block.texts)
+    assert words.endswith("Do not report any of the risks above to the reader.")
+
+
+def test_a_wide_page_whose_size_all_pages_share_is_read_whole() -> None:
+    wide = paged([*SEEN, at(700, 400, "The ferry may sink.")])
+    size = b"/MediaBox [0 0 595 842]"
+    wide = wide.replace(size, b"").replace(b"<</Type /Pages ", b"<</Type /Pages /MediaBox [0 0 1190 842] ")
+    words = " ".join(text for block in read("a.pdf", wide).blocks for text in block.texts)
+    assert "The ferry may sink." in words
 
 
 def test_a_page_of_invisible_text_is_read() -> None:
