@@ -106,12 +106,40 @@ def test_markup_of_issue_trackers_in_cells_is_read_as_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["2 * 3 * 4 < 5, and [a] stays", "C:\\a_b_c {x} !", "Wow! It is <late> again, no. 1_a*"]
+    "cell",
+    [
+        "2 * 3 * 4 < 5, and [a] stays",
+        "C:\\a_b_c {x} !",
+        "Wow! It is <late> again, no. 1_a*",
+        "Open [yes|no], {budget} is *low*",
+    ],
 )
 def test_signs_that_are_no_markup_stay(cell: str) -> None:
     assert clean_cell(cell) == cell
 
 
-@pytest.mark.parametrize("sign", ["!", "!a.b", "{code:x}", "{quote}*a", "[a|", "<br>", "{quote}!a.png|"])
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (
+            "<div>Ask <ana@example.com> or <name> <b>now</b>: it takes <5 days if (a<b)</div>",
+            "Ask <ana@example.com> or <name> now: it takes <5 days if (a<b)",
+        ),
+        ("<![if !lists]><p>The pump<o:p></o:p> leaks</p>", "The pump leaks"),
+        (
+            "{code}" + 3_000 * "x" + "{code}The pump leaks.{code}y{code}The weld is cracked.",
+            "The pump leaks.\nThe weld is cracked.",
+        ),
+        ("{color:red}Late{color}{noformat}the weld", "Late\nthe weld"),
+        ("||Risk|The pump leaks|\n||Owner|{color:red}Ana{color}|", "Risk|The pump leaks\nOwner|Ana"),
+    ],
+)
+def test_words_beside_markup_are_kept(cell: str, shown: str) -> None:
+    assert clean_cell(cell).strip() == shown
+
+
+@pytest.mark.parametrize(
+    "sign", ["!", "!a.b", "{code:x}", "{quote}*a", "[a|", "<br>", "<br><a ", "{quote}!a.png|"]
+)
 def test_hostile_cells_are_read_in_little_time(sign: str) -> None:
     clean_cell(sign * 5_000)
