@@ -240,10 +240,14 @@ def _contents_lines(lines: list[str]) -> set[int]:
         end = line[-MAX_LEADER_CHARS:].rstrip() if len(line) <= MAX_ENTRY_CHARS else "text"
         if not end:
             continue
-        if end[-1] in "0123456789ivxl" and LEADER.search(end):
+        if (end[-1].isdecimal() or end[-1] in "ivxl") and LEADER.search(end):
             found.add(number)
-            if number and line.strip()[0].islower() and not SENTENCE_END.search(lines[number - 1]):
-                # the rest of an entry
+            if (
+                number - 2 in found
+                and line.strip()[0].islower()
+                and not SENTENCE_END.search(lines[number - 1])
+            ):
+                # the rest of an entry below another
                 found.add(number - 1)
         gap = GAP_BEFORE_PAGE.search(end) if end[-1].isdecimal() else None
         if gap and int(gap[1]) >= last and line.strip().count("\t") <= 2:

@@ -196,6 +196,17 @@ def test_contents_with_ranges_of_pages_and_entries_of_two_lines_are_left_out() -
     ]
 
 
+def test_entries_with_khmer_numbers_are_left_out() -> None:
+    assert read(
+        "a.txt", "១. សេចក្តីផ្តើម ........ ១២\n២. ហានិភ័យ ........ ១៤\n\nThe depot opens at seven.\n"
+    ).texts == ["The depot opens at seven."]
+
+
+def test_a_sentence_before_a_line_to_fill_in_is_kept() -> None:
+    text = "The tenant has paid nothing and signs this on the\nday of __________ 2026\n"
+    assert read("a.txt", text).texts == ["The tenant has paid nothing and signs this on the"]
+
+
 def test_pages_that_are_one_line_each_are_no_table_of_contents() -> None:
     page = " ".join(["The tenant of the mill keeps the weir free of branches and pays for repairs."] * 4)
     text = "\n\n\n".join(f"{page}     {number}" for number in range(1, 6))
