@@ -10,6 +10,8 @@ from .paragraphs import LINE_BREAK, is_title, join_cell, split_lines
 OASIS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 OFFICE, STYLE, TABLE, TEXT, DRAW = (OASIS % name for name in ("office", "style", "table", "text", "drawing"))
 ANNOTATION, NOTE = OFFICE + "annotation", TEXT + "note"
+# parts of a paragraph that may say whether they are hidden
+WITH_STYLE = (TEXT + "span", TEXT + "a")
 # deleted text, lists of contents, what describes something else, and what changes from page to page
 LEFT_OUT = frozenset(
     space + name
@@ -75,7 +77,7 @@ class _Reader:
             for group in styles
             for style in group.iterchildren(STYLE + "style")
         }
-        self._hidden: dict[tuple[str, str | None], bool] = {}
+        self._hidden: dict[tuple[str, str | None], bool | None] = {}
         self._beside: list[Block] = []
         # inside a cell, text box, comment, note, header or footer, where nothing is a heading
         self._is_aside = False
@@ -114,10 +116,8 @@ class _Reader:
 
     def _read_paragraph(self, element: Any, is_item: bool) -> Iterator[Block]:
         name = element.get(TEXT + "style-name")
-        if self._is_hidden("paragraph", name):
-            return
         pieces: list[str] = []
-        self._read_inline(element, pieces)
+        self._read_inline(element, pieces, self._is_hidden("paragraph", name, inherited=False))
         lines = split_lines("".join(pieces))
         text = " ".join(lines)
         if not lines or any(
@@ -135,10 +135,14 @@ class _Reader:
         for line in lines:
             yield Block("item" if is_item else "paragraph", [line])
 
-    def _read_inline(self, parent: Any, pieces: list[str]) -> None:
-        pieces.append(parent.text or "")
+    def _read_inline(self, parent: Any, pieces: list[str], is_hidden: bool) -> None:
+        """Collect the text of a paragraph or of a part of it; `is_hidden` unless a part says otherwise."""
+        if not is_hidden:
+            pieces.append(parent.text or "")
         for node in parent:
             tag = node.tag
+            if is_hidden and tag not in WITH_STYLE:
+                continue
             if tag in CHARACTERS:
                 pieces.append(CHARACTERS[tag])
             elif tag == NOTE:
@@ -148,9 +152,11 @@ class _Reader:
                 self._beside += self.read_aside(node, "Comment", "comment")
             elif isinstance(tag, str) and tag.startswith(DRAW):
                 self._beside += self.read_aside(node)
-            elif tag not in LEFT_OUT and not self._is_hidden("text", node.get(TEXT + "style-name")):
-                self._read_inline(node, pieces)
-            pieces.append(node.tail or "")
+            elif tag not in LEFT_OUT:
+                own = self._is_hidden("text", node.get(TEXT + "style-name"), is_hidden)
+                self._read_inline(node, pieces, own)
+            if not is_hidden:
+                pieces.append(node.tail or "")
 
     def _read_table(self, table: Any) -> Iterator[Block]:
         """Read the rows; comments, notes and tables inside cells follow the table."""
@@ -190,10 +196,10 @@ class _Reader:
             name = found[-1].get(STYLE + "parent-style-name")
         return found
 
-    def _is_hidden(self, family: str, name: str | None) -> bool:
-        """Return whether text of a style is hidden, or struck out."""
+    def _is_hidden(self, family: str, name: str | None, inherited: bool) -> bool:
+        """Return whether text of a style is hidden, or struck out; `inherited` if it doesn't say."""
         if name is None:
-            return False
+            return inherited
         if (family, name) not in self._hidden:
             said = [
                 properties
@@ -204,8 +210,10 @@ class _Reader:
                 next(filter(None, (properties.get(key) for properties in said)), "")
                 for key in (TEXT + "display", STYLE + "text-line-through-style")
             )
-            self._hidden[family, name] = display == "none" or line not in ("", "none")
-        return self._hidden[family, name]
+            is_hidden = display == "none" or line not in ("", "none")
+            self._hidden[family, name] = is_hidden if display or line else None
+        own = self._hidden[family, name]
+        return inherited if own is None else own
 
 
 def _rows(parent: Any) -> Iterator[Any]:

@@ -26,6 +26,7 @@ STYLES = """
 <style:style style:name="Secret" style:family="text"><style:text-properties text:display="none"/></style:style>
 <style:style style:name="Struck" style:family="text"><style:text-properties style:text-line-through-style="solid"/></style:style>
 <style:style style:name="Plain" style:family="text"><style:text-properties style:text-line-through-style="none"/></style:style>
+<style:style style:name="Gone" style:family="paragraph"><style:text-properties style:text-line-through-style="solid"/></style:style>
 <style:style style:name="Veiled" style:family="paragraph"><style:text-properties text:display="none"/></style:style>
 <style:style style:name="Child" style:family="paragraph" style:parent-style-name="Veiled"/>
 """
@@ -130,6 +131,14 @@ def test_what_is_struck_out_is_left_out() -> None:
         '<text:span text:style-name="Plain">at once</text:span>.'
     )
     assert read_text(inner).texts == ["The tenant may leave at once."]
+    # a part that turns off the strike of the paragraph, or of the part around it
+    inner = (
+        '<text:p text:style-name="Gone">The roof leaks. <text:span text:style-name="Plain">It may fall.'
+        "</text:span> It is old.</text:p>"
+        '<text:p>The <text:span text:style-name="Struck">old <text:span text:style-name="Plain">quay '
+        "</text:span>wall </text:span>may sink.</text:p>"
+    )
+    assert read_text(inner).texts == ["It may fall.", "The quay may sink."]
 
 
 def test_text_boxes_and_shapes_are_paragraphs_of_their_own() -> None:
