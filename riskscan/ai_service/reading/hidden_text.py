@@ -1,7 +1,7 @@
 """Text of a PDF page that nobody sees: white or invisible, where the page is white."""
 
 import ctypes
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -24,7 +24,7 @@ def drop_hidden(
 ) -> list[Span]:
     """Return where the words in the text of a page start and end, without hidden ones.
 
-    The first word of each line is looked at, and the others if one of these may be hidden.
+    The first word of each line is looked at, and the others if one of these is hidden.
     """
 
     def find(is_hidden: Callable[[pypdfium2.PdfTextPage, int], bool], of: list[Span]) -> set[Span]:
@@ -35,10 +35,10 @@ def drop_hidden(
     if 2 * len(invisible) > len(spans):
         # what OCR has read in a picture
         invisible = set()
-    found = invisible | (find(_is_white, firsts) and find(_is_white, spans))
-    if not found or len(found) > MAX_WORDS:
-        return spans
-    hidden = _find_on_white(page, text_page, found, indices)
+    white = find(_is_white, firsts)
+    hidden = _find_on_white(page, text_page, invisible | white, indices)
+    if not white.isdisjoint(hidden):
+        hidden |= _find_on_white(page, text_page, find(_is_white, spans), indices)
     return [span for span in spans if span not in hidden]
 
 
@@ -55,9 +55,11 @@ def _is_white(text_page: pypdfium2.PdfTextPage, index: int) -> bool:
 
 
 def _find_on_white(
-    page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, spans: Iterable[Span], indices: Sequence[int]
+    page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, spans: set[Span], indices: Sequence[int]
 ) -> set[Span]:
     """Return the words that stand where a picture of the page is white, by the middle of their height."""
+    if not 0 < len(spans) <= MAX_WORDS:
+        return set()
     left, bottom, right, top = page.get_bbox()
     scale = min(1.0, SIDE_PIXELS / max(1.0, right - left, top - bottom))
     image = page.render(scale=scale, grayscale=True, may_draw_forms=False).to_pil()
