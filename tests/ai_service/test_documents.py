@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import itertools
 import os
 import shutil
 import socket
@@ -21,6 +22,7 @@ from PIL import Image
 from riskscan.ai_service.processes import MAX_READERS
 from riskscan.file_types import OPENDOCUMENT, POWERPOINT
 from tests.ai_service.documents import archive, body, content_types, pdf, relationships, word
+from tests.ai_service.pdfs import at, paged
 from tests.ai_service.service import (
     EndlessTesseract,
     Service,
@@ -162,6 +164,15 @@ async def test_hostile_documents_are_refused_and_the_service_lives(
     status, answer = await scan(http, service, text="The pump leaks badly and may fail.")
     assert (status, len(answer["data"])) == (200, 1)
     assert service.process.poll() is None
+
+
+async def test_a_page_of_numbers_is_read(http: aiohttp.ClientSession, service: Service) -> None:
+    """When columns were looked for beside each of 14,400 numbers, there was not time enough for it."""
+    places = itertools.product(range(120), repeat=2)
+    numbers = [at(4 + 4.9 * column, 830 - 6.9 * row, "77", 2) for row, column in places]
+    document = paged([at(50, 800, "The pump leaks badly and may fail.")], numbers)
+    status, answer = await scan(http, service, ("numbers.pdf", document))
+    assert (status, contexts(answer["data"])) == (200, ["The pump leaks badly and may fail."])
 
 
 async def test_a_nul_in_a_name_is_harmless(http: aiohttp.ClientSession, service: Service) -> None:

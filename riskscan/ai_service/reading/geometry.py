@@ -5,7 +5,7 @@ Words come in the order in which the page draws them, or in which OCR found them
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from ..khmer import KHMER
@@ -21,6 +21,8 @@ SPACED_GAP = 1.5
 PARAGRAPH_GAP = 1.3
 # how often the text has to jump across a gutter before it is one
 MIN_ROWS = 3
+# a line of prose has so many words on average, a cell of a table fewer
+PROSE_WORDS = 3
 MAX_CELLS = 30
 # lines of columns have so many words, those of cells have fewer
 COLUMN_WORDS = 4
@@ -128,10 +130,14 @@ def order_lines(lines: list[Line]) -> list[Line]:
     if 2 * sum(step < 0 for step in steps) > len(steps):
         lines = sorted(lines, key=lambda line: (-line.bottom, line.left))
     result: list[Line] = []
+    # how many more words than prose needs the lines before each one have, and the most from each one on:
+    # in tables of numbers no line is searched for columns
+    surplus = list(accumulate((line.words - PROSE_WORDS for line in lines), initial=0))
+    most = list(accumulate(reversed(surplus), max))[::-1]
     start = 0
     while start < len(lines):
-        end, gutter = _find_gutter(lines, start)
-        columns = _split_columns(lines[start:end], gutter)
+        end, gutter = _find_gutter(lines, start) if most[start + 1] >= surplus[start] else (start, 0.0)
+        columns = _split_columns(lines[start:end], gutter) if surplus[end] >= surplus[start] else []
         if len(columns) > 1 and all(map(_is_prose, columns)):
             for column in columns:
                 result += column
@@ -194,7 +200,7 @@ def _is_prose(lines: list[Line]) -> bool:
     full = sum(line.right - left > 0.7 * (right - left) for line in lines)
     words = sum(line.words for line in lines)
     going_on = sum(goes_on(line.text) for line in lines[1:])
-    return full * 2 > len(lines) and words >= 3 * len(lines) and going_on * 3 >= len(lines) - 1
+    return full * 2 > len(lines) and words >= PROSE_WORDS * len(lines) and going_on * 3 >= len(lines) - 1
 
 
 def goes_on(text: str) -> bool:
