@@ -170,7 +170,7 @@ def _add_highlight(page: pypdfium2.PdfPage, boxes: Sequence[Box], note: str) -> 
 
 def _add_note(page: pypdfium2.PdfPage, note: str) -> None:
     """Add a note in the upper left corner of a page."""
-    left, _, _, top = page.get_cropbox()
+    left, _, _, top = page.get_bbox()
     annotation = pdfium.FPDFPage_CreateAnnot(page, pdfium.FPDF_ANNOT_TEXT)
     _finish(annotation, Box(left + CORNER, top - CORNER - ICON, left + CORNER + ICON, top - CORNER), note)
 

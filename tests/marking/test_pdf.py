@@ -12,7 +12,8 @@ import pytest
 from riskscan.ai_service.errors import UnreadableDocument
 from riskscan.marking.pdf import mark_pdf
 from riskscan.marking.placing import Mark
-from tests.ai_service.pdfs import at, column, draw, paged, scanned
+from tests.ai_service.documents import pdf
+from tests.ai_service.pdfs import FONT, at, column, draw, paged, scanned
 
 Box = tuple[float, float, float, float]
 
@@ -113,6 +114,25 @@ def test_what_is_not_found_is_listed_in_a_note_on_the_first_page() -> None:
     assert note.note.splitlines()[0] == "RiskScan · findings that were not found in the text: 1"
     assert note.note.endswith("“The moon may fall.”")
     assert found == highlight(1, "Nota № 2", "The budget is tight")
+
+
+def test_a_note_is_on_the_page_where_all_pages_share_their_size() -> None:
+    drawn = at(60, 300, "The budget is tight.")
+    data = pdf(
+        [
+            b"<</Type /Catalog /Pages 2 0 R>>",
+            b"<</Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 595 420]>>",
+            b"<</Type /Page /Parent 2 0 R /Contents 4 0 R /Resources <</Font <</F 5 0 R>>>>>>",
+            b"<</Length %d>>\nstream\n%s\nendstream" % (len(drawn), drawn),
+            FONT,
+        ]
+    )
+    marked, _ = mark(data, "The moon may fall.", "The budget is tight.")
+    annotation = pdfium.FPDFPage_GetAnnot(pypdfium2.PdfDocument(marked)[0], 0)
+    place = pdfium.FS_RECTF()
+    pdfium.FPDFAnnot_GetRect(annotation, ctypes.byref(place))
+    pdfium.FPDFPage_CloseAnnot(annotation)
+    assert 380 < place.top < 420
 
 
 def test_annotations_of_others_stay() -> None:
