@@ -11,8 +11,9 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psutil
@@ -193,22 +194,28 @@ async def test_a_name_is_on_no_command_line(http: aiohttp.ClientSession, tmp_pat
     assert "merger-with-acme" not in command_lines
 
 
-async def test_requests_without_a_user_key_may_use_all_readers(
-    http: aiohttp.ClientSession, tmp_path: Path
-) -> None:
-    tesseract = EndlessTesseract(tmp_path)
+@contextlib.asynccontextmanager
+async def all_readers_busy(
+    http: aiohttp.ClientSession, folder: Path
+) -> AsyncIterator[tuple[Service, list[asyncio.Task[tuple[int, Any]]]]]:
+    """Run a service of which each reader recognizes an image without end; yield it and their scans."""
+    tesseract = EndlessTesseract(folder)
     with contextlib.closing(tesseract), run_service(PATH=tesseract.path) as own:
         images = [asyncio.create_task(scan(http, own, read_sample("scan.png"))) for _ in range(MAX_READERS)]
         await asyncio.to_thread(tesseract.wait_for_starts, MAX_READERS)
+        yield own, images
+
+
+async def test_requests_without_a_user_key_may_use_all_readers(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with all_readers_busy(http, tmp_path) as (_, images):
         for image in images:
             image.cancel()
 
 
 async def test_scan_is_given_up_once_its_caller_has_left(http: aiohttp.ClientSession, tmp_path: Path) -> None:
-    tesseract = EndlessTesseract(tmp_path)
-    with contextlib.closing(tesseract), run_service(PATH=tesseract.path) as own:
-        images = [asyncio.create_task(scan(http, own, read_sample("scan.png"))) for _ in range(MAX_READERS)]
-        await asyncio.to_thread(tesseract.wait_for_starts, MAX_READERS)
+    async with all_readers_busy(http, tmp_path) as (own, images):
         for image in images:
             image.cancel()
         await asyncio.gather(*images, return_exceptions=True)
