@@ -29,7 +29,8 @@ test-fast: $(VENV)/ready-dev  ## run the fast tests, three minutes on two cores:
 
 model:  ## make the analyser's model anew, in 30 minutes: make model DATA=folder of documents that others wrote
 	$(PYTHON) -m venv .venv-model
-	.venv-model/bin/pip install --quiet --requirement requirements.txt --requirement training/requirements.txt
+	.venv-model/bin/pip install --quiet --require-hashes --requirement requirements.txt
+	.venv-model/bin/pip install --quiet --requirement training/requirements.txt
 	.venv-model/bin/python -m training.train
 	.venv-model/bin/python -m training.encoder $(or $(DATA),$(error Name the folder of documents: make model DATA=folder))
 
