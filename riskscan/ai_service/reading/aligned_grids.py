@@ -11,7 +11,8 @@ from typing import NamedTuple, TypeVar
 
 from .geometry import MAX_CELLS, Line, Word, goes_on
 from .grids import SNAP, Grid, Rule, Table
-from .layout import BULLET, DASH, SENTENCE_END
+from .marks import BULLET, DASH
+from .wrapping import SENTENCE_END
 
 # in heights of a line: the gap between two names, the least one between two columns, the one before a column
 # that has no name, the largest one between two lines, and how much farther apart rows are than their lines

@@ -9,7 +9,8 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from ..khmer import KHMER
-from .layout import BULLET, CLAUSE_NUMBER, DASH, SENTENCE_END
+from .marks import BULLET, CLAUSE_NUMBER, DASH
+from .wrapping import SENTENCE_END
 
 # gaps, in heights of a line: between cells or columns, and at most behind the mark of an item
 CELL_GAP = 1.0

@@ -9,7 +9,7 @@ from lxml import etree
 from ..errors import UnreadableDocument
 from .blocks import Block, Place
 from .encodings import BYTE_ORDER_MARKS, decode
-from .layout import join_wrapped_lines
+from .wrapping import join_wrapped_lines
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)} | {"summary": 6, "caption": 6, "legend": 6}
 # of a paragraph that is bold as a whole, below all headings

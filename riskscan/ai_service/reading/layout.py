@@ -2,53 +2,24 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import NamedTuple
 
 from ..khmer import KHMER
 from .blocks import Block, Place
+from .marks import BULLET, CLAUSE_NUMBER, HORIZONTAL_RULE, split_marks, split_row, strip_marks
+from .wrapping import (
+    MIN_WRAP_WIDTH,
+    SENTENCE_END,
+    WRAPPED_HYPHEN,
+    goes_on,
+    is_continuation,
+    is_upper,
+    wrap_widths,
+)
 
-BULLET = re.compile(
-    # signs, Word's private ones, and emoji
-    r"^[-*+•‣▪◦●○■□–—·→>»‐⁃∙\uf0b7\uf0a7\uf0d8\u2b1b-\u2b55\u25a0-\u27bf\U0001f300-\U0001faff]\ufe0f?\s+"
-    r"|^o\s+(?=[A-Z])|^\[[ xX]\]\s+"
-)
-CLAUSE_NUMBER = re.compile(
-    r"^(?:\(?\d{1,3}[.)](?=\s|[A-Z])|\d{1,3}(?:\.\d{1,3})+(?:\.(?=\s)|(?=\s+[^\Wa-z]))|\(?[a-zA-Z]\)|[A-Ha-z]\.(?=\s+(?:[A-Z]|\*\*|__|\[|<[a-z]))|\(?[ivxIVX]{1,5}[.)](?=\s)"
-    r"|(?:Article|Section|Clause|§|Art\.|ប្រការ|មាត្រា)\s*[\d០-៩]+(?:\.\d+)*(?:[.:)៖](?=\s)|(?=\s+(?:[-–—]\s+)?[A-Z\u1780-\u17ff]))|[០-៩]{1,3}(?:[.,][០-៩]+)*\s?[.។)៖\-](?=\s))\s*"
-)
-# a list in a list begins with one of these
-FIRST_MARKS = ("a", "i", "1", "១")
-ROMAN_NUMBERS = re.findall(r"\w+", "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx")
-ROMAN_PAIRS = frozenset(map(" ".join, pairwise(ROMAN_NUMBERS)))
-# people write items so, too
-DASH = re.compile(r"[-–—]+\w")
-HORIZONTAL_RULE = re.compile(r"^[\s=\-_*~.|+:]{3,}$")
-SENTENCE_END = re.compile(r"[.!?;:។៕៖…][\"'”’)\]]*$")
-UNESCAPED_BAR = re.compile(r"(?<!\\)\|")
-WRAPPED_HYPHEN = re.compile(r"(?<=[^\W\d_])-\ (?=[^\W\d_])")
 LETTER = re.compile(r"[^\W\d_]")
 HYPHENATION = re.compile(r"(?<=\w)[\ufffe\x02\xad]\r?\n?")
-# a line that ends with one of these continues on the next line
-FUNCTION_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "the a an of to in and or for by with from that which is are was be on at as not",
-    )
-)
-# as in "Owner: Ana", which starts a line of its own
-LABEL = re.compile(r"[A-Z][\w'/-]{0,20}(?: [\w'/&-]{1,20}){0,2}:(?:\s|$)")
-# lines are not wrapped at less than this many characters
-MIN_WRAP_WIDTH = 34
-MAX_WRAP_WIDTH = 130
-# a line of this length that ends no sentence goes on, even where it is shorter than its neighbours
-MIN_UNFINISHED = 45
-# letters have different widths: a line with this share of the longest is full
-FULL_LINE = 0.85
-# a number below one of these words is no number of an item
-NUMBERED_REFERENCE = frozenset(
-    re.findall(r"\w+", "in of to with by from per under see the Section Article Clause")
-)
 # of the next page, which doesn't interrupt a sentence
 PAGE_NUMBER = re.compile(
     # names before it, as in "CONFIDENTIAL Page 4 of 6"
@@ -121,7 +92,7 @@ def parse_text(blocks: list[Block]) -> Iterator[Block]:
         places += [text.place] * len(added)
     lines, places = _remove_double_spacing(lines, places)
     next_texts = _next_texts(lines)
-    widths = _wrap_widths(lines)
+    widths = wrap_widths(lines)
     # the paragraph or item that the next line may continue, with its lines
     current: Block | None = None
     before = ""
@@ -130,7 +101,7 @@ def parse_text(blocks: list[Block]) -> Iterator[Block]:
             current.texts.append(line)
             before = line
             continue
-        if current and not line and _goes_on(before, next_texts[number]):
+        if current and not line and goes_on(before, next_texts[number]):
             continue
         if current:
             yield _join(current)
@@ -284,7 +255,7 @@ def _parse_line(lines: list[str], number: int, next_text: str, in_paragraph: boo
     line = lines[number]
     if not line or HORIZONTAL_RULE.match(line):
         return None
-    if cells := _split_row(line):
+    if cells := split_row(line):
         return Block("row", cells)
     if level := heading_level(lines, number, next_text, in_paragraph):
         clause, text = split_marks(line.lstrip("# ").rstrip("# :*").strip("*_"))
@@ -296,167 +267,6 @@ def _parse_plain_line(line: str) -> Block:
     line = line.strip()
     number, text = split_marks(line)
     return Block("paragraph" if text == line else "item", [text], place=Place(number=number))
-
-
-def _split_row(line: str) -> list[str]:
-    """Return the cells of a row written with bars or tabs; none if the line is not a row."""
-    if line.count("|") >= 2 or (line.startswith("|") and line.endswith("|")):
-        cells = UNESCAPED_BAR.split(line)
-        if len(cells) > 2:
-            start, end = not cells[0].strip(), not cells[-1].strip()
-            return [cell.replace("\\|", "|").strip() for cell in cells[start : len(cells) - end]]
-    if "\t" not in line or BULLET.match(line):
-        return []
-    cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
-    return cells if len(cells) > 2 else []
-
-
-def strip_marks(line: str) -> str:
-    """Remove bullets and clause numbers from the start of a line."""
-    return split_marks(line)[1]
-
-
-def split_marks(line: str) -> tuple[str, str]:
-    """Return the clause number of a line as people quote it, "" without one, and the text after all marks."""
-    line = line.strip()
-    number = ""
-    for _ in range(3):
-        unmarked = BULLET.sub("", line, count=1)
-        mark = CLAUSE_NUMBER.match(unmarked)
-        shorter = unmarked[mark.end() :] if mark else unmarked
-        if not shorter or shorter == line:
-            break
-        number = add_number(number, quote_number(mark.group())) if mark else number
-        line = shorter
-    return number, line
-
-
-def quote_number(mark: str) -> str:
-    """Return "4.2" of "4.2. ", and "(a)" of "a) " or "a. "."""
-    number = mark.strip(" \t().:-–—៖។")
-    return f"({number})" if ")" in mark or number.islower() else number
-
-
-def add_number(clause: str, number: str) -> str:
-    """Return the number of what follows a clause: of "(b)" after "4.2(a)(ii)" "4.2(b)", of "4.3" itself."""
-    if not number.startswith("("):
-        return number
-    for mark in number.strip("()").split(")("):
-        clause = _add_mark(clause, mark)
-    return clause
-
-
-def _add_mark(clause: str, mark: str) -> str:
-    before, *marks = clause.replace(")", "").split("(")
-    # the deepest list that the mark continues, else one of its kind that it begins anew
-    depths = [depth for depth, last in enumerate(marks) if _follows(mark, last)][-1:]
-    depths += [depth for depth, last in enumerate(marks) if _list_style(mark) == _list_style(last)]
-    if not depths and mark.lower() not in FIRST_MARKS:
-        depths = [0]
-    marks = marks[: depths[0]] if depths else marks
-    return before + "".join(f"({each})" for each in [*marks, mark])
-
-
-def _follows(mark: str, last: str) -> bool:
-    """Return whether a mark of a list is the next one after another: "b" after "a", "ii" after "i"."""
-    if mark.isdecimal() and last.isdecimal():
-        return int(mark) == int(last) + 1
-    if mark.isupper() == last.isupper() and f"{last} {mark}".lower() in ROMAN_PAIRS:
-        return True
-    return len(mark) == len(last) == 1 and ord(mark) == ord(last) + 1
-
-
-def _list_style(mark: str) -> str:
-    style = "1" if mark.isdecimal() else "i" if mark.lower() in ROMAN_NUMBERS else "a"
-    return style.upper() if mark.isupper() else style
-
-
-def is_continuation(before: str, line: str, width: int) -> bool:
-    """Return whether a line is more of the paragraph above it, and neither an item, a row nor a heading."""
-    if BULLET.match(line) or HORIZONTAL_RULE.match(line) or _split_row(line):
-        return False
-    if DASH.match(line) and DASH.match(before):
-        return False
-    if CLAUSE_NUMBER.match(line) and not _is_number_in_sentence(before, line, width):
-        return False
-    is_heading = line.startswith("**") or (SENTENCE_END.search(before) and _is_upper(line))
-    return not is_heading and continues(before, line, width)
-
-
-def _is_number_in_sentence(before: str, line: str, width: int) -> bool:
-    """Return whether the number at the start of a line is not an item's, as "(10)" below "within ten"."""
-    last = before.rsplit(maxsplit=1)[-1]
-    if last in NUMBERED_REFERENCE:
-        return True
-    is_open = last not in ("and", "or") and not before.endswith(",") and not SENTENCE_END.search(before)
-    return is_open and line[0] == "(" and width >= MIN_WRAP_WIDTH and _is_full(before, line, width)
-
-
-def continues(before: str, line: str, width: int) -> bool:
-    """Return whether a line continues the sentence of the line before it, in text wrapped at this width."""
-    if not before:
-        return False
-    if (
-        line[:1].islower()
-        or (line[0] == "(" and line[1:2].islower())
-        or before.endswith((",", "-", "(", "&"))
-    ):
-        return True
-    if KHMER.search(line):
-        return not before.endswith(("។", "៕")) and len(before) >= 30
-    if not SENTENCE_END.search(before):
-        if len(before) >= MIN_UNFINISHED and width <= MAX_WRAP_WIDTH:
-            return not LABEL.match(line)
-        if before.rsplit(maxsplit=1)[-1].lower() in FUNCTION_WORDS:
-            return True
-    return width >= MIN_WRAP_WIDTH and _is_full(before, line, width) and not LABEL.match(line)
-
-
-def _is_full(before: str, line: str, width: int) -> bool:
-    """Return whether the first word of a line had no room on the line before it."""
-    return len(before) + 1 + len(line.split(maxsplit=1)[0]) > FULL_LINE * width
-
-
-def _goes_on(before: str, next_text: str) -> bool:
-    """Return whether a sentence goes on below empty lines, such as those of a page break."""
-    return (
-        len(before) >= MIN_UNFINISHED
-        and (next_text[:1].islower() or before.endswith((" the", " of", " a", " an")))
-        and not SENTENCE_END.search(before)
-        and not (BULLET.match(next_text) or CLAUSE_NUMBER.match(next_text))
-    )
-
-
-def join_wrapped_lines(text: str) -> str:
-    """Join the lines of a cell that continue the line above them."""
-    if "\n" not in text:
-        return text
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    width = wrap_width(lines)
-    joined = lines[:1]
-    for before, line in pairwise(lines):
-        if is_continuation(before, line, width):
-            joined[-1] += " " + line
-        else:
-            joined.append(line)
-    return "\n".join(joined)
-
-
-def wrap_width(lines: list[str]) -> int:
-    """Return the length of the longest of these lines of a paragraph, but for one that stands out."""
-    lengths = sorted(map(len, lines))
-    if len(lengths) > 2 and lengths[-1] > 1.4 * lengths[-2]:
-        return lengths[-2]
-    return lengths[-1] if lengths else 0
-
-
-def _wrap_widths(lines: list[str]) -> list[int]:
-    """Return for each line the width at which its paragraph is wrapped."""
-    widths: list[int] = []
-    for is_text, group in groupby(lines, bool):
-        paragraph = list(group)
-        widths += [wrap_width(paragraph) if is_text else 0] * len(paragraph)
-    return widths
 
 
 def _next_texts(lines: list[str]) -> list[str]:
@@ -513,12 +323,8 @@ def _cannot_be_a_heading(line: Line) -> bool:
 
 def _is_in_capitals(line: Line) -> bool:
     """In capitals, and not the first line of a paragraph in capitals."""
-    is_wrapped = line.after and len(line.text) >= MIN_WRAP_WIDTH and _is_upper(line.after)
-    return _is_upper(line.content) and not is_wrapped
-
-
-def _is_upper(text: str) -> bool:
-    return text.isupper() and sum(map(str.isalpha, text)) > 3
+    is_wrapped = line.after and len(line.text) >= MIN_WRAP_WIDTH and is_upper(line.after)
+    return is_upper(line.content) and not is_wrapped
 
 
 def _has_bullet_or_label(line: Line) -> bool:

@@ -6,16 +6,11 @@ from collections.abc import Callable, Iterator
 from .blocks import MAX_CHARS, Block, Place
 from .encodings import decode
 from .layout import (
-    BULLET,
-    CLAUSE_NUMBER,
-    SENTENCE_END,
-    UNESCAPED_BAR,
-    is_continuation,
-    join_wrapped_lines,
     remove_fenced_code,
     remove_front_matter,
-    wrap_width,
 )
+from .marks import BULLET, CLAUSE_NUMBER, UNESCAPED_BAR
+from .wrapping import SENTENCE_END, is_continuation, join_wrapped_lines, wrap_width
 
 HEADING = re.compile(r"[ \t]{0,3}(#{1,6})(?:[ \t]+|(?<=##)(?=[^\W\d_]))")
 HEADING_ID = re.compile(r"\s\{[#.][^{}]{1,100}\}$")

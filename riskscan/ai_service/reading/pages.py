@@ -11,8 +11,8 @@ from .blocks import Block, Place
 from .geometry import Line, Paragraph, find_paragraphs, goes_on, median, order_lines, usual_distance
 from .grids import Table
 from .hyphens import HYPHENS, join_lines, join_narrow_lines
-from .layout import SENTENCE_END
 from .pdf_tables import has_columns
+from .wrapping import SENTENCE_END
 
 # the share of a page's height at its top and bottom in which headers and footers stand
 MARGIN = 0.15
@@ -28,7 +28,7 @@ PAGE_NUMBER = re.compile(
 LARGER = 1.2
 MAX_HEADING_CHARS = 100
 HEADING_LEVELS = 6
-# layout.py joins lines after one as long as this, or that ends so, if no empty line is between them
+# wrapping.py joins lines after one as long as this, or that ends so, if no empty line is between them
 LONG_LINE_CHARS = 45
 OPEN_ENDS = (",", "-", "(", "&")
 # lines of so few words are those of a cell
@@ -131,7 +131,7 @@ def _to_block(paragraph: Paragraph, page: int, body: float, words: set[str]) -> 
 
 
 def _set_apart(before: Block | None, block: Block) -> Block:
-    """Put an empty line before a paragraph that layout.py would take for the rest of the one before it."""
+    """Put an empty line before a paragraph that wrapping.py would take for the rest of the one before it."""
     text, last = block.texts[0], before.texts[0].lstrip() if before else ""
     if block.kind == "text" and (
         len(last) >= LONG_LINE_CHARS or last.endswith(OPEN_ENDS) or goes_on(text.lstrip())

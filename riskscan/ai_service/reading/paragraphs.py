@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from .blocks import Block
-from .layout import BULLET, CLAUSE_NUMBER
+from .marks import BULLET, CLAUSE_NUMBER
 
 # these characters cannot occur in XML
 LINE_BREAK, PAGE_BREAK = "\v", "\f"

@@ -7,7 +7,8 @@ from .aligned_grids import find_aligned_grids
 from .geometry import Line, Word, find_lines, usual_distance
 from .grids import SNAP, Grid, Rules, Table, find_grids
 from .hyphens import join_lines, join_narrow_lines
-from .layout import BULLET, CLAUSE_NUMBER, DASH, SENTENCE_END
+from .marks import BULLET, CLAUSE_NUMBER, DASH
+from .wrapping import SENTENCE_END
 
 # a larger distance than this share of the usual one starts a paragraph of a cell
 PARAGRAPH_GAP = 1.3

@@ -6,7 +6,8 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 from .blocks import Block, Place
-from .layout import add_number, parse_blocks, strip_marks
+from .layout import parse_blocks
+from .marks import add_number, strip_marks
 from .outline import Outline, classify_heading
 
 Kind = Literal["sentence", "item", "cell"]

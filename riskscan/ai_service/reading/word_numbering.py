@@ -4,7 +4,7 @@ import re
 from itertools import islice
 from typing import Any, NamedTuple
 
-from .layout import quote_number
+from .marks import quote_number
 from .word_styles import W, find, is_on, value
 
 LEVELS = 9
