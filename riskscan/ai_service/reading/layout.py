@@ -12,6 +12,7 @@ from .wrapping import (
     MIN_WRAP_WIDTH,
     SENTENCE_END,
     WRAPPED_HYPHEN,
+    find_wrapped,
     goes_on,
     is_continuation,
     is_upper,
@@ -50,6 +51,14 @@ NOT_A_HEADING = 0
 MAX_HEADING_CHARS = 80
 
 
+class TextLine(NamedTuple):
+    """A line without blanks around it and marks of quotation; `end` is the column at which it ends."""
+
+    text: str
+    end: int
+    place: Place
+
+
 def parse_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
     """Resolve running text, and remove the marks of items; no block of kind text is left.
 
@@ -84,29 +93,28 @@ def _put_at(block: Block, place: Place) -> Block:
 
 def parse_text(blocks: list[Block]) -> Iterator[Block]:
     """Join wrapped lines into paragraphs and items, and detect headings and rows."""
-    lines: list[str] = []
-    places: list[Place] = []
-    for text in blocks:
-        added = _clean_lines(HYPHENATION.sub("", text.texts[0]))
-        lines += added
-        places += [text.place] * len(added)
-    lines, places = _remove_double_spacing(lines, places)
+    text_lines = _remove_double_spacing(
+        [line for block in blocks for line in _clean_lines(HYPHENATION.sub("", block.texts[0]), block.place)]
+    )
+    lines = [line.text for line in text_lines]
     next_texts = _next_texts(lines)
     widths = wrap_widths(lines)
+    wrapped = find_wrapped(lines, [line.end for line in text_lines])
     # the paragraph or item that the next line may continue, with its lines
     current: Block | None = None
     before = ""
     for number, line in enumerate(lines):
-        if current and line and is_continuation(before, line, widths[number]):
+        if current and line and is_continuation(before, line, widths[number], wrapped[number]):
             current.texts.append(line)
             before = line
             continue
-        if current and not line and goes_on(before, next_texts[number]):
+        if current and not line and goes_on(current.texts, next_texts[number]):
             continue
         if current:
             yield _join(current)
-        block = _parse_line(lines, number, next_texts[number], in_paragraph=current is not None)
-        block = _put_at(block, places[number]) if block else None
+        is_wrapped = any(wrapped[number + 1 : number + 2])
+        block = _parse_line(lines, number, next_texts[number], current is not None, is_wrapped)
+        block = _put_at(block, text_lines[number].place) if block else None
         current = block if block and block.kind in ("paragraph", "item") else None
         before = line
         if block and not current:
@@ -158,7 +166,7 @@ def remove_fenced_code(text: str) -> str:
     return "\n".join(kept + code)
 
 
-def _clean_lines(text: str) -> list[str]:
+def _clean_lines(text: str, place: Place) -> list[TextLine]:
     """Return the lines without marks of quoted emails, page numbers and entries of tables of contents."""
     text = remove_fenced_code(text)
     raw = text.splitlines()
@@ -167,16 +175,17 @@ def _clean_lines(text: str) -> list[str]:
     if "\f" in text:
         pages = text.replace("\f", "\n\f").split("\n")
         breaks.update(number for number, line in enumerate(pages) if line[:1] == "\f")
-    lines: list[str] = []
+    lines: list[TextLine] = []
+    empty = TextLine("", 0, place)
     depth = 0
     after_page = False
-    for number, line in enumerate(raw):
-        line = line.strip()
+    for number, raw_line in enumerate(raw):
+        line = raw_line.strip()
         quote = QUOTE.match(line) if line.startswith(">") else None
         marks = quote.group().count(">") if quote else 0
         if marks != depth:
             depth = marks
-            lines.append("")
+            lines.append(empty)
         line = line[quote.end() :].strip() if quote else line
         if number in contents:
             line = ""
@@ -190,16 +199,16 @@ def _clean_lines(text: str) -> list[str]:
         if after_page:
             _end_page(lines, line)
             after_page = False
-        lines.append(line)
+        lines.append(TextLine(line, len(raw_line.rstrip().expandtabs()), place) if line else empty)
     return lines
 
 
-def _end_page(lines: list[str], next_line: str) -> None:
+def _end_page(lines: list[TextLine], next_line: str) -> None:
     """Remove the empty lines at the end of a page, and add one unless the next one continues it."""
-    while lines and not lines[-1]:
+    while lines and not lines[-1].text:
         lines.pop()
-    if lines and (SENTENCE_END.search(lines[-1]) or not next_line[0].islower()):
-        lines.append("")
+    if lines and (SENTENCE_END.search(lines[-1].text) or not next_line[0].islower()):
+        lines.append(lines[-1]._replace(text=""))
 
 
 def _contents_lines(lines: list[str]) -> set[int]:
@@ -232,8 +241,9 @@ def _contents_lines(lines: list[str]) -> set[int]:
     return found
 
 
-def _remove_double_spacing(lines: list[str], places: list[Place]) -> tuple[list[str], list[Place]]:
+def _remove_double_spacing(text_lines: list[TextLine]) -> list[TextLine]:
     """Remove the empty lines between the lines of a text that has one after nearly every line."""
+    lines = [line.text for line in text_lines]
     gaps = torn = 0
     for number in range(1, len(lines) - 1):
         if not lines[number] and lines[number - 1] and lines[number + 1]:
@@ -241,26 +251,35 @@ def _remove_double_spacing(lines: list[str], places: list[Place]) -> tuple[list[
             torn += lines[number + 1][0].islower() and not SENTENCE_END.search(lines[number - 1])
     texts = sum(map(bool, lines))
     if torn < 2 or torn * 4 < gaps or gaps * 4 < texts * 3 - 3:
-        return lines, places
-    kept = [
-        number
+        return text_lines
+    return [
+        text_lines[number]
         for number, line in enumerate(lines)
         if line or not (number and lines[number - 1]) or not all(lines[number + 1 : number + 2])
     ]
-    return [lines[number] for number in kept], [places[number] for number in kept]
 
 
-def _parse_line(lines: list[str], number: int, next_text: str, in_paragraph: bool) -> Block | None:
-    """Return the block that a line would be by itself; None for a separator."""
+def _parse_line(
+    lines: list[str], number: int, next_text: str, in_paragraph: bool, is_wrapped: bool
+) -> Block | None:
+    """Return the block that a line, which may be wrapped onto the next one, begins; None for a separator."""
     line = lines[number]
     if not line or HORIZONTAL_RULE.match(line):
         return None
     if cells := split_row(line):
         return Block("row", cells)
-    if level := heading_level(lines, number, next_text, in_paragraph):
+    if not (is_wrapped and _goes_on_below(lines, number)) and (
+        level := heading_level(lines, number, next_text, in_paragraph)
+    ):
         clause, text = split_marks(line.lstrip("# ").rstrip("# :*").strip("*_"))
         return Block("heading", [text], level, Place(number=clause))
     return _parse_plain_line(line)
+
+
+def _goes_on_below(lines: list[str], number: int) -> bool:
+    """Return whether a wrapped line is no title in capitals that has the width of the text by chance."""
+    first = lines[number + 1].split(maxsplit=1)[0]
+    return not is_upper(lines[number]) or first[0].islower() or (len(first) > 1 and first.isupper())
 
 
 def _parse_plain_line(line: str) -> Block:

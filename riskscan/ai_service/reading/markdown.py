@@ -10,7 +10,7 @@ from .layout import (
     remove_front_matter,
 )
 from .marks import BULLET, CLAUSE_NUMBER, UNESCAPED_BAR
-from .wrapping import SENTENCE_END, is_continuation, join_wrapped_lines, wrap_width
+from .wrapping import SENTENCE_END, find_wrapped, is_continuation, join_wrapped_lines, wrap_width
 
 HEADING = re.compile(r"[ \t]{0,3}(#{1,6})(?:[ \t]+|(?<=##)(?=[^\W\d_]))")
 HEADING_ID = re.compile(r"\s\{[#.][^{}]{1,100}\}$")
@@ -30,6 +30,7 @@ MIN_INDENT = 2
 CODE_SIGNS = re.compile(r"[{}=$\\]|\(\)|;$", re.M)
 
 HTML_REGION = re.compile(r"(?<!`)<(table|script|style|pre|ul|ol|dl)\b", re.I)
+BREAK_IN_TAG = "\v"
 BROKEN_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,400}\n[^<>]{0,2000}>")
 TAG = re.compile(r"</?([a-zA-Z][\w-]*)(?:[\s/][^<>]*)?>")
 # others are placeholders, as in "Delivered by <date>"
@@ -80,7 +81,7 @@ def parse(text: str, has_indented_code: bool = True) -> Iterator[Block]:
     """Read headings, rows of tables, and running text in which items keep their marks; code is left out."""
     text = remove_comments(remove_fenced_code(text))
     if "<" in text:
-        text = BROKEN_TAG.sub(lambda tag: tag.group().replace("\n", " "), text)
+        text = BROKEN_TAG.sub(lambda tag: tag.group().replace("\n", BREAK_IN_TAG), text)
     reader = _Reader(has_indented_code)
     start = 0
     for opening, closing, name in _html_regions(text):
@@ -150,6 +151,10 @@ class _Reader:
 
     def read(self, text: str) -> Iterator[Block]:
         lines = text.split("\n")
+        wrapped = find_wrapped(
+            [line.strip() for line in lines],
+            [len(line.rstrip().expandtabs().rpartition(BREAK_IN_TAG)[2]) for line in lines],
+        )
         self.references.update(
             label[1].casefold() for line in lines if "]:" in line and (label := REFERENCE.match(line))
         )
@@ -169,9 +174,9 @@ class _Reader:
             elif length := self._code_length(lines, number):
                 number += length
             else:
-                length = _paragraph_length(lines, number)
-                yield from self._read_paragraph(lines[number : number + length])
-                number += length
+                end = number + _paragraph_length(lines, number)
+                yield from self._read_paragraph(lines[number:end], wrapped[number:end])
+                number = end
         yield from self._flush()
 
     def read_html(self, text: str) -> Iterator[Block]:
@@ -225,12 +230,13 @@ class _Reader:
         is_prose = code.endswith((".", "!", "?")) and len(code.split()) > 4 and not CODE_SIGNS.search(code)
         return 0 if code[0].isupper() and is_prose else end - number
 
-    def _read_paragraph(self, lines: list[str]) -> Iterator[Block]:
+    def _read_paragraph(self, lines: list[str], wrapped: list[bool]) -> Iterator[Block]:
         """Add the lines to the running text, wrapped ones joined, without the marks inside them.
 
         Items of numbered lists in numbered lists are blocks, with the numbers of both: "4.2".
         """
-        lines = [line for line in lines if not _is_left_out(line)]
+        kept = [number for number, line in enumerate(lines) if not _is_left_out(line)]
+        lines, wrapped = [lines[number] for number in kept], [wrapped[number] for number in kept]
         # a backslash at the end is a line break
         stripped = [line.strip().removesuffix("\\") for line in lines]
         width = wrap_width(stripped)
@@ -243,7 +249,10 @@ class _Reader:
             if joined and (
                 (in_item and lines[number][0].isspace() and not is_marked)
                 or brackets > 0
-                or (not line.startswith(">") and is_continuation(stripped[number - 1], line, width))
+                or (
+                    not line.startswith(">")
+                    and is_continuation(stripped[number - 1], line, width, wrapped[number])
+                )
             ):
                 joined[-1].append(line)
             else:
@@ -253,6 +262,7 @@ class _Reader:
                 brackets = 0
             brackets += line.count("[") - line.count("]")
         for line, inner_number in zip(map(" ".join, joined), numbers, strict=True):
+            line = line.replace(BREAK_IN_TAG, " ")
             bold = BOLD_LINE.match(line) if line[0] in "*_" else None
             if line[0] in "!?" and (admonition := ADMONITION.match(line)):
                 self.lines += [admonition[1] or "", ""]

@@ -93,3 +93,18 @@ def split_row(line: str) -> list[str]:
         return []
     cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
     return cells if len(cells) > 2 else []
+
+
+def neighbour_marks(mark: str) -> set[str]:
+    """Return the marks that may stand before and after one in its list: "(a)" and "(c)" of "(b)"."""
+    number = mark.strip("().")
+    start, _, end = mark.partition(number)
+    outer, dot, last = number.rpartition(".")
+    if last.isdecimal():
+        return {f"{start}{outer}{dot}{int(last) + step}{end}" for step in (-1, 1)}
+    found = {chr(ord(number) - 1), chr(ord(number) + 1)} if len(number) == 1 else set[str]()
+    if number.lower() in ROMAN_NUMBERS:
+        place = ROMAN_NUMBERS.index(number.lower())
+        near = ROMAN_NUMBERS[max(0, place - 1) : place] + ROMAN_NUMBERS[place + 1 : place + 2]
+        found.update(near if number.islower() else map(str.upper, near))
+    return {f"{start}{each}{end}" for each in found}

@@ -1,10 +1,19 @@
 """Wrapped lines: which lines of a text are one paragraph."""
 
 import re
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 
 from ..khmer import KHMER
-from .marks import BULLET, CLAUSE_NUMBER, DASH, HORIZONTAL_RULE, split_row
+from .marks import (
+    BULLET,
+    CLAUSE_NUMBER,
+    DASH,
+    FIRST_MARKS,
+    HORIZONTAL_RULE,
+    neighbour_marks,
+    split_row,
+    strip_marks,
+)
 
 SENTENCE_END = re.compile(r"[.!?;:។៕៖…][\"'”’)\]]*$")
 WRAPPED_HYPHEN = re.compile(r"(?<=[^\W\d_])-\ (?=[^\W\d_])")
@@ -17,6 +26,8 @@ FUNCTION_WORDS = frozenset(
 )
 # as in "Owner: Ana", which starts a line of its own
 LABEL = re.compile(r"[A-Z][\w'/-]{0,20}(?: [\w'/&-]{1,20}){0,2}:(?:\s|$)")
+# in code, and at the end of a remark such as "[introduced in 2.8]"
+NO_PROSE = re.compile(r"[_=<>\\{}|#@]|^--?[a-z]|^[^\[]*\]$")
 # lines are not wrapped at less than this many characters
 MIN_WRAP_WIDTH = 34
 MAX_WRAP_WIDTH = 130
@@ -30,25 +41,40 @@ NUMBERED_REFERENCE = frozenset(
 )
 
 
-def is_continuation(before: str, line: str, width: int) -> bool:
-    """Return whether a line is more of the paragraph above it, and neither an item, a row nor a heading."""
-    if BULLET.match(line) or HORIZONTAL_RULE.match(line) or split_row(line):
+def is_continuation(before: str, line: str, width: int, is_wrapped: bool = False) -> bool:
+    """Return whether a line is more of the paragraph above it, and neither an item, a row nor a heading.
+
+    `is_wrapped` is what find_wrapped() says of the line, `width` what wrap_width() says of its paragraph.
+    """
+    if HORIZONTAL_RULE.match(line) or split_row(line):
         return False
-    if DASH.match(line) and DASH.match(before):
+    if is_wrapped:
+        return True
+    if BULLET.match(line) or (DASH.match(line) and DASH.match(before)):
         return False
-    if CLAUSE_NUMBER.match(line) and not _is_number_in_sentence(before, line, width):
+    mark = CLAUSE_NUMBER.match(line)
+    if mark and not _is_number_in_sentence(before, line, mark.group().strip(), width):
         return False
     is_heading = line.startswith("**") or (SENTENCE_END.search(before) and is_upper(line))
     return not is_heading and continues(before, line, width)
 
 
-def _is_number_in_sentence(before: str, line: str, width: int) -> bool:
+def _is_number_in_sentence(before: str, line: str, mark: str, width: int) -> bool:
     """Return whether the number at the start of a line is not an item's, as "(10)" below "within ten"."""
     last = before.rsplit(maxsplit=1)[-1]
     if last in NUMBERED_REFERENCE:
         return True
-    is_open = last not in ("and", "or") and not before.endswith(",") and not SENTENCE_END.search(before)
-    return is_open and line[0] == "(" and width >= MIN_WRAP_WIDTH and _is_full(before, line, width)
+    if width < MIN_WRAP_WIDTH or not _is_full(before, line, width):
+        return False
+    others = [f" {other} " for other in neighbour_marks(mark)]
+    if any(f" {before}".startswith(other) for other in others):
+        return False
+    # as in "(i) completeness, (ii) qualification"
+    if not before.endswith((".", "!", "?")) and any(other in f"{strip_marks(before)} " for other in others):
+        return True
+    return (
+        line[0] == "(" and last not in ("and", "or") and last[-1] != "," and not SENTENCE_END.search(before)
+    )
 
 
 def continues(before: str, line: str, width: int) -> bool:
@@ -76,13 +102,16 @@ def _is_full(before: str, line: str, width: int) -> bool:
     return len(before) + 1 + len(line.split(maxsplit=1)[0]) > FULL_LINE * width
 
 
-def goes_on(before: str, next_text: str) -> bool:
+def goes_on(paragraph: list[str], next_text: str) -> bool:
     """Return whether a sentence goes on below empty lines, such as those of a page break."""
+    before = paragraph[-1]
+    around = (*before.split()[-1:], *next_text.split()[:2])
     return (
-        len(before) >= MIN_UNFINISHED
+        max(len(before), sum(map(len, paragraph))) >= MIN_UNFINISHED
         and (next_text[:1].islower() or before.endswith((" the", " of", " a", " an")))
         and not SENTENCE_END.search(before)
         and not (BULLET.match(next_text) or CLAUSE_NUMBER.match(next_text))
+        and not any(map(NO_PROSE.search, around))
     )
 
 
@@ -120,3 +149,125 @@ def wrap_widths(lines: list[str]) -> list[int]:
 
 def is_upper(text: str) -> bool:
     return text.isupper() and sum(map(str.isalpha, text)) > 3
+
+
+# -- text that a program wrapped -------------------------------------------------------------------
+
+# of the lines that surely go on with the sentence above them, the share that begin where no room was left
+MIN_FILLED = 0.8
+# a longer word has no room below many lines
+MAX_WORD_CHARS = 20
+# how far from the mark of an item the next one is looked for
+MAX_LINES_APART = 20
+# blanks between the cells of a row
+GAP = re.compile(r"[^\s.):*•-][ \xa0]{3,}\S")
+
+
+def find_wrapped(lines: list[str], ends: list[int]) -> list[bool]:
+    """Return for each line whether it begins only because the line above it had no room for its first word.
+
+    `ends` are the columns at which the lines, here without indentation, end in their file. Of a text whose
+    lines weren't filled one by one up to the same column nothing is known: all are False.
+    """
+    sure = [number > 0 and _surely_goes_on(lines[number - 1], line) for number, line in enumerate(lines)]
+    text_width = _find_width(lines, ends, sure)
+    wrapped = [False] * len(lines)
+    start = 0
+    for is_text, group in groupby(lines, bool):
+        end = start + len(list(group))
+        if is_text and end - start > 1:
+            width = _find_group_width(lines, ends, sure, start, end, text_width)
+            full = [
+                start < number
+                and _reaches(lines[number][:MAX_WORD_CHARS], ends[number - 1], width)
+                and not HORIZONTAL_RULE.match(lines[number])
+                and not GAP.search(lines[number])
+                for number in range(start, end)
+            ]
+            if any(full):
+                group_lines = lines[start:end]
+                wrapped[start:end] = [
+                    is_full and not _begins_item(group_lines, full, number)
+                    for number, is_full in enumerate(full)
+                ]
+        start = end
+    return wrapped
+
+
+def _surely_goes_on(before: str, line: str) -> bool:
+    return (
+        line[:1].islower()
+        and before != ""
+        and not SENTENCE_END.search(before)
+        and not CLAUSE_NUMBER.match(line)
+        and not BULLET.match(line)
+    )
+
+
+def _reaches(line: str, end: int, width: int) -> bool:
+    """Return whether the first word of a line, behind a line that ends at `end`, passes the width."""
+    return end <= width <= end + len(line.split(maxsplit=1)[0])
+
+
+def _find_width(lines: list[str], ends: list[int], sure: list[bool]) -> int:
+    """Return the width at which most lines that surely go on are wrapped; 0 without such a width."""
+    changes = [0] * (MAX_WRAP_WIDTH + 2)
+    total = 0
+    for number, is_sure in enumerate(sure):
+        end = ends[number - 1]
+        if is_sure and MIN_WRAP_WIDTH <= end <= MAX_WRAP_WIDTH:
+            total += 1
+            changes[end] += 1
+            changes[min(end + 1 + len(lines[number].split(maxsplit=1)[0]), MAX_WRAP_WIDTH + 1)] -= 1
+    if not total:
+        return 0
+    counts = list(accumulate(changes))
+    best = max(counts)
+    if best < MIN_FILLED * total:
+        return 0
+    # the longest line that was wrapped at this width
+    return max(end for end in ends if end <= MAX_WRAP_WIDTH and counts[end] == best)
+
+
+def _find_group_width(
+    lines: list[str], ends: list[int], sure: list[bool], start: int, end: int, text_width: int
+) -> int:
+    """Return the width of the lines of a paragraph: that of the text or, if they say so, their own."""
+    own = max((ends[number] for number in range(start, end) if " " in lines[number]), default=0)
+    sure_ones = [number for number in range(start, end) if sure[number]]
+    for width in (text_width, own if len(sure_ones) > 1 and own <= MAX_WRAP_WIDTH else 0):
+        filled = sum(_reaches(lines[number], ends[number - 1], width) for number in sure_ones)
+        if width >= own and filled >= MIN_FILLED * len(sure_ones):
+            return width
+    return 0
+
+
+def _begins_item(lines: list[str], full: list[bool], number: int) -> bool:
+    """Return whether a line of a paragraph whose first word had no room above begins an item all the same.
+
+    It does where another mark of its list begins a line that wasn't wrapped, and not where that one stands
+    in a sentence.
+    """
+    line, before = lines[number], lines[number - 1]
+    bullet, mark = BULLET.match(line), CLAUSE_NUMBER.match(line)
+    if not bullet and not mark:
+        return False
+    others = {bullet.group().strip()} if bullet else neighbour_marks(mark.group().strip()) if mark else set()
+    is_inline = is_first = False
+    for other in range(max(0, number - MAX_LINES_APART), min(number + MAX_LINES_APART, len(lines))):
+        text = lines[other]
+        for place in (f" {text} ".find(f" {each} ", other == number) for each in others):
+            if place == 0 and other > 0 and not full[other]:
+                return True
+            is_first = is_first or place == other == 0
+            is_inline = is_inline or place > 0 or (place == 0 and full[other])
+    ends_clause = SENTENCE_END.search(before) is not None
+    if is_first:
+        is_dash = bullet is not None and line[0] in "-–—"
+        return is_dash or (not is_inline and (ends_clause or before.endswith((",", " and", " or"))))
+    if is_inline:
+        return False
+    if bullet:
+        return ends_clause or line[0] not in "-–—"
+    # of a number below a colon, such as "(408)" of a telephone, no list begins
+    return ends_clause and (before[-1] != ":" or line.strip("(")[:1].lower() in FIRST_MARKS)

@@ -5,9 +5,12 @@ import subprocess
 import sys
 import textwrap
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from tests.ai_service.documents import read
+from tests.ai_service.drafts import read_contracts
 
 SENTENCES = [
     "The pier was built of oak in 1911 and nobody has looked at the piles under water since the flood of that year.",
@@ -22,6 +25,96 @@ SENTENCES = [
 def test_wrapped_lines_are_joined_at_any_width(name: str, width: int, line_end: str) -> None:
     text = "\n\n".join([textwrap.fill(" ".join(SENTENCES), width), "- " + textwrap.fill(SENTENCES[1], width)])
     assert read(name, text.replace("\n", line_end) + line_end).texts == [*SENTENCES, SENTENCES[1]]
+
+
+# words that are marks, labels or titles where a line begins with them
+IN_SENTENCES = [
+    "The lessee shall (a) paint the hull, (b) insure it with Section 7.2 in mind; and (c) pay by June 30. The lessor pays no more.",
+    "The harbour office answers within ten (10) days, or - if the quay is flooded - within 30 days of the flood of that year.",
+    "Notices go to the Harbour Office, Attention: Ms. Prem, Telephone: (408) 555 0100, and to no one else in the town.",
+    "EXCEPT AS SECTION 6.2 SAYS, THE HARBOUR GIVES NO WARRANTY OF ANY KIND; THE LESSEE TAKES THE BERTH AS IT LIES.",
+    "The steps are as follows: 1. the diver looks at the piles, 2. the Office closes the pier, 3. nobody is left on it.",
+]
+PARAGRAPHS = st.lists(
+    st.sampled_from(
+        [
+            " ".join(sentences[n : n + 3])
+            for sentences in read_contracts().values()
+            for n in range(len(sentences))
+        ]
+        + [f"{one} {other}" for one in SENTENCES for other in IN_SENTENCES]
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(paragraphs=PARAGRAPHS, width=st.integers(50, 120), name=st.sampled_from(["a.txt", "a.md", ""]))
+def test_a_sentence_reads_the_same_wherever_its_lines_break(
+    paragraphs: list[str], width: int, name: str
+) -> None:
+    wrapped = "\n\n".join(textwrap.fill(text, width, break_long_words=False) for text in paragraphs)
+    assert read(name, wrapped).texts == read(name, "\n\n".join(paragraphs)).texts
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+def test_marks_and_labels_in_sentences_begin_no_item_at_any_width(name: str) -> None:
+    paragraphs = [f"{one} {other}" for one in SENTENCES for other in IN_SENTENCES]
+    unwrapped = read(name, "\n\n".join(paragraphs)).texts
+    for width in range(50, 121):
+        wrapped = "\n\n".join(textwrap.fill(text, width, break_long_words=False) for text in paragraphs)
+        assert read(name, wrapped).texts == unwrapped, width
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+def test_items_whose_lines_have_the_width_of_the_text_stay_items(name: str) -> None:
+    above = textwrap.wrap(" ".join(SENTENCES), 70)
+    width = max(map(len, above))
+    items = ["(a) shuts the gate of the ", "(b) pays the ", "(c) greases the ", "(d) leaves with the "]
+    ends = [width - 5, width - 5, width, width]
+    lines = [item.ljust(end, "x") for item, end in zip(items, ends, strict=True)]
+    text = "\n".join([*above, "", "The lessee, on each day:", *lines])
+    assert read(name, text).texts[-4:] == [line[4:] for line in lines]
+
+
+def test_a_title_in_capitals_as_wide_as_the_text_stays_a_title() -> None:
+    title = "RESPONSIBILITIES OF THE HARBOUR ADMINISTRATION FOR NAVIGATION"
+    text = f"{title}\n{textwrap.fill(' '.join(SENTENCES), len(title))}\n\n{'Rest of the Year'}\n{'-' * len(title)}\nNone.\n"
+    assert [block.kind for block in read("a.txt", text).blocks] == [
+        "heading",
+        "paragraph",
+        "heading",
+        "paragraph",
+    ]
+
+
+def test_lines_of_unequal_length_are_joined_by_their_words_alone() -> None:
+    text = (
+        "The lessee leaves the berth and hands\nover the key to the harbour office, which is\nclosed on Sundays.\n\n"
+        "Pier: north of the ferry landing\nOwner: Ana Prem, harbour office\n"
+    )
+    assert read("a.txt", text).texts[-2:] == [
+        "Pier: north of the ferry landing",
+        "Owner: Ana Prem, harbour office",
+    ]
+
+
+@pytest.mark.parametrize("width", [50, 60, 70])
+def test_a_sentence_torn_by_a_page_goes_on_below_a_short_line(width: int) -> None:
+    end = SENTENCES[0].index(" piles")
+    halves = SENTENCES[0][:end], SENTENCES[0][end:].strip()
+    text = "\n\n".join(textwrap.fill(half, width) for half in halves)
+    assert read("a.txt", text).texts == [SENTENCES[0]]
+
+
+def test_no_sentence_goes_on_below_a_remark_or_code() -> None:
+    lines = [
+        "pumpctl no longer floods the cellar when the river is high. [bug introduced in release 2.8]",
+        "gatectl waits for the ferry, and shows how long it has waited already when called with --wait",
+        "start_pump(cellar, river) is called no more",
+    ]
+    text = "\n\n".join([*lines, *(textwrap.fill(sentence, 50) for sentence in SENTENCES)])
+    assert read("a.txt", text).texts == [*lines, *SENTENCES]
 
 
 @pytest.mark.parametrize("width", [60, 72])
