@@ -27,6 +27,8 @@ PROSE_WORDS = 3
 MAX_CELLS = 30
 # lines of columns have so many words, those of cells have fewer
 COLUMN_WORDS = 4
+# lines that are looked at for columns, many of them often; only a page with a thousand cells has more
+MAX_LOOKS = 100_000
 MARK = re.compile(r"^(?:[-*+•‣▪◦●○■□–—·➢✓✔→\uf0b7\uf0a7]|o|\(?[\w.]{1,5}[.)]|[\d.]{1,6})$")
 # of the width of a column, the room that a Khmer word may need
 KHMER_ROOM = 0.15
@@ -135,9 +137,10 @@ def order_lines(lines: list[Line]) -> list[Line]:
     # in tables of numbers no line is searched for columns
     surplus = list(accumulate((line.words - PROSE_WORDS for line in lines), initial=0))
     most = list(accumulate(reversed(surplus), max))[::-1]
-    start = 0
-    while start < len(lines):
+    start = looks = 0
+    while start < len(lines) and looks < MAX_LOOKS:
         end, gutter = _find_gutter(lines, start) if most[start + 1] >= surplus[start] else (start, 0.0)
+        looks += end - start
         columns = _split_columns(lines[start:end], gutter) if surplus[end] >= surplus[start] else []
         if len(columns) > 1 and all(map(_is_prose, columns)):
             for column in columns:
@@ -146,7 +149,7 @@ def order_lines(lines: list[Line]) -> list[Line]:
             end = start + 1
             result.append(lines[start])
         start = end
-    return result
+    return result + lines[start:]
 
 
 def _find_gutter(lines: list[Line], start: int) -> tuple[int, float]:

@@ -4,7 +4,7 @@
 import pytest
 
 from riskscan.ai_service.errors import UnreadableDocument
-from riskscan.ai_service.reading.geometry import Word
+from riskscan.ai_service.reading.geometry import Line, Word, order_lines
 from riskscan.ai_service.reading.line_numbers import drop_line_numbers
 from tests.ai_service.documents import read
 from tests.ai_service.pdfs import at, column, paged
@@ -65,6 +65,15 @@ def test_three_columns_are_not_mixed() -> None:
     read_texts = texts(row_by_row(first, second, third))
     assert read_texts[:5] == LEFT_SENTENCES + RIGHT_SENTENCES
     assert read_texts[5].startswith("The clinic has one doctor for three lease of the north quay")
+
+
+def test_a_page_of_many_cells_is_searched_for_columns_in_little_time() -> None:
+    cells = [
+        Line("The pump fails", 3, 5, 40 * cell, 40 * cell + 15, -10 * row, 9 - 10 * row, 9)
+        for row in range(30_000)
+        for cell in range(4)
+    ]
+    assert order_lines(cells) == cells
 
 
 def test_a_line_over_both_columns_comes_first() -> None:
