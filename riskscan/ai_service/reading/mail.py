@@ -181,7 +181,9 @@ def _read_body(alternatives: list[Message]) -> Iterator[Block]:
 def _remove_headers(block: Block) -> Iterator[Block]:
     if block.kind == "text":
         yield block._replace(texts=[text.remove_mail_headers(block.texts[0])])
-    elif not (block.kind == "paragraph" and text.ATTRIBUTION.match(block.texts[0])):
+    elif block.kind != "paragraph" or not (
+        text.ATTRIBUTION.match(block.texts[0]) or text.SENT_FROM.match(block.texts[0])
+    ):
         yield block
 
 

@@ -17,7 +17,18 @@ BOLD = re.compile(r"(?<![\w*])(\*\*|~~)(?=\w)[^*~\n]{1,400}(?<=[\w.,:;!?)])\1")
 PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html)\b", re.I)
 # lines of emails in English, German, French, Spanish, Italian, Portuguese and Dutch
 MAIL = re.compile(
-    r"^[> \t]{0,40}(?:\*{0,2}(?:From|Von|De|Da|Van) ?:|-- ?$|-{2,}.{0,40}-$|(?:On|Am|Le|El|Il|Em|Op) .)", re.M
+    r"^[> \t]{0,40}(?:\*{0,2}(?:From|Von|De|Da|Van) ?:|-- ?$|-{2,}.{0,40}-$|(?:On|Am|Le|El|Il|Em|Op) ."
+    r"|(?:Sent|Get|Von|Gesendet|Envoyé|Enviado|Inviato|Verstuurd|Verzonden) )",
+    re.M,
+)
+# what phones and mail programs write below a message
+SENT_FROM = re.compile(
+    r"(?:Sent (?:from|via|with|using)|Von|Gesendet (?:von|mit)|Envoyé (?:de|depuis)|Enviado (?:desde|do|de)"
+    r"|Inviato (?:da|dal)|(?:Verstuurd|Verzonden) vanaf) "
+    r"(?:(?:(?:my|mein\w{0,2}|mon|mi|meu|mio|mijn) )?(?:[A-Z\d][\w-]* ){0,3}"
+    r"(?:iPhone|iPad|Android|Samsung|Galaxy|Huawei|Xiaomi|BlackBerry|Outlook|Yahoo|Proton|Gmail|Mail for)"
+    r"|(?:my|a) (?:[A-Z\d][\w-]* ){0,3}(?i:(?:mobile |cell )?(?:phone|smartphone|device)))\b.{0,50}$"
+    r"|Get Outlook for (?:iOS|Android)\b.{0,50}$"
 )
 ATTRIBUTION = re.compile(
     r"(?:On|Am|Le|El|Il|Em|Op) .{5,250}"
@@ -89,7 +100,7 @@ def _mail_header(lines: list[str], number: int, start: int) -> tuple[int, str]:
     line = lines[number][start:].strip()
     if line == "--":
         return _signature_length(lines, number, start), ""
-    if FORWARD.match(line):
+    if FORWARD.match(line) or SENT_FROM.match(line):
         return 1, ""
     if SENDER.match(line):
         return _header_length(lines, number, start)

@@ -49,7 +49,7 @@ def test_a_message_that_was_saved_as_text_is_read(encoding: str) -> None:
 
 def test_html_is_read_where_the_plain_text_says_nothing() -> None:
     made = message("No HTML.")
-    page = "<p>The pump that we bought in May is broken and nobody repairs it.</p><div><p>On Monday, 2 May 2026, Bo wrote:</p><blockquote>The pier is closed.</blockquote></div>"
+    page = "<p>The pump that we bought in May is broken and nobody repairs it.</p><div>Get <a href='https://aka.ms/o0ukef'>Outlook for iOS</a></div><div><p>On Monday, 2 May 2026, Bo wrote:</p><blockquote>The pier is closed.</blockquote></div>"
     made.add_alternative(page, subtype="html")
     assert read("a.eml", made.as_bytes()).texts == [
         "The pump that we bought in May is broken and nobody repairs it.",

@@ -248,6 +248,45 @@ def test_headers_quotations_and_signatures_of_an_email_are_no_sentences(name: st
     assert reading.units[-1].place.headings == ("Rent",)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Sent from my iPhone",
+        "Sent from my Samsung Galaxy smartphone.",
+        "Sent from my mobile phone, please excuse typos.",
+        "Sent from my T-Mobile 4G LTE Device",
+        "Sent from Outlook for Android",
+        "Sent from Mail for Windows 10",
+        "Sent via BlackBerry by AT&T",
+        "Get Outlook for iOS<https://aka.ms/o0ukef>",
+        "Von meinem iPhone gesendet",
+        "Envoyé de mon iPhone",
+        "Enviado desde mi iPhone",
+        "Inviato da iPhone",
+        "Verstuurd vanaf mijn iPhone",
+    ],
+)
+def test_what_phones_write_below_messages_is_left_out(line: str) -> None:
+    quoted = f"The pump leaks.\n\n{line}\n\n> The pier is closed.\n>\n> {line}\n"
+    reading = read("a.txt", quoted)
+    assert reading.texts == ["The pump leaks.", "The pier is closed."]
+    assert not any(block.kind == "heading" for block in reading.blocks)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Sent from the phone company, the bill is wrong.",
+        "Sent via mail on Monday, the plans are late.",
+        "Sent with the last device, the plans are late.",
+        "Get Outlook for the harbour office first.",
+        "Sent from my iPhone of work the plans for the new pier of the harbour never arrived.",
+    ],
+)
+def test_sentences_that_begin_like_signatures_of_phones_are_read(line: str) -> None:
+    assert read("a.txt", f"The pump leaks.\n\n{line}\n\nThe pier is closed.\n").texts[1] == line
+
+
 def test_two_hyphens_above_a_long_text_are_no_signature() -> None:
     lines = "\n\n".join(f"The pier number {n} is rotten." for n in range(20))
     assert len(read("a.txt", f"The harbour is closed.\n\n--\n\n{lines}\n").texts) == 21
