@@ -33,12 +33,14 @@ def read_text(paragraph: Any) -> str:
     for node in paragraph.iter(TEXT, MATH_TEXT, A + "br"):
         if node.tag == A + "br":
             pieces.append(LINE_BREAK)
-        elif not _is_number_or_date(node.getparent()):
+        elif not _is_left_out(node.getparent()):
             # PowerPoint writes some line breaks so
             pieces.append((node.text or "").replace("_x000B_", LINE_BREAK))
     return "".join(pieces)
 
 
-def _is_number_or_date(run: Any) -> bool:
-    """Return whether a run is a field that shows the number of the slide or today's date."""
-    return bool(run.tag == A + "fld" and run.get("type", "").startswith(("slidenum", "datetime")))
+def _is_left_out(run: Any) -> bool:
+    """Return whether a run is struck out, or a field that shows the number of the slide or today's date."""
+    if run.tag == A + "fld" and run.get("type", "").startswith(("slidenum", "datetime")):
+        return True
+    return any(child.get("strike", "noStrike") != "noStrike" for child in run.iterchildren(A + "rPr"))

@@ -10,6 +10,7 @@ from typing import Any
 
 from lxml import etree
 from openpyxl import load_workbook
+from openpyxl.cell.rich_text import CellRichText
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from ..errors import UnreadableDocument
@@ -41,7 +42,8 @@ THREADED = re.compile(r"\[Threaded comment\].*?\bComment:\s*", re.S)
 def read_blocks(data: bytes, notes: list[str], no_value: str = "") -> Iterator[Block]:
     """Read each sheet under its name: the values of its cells, then its comments.
 
-    `no_value` stands for an error, and for a formula whose result the workbook does not have.
+    `no_value` stands for an error, and for a formula whose result the workbook does not have. With one, for
+    an import, what is struck out is read too: it may be the row of a risk that is done.
     """
     package = Package(data)
     workbook = _open(data, package)
@@ -87,7 +89,9 @@ def _open(data: bytes, package: Package) -> Any:
         try:
             file = io.BytesIO(_rewrite(data, package.main_part(), unused) if unused else data)
             with warnings.catch_warnings(action="ignore"):
-                workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+                workbook = load_workbook(
+                    file, read_only=True, data_only=True, keep_links=False, rich_text=True
+                )
         except PARSER_ERRORS:
             continue
         if workbook.worksheets:
@@ -187,6 +191,10 @@ def _to_text(cell: Any, no_value: str = "") -> str:
         return no_value
     if value is None:
         return ""
+    if not no_value and _is_struck_out(cell):
+        return ""
+    if isinstance(value, CellRichText):
+        value = "".join(str(piece) for piece in value if no_value or not _is_struck_out(piece))
     if isinstance(value, str):
         return clean_cell(value.replace("_x000D_", "").strip())
     if isinstance(value, bool):
@@ -198,11 +206,19 @@ def _to_text(cell: Any, no_value: str = "") -> str:
     return str(value)
 
 
+def _is_struck_out(text: Any) -> bool:
+    """Return whether a cell, or a piece of its text, is struck out; a piece without a format is a string."""
+    try:
+        return not isinstance(text, str) and bool(text.font.strike)
+    except LookupError:
+        # some programs name styles that the workbook does not have
+        return False
+
+
 def _is_percentage(cell: Any) -> bool:
     try:
         return "%" in cell.number_format
     except LookupError:
-        # some programs name styles that the workbook does not have
         return False
 
 

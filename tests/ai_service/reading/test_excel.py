@@ -12,6 +12,7 @@ import xlsxwriter
 from openpyxl.comments import Comment
 
 from riskscan.ai_service.errors import UnreadableDocument
+from riskscan.ai_service.reading import excel
 from tests.ai_service.documents import read
 
 PIER = "The pier may sink in a storm"
@@ -222,9 +223,21 @@ def test_shared_and_formatted_texts_are_read() -> None:
     assert texts(file.getvalue()) == [PIER, ROOF]
 
 
-def test_a_workbook_with_too_many_cells_is_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    from riskscan.ai_service.reading import excel
+def test_what_is_struck_out_is_left_out_but_not_of_an_import() -> None:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        sheet, struck = book.add_worksheet("Risks"), book.add_format({"font_strikeout": True})
+        sheet.write_row("A1", ["Risk", "Owner"])
+        sheet.write_row("A2", [BOAT, "Sok"], struck)
+        sheet.write_rich_string(
+            "A3", struck, "Nobody knows whether ", "The roof of", struck, " all", " the bakery leaks"
+        )
+    assert texts(file.getvalue()) == [ROOF]
+    rows = [block.texts for block in excel.read_blocks(file.getvalue(), [], "?") if block.kind == "row"]
+    assert rows[1:] == [[BOAT, "Sok"], ["Nobody knows whether The roof of all the bakery leaks"]]
 
+
+def test_a_workbook_with_too_many_cells_is_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(excel, "MAX_CELLS", 12)
     reading = read("register.xlsx", register())
     assert reading.texts == [PIER]

@@ -144,6 +144,11 @@ def test_line_breaks_do_not_glue_words() -> None:
     assert read_slides(slide(shape(broken))).texts == ["The pier may sink soon."]
 
 
+def test_what_is_struck_out_is_left_out() -> None:
+    struck = '<a:p><a:r><a:rPr strike="sngStrike"/><a:t>Nobody knows it. </a:t></a:r><a:r><a:rPr strike="noStrike"/><a:t>The pier may sink.</a:t></a:r></a:p>'
+    assert read_slides(slide(shape(struck))).texts == ["The pier may sink."]
+
+
 def test_tables_are_rows_with_the_names_of_their_columns() -> None:
     rows = "".join(
         "<a:tr>" + "".join(f"<a:tc><a:txBody>{text(cell)}</a:txBody></a:tc>" for cell in row) + "</a:tr>"

@@ -51,6 +51,29 @@ def test_links_footnotes_and_hidden_text() -> None:
     assert texts(body) == ["The pier is closed, see the letter.", "The ferry sank.", "The pier is of 1911."]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        r"The pier {\strike was {\b never} closed}may sink.",
+        r"The pier \strike was closed\strike0 may sink.",
+        r"The pier {\rtlch\fcs1 \ltrch\fcs0 \striked1\insrsid1 was closed }{\rtlch\fcs1 may sink.}",
+        r"The pier \v was clos\'e9d \{\b now\}\plain may sink.",
+        r"{\strike Was \strike0 The pier }may \strike\v never \v0 really \strike0 sink.",
+    ],
+)
+def test_what_is_struck_out_or_hidden_is_left_out(body: str) -> None:
+    assert texts(body + r"\par") == ["The pier may sink."]
+
+
+def test_hidden_text_glues_no_paragraphs_and_changes_no_font() -> None:
+    body = r"The pier may sink.\par \strike The lamp failed.\par The gate failed.\par\strike0 The ferry sank.\par"
+    assert texts(body) == ["The pier may sink.", "The ferry sank."]
+    cyrillic = r"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 Arial;}}\f0 "
+    assert texts(r"\v Late \f1 \v0\'cc\'ee\'f1\'f2 \'e7\'e0\'ea\'f0\'fb\'f2.\par", cyrillic) == [
+        "Мост закрыт."
+    ]
+
+
 def test_comments_follow_the_text() -> None:
     body = r"The pier{\*\atnauthor Ana}\chatn {\*\annotation{\*\atnref 1}\pard The {\i pier} may sink.} is closed.\par"
     assert texts(body) == ["The pier is closed.", "The pier may sink."]
