@@ -109,11 +109,12 @@ CLOSED_STATUS = re.compile(
     r"|successfully|formally|permanently)\b\W*)*"
     r"(?:(?:closed|done|completed?|resolved|solved|fixed|retired|expired|mitigated|remediated|cancell?ed|rejected|dropped"
     r"|withdrawn|archived|obsolete|superseded|void|finished|ended|eliminated|avoided|removed|deleted|inactive|duplicate"
-    r"|n\s?[/.]\s?a|not applicable|not relevant|not active|no longer|no more)\b"
+    r"|dismissed|discarded|lapsed|terminated|concluded|settled|invalid|false positive|won['’]?t fix"
+    r"|did(?: not|n['’]t) (?:occur|happen|materiali[sz]e)|n\s?[/.]\s?a|not applicable|not relevant|not active)\b"
     r"(?!\s*/\s*open|\W+no\W*$|\W+\d\d?\s?%|(?<=done|lete|eted|shed)\s+by\b"
     # "Completed the first test" is news of a risk that is open
     r"|\s+(?:the|a|an|our|their|its|first|second|some|half|parts?|phase|one|two|most)\b)"
-    r"|បានបិទ|បិទ|ចប់|បានដោះស្រាយ|បានបញ្ចប់|រួចរាល់|លុបចោល|[✓✔☑✅]|100\s?%|c$)",
+    r"|no longer\b|no more\b|បានបិទ|បិទ|ចប់|បានដោះស្រាយ|បានបញ្ចប់|រួចរាល់|លុបចោល|[✓✔☑✅]|100\s?%|c$)",
     re.I,
 )
 REOPENED = re.compile(r"\bre-?open|បើកឡើងវិញ", re.I)

@@ -69,7 +69,9 @@ def _name_rows(rows: Iterator[Block]) -> Iterator[Block]:
     titles: tuple[str, ...] = ()
     for row in first[: head.first if head else 0]:
         if title := _find_single_text(row.texts):
-            titles = (title,)
+            # the first line says more than those below it, such as a version
+            if not titles or classify_heading(title):
+                titles = (title,)
         else:
             # columns of which nothing is known: a version, a date
             yield row._replace(names=("",) * len(row.texts))

@@ -112,6 +112,12 @@ def test_the_noun_of_a_name_says_what_a_column_holds(name: str, kind: Kind) -> N
             "Closed, no further action",
             "បានបិទ",
             "Remediated [1](x.org)",
+            "No longer a risk",
+            "Did not occur",
+            "Lapsed in May",
+            "Dismissed",
+            "Won't fix",
+            "False positive",
         ),
     ],
 )
@@ -165,6 +171,16 @@ def test_a_row_whose_risk_is_closed_is_left_out(name: str, of_open: str, of_clos
 )
 def test_the_head_may_stand_below_other_rows(above: list[list[str]]) -> None:
     assert texts(*above, ["ID", "Risk", "Mitigation", "Status"], ["1", PIER, BOAT, "Open"]) == [PIER]
+
+
+def test_the_first_title_above_a_table_counts_unless_another_names_its_section() -> None:
+    for above, title in (
+        (["Closed risks", "Version 4"], "Closed risks"),
+        (["Ferry terminal", "Closed risks"], "Closed risks"),
+        (["Ferry terminal", "Version 4"], "Ferry terminal"),
+    ):
+        units = read_table(*([text, "", ""] for text in above), ["ID", "Risk", "Owner"], ["1", PIER, "Sok"])
+        assert [unit.place.headings for unit in units] == [(title,)]
 
 
 @pytest.mark.parametrize(
