@@ -311,3 +311,8 @@ def is_closed(kind: Kind, cell: str) -> bool:
         is_date = sum(character.isdigit() for character in cell) >= 2
         return bool(YES.fullmatch(cell) or is_date or CLOSED_STATUS.match(cell))
     return kind == "status" and bool(CLOSED_STATUS.match(cell))
+
+
+def repeat_below(text: str) -> str:
+    """Return what a cell says of the other rows that it was merged over: their closed status, or their type."""
+    return text if is_closed("status", text) or (text and is_plain_name(text)) else ""

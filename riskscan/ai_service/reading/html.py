@@ -187,6 +187,8 @@ class _Walk:
             yield Block("paragraph", [text])
 
     def _read_rows(self, table: Any, rows: list[Any]) -> Iterator[Block]:
+        from .columns import repeat_below  # 4 ms, and most pages have no table
+
         for caption in table.iterchildren("caption"):
             yield from self._read_cell_blocks(caption)
         self.tables[0] += 1
@@ -202,11 +204,7 @@ class _Walk:
                 height = _span(cell, "rowspan")
                 for column in range(_span(cell, "colspan")):
                     if height > 1:
-                        # one word, such as a status, holds for each row; a sentence stands once
-                        spans[len(cells)] = (
-                            height - 1,
-                            text if column == 0 and len(text.split()) == 1 else "",
-                        )
+                        spans[len(cells)] = (height - 1, repeat_below(text) if column == 0 else "")
                     cells.append(text if column == 0 else "")
             self._fill(cells, spans)
             self._fill(cells, spans)

@@ -128,7 +128,16 @@ def _read_cell(words: list[Word], known: set[str]) -> str:
 
 def _read_rows(grid: Grid, texts: dict[int, str]) -> list[list[str]]:
     """Return the texts of each row, from the top."""
+    from .columns import repeat_below  # 4 ms, and most pages have no table
+
     rows: list[list[str]] = []
+    above: Sequence[int] = [-1] * len(grid.areas[0])
     for areas in reversed(grid.areas):
-        rows.append([texts.pop(area, "") for area in areas])
+        rows.append(
+            [
+                texts.pop(area, "") or (repeat_below(rows[-1][column]) if area == above[column] else "")
+                for column, area in enumerate(areas)
+            ]
+        )
+        above = areas
     return [row for row in rows if any(row)]

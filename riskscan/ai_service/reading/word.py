@@ -218,6 +218,8 @@ class _Reader:
 
     def _read_table(self, table: Any) -> Iterator[Block]:
         """Read the rows; comments, notes and tables inside cells follow the table."""
+        from .columns import repeat_below  # 4 ms, and many documents have no table
+
         rows = [row for row in self._children(table) if row.tag == ROW and not _is_row_left_out(row)]
         if len(rows) == 1 and len(cells := self._cells(rows[0])) == 1:
             # a box around text
@@ -226,14 +228,19 @@ class _Reader:
         self._tables += 1
         number = self._tables
         beside: list[Block] = []
+        above: list[str] = []
         for row_number, row in enumerate(rows, 1):
             texts = [""] * _count(row, "trPr", "gridBefore", default=0)
             for cell in self._cells(row):
-                texts.append(self._read_cell(cell, beside))
+                text = self._read_cell(cell, beside)
+                if not text and len(texts) < len(above) and _is_merged_with_above(cell):
+                    text = repeat_below(above[len(texts)])
+                texts.append(text)
                 columns = _count(cell, "tcPr", "gridSpan", default=1)
                 texts += [""] * min(columns - 1, MAX_COLUMNS - len(texts))
             if any(texts):
                 yield Block("row", texts, place=Place(table=number, row=row_number))
+            above = texts
         yield from beside
 
     def _cells(self, row: Any) -> list[Any]:
@@ -412,6 +419,11 @@ def _is_row_left_out(row: Any) -> bool:
     return properties is not None and bool(
         find(properties, "del") is not None or is_on(find(properties, "hidden"))
     )
+
+
+def _is_merged_with_above(cell: Any) -> bool:
+    merged = find(cell, "tcPr", "vMerge")
+    return merged is not None and merged.get(VAL) != "restart"
 
 
 def _count(element: Any, *path: str, default: int) -> int:

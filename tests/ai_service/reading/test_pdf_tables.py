@@ -138,6 +138,24 @@ def test_merged_cells_have_their_text_once() -> None:
     assert texts == [["Risks of the pier in the year to come", "", ""], *TEXTS]
 
 
+def test_a_merged_status_holds_for_each_row() -> None:
+    rows: list[Row] = [
+        [["Status"], ["Risk"], ["Measure"]],
+        [["Closed"], *PUMP[1:]],
+        [[], *QUAY[1:]],
+        [["Open"], ["Fraud"], ["Audit"]],
+    ]
+    places = edges(rows)
+    drawn = [line(COLUMNS[number == 2], place, COLUMNS[-1], place) for number, place in enumerate(places)]
+    drawn += [line(left, places[-1], left, places[0]) for left in COLUMNS]
+    assert [block.texts[0] for block in rows_of(drawn + cells(rows))] == [
+        "Status",
+        "Closed",
+        "Closed",
+        "Open",
+    ]
+
+
 def test_items_of_a_cell_are_lines_of_their_own() -> None:
     items: Row = [["3"], ["- The quay may sink", "- The pump may fail", "in the first frost"], ["None"]]
     assert (

@@ -771,6 +771,18 @@ def test_merged_cells_keep_the_columns_apart() -> None:
     ]
 
 
+def test_a_merged_status_holds_for_each_row_and_a_merged_risk_is_read_once() -> None:
+    first, down = ('<w:tc><w:tcPr><w:vMerge w:val="restart"/></w:tcPr>', "<w:tc><w:tcPr><w:vMerge/></w:tcPr>")
+    reading = read_word(
+        f"<w:tbl><w:tr><w:tc>{par('Risk')}</w:tc><w:tc>{par('Effect')}</w:tc><w:tc>{par('Status')}</w:tc></w:tr>"
+        f"<w:tr>{first}{par('Fraud')}</w:tc><w:tc>{par('The bank may close')}</w:tc>{first}{par('Open')}</w:tc></w:tr>"
+        f"<w:tr>{down}{par('')}</w:tc><w:tc>{par('The mill may close too')}</w:tc>{down}{par('')}</w:tc></w:tr>"
+        f"<w:tr>{first}{par('Theft')}</w:tc><w:tc>{par('The pier may be closed')}</w:tc>{first}{par('Closed')}</w:tc></w:tr>"
+        f"<w:tr>{down}{par('')}</w:tc><w:tc>{par('The ferry may be sold')}</w:tc>{down}{par('')}</w:tc></w:tr></w:tbl>"
+    )
+    assert [unit.text for unit in reading.units] == ["Fraud", "The bank may close", "The mill may close too"]
+
+
 def test_a_cell_that_claims_a_million_columns_is_bounded() -> None:
     wide = f'<w:tc><w:tcPr><w:gridSpan w:val="1000000"/></w:tcPr>{par("The pier may sink")}</w:tc>'
     assert len(rows(read_word(f"<w:tbl><w:tr>{wide}<w:tc>{par('x')}</w:tc></w:tr></w:tbl>"))[0].texts) == 64
