@@ -10,6 +10,15 @@ HYPHENS = "-\xad\u2010\ufffe\x02"
 PREFIXES = frozenset(
     ("self", "non", "ex", "well", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 )
+# whole words, which the model's common words leave out
+FUNCTION_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and are as at be been but by can could did do does for from had has have he her his if in "
+        "into is it its must no not of on or our out over shall she should so some than that the their "
+        "them then there they this to under up was we were will with would you your",
+    )
+)
 LAST_WORD = re.compile(r"[^\W\d_]+$")
 FIRST_WORD = re.compile(r"[^\W\d_]+")
 
@@ -20,7 +29,8 @@ def join_narrow_lines(before: str, after: str, words: set[str]) -> str:
     if last and first:
         common = load_vectors()[0]
         one, other = last[0].lower(), first[0].lower()
-        if one + other in common and not (one in common and other in common):
+        are_words = all(word in common or word in FUNCTION_WORDS for word in (one, other))
+        if one + other in common and not are_words:
             return before + after
     return join_lines(before, after, words)
 

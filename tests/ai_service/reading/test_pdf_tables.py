@@ -138,6 +138,20 @@ def test_merged_cells_have_their_text_once() -> None:
     assert texts == [["Risks of the pier in the year to come", "", ""], *TEXTS]
 
 
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["The pump may", "be late"], "The pump may be late"),
+        (["It will be", "low in May"], "It will be low in May"),
+        (["It was with", "in the shed"], "It was with in the shed"),
+        (["The recomm", "endation"], "The recommendation"),
+        (["Two risk", "s remain"], "Two risks remain"),
+    ],
+)
+def test_narrow_cells_divide_words_and_no_words_are_glued(lines: list[str], text: str) -> None:
+    assert rows_of(table([HEAD, PUMP, [["2"], lines, ["None"]]]))[2].texts[1] == text
+
+
 def test_a_merged_status_holds_for_each_row() -> None:
     rows: list[Row] = [
         [["Status"], ["Risk"], ["Measure"]],
