@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,8 @@ from .wrapping import SENTENCE_END
 MARGIN = 0.15
 # of its height, how far a header may stand from where it stands on other pages
 SHIFT = 0.01
+# of a common page, in points
+PAGE_HEIGHT = 800
 # a header without a gap below it has to be on this many pages
 MIN_PAGES = 3
 PAGE_NUMBER = re.compile(
@@ -191,13 +193,17 @@ def _collect_words(pages: list[Page]) -> set[str]:
 
 # -- headers and footers ---------------------------------------------------------------------------
 
+Measure = Callable[[Line | Table, Page], float]
+Places = Sequence[tuple[Measure, dict[str, list[float]]]]
+
 
 def drop_headers_and_footers(pages: list[Page]) -> list[Page]:
     """Leave out what stands at the same place in the margins of half of the pages, and page numbers.
 
     So do stamps across the text. Digits may differ. The body is kept also where pages begin alike.
     """
-    places = _find_places(pages)
+    # pages may be of several sizes, as those of reports with wide tables, and scans of several resolutions
+    places = [(measure, _find_places(pages, measure)) for measure in (_place, _distance)]
     stamps = Counter(text for page in pages for text in {_mask(line.text) for line in page.turned})
     repeated = _find_repeated_tables(pages)
     return [
@@ -235,27 +241,34 @@ def _drop_lines(page: Page, lines: list[Line], repeated: set[str]) -> Page:
     return page._replace(lines=lines, tables=tables)
 
 
-def _find_places(pages: list[Page]) -> dict[str, list[float]]:
-    """Return where the text of each line in a margin stands, in shares of the page's height, in order."""
+def _find_places(pages: list[Page], measure: Measure) -> dict[str, list[float]]:
+    """Return where the text of each line in a margin stands, in order."""
     places: dict[str, list[float]] = {}
     for page in pages:
         for line in page.lines:
             if _is_in_margin(line, page):
-                places.setdefault(_mask(line.text), []).append(_place(line, page))
+                places.setdefault(_mask(line.text), []).append(measure(line, page))
     for found in places.values():
         found.sort()
     return places
 
 
 def _place(found: Line | Table, page: Page) -> float:
+    """Return how high something stands, in shares of the page's height."""
     return ((found.top + found.bottom) / 2 - page.bottom) / max(page.top - page.bottom, 1.0)
+
+
+def _distance(found: Line | Table, page: Page) -> float:
+    """Return how far something stands from the nearer edge, in heights of a common page."""
+    middle = (found.top + found.bottom) / 2
+    return min(page.top - middle, middle - page.bottom) / PAGE_HEIGHT
 
 
 def _mask(text: str) -> str:
     return re.sub(r"\d+", "0", text)
 
 
-def _drop_margins(page: Page, places: dict[str, list[float]], count: int) -> list[Line]:
+def _drop_margins(page: Page, places: Places, count: int) -> list[Line]:
     rows = sorted(page.lines, key=lambda line: -line.bottom)
     repeated = {id(line) for line in rows if _is_repeated(line, page, places, count)}
     if not repeated:
@@ -282,14 +295,17 @@ def _is_label(lines: list[Line]) -> bool:
     return not any(SENTENCE_END.search(line.text) for line in lines)
 
 
-def _is_repeated(line: Line, page: Page, places: dict[str, list[float]], count: int) -> bool:
+def _is_repeated(line: Line, page: Page, places: Places, count: int) -> bool:
     if not _is_in_margin(line, page):
         return False
-    place = _place(line, page)
-    near = places[_mask(line.text)]
-    same = bisect_left(near, place + SHIFT) - bisect_right(near, place - SHIFT)
+    text = _mask(line.text)
+    same = max(_count_near(found[text], measure(line, page)) for measure, found in places)
     # on the first page it may be missing
     return bool(PAGE_NUMBER.match(line.text)) or same >= max(2, (count - 1) / 2)
+
+
+def _count_near(places: list[float], place: float) -> int:
+    return bisect_left(places, place + SHIFT) - bisect_right(places, place - SHIFT)
 
 
 def _is_apart(line: Line, others: list[Line], distance: float) -> bool:

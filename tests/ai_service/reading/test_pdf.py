@@ -412,6 +412,15 @@ def test_headers_and_footers_are_left_out(count: int) -> None:
     assert len(found) == 2 * count
 
 
+def test_a_header_is_left_out_on_pages_of_another_size() -> None:
+    level, *others = with_edges("Vineyard of Sten: draft that may be wrong", "Version 4", *BODIES)
+    wide = [at(60, 553, "Vineyard of Sten: draft that may be wrong"), *column(60, 500, PROSE), level[-1]]
+    data = paged(wide, *others).replace(b"[0 0 595 842]", b"[0 0 842 595]", 1)
+    found = read("a.pdf", data).texts
+    assert found[: len(PROSE_SENTENCES)] == PROSE_SENTENCES
+    assert not any("draft" in text or "Version" in text for text in found)
+
+
 def test_a_header_may_be_missing_on_the_first_page() -> None:
     first, *others = with_edges("Vineyard of Sten: draft that may be wrong", "{}/3", *BODIES)
     assert not any("draft" in text for text in texts(first[1:], *others))
