@@ -12,7 +12,7 @@ from .geometry import Line, Paragraph, find_paragraphs, goes_on, median, order_l
 from .grids import Table
 from .hyphens import HYPHENS, join_lines, join_narrow_lines
 from .pdf_tables import has_columns
-from .wrapping import SENTENCE_END
+from .wrapping import FUNCTION_WORDS, SENTENCE_END
 
 # the share of a page's height at its top and bottom in which headers and footers stand
 MARGIN = 0.15
@@ -160,7 +160,12 @@ def _continues_row(before: list[str], after: list[str]) -> bool:
     cells = zip(before, after, strict=True)
     # the names of parts may be in lower case
     return not (after[0] and len(before[0].split()) <= NARROW_WORDS) and all(
-        one and (one[-1] in HYPHENS or (goes_on(other) and not SENTENCE_END.search(one)))
+        one
+        and (
+            one[-1] in HYPHENS
+            or one.rsplit(maxsplit=1)[-1] in FUNCTION_WORDS
+            or (goes_on(other) and not SENTENCE_END.search(one))
+        )
         for one, other in cells
         if other
     )

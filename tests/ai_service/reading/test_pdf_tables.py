@@ -201,6 +201,15 @@ def test_a_row_that_a_page_divides_is_one_row() -> None:
     ]
 
 
+def test_a_row_goes_on_after_a_page_with_a_name_below_a_word_that_ends_no_sentence() -> None:
+    fair: Row = [["3"], ["The stalls are lost in"], ["Rent more in"]]
+    found = rows_of(table([*ROWS, fair]), table([[[], ["May."], ["June."]], PUMP]))
+    assert [block.texts for block in found[3:]] == [
+        ["3", "The stalls are lost in May.", "Rent more in June."],
+        TEXTS[1],
+    ]
+
+
 def test_a_row_below_a_merged_cell_is_a_row_of_its_own_after_a_page_too() -> None:
     below: Row = [[], ["Rats eat the grain"], ["Buy two cats"]]
     found = rows_of(table(ROWS), table([below, PUMP]))
