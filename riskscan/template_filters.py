@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
 import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +21,7 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined]
 
 from .ai_service.categories import CATEGORIES
+from .assets import asset_url
 from .charts import Bar, assign_tones, build_matrix, build_overview, rate_severity
 from .export.columns import (
     FIELD_TITLES,
@@ -44,7 +43,6 @@ from .settings import Settings
 
 # of Jinja: one for each language, so that nothing in it depends on the request
 ENVIRONMENTS = {tag: web.AppKey(f"ENVIRONMENT_{tag}", jinja2.Environment) for tag in LANGUAGES}
-STATIC = Path(__file__).parent / "static"
 MAX_TAGS, MAX_NARROW_TAGS = 4, 2  # categories of a scan in the history, and on a phone, in one line
 # scripts with one main language, by the first word of the Unicode names of their letters
 LANGUAGE_OF_SCRIPT = {
@@ -382,10 +380,3 @@ def detect_language(text: str) -> str:
     if letter.isascii():
         return ""
     return LANGUAGE_OF_SCRIPT.get(unicodedata.name(letter, "").partition(" ")[0], "")
-
-
-@functools.cache
-def asset_url(name: str) -> str:
-    """Return the address of a file in static/, which changes with its content: it can be cached forever."""
-    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
-    return f"/static/{name}?v={digest[:12]}"

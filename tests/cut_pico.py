@@ -25,7 +25,13 @@ SELECTOR = re.compile(r"(?:[^,()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))+")
 ARGUMENTS = re.compile(r"\((?:[^()]|\([^()]*\))*\)")  # of :not(), :is(): they need none of what they list
 ELEMENT = re.compile(r"(?<![\w:.#=-])([a-z][a-z0-9]*)(?![\w-])(?![^\[]*\])")
 ATTRIBUTE = re.compile(r"\[([\w-]+)(?:=([\w-]+))?\]")
-UNUSED = re.compile(r":host|data-theme|::?-ms-|::-moz-(list|selection)|\.striped|aria-invalid=false")
+GROUP = re.compile(r"role=(group|search)")  # there are some, but style.css says how they look
+# what no page has, though it has each part of it, and the icons of invalid fields, which style.css removes
+UNUSED = re.compile(
+    rf"{GROUP.pattern}|:host|data-theme|::?-ms-|-moz-(list|selection|focus|ui)|-webkit-input|\.striped|fieldset"
+    r"|multiple|type=time|:indeterminate|\+small|(article|dialog)>|blockquote footer"
+    r"|aria-invalid=(false|true\]:not)|search\]\[aria-invalid|^textarea\[aria-invalid"
+)
 PROPERTY = re.compile(r"(--pico-[\w-]+)\s*:")
 REFERENCE = re.compile(r"var\((--pico-[\w-]+)")
 

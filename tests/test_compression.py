@@ -8,8 +8,8 @@ from collections.abc import Callable
 import brotli
 import pytest
 
+from riskscan.assets import read_asset
 from riskscan.handlers.static_files import FILES
-from riskscan.template_filters import STATIC
 from tests.support.client import Person, Reply, form, sign_up
 
 ACCEPTED = {"Accept-Encoding": "gzip, br"}
@@ -58,7 +58,7 @@ async def test_the_coding_is_what_the_client_prefers(
     plain = await visitor.get("/static/style.css", headers={"Accept-Encoding": "identity"})
     reply = await visitor.get("/static/style.css", headers={"Accept-Encoding": accepted})
     assert reply.headers.get("Content-Encoding") == coding
-    assert decompress(reply) == plain.body == (STATIC / "style.css").read_bytes()
+    assert decompress(reply) == plain.body == read_asset("style.css")
     assert reply.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
 
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "riskscan"
 CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 # modules and folders; each may import what stands further left, and a folder its own modules
 ORDER = """
-__init__ → errors settings schemas file_types text logs server_timing compression
+__init__ → errors settings schemas file_types text logs server_timing compression assets
 shared_metrics →
 concurrency languages search_terms scan_names fingerprints charts → risk_matching ai_service →
 request database export → marking history report register_reader register_import →

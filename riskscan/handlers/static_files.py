@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
+from ..assets import STATIC, read_asset
 from ..compression import StaticBody
 from ..errors import error_from_status
-from ..template_filters import STATIC
 
 # by name, so that no part of a request becomes a path; 3 MB of memory when all have been asked for
 FILES = {
-    path.relative_to(STATIC).as_posix(): StaticBody(path.read_bytes)
-    for path in STATIC.rglob("*")
-    if path.is_file()
+    name: StaticBody(partial(read_asset, name))
+    for name in (path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file())
 }
 MEDIA_TYPES = {
     "css": "text/css; charset=utf-8",

@@ -54,5 +54,5 @@ def cache_control(request: web.Request, response: web.StreamResponse) -> str:
     """Return the Cache-Control of a response: only static files may be stored."""
     if not request.path.startswith("/static/") or response.status >= 400:
         return "no-store"
-    # the version in the URL changes with the content (template_filters.asset_url)
+    # the version in the URL changes with the content (assets.asset_url)
     return "public, max-age=31536000, immutable" if "v" in request.query else "no-cache"

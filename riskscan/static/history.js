@@ -1,6 +1,8 @@
 // The history: the chosen scans are deleted after some seconds, in which that can be undone.
 // Without this script a page asks first.
 
+import "./keys.js";
+
 const UNDO_MILLISECONDS = 8_000;
 const form = document.querySelector(".compare");
 const notice = document.querySelector("#deletion");

@@ -14,8 +14,8 @@ import jinja2
 import pytest
 from markupsafe import Markup, escape
 
-import riskscan
 from riskscan.ai_service.categories import CATEGORIES
+from riskscan.assets import STATIC, asset_url, read_asset
 from riskscan.auth.sessions import COOKIE
 from riskscan.charts import (
     MAX_BARS,
@@ -31,12 +31,11 @@ from riskscan.database.rows import utc_now
 from riskscan.file_types import EXTENSIONS, FILE_TYPES
 from riskscan.handlers import scans
 from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Stats
-from riskscan.template_filters import asset_url, detect_language, escape_output
+from riskscan.template_filters import detect_language, escape_output
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, serve
 from tests.support.client import PASSWORD, Person, Reply, form, sign_up, text_of
 
-STATIC = Path(riskscan.__file__).parent / "static"
 PROTECTED = ["/scan", "/scans", "/scans?offset=20", f"/scans/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/account"]
 FORMS = ["/login", "/register", "/logout", "/scan", "/account/password", "/account/delete", "/scans/x/delete"]
 FORMS += ["/scans/delete", "/account/tokens", "/account/tokens/x/delete", "/account/reviews/delete"]
@@ -596,7 +595,7 @@ async def test_only_versioned_assets_are_cached_as_immutable(guest: Person) -> N
         assert f'"{url}"' in page
         reply = await guest.get(url)
         assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-        assert reply.body == (STATIC / name).read_bytes()
+        assert reply.body == read_asset(name)
     assert (await guest.get("/static/style.css")).headers["Cache-Control"] == "no-cache"
     assert (await guest.get("/static/nothing.css?v=1")).headers["Cache-Control"] == "no-store"
 
