@@ -36,6 +36,7 @@ from .export.text import FORMATS
 from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
 from .history import decode_categories, list_categories
 from .languages import LANGUAGES, format_day, load_translations, month_names, translate, translate_plain
+from .note_translations import translate_note
 from .report import is_title
 from .request.uploads import UNSUPPORTED
 from .schemas import MAX_COMMENT, MAX_OWNER, MAX_PASSWORD, MIN_PASSWORD
@@ -124,6 +125,7 @@ def configure(environment: jinja2.Environment, settings: Settings, language: str
         day=partial(day_element, language),
         last_day=partial(last_day, language),
         month=partial(format_month, language),
+        note=partial(translate_note, language=language),
         number=partial(format_number, language),
         matrix=build_matrix,
         overview=build_overview,

@@ -11,7 +11,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2.ext import babel_extract
 
-from riskscan import PACKAGE
+from riskscan import PACKAGE, note_translations
 from riskscan.errors import ERRORS_BY_STATUS
 from riskscan.languages import LANGUAGES, SOURCE
 from riskscan.template_filters import WORDS
@@ -48,6 +48,8 @@ def extract_messages() -> Catalog:
             catalog.add(message, locations=[(str(path.relative_to(PACKAGE)), 0)])
     for _, detail in ERRORS_BY_STATUS.values():
         catalog.add(detail, locations=[("errors.py", 0)])
+    for text in (*note_translations.SENTENCES, *note_translations.WORDS):
+        catalog.add(text, locations=[("note_translations.py", 0)])
     for words in WORDS.values():
         for word in words.values():
             catalog.add(word, locations=[("template_filters.py", 0)])

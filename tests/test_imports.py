@@ -16,7 +16,7 @@ ORDER = """
 __init__ → errors settings schemas file_types text logs server_timing compression assets
 shared_metrics →
 concurrency languages search_terms scan_names fingerprints charts → risk_matching ai_service →
-request database export → marking history report register_reader register_import →
+request database export note_translations → marking history report register_reader register_import →
 metrics → audit → auth rate_limits template_filters → quotas → ai_client → responses → idempotency →
 middleware handlers → api_reference → openapi → routes → client → scan_command → client_commands →
 app commands → administration → server → __main__
