@@ -10,6 +10,7 @@ import functools
 import gettext
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 
 from aiohttp import hdrs, web
@@ -30,6 +31,12 @@ RANGE = re.compile(
     r"\s*(\*|[a-z]{1,8})(?:-[a-z0-9]{1,8})*\s*(?:;\s*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*)?",
     re.ASCII | re.IGNORECASE,
 )
+# scripts with one main language, by the first word of the Unicode names of their letters
+LANGUAGE_OF_SCRIPT = {
+    "ARABIC": "ar", "GREEK": "el", "HANGUL": "ko", "HEBREW": "he", "HIRAGANA": "ja", "KATAKANA": "ja",
+    "KHMER": "km", "LAO": "lo", "THAI": "th",
+}  # fmt: skip
+LETTER = re.compile(r"[^\W\d_]")  # also matches numbers such as ①
 
 
 @functools.cache
@@ -63,6 +70,16 @@ def negotiate_language(accepted: str) -> str:
         if named in LANGUAGES and quality > best:
             language, best = named, quality
     return language
+
+
+def detect_language(text: str) -> str:
+    """Return the BCP 47 tag implied by the script of a text, or an empty string."""
+    if text[:1].isascii() and text[:1].isalpha():  # without the regular expression: 0.1 µs in place of 1.5
+        return ""
+    letter = next((match[0] for match in LETTER.finditer(text, 0, 1000) if match[0].isalpha()), "")
+    if letter.isascii():
+        return ""
+    return LANGUAGE_OF_SCRIPT.get(unicodedata.name(letter, "").partition(" ")[0], "")
 
 
 def translate(text: str, language: str) -> str:

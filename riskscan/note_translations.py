@@ -11,7 +11,7 @@ import re
 from babel import Locale
 from markupsafe import Markup, escape
 
-from .languages import SOURCE, load_translations
+from .languages import SOURCE, detect_language, load_translations
 
 READS = "the built-in analyser reads only English and Khmer."
 NEEDS = (
@@ -98,7 +98,7 @@ def translate_value(value: str, language: str) -> Markup:
     def translate_part(part: re.Match[str]) -> str:
         name, word, named_language = part.groups()
         if name:
-            return f'<bdi lang="">{name}</bdi>'
+            return f'<bdi lang="{detect_language(name)}">{name}</bdi>'
         return gettext(word) if word else languages.get(LANGUAGE_TAGS.get(named_language), named_language)
 
     return Markup(VALUE_PART.sub(translate_part, str(escape(value))))  # noqa: S704

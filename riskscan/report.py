@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from .charts import Bar, assign_tones, chart_bars
 from .database.reviews import StoredReview
+from .languages import detect_language
 from .request.filters import MAX_FILTER_LENGTH
 from .request.finding_filters import FINDING_FILTER_FIELDS, STATES
 from .request.report_query import ReportQuery, Sort
@@ -242,10 +243,11 @@ def escape_all(texts: Iterable[str]) -> list[str]:
 def list_cues(cues: Iterable[Cue], names: Mapping[str, str]) -> Markup:
     """Return the first cues, each with its weight."""
     first = list(itertools.islice(cues, MAX_LISTED))
-    shown = (cue.text if cue.start is not None else names.get(cue.text, cue.text) for cue in first)
-    texts = escape_all(shown) if first else []
-    items = [
-        f"<span><bdi>{text}</bdi> {'−' if cue.weight < 0 else '+'}{abs(cue.weight):.2f}</span>"
-        for cue, text in zip(first, texts, strict=True)
-    ]
+    known = [names.get(cue.text, "") if cue.start is None else "" for cue in first]
+    texts = escape_all(name or cue.text for cue, name in zip(first, known, strict=True)) if first else []
+    items = []
+    for cue, name, text in zip(first, known, texts, strict=True):
+        language = "" if name else f' lang="{detect_language(cue.text)}"'  # words of the sentence
+        sign = "−" if cue.weight < 0 else "+"
+        items.append(f"<span><bdi{language}>{text}</bdi> {sign}{abs(cue.weight):.2f}</span>")
     return Markup("\n".join(items))  # noqa: S704

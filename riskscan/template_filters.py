@@ -6,7 +6,6 @@ import datetime
 import functools
 import re
 import secrets
-import unicodedata
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -35,7 +34,15 @@ from .export.columns import (
 from .export.text import FORMATS
 from .file_types import EXTENSIONS, TYPES_BESIDE_IMAGES
 from .history import decode_categories, list_categories
-from .languages import LANGUAGES, format_day, load_translations, month_names, translate, translate_plain
+from .languages import (
+    LANGUAGES,
+    detect_language,
+    format_day,
+    load_translations,
+    month_names,
+    translate,
+    translate_plain,
+)
 from .note_translations import translate_note
 from .report import is_title
 from .request.uploads import UNSUPPORTED
@@ -45,11 +52,6 @@ from .settings import Settings
 # of Jinja: one for each language, so that nothing in it depends on the request
 ENVIRONMENTS = {tag: web.AppKey(f"ENVIRONMENT_{tag}", jinja2.Environment) for tag in LANGUAGES}
 MAX_TAGS, MAX_NARROW_TAGS = 4, 2  # categories of a scan in the history, and on a phone, in one line
-# scripts with one main language, by the first word of the Unicode names of their letters
-LANGUAGE_OF_SCRIPT = {
-    "ARABIC": "ar", "GREEK": "el", "HANGUL": "ko", "HEBREW": "he", "HIRAGANA": "ja", "KATAKANA": "ja",
-    "KHMER": "km", "LAO": "lo", "THAI": "th",
-}  # fmt: skip
 
 # not a macro: 20 bars take 33 µs in place of 733
 BAR = Markup("""
@@ -104,7 +106,6 @@ WORDS: dict[str, Mapping[Any, str]] = {
 }
 # before a part of a place that begins with the number of a clause, as in "p. 7 · 4.2 Payment"
 CLAUSE = re.compile(r"(?:^|(?<= · ))(?=[0-9]{1,3}(?:\.[0-9]{1,3})*[.)]?(?: |$))")
-LETTER = re.compile(r"[^\W\d_]")  # also matches numbers such as ①
 
 
 def configure(environment: jinja2.Environment, settings: Settings, language: str) -> None:
@@ -372,13 +373,3 @@ def day_element(language: str, day: str) -> Markup:
 def mark_clauses(place: str) -> str:
     """Return a place with a § before the number of a clause: "4 Fees" alone reads like a count."""
     return CLAUSE.sub("§ ", place)
-
-
-def detect_language(text: str) -> str:
-    """Return the BCP 47 tag implied by the script of a text, or an empty string."""
-    if text[:1].isascii() and text[:1].isalpha():  # without the regular expression: 0.1 µs in place of 1.5
-        return ""
-    letter = next((match[0] for match in LETTER.finditer(text, 0, 1000) if match[0].isalpha()), "")
-    if letter.isascii():
-        return ""
-    return LANGUAGE_OF_SCRIPT.get(unicodedata.name(letter, "").partition(" ")[0], "")

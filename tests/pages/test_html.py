@@ -30,8 +30,9 @@ from riskscan.charts import (
 from riskscan.database.rows import utc_now
 from riskscan.file_types import EXTENSIONS, FILE_TYPES
 from riskscan.handlers import scans
+from riskscan.languages import detect_language
 from riskscan.schemas import MAX_PASSWORD, MIN_PASSWORD, CategoryRisks, MonthRisks, Stats
-from riskscan.template_filters import detect_language, escape_output
+from riskscan.template_filters import escape_output
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import MakeSettings, serve
 from tests.support.client import PASSWORD, Person, Reply, form, sign_up, text_of
