@@ -4,7 +4,7 @@ In the repository: sentences/*.txt, lone sentences, and documents/*.txt, whole d
 below a line `# kind, title`; held_out/*.txt, such documents that no model learns from. A line is a label
 and a sentence; the label is `-` for no risk, `?` for a debatable sentence, or the letters of its
 categories, the best one first (F S T L O C X in the order of CATEGORIES). Outside the repository: a folder
-of documents that others wrote, see read_outside().
+of documents that others wrote, see read_outside(), and public.jsonl, the labels of public ones (public.py).
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from riskscan.ai_service.categories import CATEGORIES
 from riskscan.ai_service.model.encoder import Context, join_headings
 from riskscan.ai_service.reading.documents import read_blocks
 from riskscan.ai_service.reading.sentences import number_units, split_into_units, split_sentences
+from training import public
 
 FOLDER = Path(__file__).parent
 LEARNED_FOLDERS = ("sentences", "documents")
@@ -66,23 +67,31 @@ class OutsideSet(NamedTuple):
     """Documents that others wrote, apart by repository.
 
     `validation` sets the threshold (a quarter or so of what is not held out), `held_out` measures (a third).
-    Of contracts and terms, only what is trained on is here: `legal`.
+    Of contracts and terms, only what is trained on is here: `legal`. `public` is trained on, too: the
+    documents of public.py, but for those in `validation`.
     """
 
     training: list[Example]
     validation: list[Example]
     held_out: list[Example]
     legal: list[Example]
+    public: list[Example]
 
 
 def read_outside(folder: Path) -> OutsideSet:
-    """Read the folders projects and prose (sentences), mufc (of terms) and cuad (spans of contracts)."""
-    result = OutsideSet([], [], [], [])
+    """Read the folders projects and prose (sentences), mufc (of terms), cuad (spans), and public."""
+    result = OutsideSet([], [], [], [], [])
     for path in sorted(folder.glob("*/*/sentences.jsonl")):
         name = path.parent.parent.name
         if name in ("projects", "prose"):
             meta = json.loads((path.parent / "meta.json").read_text("utf-8"))
             result[choose_part(meta["repo"])].extend(_read_units(path.parent))
+    for document in public.read_list():
+        is_validation = choose_part(document.source) == VALIDATION
+        try:
+            (result.validation if is_validation else result.public).extend(_read_public(document, folder))
+        except ValueError:
+            print(f"{document.source}, {document.path}: sentences read otherwise today, left out")
     # those of the validation part set the bar for contracts; there are too few terms to spare any
     terms = [path for path in sorted(folder.glob("mufc/*/")) if choose_part(path.name) != HELD_OUT]
     contracts = [path for path in sorted(folder.glob("cuad/*/")) if choose_part(path.name) == TRAINING]
@@ -112,6 +121,20 @@ def _read_units(folder: Path) -> Iterator[Example]:
         names = [risk["category"], *risk.get("also", ())] if risk else []
         context = Context(join_headings(unit.place.headings), before)
         yield Example(unit.text, tuple(map(CATEGORIES.index, names)), str(folder), context)
+
+
+def _read_public(document: public.Labelled, data: Path) -> Iterator[Example]:
+    """Return the sentences of a document of public.py that are not debatable."""
+    path = document.locate(data)
+    name = f"{path.name}.md" if path.suffix == ".rst" else path.name
+    units = list(number_units(split_into_units(read_blocks(name, path.read_bytes(), []))))
+    for number in public.cut_stretch([unit.text for _, unit, _ in units], document):
+        _, unit, before = units[number]
+        label = document.labels.get(public.digest(unit.text), "")
+        if label != "?":
+            # contracts and terms are read without it
+            context = Context() if document.is_legal else Context(join_headings(unit.place.headings), before)
+            yield Example(unit.text, tuple(map(LETTERS.index, label)), document.source, context)
 
 
 def split_into_words(text: str) -> list[str]:
