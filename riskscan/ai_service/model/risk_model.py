@@ -11,36 +11,30 @@ from .encoder import Context, Encoder, Reading, load_encoder, load_weights
 from .features import Features, extract_features
 from .linear import load_model
 
-# what the linear model puts below this is not read, to save time: two thirds of the sentences of the
-# validation documents, and one of the 18 risks that would be found in them
-LINEAR_FLOOR = -1.25
+# what the linear model puts below this is not read, to save time: a tenth of the sentences of the validation
+# documents, and one in thirty of their risks
+LINEAR_FLOOR = -4.0
 # in log odds, chosen on documents that neither model was trained on
-THRESHOLD = -1.0
-# of sentences above this, in the encoder's log odds, the context is read too: two in five
+THRESHOLD = -1.5
+# of sentences above this, in the encoder's log odds, the context is read too: one in seven
 CONTEXT_FLOOR = -1.75
 # a plain risk is one whatever surrounds it: from a sentence of at most so many words, which the linear model
 # does not put below PLAIN_LINEAR, what stands before it takes at most MAX_LOSS
-PLAIN_WORDS, PLAIN_LINEAR, MAX_LOSS = 16, -0.5, 1.0
-# what the linear model is sure of counts for more, but in contracts and terms
-SURE_LINEAR, SURE_WEIGHT = 2.0, 0.5
+PLAIN_WORDS, PLAIN_LINEAR, MAX_LOSS = 16, -0.5, 0.3
 # of the probability of a category, the rest is the encoder's: the linear model is better at short sentences
 LINEAR_CATEGORY_PART = 0.4
 # of a few sentences that somebody pastes, more are risks than of a document: added to the log odds, and to
 # the weight of the linear model, which is the surer one of short sentences
 SHORT_TEXT_SENTENCES = 10
 SHORT_TEXT_BONUS, SHORT_TEXT_LINEAR = 1.2, 0.3
-# in log odds, by the kind of document: chosen on the contracts of the validation part (at 30 % of their
-# words), and on those sentences of the terms in the training part that the encoder did not learn
-KIND_BONUS = {"contract": 0.15, "terms": -0.75}
+# in log odds, by the kind of document: chosen on the contracts of the validation part (at a third of their
+# words), and on the terms of public documents in it
+KIND_BONUS = {"contract": 0.6, "terms": -0.4}
 SHORT_TEXT, BEFORE = "one of a few sentences", "what stands before it"
 KIND_NAMES = {"contract": "a contract", "terms": "terms of use"}
-# of the clauses that expose a party, a quarter are below the other floor
-LEGAL_LINEAR_FLOOR = -4.0
 # of a longer document the encoder reads only what the linear model takes for a risk, and no context: it would
 # take 20 seconds
-LONG_DOCUMENT_SENTENCES = 4_000
-# a longer contract is read as other documents are, for the same reason
-LONG_CONTRACT_SENTENCES = 2_000
+LONG_DOCUMENT_SENTENCES = 3_000
 EMPHASIS = re.compile(r"\*\*|__|`")
 
 
@@ -84,7 +78,7 @@ def judge(
     linear = load_model()
     features = [extract_features(text) for text in texts]
     scores = [linear.risk_score(one) - linear.threshold for one in features]
-    floor = choose_linear_floor(count, kind)
+    floor = 0.0 if count > LONG_DOCUMENT_SENTENCES else LINEAR_FLOOR
     chosen = [i for i, text in enumerate(texts) if scores[i] > floor and not KHMER.search(text)]
     readings: dict[int, Reading] = {}
     if encoder := load_encoder():
@@ -119,18 +113,9 @@ def limit_loss(reading: Reading, linear_score: float, text: str) -> Reading:
     return reading._replace(risk=reading.risk + too_much, context=-MAX_LOSS)
 
 
-def choose_linear_floor(count: int, kind: str) -> float:
-    """Return above which score of the linear model a sentence is read by the encoder."""
-    if count > LONG_DOCUMENT_SENTENCES:
-        return 0.0
-    return LEGAL_LINEAR_FLOOR if kind and count <= LONG_CONTRACT_SENTENCES else LINEAR_FLOOR
-
-
 def _add_up(linear_score: float, features: Features, reading: Reading, count: int, kind: str) -> Judgement:
     weights = load_weights()
     linear_weight = weights["linear"]
-    if not kind and linear_score > SURE_LINEAR:
-        linear_weight += SURE_WEIGHT * (1 - SURE_LINEAR / linear_score)
     circumstances = {f"stands in {KIND_NAMES[kind]}": KIND_BONUS[kind]} if kind else {}
     if count < SHORT_TEXT_SENTENCES:
         linear_weight += SHORT_TEXT_LINEAR
