@@ -26,7 +26,7 @@ LINEAR_CATEGORY_PART = 0.4
 # of a few sentences that somebody pastes, more are risks than of a document: added to the log odds, and to
 # the weight of the linear model, which is the surer one of short sentences
 SHORT_TEXT_SENTENCES = 10
-SHORT_TEXT_BONUS, SHORT_TEXT_LINEAR = 1.2, 0.3
+SHORT_TEXT_BONUS, SHORT_TEXT_LINEAR = 1.2, 0.7
 # in log odds, by the kind of document: chosen on the contracts of the validation part (at a third of their
 # words), and on the terms of public documents in it
 KIND_BONUS = {"contract": 0.6, "terms": -0.4}
