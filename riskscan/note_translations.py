@@ -11,7 +11,7 @@ import re
 from babel import Locale
 from markupsafe import Markup, escape
 
-from .languages import SOURCE, detect_language, load_translations
+from .languages import LANGUAGES, SOURCE, detect_language, load_translations
 
 READS = "the built-in analyser reads only English and Khmer."
 NEEDS = (
@@ -55,7 +55,7 @@ SENTENCES = (
 WORDS = ("more than", "more", "others", "other languages", "and", "to")
 VALUE_PART = re.compile(rf"(“.*?”)|\b({'|'.join(WORDS)})\b|([A-Z]\w+)")
 VALUES = {"names": "“.+?”(?: and [0-9,]+ more)?", "languages": r"[\w ,]+?"}
-NUMBERS = "[0-9a-z, ]+?"
+NUMBERS = r"(?:[0-9, ]|\b(?:more than|more|others|and|to)\b)+?"
 LANGUAGE_TAGS = {name: tag for tag, name in Locale(SOURCE).languages.items()}
 
 
@@ -84,15 +84,15 @@ def translate_note(note: str, language: str) -> Markup | None:
                 rest = rest[match.end() :]
                 break
         else:  # why a part of a document was not read: an error of the service
-            if gettext(rest) == rest:
+            if not translated or all(load_translations(tag).gettext(rest) == rest for tag in LANGUAGES):
                 return None
             translated.append(escape(gettext(rest)))
             break
-    return escape(note) if language == SOURCE else Markup(" ").join(translated)
+    return translate_value(note, language) if language == SOURCE else Markup(" ").join(translated)
 
 
 def translate_value(value: str, language: str) -> Markup:
-    """Return the numbers, names or languages of a note in a language."""
+    """Return the numbers, names or languages of a note in a language, or the whole of one in English."""
     gettext, languages = load_translations(language).gettext, Locale(language).languages
 
     def translate_part(part: re.Match[str]) -> str:

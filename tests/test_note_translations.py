@@ -116,6 +116,9 @@ def test_values_are_in_the_language_and_names_as_they_are() -> None:
     assert translate_note("Page 3 of 9 was not read: there was no time left.", "en") == (
         "Page 3 of 9 was not read: there was no time left."
     )
+    assert translate_note("“ឯកសារ.txt”: The attachment was not read.", "en") == (
+        '<bdi lang="km">“ឯកសារ.txt”</bdi>: The attachment was not read.'
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,6 +128,8 @@ def test_values_are_in_the_language_and_names_as_they_are() -> None:
         "Send them by themselves. Or not.",
         "“a.txt”: x",
         "Send them",
+        "Low",
+        "Only the first ten findings are shown; the others were left out.",
         "…",
     ],
 )
