@@ -32,6 +32,7 @@ model:  ## make the analyser's model anew, in an hour: make model DATA=folder of
 	.venv-model/bin/pip install --quiet --require-hashes --requirement requirements.txt
 	.venv-model/bin/pip install --quiet --requirement training/requirements.txt
 	.venv-model/bin/python -m training.train
+	.venv-model/bin/python -m training.public $(DATA)
 	.venv-model/bin/python -m training.encoder $(or $(DATA),$(error Name the folder of documents: make model DATA=folder))
 
 evaluate: $(VENV)/ready-dev  ## measure the embedded analyser on labelled texts: make evaluate DATA=folder

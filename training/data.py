@@ -92,8 +92,12 @@ def read_outside(folder: Path) -> OutsideSet:
             (result.validation if is_validation else result.public).extend(_read_public(document, folder))
         except ValueError:
             print(f"{document.source}, {document.path}: sentences read otherwise today, left out")
+        except FileNotFoundError:
+            print(f"{document.source}, {document.path}: not to be had, left out")
     # those of the validation part set the bar for contracts; there are too few terms to spare any
-    terms = [path for path in sorted(folder.glob("mufc/*/")) if choose_part(path.name) != HELD_OUT]
+    validated = {one.source for one in public.read_list() if choose_part(one.source) == VALIDATION}
+    names = {path.name for path in folder.glob("mufc/*/") if choose_part(path.name) != HELD_OUT} - validated
+    terms = [folder / "mufc" / name for name in sorted(names)]
     contracts = [path for path in sorted(folder.glob("cuad/*/")) if choose_part(path.name) == TRAINING]
     legal = _sample([one for path in terms for one in _read_sentences(path / "sentences.jsonl")])
     legal += _sample([one for path in contracts for one in _read_contract(path)])

@@ -344,7 +344,7 @@ def export(encoder: Encoder, path: Path) -> None:
 
 
 def fit_sum(examples: list[Example], path: Path) -> dict[str, float | str]:
-    """Return the content of encoder.json, fitted on documents that neither model was trained on."""
+    """Return the content of encoder.json, fitted on the validation part."""
     texts = [one.text for one in examples]
     linear_model = load_model()
     linear = [linear_model.risk_score(extract_features(text)) - linear_model.threshold for text in texts]

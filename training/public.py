@@ -58,12 +58,20 @@ def digest(text: str) -> str:
 
 
 def cut_stretch(texts: list[str], document: Labelled) -> range:
-    """Return the numbers of the sentences that were read; ValueError if one of them reads otherwise today."""
+    """Return the numbers of the sentences that were read.
+
+    ValueError if the first, the last or a labelled one reads otherwise today.
+    """
     names = [digest(text) for text in texts]
     places = {
         name: [i for i, its in enumerate(names) if its == name] for name in (document.first, document.last)
     }
-    stretches = [range(first, last + 1) for first in places[document.first] for last in places[document.last]]
+    stretches = [
+        range(first, last + 1)
+        for first in places[document.first]
+        for last in places[document.last]
+        if first <= last
+    ]
     # a sentence may stand there twice
     whole = [one for one in stretches if document.labels.keys() <= {names[i] for i in one}]
     return min(whole, key=len)

@@ -14,7 +14,7 @@ from .linear import load_model
 # what the linear model puts below this is not read, to save time: a tenth of the sentences of the validation
 # documents, and one in thirty of their risks
 LINEAR_FLOOR = -4.0
-# in log odds, chosen on documents that neither model was trained on
+# in log odds, chosen on documents that neither model was trained on, but for four terms of service
 THRESHOLD = -1.5
 # of sentences above this, in the encoder's log odds, the context is read too: one in seven
 CONTEXT_FLOOR = -1.75
@@ -28,7 +28,7 @@ LINEAR_CATEGORY_PART = 0.4
 SHORT_TEXT_SENTENCES = 10
 SHORT_TEXT_BONUS, SHORT_TEXT_LINEAR = 1.2, 0.7
 # in log odds, by the kind of document: chosen on the contracts of the validation part (at a third of their
-# words), and on the terms of public documents in it
+# words), and on the four terms of service in it, of which the encoder had learned some sentences
 KIND_BONUS = {"contract": 0.6, "terms": -0.4}
 SHORT_TEXT, BEFORE = "one of a few sentences", "what stands before it"
 KIND_NAMES = {"contract": "a contract", "terms": "terms of use"}
