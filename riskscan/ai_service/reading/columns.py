@@ -109,12 +109,16 @@ CLOSED_STATUS = re.compile(
     r"|successfully|formally|permanently)\b\W*)*"
     r"(?:(?:closed|done|completed?|resolved|solved|fixed|retired|expired|mitigated|remediated|cancell?ed|rejected|dropped"
     r"|withdrawn|archived|obsolete|superseded|void|finished|ended|eliminated|avoided|removed|deleted|inactive|duplicate"
-    r"|dismissed|discarded|lapsed|terminated|concluded|settled|invalid|false positive|won['’]?t fix"
-    r"|did(?: not|n['’]t) (?:occur|happen|materiali[sz]e)|n\s?[/.]\s?a|not applicable|not relevant|not active)\b"
+    r"|n\s?[/.]\s?a|not applicable|not relevant|not active)\b"
     r"(?!\s*/\s*open|\W+no\W*$|\W+\d\d?\s?%|(?<=done|lete|eted|shed)\s+by\b"
     # "Completed the first test" is news of a risk that is open
     r"|\s+(?:the|a|an|our|their|its|first|second|some|half|parts?|phase|one|two|most)\b)"
-    r"|no longer\b|no more\b|បានបិទ|បិទ|ចប់|បានដោះស្រាយ|បានបញ្ចប់|រួចរាល់|លុបចោល|[✓✔☑✅]|100\s?%|c$)",
+    # these say it where little follows: "Terminated contract, new vendor sought" is open
+    r"|(?:dismissed|discarded|lapsed|terminated|concluded|settled|invalid|false positive|won['’]?t fix"
+    r"|did(?: not|n['’]t) (?:occur|happen|materiali[sz]e)|no longer|no more)"
+    r"(?=\W*$|\s*[(,;.–-]|\s+(?:(?:by|in)\b|\d))"
+    r"|no longer (?:an? )?(?:risk|issue|threat|problem|concern|relevant|applicable|valid|needed|required|exists?)\b"
+    r"|បានបិទ|បិទ|ចប់|បានដោះស្រាយ|បានបញ្ចប់|រួចរាល់|លុបចោល|[✓✔☑✅]|100\s?%|c$)",
     re.I,
 )
 REOPENED = re.compile(r"\bre-?open|បើកឡើងវិញ", re.I)
@@ -315,4 +319,5 @@ def is_closed(kind: Kind, cell: str) -> bool:
 
 def repeat_below(text: str) -> str:
     """Return what a cell says of the other rows that it was merged over: their closed status, or their type."""
-    return text if is_closed("status", text) or (text and is_plain_name(text)) else ""
+    is_short = len(text.split()) < MIN_SENTENCE_WORDS
+    return text if is_short and (is_closed("status", text) or (text and is_plain_name(text))) else ""

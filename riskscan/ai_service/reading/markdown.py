@@ -235,9 +235,9 @@ class _Reader:
 
         Items of numbered lists in numbered lists are blocks, with the numbers of both: "4.2".
         """
-        kept = [number for number, line in enumerate(lines) if not _is_left_out(line)]
+        # a backslash at the end is a line break, also of an empty line
+        kept = [n for n, line in enumerate(lines) if line.strip() != "\\" and not _is_left_out(line)]
         lines, wrapped = [lines[number] for number in kept], [wrapped[number] for number in kept]
-        # a backslash at the end is a line break
         stripped = [line.strip().removesuffix("\\") for line in lines]
         width = wrap_width(stripped)
         joined: list[list[str]] = []

@@ -26,9 +26,12 @@ SENT_FROM = re.compile(
     r"(?:Sent (?:from|via|with|using)|Von|Gesendet (?:von|mit)|Envoyé (?:de|depuis)|Enviado (?:desde|do|de)"
     r"|Inviato (?:da|dal)|(?:Verstuurd|Verzonden) vanaf) "
     r"(?:(?:(?:my|mein\w{0,2}|mon|mi|meu|mio|mijn) )?(?:[A-Z\d][\w-]* ){0,3}"
-    r"(?:iPhone|iPad|Android|Samsung|Galaxy|Huawei|Xiaomi|BlackBerry|Outlook|Yahoo|Proton|Gmail|Mail for)"
-    r"|(?:my|a) (?:[A-Z\d][\w-]* ){0,3}(?i:(?:mobile |cell )?(?:phone|smartphone|device)))\b.{0,50}$"
-    r"|Get Outlook for (?:iOS|Android)\b.{0,50}$"
+    r"(?:iPhone|iPad|Android|Samsung|Galaxy|Huawei|Xiaomi|BlackBerry|Outlook|Yahoo|Proton|Gmail|Mail)"
+    r"|(?:my|a) (?:[A-Z\d][\w-]* ){0,3}(?i:(?:mobile |cell )?(?:phone|smartphone|device)))\b"
+    r"(?: (?:Mail|(?i:smartphone|phone|tablet)))?(?: (?:aus )?gesendet)?"
+    r"(?: (?:for|by|für|pour|para|per) [\w&]+(?: \d+)?| on .{1,30}|, (?:powered by|please excuse) .{1,30})?"
+    r"\W*$"
+    r"|Get Outlook for (?:iOS|Android)(?:\s?<\S*>)?\W*$"
 )
 ATTRIBUTION = re.compile(
     r"(?:On|Am|Le|El|Il|Em|Op) .{5,250}"

@@ -182,6 +182,7 @@ def find_wrapped(lines: list[str], ends: list[int]) -> list[bool]:
                 and _reaches(lines[number][:MAX_WORD_CHARS], ends[number - 1], width)
                 and not HORIZONTAL_RULE.match(lines[number])
                 and not GAP.search(lines[number])
+                and not (LABEL.match(lines[number]) and not lines[number - 1].endswith(","))
                 for number in range(start, end)
             ]
             if any(full):
@@ -253,20 +254,23 @@ def _begins_item(lines: list[str], full: list[bool], number: int) -> bool:
     if not bullet and not mark:
         return False
     others = {bullet.group().strip()} if bullet else neighbour_marks(mark.group().strip()) if mark else set()
-    is_inline = is_first = False
+    is_inline = is_first = is_listed = False
     for other in range(max(0, number - MAX_LINES_APART), min(number + MAX_LINES_APART, len(lines))):
         text = lines[other]
         for place in (f" {text} ".find(f" {each} ", other == number) for each in others):
             if place == 0 and other > 0 and not full[other]:
                 return True
             is_first = is_first or place == other == 0
-            is_inline = is_inline or place > 0 or (place == 0 and full[other])
+            is_inline = is_inline or place > 0
+            is_listed = is_listed or (place == 0 and other != number)
     ends_clause = SENTENCE_END.search(before) is not None
     if is_first:
         is_dash = bullet is not None and line[0] in "-–—"
         return is_dash or (not is_inline and (ends_clause or before.endswith((",", " and", " or"))))
     if is_inline:
         return False
+    if is_listed and (bullet or ends_clause):
+        return True
     if bullet:
         return ends_clause or line[0] not in "-–—"
     # of a number below a colon, such as "(408)" of a telephone, no list begins

@@ -168,3 +168,10 @@ def test_what_is_struck_out_is_left_out() -> None:
         '<p style="color: red; text-decoration: underline line-through">The mill may burn down.</p><p>The shed may burn down.</p>'
     )
     assert read("a.html", page).texts == ["The tenant may leave at once.", "The shed may burn down."]
+
+
+def test_a_risk_that_is_merged_over_rows_is_read_once() -> None:
+    rows = "<tr><td>4</td></tr><tr><td>5</td></tr>"
+    text = "Expired certificates may stop the web shop"
+    table = f"<table><tr><th>Name<th>Week</tr><tr><td rowspan=3>{text}</td><td>3</td></tr>{rows}</table>"
+    assert read("a.html", table).texts.count(text) == 1

@@ -331,3 +331,8 @@ def test_links_and_marks_of_wikis_are_words() -> None:
         ("The pump may fail in winter, as the quay did.", ("Risks of the pier",)),
         ("The mill says a == b.", ("Risks of the pier",)),
     ]
+
+
+def test_a_line_of_a_backslash_alone_is_empty() -> None:
+    text = "The oven may fail.\\\n\\\nThe baker may leave.\n\\\n12 May\n# Head\n"
+    assert read("a.md", text).texts[:2] == ["The oven may fail.", "The baker may leave."]

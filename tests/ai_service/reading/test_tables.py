@@ -139,6 +139,13 @@ def test_a_status_that_ends_a_risk(cell: str) -> None:
         ),
         *("Completed the first test, the second has failed", "Closed the gap in the fence", "Done by June"),
         *("Will be closed", "Open/Closed", "Closed: no", "មិនទាន់បិទ"),
+        *(
+            "Did not occur yet",
+            "No longer on track",
+            "Terminated contract, new vendor sought",
+            "Won't fix yet",
+        ),
+        *("No more budget left", "Invalid certificate found", "False positive rate too high"),
     ],
 )
 def test_a_status_that_leaves_a_risk_open(cell: str) -> None:

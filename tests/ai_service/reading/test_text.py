@@ -77,6 +77,29 @@ def test_items_whose_lines_have_the_width_of_the_text_stay_items(name: str) -> N
     assert read(name, text).texts[-4:] == [line[4:] for line in lines]
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+@pytest.mark.parametrize("marks", [("(a) ", "(b) ", "(c) "), ("- ", "- ", "- "), ("* ", "* ", "* ")])
+def test_items_of_a_list_whose_lines_are_all_full_stay_items(name: str, marks: tuple[str, ...]) -> None:
+    above = textwrap.wrap(" ".join(SENTENCES), 70)
+    width = max(map(len, above))
+    lines = [f"{mark}shuts the gate of the ".ljust(width - 1, "x") + ";" for mark in marks]
+    read_items = read(
+        name, "\n".join([*above, "The lessee does this on each day, and on feast days too:", *lines])
+    )
+    assert read_items.texts[-3:] == [line.removeprefix(mark) for line, mark in zip(lines, marks, strict=True)]
+
+
+def test_labels_below_full_lines_begin_lines_of_their_own() -> None:
+    lines = [
+        "Mitigation: order a second set of piles from a forest in the north of us",
+        "Status: open",
+        "Risk: the crane may be needed at the other pier, as it was in April too",
+        "Owner: Ana",
+    ]
+    text = textwrap.fill(" ".join(SENTENCES), 72)
+    assert read("a.txt", "\n".join([text, *lines])).texts[-4:] == lines
+
+
 def test_a_title_in_capitals_as_wide_as_the_text_stays_a_title() -> None:
     title = "RESPONSIBILITIES OF THE HARBOUR ADMINISTRATION FOR NAVIGATION"
     text = f"{title}\n{textwrap.fill(' '.join(SENTENCES), len(title))}\n\n{'Rest of the Year'}\n{'-' * len(title)}\nNone.\n"
@@ -281,6 +304,8 @@ def test_what_phones_write_below_messages_is_left_out(line: str) -> None:
         "Sent with the last device, the plans are late.",
         "Get Outlook for the harbour office first.",
         "Sent from my iPhone of work the plans for the new pier of the harbour never arrived.",
+        "Von Samsung fehlt noch die Zusage für die Anzeigen.",
+        "Sent using Outlook rules, mails of customers get lost.",
     ],
 )
 def test_sentences_that_begin_like_signatures_of_phones_are_read(line: str) -> None:
