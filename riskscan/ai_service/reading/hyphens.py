@@ -11,7 +11,7 @@ PREFIXES = frozenset(
     ("self", "non", "ex", "well", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 )
 # whole words, which the model's common words leave out
-FUNCTION_WORDS = frozenset(
+SHORT_WORDS = frozenset(
     re.findall(
         r"\w+",
         "a an and are as at be been but by can could did do does for from had has have he her his if in "
@@ -29,7 +29,7 @@ def join_narrow_lines(before: str, after: str, words: set[str]) -> str:
     if last and first:
         common = load_vectors()[0]
         one, other = last[0].lower(), first[0].lower()
-        are_words = all(word in common or word in FUNCTION_WORDS for word in (one, other))
+        are_words = all(word in common or word in SHORT_WORDS for word in (one, other))
         if one + other in common and not are_words:
             return before + after
     return join_lines(before, after, words)

@@ -13,7 +13,7 @@ from .wrapping import (
     SENTENCE_END,
     WRAPPED_HYPHEN,
     find_wrapped,
-    goes_on,
+    goes_on_below_gap,
     is_continuation,
     is_upper,
     wrap_widths,
@@ -108,7 +108,7 @@ def parse_text(blocks: list[Block]) -> Iterator[Block]:
             current.texts.append(line)
             before = line
             continue
-        if current and not line and goes_on(current.texts, next_texts[number]):
+        if current and not line and goes_on_below_gap(current.texts, next_texts[number]):
             continue
         if current:
             yield _join(current)

@@ -12,7 +12,7 @@ from .geometry import Line, Paragraph, find_paragraphs, goes_on, median, order_l
 from .grids import Table
 from .hyphens import HYPHENS, join_lines, join_narrow_lines
 from .pdf_tables import has_columns
-from .wrapping import FUNCTION_WORDS, SENTENCE_END
+from .wrapping import MIN_UNFINISHED, OPEN_ENDS, OPEN_WORDS, SENTENCE_END
 
 # the share of a page's height at its top and bottom in which headers and footers stand
 MARGIN = 0.15
@@ -30,9 +30,6 @@ PAGE_NUMBER = re.compile(
 LARGER = 1.2
 MAX_HEADING_CHARS = 100
 HEADING_LEVELS = 6
-# wrapping.py joins lines after one as long as this, or that ends so, if no empty line is between them
-LONG_LINE_CHARS = 45
-OPEN_ENDS = (",", "-", "(", "&")
 # lines of so few words are those of a cell
 NARROW_WORDS = 3
 WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -136,7 +133,7 @@ def _set_apart(before: Block | None, block: Block) -> Block:
     """Put an empty line before a paragraph that wrapping.py would take for the rest of the one before it."""
     text, last = block.texts[0], before.texts[0].lstrip() if before else ""
     if block.kind == "text" and (
-        len(last) >= LONG_LINE_CHARS or last.endswith(OPEN_ENDS) or goes_on(text.lstrip())
+        len(last) >= MIN_UNFINISHED or last.endswith(OPEN_ENDS) or goes_on(text.lstrip())
     ):
         return block._replace(texts=["\n" + text])
     return block
@@ -163,7 +160,7 @@ def _continues_row(before: list[str], after: list[str]) -> bool:
         one
         and (
             one[-1] in HYPHENS
-            or one.rsplit(maxsplit=1)[-1] in FUNCTION_WORDS
+            or one.rsplit(maxsplit=1)[-1] in OPEN_WORDS
             or (goes_on(other) and not SENTENCE_END.search(one))
         )
         for one, other in cells

@@ -20,7 +20,7 @@ MAX_TITLE_CHARS = 120
 MAX_TITLE_WORDS = 8
 DIGIT = re.compile(r"\d")
 LONG_WORD = re.compile(r"[^\W\d_]{3}")
-SENTENCE_END = re.compile(r"\s.*[^\W\d_]{4}[.!;]\W*$|[។៕]$", re.S)
+SENTENCE_CELL = re.compile(r"\s.*[^\W\d_]{4}[.!;]\W*$|[។៕]$", re.S)
 PLURAL_RISKS = re.compile(r"\b(?:risks|issues|threats|concerns|problems)\W*$", re.I)
 
 
@@ -162,7 +162,7 @@ def _filled(row: list[str]) -> list[str]:
 
 
 def _is_name(text: str) -> bool:
-    return len(text) <= MAX_NAME_CHARS and not SENTENCE_END.search(text)
+    return len(text) <= MAX_NAME_CHARS and not SENTENCE_CELL.search(text)
 
 
 def _describes_risk(name: str) -> bool:
@@ -258,7 +258,7 @@ def _find_single_text(texts: list[str]) -> str:
     text = next(filter(None, texts))
     if texts.count("") + texts.count(text) < len(texts) or len(text) > MAX_TITLE_CHARS:
         return ""
-    return text if LONG_WORD.search(text) and not SENTENCE_END.search(text) else ""
+    return text if LONG_WORD.search(text) and not SENTENCE_CELL.search(text) else ""
 
 
 # -- labels at the left ----------------------------------------------------------------------------

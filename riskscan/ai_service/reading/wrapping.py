@@ -18,7 +18,7 @@ from .marks import (
 SENTENCE_END = re.compile(r"[.!?;:។៕៖…][\"'”’)\]]*$")
 WRAPPED_HYPHEN = re.compile(r"(?<=[^\W\d_])-\ (?=[^\W\d_])")
 # a line that ends with one of these continues on the next line
-FUNCTION_WORDS = frozenset(
+OPEN_WORDS = frozenset(
     re.findall(
         r"\w+",
         "the a an of to in and or for by with from that which is are was be on at as not",
@@ -31,8 +31,10 @@ NO_PROSE = re.compile(r"[_=<>\\{}|#@]|^--?[a-z]|^[^\[]*\]$")
 # lines are not wrapped at less than this many characters
 MIN_WRAP_WIDTH = 34
 MAX_WRAP_WIDTH = 130
-# a line of this length that ends no sentence goes on, even where it is shorter than its neighbours
+# a line of this length that ends no sentence goes on, even where it is shorter than its neighbours, and so
+# does one that ends with one of OPEN_ENDS
 MIN_UNFINISHED = 45
+OPEN_ENDS = (",", "-", "(", "&")
 # letters have different widths: a line with this share of the longest is full
 FULL_LINE = 0.85
 # a number below one of these words is no number of an item
@@ -81,18 +83,14 @@ def continues(before: str, line: str, width: int) -> bool:
     """Return whether a line continues the sentence of the line before it, in text wrapped at this width."""
     if not before:
         return False
-    if (
-        line[:1].islower()
-        or (line[0] == "(" and line[1:2].islower())
-        or before.endswith((",", "-", "(", "&"))
-    ):
+    if line[:1].islower() or (line[0] == "(" and line[1:2].islower()) or before.endswith(OPEN_ENDS):
         return True
     if KHMER.search(line):
         return not before.endswith(("។", "៕")) and len(before) >= 30
     if not SENTENCE_END.search(before):
         if len(before) >= MIN_UNFINISHED and width <= MAX_WRAP_WIDTH:
             return not LABEL.match(line)
-        if before.rsplit(maxsplit=1)[-1].lower() in FUNCTION_WORDS:
+        if before.rsplit(maxsplit=1)[-1].lower() in OPEN_WORDS:
             return True
     return width >= MIN_WRAP_WIDTH and _is_full(before, line, width) and not LABEL.match(line)
 
@@ -102,7 +100,7 @@ def _is_full(before: str, line: str, width: int) -> bool:
     return len(before) + 1 + len(line.split(maxsplit=1)[0]) > FULL_LINE * width
 
 
-def goes_on(paragraph: list[str], next_text: str) -> bool:
+def goes_on_below_gap(paragraph: list[str], next_text: str) -> bool:
     """Return whether a sentence goes on below empty lines, such as those of a page break."""
     before = paragraph[-1]
     around = (*before.split()[-1:], *next_text.split()[:2])
