@@ -180,7 +180,7 @@ def find_wrapped(lines: list[str], ends: list[int]) -> list[bool]:
                 and _reaches(lines[number][:MAX_WORD_CHARS], ends[number - 1], width)
                 and not HORIZONTAL_RULE.match(lines[number])
                 and not GAP.search(lines[number])
-                and not (LABEL.match(lines[number]) and not lines[number - 1].endswith(","))
+                and not _is_labelled(lines[start:end], number - start)
                 for number in range(start, end)
             ]
             if any(full):
@@ -191,6 +191,12 @@ def find_wrapped(lines: list[str], ends: list[int]) -> list[bool]:
                 ]
         start = end
     return wrapped
+
+
+def _is_labelled(lines: list[str], number: int) -> bool:
+    """Return whether a line begins with a label, as a neighbour does: "Status: open" above "Owner: Ana"."""
+    neighbours = lines[max(0, number - 1) : number] + lines[number + 1 : number + 2]
+    return bool(LABEL.match(lines[number])) and any(LABEL.match(line) for line in neighbours)
 
 
 def _surely_goes_on(before: str, line: str) -> bool:
