@@ -12,8 +12,9 @@ from riskscan.handlers.start import RESULT
 from tests.ai_service.sample import scan_contract
 from tests.ai_service.service import Service
 
-# the integers of the encoder differ a little between CPUs: scores, from 0.5 to 1, by less than this
-MARGIN = 0.12
+# the integers of the encoder differ a little between CPUs: scores, from 0.5 to 1, by less than
+# this
+MARGIN = 0.2
 MAX_OTHER_CATEGORIES = 4
 
 
