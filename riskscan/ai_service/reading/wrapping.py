@@ -175,16 +175,16 @@ def find_wrapped(lines: list[str], ends: list[int]) -> list[bool]:
         end = start + len(list(group))
         if is_text and end - start > 1:
             width = _find_group_width(lines, ends, sure, start, end, text_width)
+            group_lines = lines[start:end]
             full = [
                 start < number
                 and _reaches(lines[number][:MAX_WORD_CHARS], ends[number - 1], width)
                 and not HORIZONTAL_RULE.match(lines[number])
                 and not GAP.search(lines[number])
-                and not _is_labelled(lines[start:end], number - start)
+                and not _is_labelled(group_lines, number - start)
                 for number in range(start, end)
             ]
             if any(full):
-                group_lines = lines[start:end]
                 wrapped[start:end] = [
                     is_full and not _begins_item(group_lines, full, number)
                     for number, is_full in enumerate(full)
