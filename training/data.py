@@ -86,16 +86,17 @@ def read_outside(folder: Path) -> OutsideSet:
         if name in ("projects", "prose"):
             meta = json.loads((path.parent / "meta.json").read_text("utf-8"))
             result[choose_part(meta["repo"])].extend(_read_units(path.parent))
-    for document in public.read_list():
-        is_validation = choose_part(document.source) == VALIDATION
+    documents = public.read_list()
+    validated = {one.source for one in documents if choose_part(one.source) == VALIDATION}
+    for document in documents:
+        part = result.validation if document.source in validated else result.public
         try:
-            (result.validation if is_validation else result.public).extend(_read_public(document, folder))
+            part.extend(_read_public(document, folder))
         except ValueError:
             print(f"{document.source}, {document.path}: sentences read otherwise today, left out")
         except FileNotFoundError:
             print(f"{document.source}, {document.path}: not to be had, left out")
     # those of the validation part set the bar for contracts; there are too few terms to spare any
-    validated = {one.source for one in public.read_list() if choose_part(one.source) == VALIDATION}
     names = {path.name for path in folder.glob("mufc/*/") if choose_part(path.name) != HELD_OUT} - validated
     terms = [folder / "mufc" / name for name in sorted(names)]
     contracts = [path for path in sorted(folder.glob("cuad/*/")) if choose_part(path.name) == TRAINING]

@@ -167,21 +167,24 @@ def make_project_passes(examples: list[Example], outside: OutsideSet) -> list[li
 
     Those of the training part are in each of them twice, with their context and without.
     """
-    draw = random.random
     passes = []
     others = random.sample(examples, len(examples))
     for number in range(PROJECT_PASSES):
         chosen = others[number * OTHERS : (number + 1) * OTHERS] + outside.legal
         for one in outside.training:
-            context = Context(*(part if draw() >= LEFT_OUT else "" for part in one.context))
-            chosen += [one._replace(context=Context()), one._replace(context=context)]
+            chosen += [one._replace(context=Context()), drop_parts(one, LEFT_OUT)]
         for one in outside.public:
-            if one.categories or draw() < PUBLIC_NEGATIVES:
-                left_out = 1 if draw() < WITHOUT_CONTEXT else LEFT_OUT
-                context = Context(*(part if draw() >= left_out else "" for part in one.context))
-                chosen.append(one._replace(context=context))
+            if one.categories or random.random() < PUBLIC_NEGATIVES:  # noqa: S311 - no secret
+                has_none = random.random() < WITHOUT_CONTEXT  # noqa: S311
+                chosen.append(drop_parts(one, 1 if has_none else LEFT_OUT))
         passes.append(chosen)
     return passes
+
+
+def drop_parts(example: Example, share: float) -> Example:
+    """Return a sentence without a random share of the headings and sentences before."""
+    kept = (part if random.random() >= share else "" for part in example.context)  # noqa: S311 - no secret
+    return example._replace(context=Context(*kept))
 
 
 def tokenize(examples: Sequence[Example], max_tokens: int) -> list[Tokens]:

@@ -9,7 +9,6 @@ of data.py, or debatable, `?`. Sentences are named by their digest.
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -82,9 +81,8 @@ def fetch(documents: list[Labelled], data: Path, source: str = GITHUB) -> Iterat
     """Fetch documents that are not there yet; yield what could not be had."""
     missing = [one for one in documents if one.repository and not one.locate(data).exists()]
     for (repository, commit), group in groupby(missing, key=lambda one: one[:2]):
-        folder = tempfile.mkdtemp()
-        git = ["git", "-C", folder]
-        try:
+        with tempfile.TemporaryDirectory() as folder:
+            git = ["git", "-C", folder]
             subprocess.run([*git, "init", "--quiet", "--bare"], check=True)  # noqa: S603 - see above
             command = [*git, "fetch", "--quiet", "--depth", "1", f"{source}/{repository}", commit]
             if subprocess.run(command, check=False).returncode:  # noqa: S603
@@ -99,8 +97,6 @@ def fetch(documents: list[Labelled], data: Path, source: str = GITHUB) -> Iterat
                 path = one.locate(data)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(shown.stdout)
-        finally:
-            shutil.rmtree(folder)
 
 
 def main() -> None:

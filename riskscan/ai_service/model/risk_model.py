@@ -78,13 +78,14 @@ def judge(
     linear = load_model()
     features = [extract_features(text) for text in texts]
     scores = [linear.risk_score(one) - linear.threshold for one in features]
-    floor = 0.0 if count > LONG_DOCUMENT_SENTENCES else LINEAR_FLOOR
+    is_long = count > LONG_DOCUMENT_SENTENCES
+    floor = 0.0 if is_long else LINEAR_FLOOR
     chosen = [i for i, text in enumerate(texts) if scores[i] > floor and not KHMER.search(text)]
     readings: dict[int, Reading] = {}
     if encoder := load_encoder():
         plain = [EMPHASIS.sub("", texts[i]) for i in chosen]
         # contracts and terms were learned without context
-        has_context = contexts and not kind and count <= LONG_DOCUMENT_SENTENCES
+        has_context = contexts and not kind and not is_long
         its = [contexts[i] for i in chosen] if has_context else []
         read = zip(chosen, read_in_context(encoder, plain, its), strict=True)
         readings = {i: limit_loss(reading, scores[i], texts[i]) for i, reading in read}
