@@ -43,14 +43,16 @@ LEARNING_RATE, HEAD_LEARNING_RATE = 6e-5, 1e-3
 # third of the precision in terms was lost) and so many of the invented ones
 PROJECT_PASSES = 3
 OTHERS = 2_200
-# the part of the harmless sentences of public documents in each pass: all of them would take twice the time
-PUBLIC_NEGATIVES = 0.42
+# of the harmless sentences of public documents, the part in each pass: all would take three times as long
+PUBLIC_NEGATIVES = 0.28
 # the part of the sentences of public documents that are learned without their context
 WITHOUT_CONTEXT = 0.3
 # the part of contexts in which the headings, or the sentence before, are left out
 LEFT_OUT = 0.15
 # a label is wrong once in fifty times or so
 SMOOTHING = 0.02
+# of a risk's categories, what those beside the best one count for
+OTHER_CATEGORIES = 0.2
 # longer sentences are cut while learning, which costs two thirds of the time
 TRAINING_TOKENS = 64
 # after so many layers the states still say which token they belong to; after the last one all say the same
@@ -214,8 +216,15 @@ def pad(batch: Sequence[Tokens]) -> tuple[Tensor, Tensor, Tensor]:
     return numbers, mask, own
 
 
-def compute_loss(output: Tensor, examples: list[Example]) -> Tensor:
-    """Return the loss of risk, and that of the categories of the risks."""
+def weigh_categories(examples: list[Example]) -> Tensor:
+    """Return the weight of each category: half of all risks are technical, and the rare ones count more."""
+    counts = torch.bincount(torch.tensor([one.categories[0] for one in examples if one.categories]))
+    weights = counts.to(torch.float32).rsqrt()
+    return weights * (counts.sum() / (weights * counts).sum())
+
+
+def compute_loss(output: Tensor, examples: list[Example], weights: Tensor) -> Tensor:
+    """Return the loss of risk, and that of the categories of the risks, each with its weight."""
     labels = torch.tensor([float(bool(one.categories)) for one in examples])
     loss = functional.binary_cross_entropy_with_logits(output[:, 0], labels * (1 - 2 * SMOOTHING) + SMOOTHING)
     risks = [i for i, one in enumerate(examples) if one.categories]
@@ -224,9 +233,9 @@ def compute_loss(output: Tensor, examples: list[Example]) -> Tensor:
         for row, i in enumerate(risks):
             best, *others = examples[i].categories
             for k in others:
-                targets[row, k] = 0.35 / len(others)
+                targets[row, k] = OTHER_CATEGORIES / len(others)
             targets[row, best] += 1 - targets[row].sum()
-        loss = loss + functional.cross_entropy(output[risks, 1:], targets)
+        loss = loss + functional.cross_entropy(output[risks, 1:], targets, weights)
     return loss
 
 
@@ -253,11 +262,13 @@ def fine_tune(
         encoder.train()
         total, first = 0.0, step
         tokens = tokenize(examples, TRAINING_TOKENS)
+        weights = weigh_categories(examples)
         for batch in make_batches([sum(map(len, one)) for one in tokens]):
             done = step / steps
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * min(done / warm_up, 1, (1 - done) / decay if decay else 1)
-            loss = compute_loss(encoder(*pad([tokens[i] for i in batch]))[0], [examples[i] for i in batch])
+            output = encoder(*pad([tokens[i] for i in batch]))[0]
+            loss = compute_loss(output, [examples[i] for i in batch], weights)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
