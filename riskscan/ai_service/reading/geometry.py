@@ -32,7 +32,8 @@ MAX_LOOKS = 100_000
 MARK = re.compile(r"^(?:[-*+•‣▪◦●○■□–—·➢✓✔→\uf0b7\uf0a7]|o|\(?[\w.]{1,5}[.)]|[\d.]{1,6})$")
 # of the width of a column, the room that a Khmer word may need
 KHMER_ROOM = 0.15
-LABEL = re.compile(r"^[A-Z][\w ]{0,24}:\s")
+# as in "Owner: Ana"; of two such lines, the lower one does not continue the upper one
+LABEL_WITH_VALUE = re.compile(r"^[A-Z][\w ]{0,24}:\s")
 NUMBER_IN_PROSE = re.compile(r"^[\d.()]+\s+[a-z]")
 
 
@@ -322,10 +323,10 @@ def _right_edges(lines: list[Line], below: list[bool]) -> list[float]:
 def _is_wrapped(before: Line, line: Line, edge: float, is_below: bool) -> bool:
     """Return whether a line goes on where the line before it, in reading order, had no more room."""
     text, next_text = before.text, line.text
-    if DASH.match(next_text) or (LABEL.match(text) and LABEL.match(next_text)):
+    if DASH.match(next_text) or (LABEL_WITH_VALUE.match(text) and LABEL_WITH_VALUE.match(next_text)):
         return False
-    starts_anew = bool(BULLET.match(next_text) or CLAUSE_NUMBER.match(next_text))
-    if starts_anew and not (NUMBER_IN_PROSE.match(next_text) and not SENTENCE_END.search(text)):
+    is_item = bool(BULLET.match(next_text) or CLAUSE_NUMBER.match(next_text))
+    if is_item and not (NUMBER_IN_PROSE.match(next_text) and not SENTENCE_END.search(text)):
         return False
     if not is_below:
         # the next column, if it goes on with the sentence

@@ -2,6 +2,7 @@
 
 import re
 from itertools import accumulate, groupby, pairwise
+from typing import NamedTuple
 
 from ..khmer import KHMER
 from .marks import (
@@ -24,8 +25,8 @@ OPEN_WORDS = frozenset(
         "the a an of to in and or for by with from that which is are was be on at as not",
     )
 )
-# as in "Owner: Ana", which starts a line of its own
-LABEL = re.compile(r"[A-Z][\w'/-]{0,20}(?: [\w'/&-]{1,20}){0,2}:(?:\s|$)")
+# one to three words, as in "Owner: Ana" or "Owner:", which begin a line of their own
+SHORT_LABEL = re.compile(r"[A-Z][\w'/-]{0,20}(?: [\w'/&-]{1,20}){0,2}:(?:\s|$)")
 # in code, and at the end of a remark such as "[introduced in 2.8]"
 NO_PROSE = re.compile(r"[_=<>\\{}|#@]|^--?[a-z]|^[^\[]*\]$")
 # lines are not wrapped at less than this many characters
@@ -89,10 +90,10 @@ def continues(before: str, line: str, width: int) -> bool:
         return not before.endswith(("។", "៕")) and len(before) >= 30
     if not SENTENCE_END.search(before):
         if len(before) >= MIN_UNFINISHED and width <= MAX_WRAP_WIDTH:
-            return not LABEL.match(line)
+            return not SHORT_LABEL.match(line)
         if before.rsplit(maxsplit=1)[-1].lower() in OPEN_WORDS:
             return True
-    return width >= MIN_WRAP_WIDTH and _is_full(before, line, width) and not LABEL.match(line)
+    return width >= MIN_WRAP_WIDTH and _is_full(before, line, width) and not SHORT_LABEL.match(line)
 
 
 def _is_full(before: str, line: str, width: int) -> bool:
@@ -196,7 +197,7 @@ def find_wrapped(lines: list[str], ends: list[int]) -> list[bool]:
 def _is_labelled(lines: list[str], number: int) -> bool:
     """Return whether a line begins with a label, as a neighbour does: "Status: open" above "Owner: Ana"."""
     neighbours = lines[max(0, number - 1) : number] + lines[number + 1 : number + 2]
-    return bool(LABEL.match(lines[number])) and any(LABEL.match(line) for line in neighbours)
+    return bool(SHORT_LABEL.match(lines[number])) and any(SHORT_LABEL.match(line) for line in neighbours)
 
 
 def _surely_goes_on(before: str, line: str) -> bool:
@@ -247,6 +248,13 @@ def _find_group_width(
     return 0
 
 
+class ListMarks(NamedTuple):
+    """Where other marks of a list stand: the lines that begin with one, and whether one is inside a line."""
+
+    beginnings: list[int]
+    is_inline: bool
+
+
 def _begins_item(lines: list[str], full: list[bool], number: int) -> bool:
     """Return whether a line of a paragraph whose first word had no room above begins an item all the same.
 
@@ -254,28 +262,34 @@ def _begins_item(lines: list[str], full: list[bool], number: int) -> bool:
     in a sentence.
     """
     line, before = lines[number], lines[number - 1]
-    bullet, mark = BULLET.match(line), CLAUSE_NUMBER.match(line)
-    if not bullet and not mark:
+    if bullet := BULLET.match(line):
+        others = _find_marks(lines, number, {bullet.group().strip()})
+    elif mark := CLAUSE_NUMBER.match(line):
+        others = _find_marks(lines, number, neighbour_marks(mark.group().strip()))
+    else:
         return False
-    others = {bullet.group().strip()} if bullet else neighbour_marks(mark.group().strip()) if mark else set()
-    is_inline = is_first = is_listed = False
-    for other in range(max(0, number - MAX_LINES_APART), min(number + MAX_LINES_APART, len(lines))):
-        text = lines[other]
-        for place in (f" {text} ".find(f" {each} ", other == number) for each in others):
-            if place == 0 and other > 0 and not full[other]:
-                return True
-            is_first = is_first or place == other == 0
-            is_inline = is_inline or place > 0
-            is_listed = is_listed or (place == 0 and other != number)
-    ends_clause = SENTENCE_END.search(before) is not None
-    if is_first:
-        is_dash = bullet is not None and line[0] in "-–—"
-        return is_dash or (not is_inline and (ends_clause or before.endswith((",", " and", " or"))))
-    if is_inline:
-        return False
-    if is_listed and (bullet or ends_clause):
+    if any(other > 0 and not full[other] for other in others.beginnings):
         return True
+    is_dash, ends_clause = line[0] in "-–—", SENTENCE_END.search(before) is not None
+    if 0 in others.beginnings:
+        return is_dash or (not others.is_inline and (ends_clause or before.endswith((",", " and", " or"))))
+    if others.is_inline:
+        return False
     if bullet:
-        return ends_clause or line[0] not in "-–—"
+        return ends_clause or not is_dash or bool(others.beginnings)
     # of a number below a colon, such as "(408)" of a telephone, no list begins
-    return ends_clause and (before[-1] != ":" or line.strip("(")[:1].lower() in FIRST_MARKS)
+    may_be_first = before[-1] != ":" or line.strip("(")[:1].lower() in FIRST_MARKS
+    return ends_clause and (may_be_first or bool(others.beginnings))
+
+
+def _find_marks(lines: list[str], number: int, marks: set[str]) -> ListMarks:
+    """Find the marks in the lines around one, and in it behind its own mark."""
+    around = range(max(0, number - MAX_LINES_APART), min(number + MAX_LINES_APART, len(lines)))
+    # -1 for a mark that isn't in the line, 0 for one that begins it
+    positions = {
+        other: {f" {lines[other]} ".find(f" {mark} ", other == number) for mark in marks} for other in around
+    }
+    return ListMarks(
+        [other for other, found in positions.items() if 0 in found],
+        any(max(found, default=-1) > 0 for found in positions.values()),
+    )
