@@ -125,7 +125,7 @@ async def stop_probe(app: web.Application) -> None:
 
 
 async def run_probe(app: web.Application) -> None:
-    """Ask the AI service; any status below 500 is healthy, and `llm_configured` tells of a language model."""
+    """Ask the AI service; any status below 500 is healthy. `llm_configured` says if it has a model."""
     probe = app[AI_PROBE]
     healthy, info = False, None
     with contextlib.suppress(aiohttp.ClientError, OSError, InvalidResponse, ValueError, RecursionError):

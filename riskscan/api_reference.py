@@ -119,7 +119,7 @@ DESCRIPTIONS = {
     "reviews_delete_all": "All findings are open again.",
     "shares_index": "Without their addresses, which are shown only when they are created.",
     "shares_create": "Anyone with the address can read the findings and reviews of the scan until the "
-    "link ends.",
+    "link expires.",
     "shares_delete": "The address is not found from then on.",
     "comparisons_show": "Compares the wording of the sentences, not their meaning.",
     "exports_export_scan": "The findings of the scan that match the filters, in document order.",
@@ -145,7 +145,7 @@ FIELDS = {
     "due": "Until when the response is due, as `2026-12-31`",
     "email": "The email address of the account",
     "error_count": "Number of rows with invalid values",
-    "expires_at": "When it ends",
+    "expires_at": "When it expires",
     "file": "Empty; a file needs multipart/form-data",
     "findings": "In document order",
     "grant_type": "What OAuth2 clients send",

@@ -23,10 +23,10 @@ from .compression import StaticBody
 from .concurrency import (
     ACTIVE_REQUESTS,
     AI_CALLS,
+    DATABASE_TURNS,
     DECODING,
     SCANS_IN_FLIGHT,
     TEXT_MEMORY,
-    TURNS,
     UPLOAD_MEMORY,
     ActiveRequests,
     ConcurrencyLimit,
@@ -90,7 +90,7 @@ def create_app(settings: Settings) -> web.Application:
     app[marks.MARKING_SLOTS] = FairSemaphore(marks.MAX_MARKINGS, marks.MARKINGS_PER_USER, "documents to mark")
     app[imports.READERS] = DocumentReaders("register_reader")
     turns = half(settings.database_pool_size)
-    app[TURNS] = FairSemaphore(turns, half(turns), "turns at the database")
+    app[DATABASE_TURNS] = FairSemaphore(turns, half(turns), "turns at the database")
     app[DECODING] = asyncio.Lock()
     app[ACTIVE_REQUESTS] = ActiveRequests()
     app[ACCESS_LOG] = AccessLog()

@@ -1,4 +1,4 @@
-"""Compression of responses: of what a client accepts, and only where the length tells no secret."""
+"""Compression of responses: of what a client accepts, and only where the length reveals no secret."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def choose_coding(request: web.Request, codings: Iterable[str]) -> str:
 def compress_page(request: web.Request, response: web.Response) -> None:
     """Compress a page if it has no input of the request, and no other site may have asked for it.
 
-    The length of a compressed page with a secret and a guess tells whether the guess is right (BREACH): who
+    The length of a compressed page with a secret and a guess reveals whether the guess is right (BREACH): who
     sees the lengths, and makes a browser ask again and again, reads the secret. So a page stays as it is if
     it is the answer to a form or to a query, or an error, or if another site may have started the request.
     """

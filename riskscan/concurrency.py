@@ -144,7 +144,7 @@ def overloaded(limit: str = "") -> ApiError:
 
 SCANS_IN_FLIGHT = web.AppKey("SCANS_IN_FLIGHT", ConcurrencyLimit)  # scans, uploads included
 AI_CALLS = web.AppKey("AI_CALLS", FairSemaphore)
-TURNS = web.AppKey("TURNS", FairSemaphore)  # at the database, for requests that users send in crowds
+DATABASE_TURNS = web.AppKey("DATABASE_TURNS", FairSemaphore)  # for requests that users send in crowds
 
 
 class MemoryBudget:

@@ -56,7 +56,7 @@ class Item(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Return what tells the finding from those of other sentences."""
+        """Return a short ID of the sentence, the same for all findings of it."""
         return self.detail.fingerprint[:16]
 
     @property

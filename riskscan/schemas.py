@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 class Filter(Struct, frozen=True):
     """Conditions on scans, which must all hold; falsy without conditions.
 
-    `words` and `phrases` are what the scan must have, `category` is a folded category (see `search_terms`),
+    `words` and `phrases` are what the scan must have, `category` is a term (see `category_term`),
     the scan was created at `since` or later, and before `until`, and `sha256` is the digest of its file or
     text.
     """
@@ -335,7 +335,7 @@ class NewShare(Share, frozen=True):
 
 
 class ShareList(Struct, frozen=True):
-    """The links to a scan that have not ended, newest first."""
+    """The links to a scan that have not expired, newest first."""
 
     shares: list[Share]
 

@@ -1,4 +1,4 @@
-"""The kind of a document, told by its words: contracts and terms of use state risks in a way of their own."""
+"""The kind of a document, by its words: contracts and terms of use state risks in a way of their own."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 # so many sentences, from all over the document, are enough
 SAMPLE = 100
-# fewer sentences, or shorter ones, do not tell
+# of fewer sentences the kind is not recognized; shorter ones do not count
 MIN_SENTENCES = 10
 MIN_WORDS = 6
 LEGAL_WORD = re.compile(

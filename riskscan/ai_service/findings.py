@@ -65,7 +65,7 @@ class Finding(NamedTuple):
 def score_units(numbered: Iterable[NumberedUnit], count: int, kind: str = "") -> list[Finding]:
     """Return the candidates among units of a document.
 
-    The document has `count` units and is of a kind that recognize_kind() told.
+    `count` is the number of units of the document, `kind` the result of recognize_kind().
     """
     candidates: list[Finding] = []
     units = list(numbered)

@@ -60,7 +60,7 @@ class Answer(NamedTuple):
 
 
 class Progress:
-    """What came of one document until now."""
+    """The results for one document so far."""
 
     def __init__(self, sentences: int, deadline: float) -> None:
         self.deadline = deadline

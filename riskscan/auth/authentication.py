@@ -18,7 +18,7 @@ import uuid
 import aiohttp_session
 from aiohttp import hdrs, web
 
-from ..concurrency import TURNS
+from ..concurrency import DATABASE_TURNS
 from ..database import DATABASE, Executor
 from ..database.api_tokens import find_account_by_api_token, record_api_token_use
 from ..database.drivers import WAIT_SECONDS
@@ -97,7 +97,7 @@ def take_turn(request: web.Request) -> contextlib.AbstractAsyncContextManager[No
         user = token
         with contextlib.suppress(ApiError):  # an invalid token waits as a user of its own
             user = read_access_token(request, token).user_id
-    return request.app[TURNS].slot(user, asyncio.get_running_loop().time() + WAIT_SECONDS)
+    return request.app[DATABASE_TURNS].slot(user, asyncio.get_running_loop().time() + WAIT_SECONDS)
 
 
 async def _authenticate_session(request: web.Request) -> Account:

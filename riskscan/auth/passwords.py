@@ -41,7 +41,7 @@ def cost_of(password_hash: str) -> int:
 
 
 def dummy_hash(cost: int) -> str:
-    """Return a hash that no password has."""
+    """Return a hash of this cost that no password matches."""
     return f"$2b${cost:02}${'.' * 53}"
 
 

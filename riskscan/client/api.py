@@ -54,8 +54,8 @@ class ServerError(Exception):
         return self.status == 429 and self.retry_after > MAX_RETRY_AFTER_SECONDS
 
 
-class Answer(NamedTuple):
-    """What came of one attempt: a value, or an error with the seconds after which to retry, if it may."""
+class Outcome(NamedTuple):
+    """The outcome of one attempt: a value, or an error with the seconds after which to retry, if it may."""
 
     value: Any = None
     error: ServerError | None = None
@@ -155,7 +155,7 @@ class Api:
         """Send a request until it is answered, and return what `read` makes of the answer."""
         attempt = 0
         while True:
-            answer = await self._attempt(
+            outcome = await self._attempt(
                 method,
                 self.server + path,
                 read,
@@ -164,36 +164,36 @@ class Api:
                 data=form() if form else None,
                 headers=headers,
             )
-            if answer.error is None:
-                return answer.value
-            if answer.retry_after is None or attempt == RETRIES:
-                raise answer.error
-            await asyncio.sleep(answer.retry_after or RETRY_SECONDS * 2**attempt)
+            if outcome.error is None:
+                return outcome.value
+            if outcome.retry_after is None or attempt == RETRIES:
+                raise outcome.error
+            await asyncio.sleep(outcome.retry_after or RETRY_SECONDS * 2**attempt)
             attempt += 1
 
     async def _attempt(
         self, method: str, url: str, read: Callable[[ClientResponse], Awaitable[Any]], **options: Any
-    ) -> Answer:
+    ) -> Outcome:
         """Send a request once."""
         try:
             async with self._session.request(
                 method, url, allow_redirects=False, proxy=self._proxy, **options
             ) as response:
                 if response.status < 300 and response.content_type == "text/html":
-                    return Answer(error=ServerError(FOREIGN_ANSWER))
+                    return Outcome(error=ServerError(FOREIGN_ANSWER))
                 if response.status < 300:
-                    return Answer(await read(response))
+                    return Outcome(await read(response))
                 error = describe_error(response, await response.read())
-                return Answer(error=error, retry_after=find_wait(error))
+                return Outcome(error=error, retry_after=find_wait(error))
         except aiohttp.ClientSSLError as exc:
-            return Answer(error=ServerError(f"No secure connection to {self.server}: {exc}."))
+            return Outcome(error=ServerError(f"No secure connection to {self.server}: {exc}."))
         except ValueError:  # also of a name that cannot be encoded
-            return Answer(error=ServerError(f"{self.server} is not the address of a server."))
+            return Outcome(error=ServerError(f"{self.server} is not the address of a server."))
         except aiohttp.ClientConnectorDNSError:
-            return Answer(error=ServerError(f"There is no server of the name {URL(self.server).host}."))
+            return Outcome(error=ServerError(f"There is no server of the name {URL(self.server).host}."))
         except (aiohttp.ClientError, TimeoutError) as exc:
             reason = str(exc) or type(exc).__name__
-            return Answer(error=ServerError(f"{self.server} cannot be reached: {reason}."), retry_after=0)
+            return Outcome(error=ServerError(f"{self.server} cannot be reached: {reason}."), retry_after=0)
 
 
 def find_proxy(server: str) -> str | None:

@@ -55,7 +55,7 @@ Examples:
   riskscan show 6f1f3c3e-9d0c-4a39-8d0f-3f6a6b0f3c11 --state open --format json
 """,
     "compare": f"""\
-A risk that was worded anew is in both lists, because wording is compared, not meaning. With --format json the
+A reworded risk is both new and gone, because wording is compared, not meaning. With --format json the
 output is an object with "new", "gone" and "same".
 {ACCOUNT}
 Example:

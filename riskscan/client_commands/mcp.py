@@ -117,7 +117,7 @@ class ServerTools:
             return describe_scan(scan, await self._api.read_findings(scan_id))
 
     async def compare(self, earlier: ScanId, later: ScanId) -> dict[str, Any]:
-        """Tell which risks are new, gone and the same in a later scan of a document."""
+        """Compare a later scan of a document with an earlier one: which risks are new, gone and the same."""
         with tool_errors():
             return to_fields(await self._api.compare(earlier, later))
 

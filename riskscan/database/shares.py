@@ -1,4 +1,4 @@
-"""The table `shares`: links by which anyone can read a scan until they end."""
+"""The table `shares`: links by which anyone can read a scan until they expire."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ WHERE user_id = :user_id AND scan_id = :scan_id AND expires_at > :now ORDER BY c
 
 
 async def list_shares(db: Executor, user_id: str, scan_id: str) -> list[Share]:
-    """Return the links to a scan of the user that have not ended, newest first."""
+    """Return the links to a scan of the user that have not expired, newest first."""
     rows = await db.fetch_all(LIST_SHARES, {"user_id": user_id, "scan_id": scan_id, "now": utc_now()})
     return [Share(str(row["id"]), to_utc(row["created_at"]), to_utc(row["expires_at"])) for row in rows]
 
@@ -75,7 +75,7 @@ WHERE shares.digest = :digest AND shares.user_id = :user_id AND expires_at > :no
 
 
 async def find_shared_scan(db: Executor, digest: str, user_id: str) -> SharedScan | None:
-    """Return the scan that the link with this digest leads to; None if it has ended or was revoked."""
+    """Return the scan that the link with this digest leads to; None if it has expired or was revoked."""
     row = await fetch_token(db, FIND_SHARED_SCAN, digest, user_id, {"now": utc_now()})
     if row is None:
         return None

@@ -18,7 +18,7 @@ STATES = ("open", *get_args(State))
 class FindingFilter(NamedTuple):
     """Conditions on findings, which must all hold; an empty one always does.
 
-    `category` is a folded category; `sought` is what the finding must have.
+    `category` is a term (see `category_term`); `sought` is what the finding must have.
     """
 
     state: str = ""

@@ -13,7 +13,7 @@ from riskscan.audit import AUDIT_LOG
 from riskscan.auth.access_tokens import issue_access_token
 from riskscan.auth.passwords import PASSWORDS
 from riskscan.auth.sessions import COOKIE
-from riskscan.concurrency import TURNS
+from riskscan.concurrency import DATABASE_TURNS
 from riskscan.database import DATABASE
 from riskscan.database.audit_log import list_own_entries
 from riskscan.database.operator_queries import disable_account
@@ -166,7 +166,7 @@ async def test_disabled_account_is_refused(guest: Person, server: Server) -> Non
 async def test_users_without_cookies_take_turns_as_users(guest: Person, server: Server) -> None:
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(4):  # half of the turns, which is what a user may have
-            await stack.enter_async_context(server.app[TURNS].slot("", None))
+            await stack.enter_async_context(server.app[DATABASE_TURNS].slot("", None))
         created = await guest.post("/api/tokens", json={"name": "x", "scopes": ["read"]}, headers=BO)
         assert created.status == 201
 

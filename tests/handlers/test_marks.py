@@ -103,7 +103,7 @@ async def test_dismissed_findings_are_not_marked(alice: Person) -> None:
     assert_error(await mark(alice, scan, file=WORD_FILE), 409, "nothing_to_mark")
 
 
-async def test_what_is_not_found_is_named_in_a_header(alice: Person) -> None:
+async def test_findings_that_are_not_found_are_counted_in_a_header(alice: Person) -> None:
     file = ("plan.docx", word(body("<w:p><w:r><w:t>The deadline is aggressive.</w:t></w:r></w:p>")))
     reply = await mark(alice, await alice.scan(file=file), file=file)
     assert reply.headers["X-Findings-Not-Placed"] == "1"

@@ -59,9 +59,7 @@ async def test_a_title_that_is_the_text_is_shown_once(guest: Person) -> None:
 
 
 @pytest.mark.parametrize("sent", [{}, {"title": " "}, {"file": ("movie.mov", b"x")}])
-async def test_what_cannot_be_scanned_is_refused_on_the_scan_page(
-    guest: Person, sent: dict[str, Any]
-) -> None:
+async def test_unusable_shares_are_refused_on_the_scan_page(guest: Person, sent: dict[str, Any]) -> None:
     await sign_up(guest)
     reply = await guest.post("/share", data=form(note="", **sent), headers=BY_PHONE)
     assert reply.status == 400

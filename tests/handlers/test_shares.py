@@ -56,7 +56,7 @@ async def test_only_a_digest_of_the_address_is_stored(alice: Person, server: Ser
     assert [set(item) for item in listed] == [{"id", "created_at", "expires_at"}]
 
 
-async def test_a_link_ends(alice: Person, guest: Person, server: Server) -> None:
+async def test_a_link_expires(alice: Person, guest: Person, server: Server) -> None:
     scan = await alice.scan(text="x")
     path = await share(alice, scan["scan_id"])
     now = utc_now() - datetime.timedelta(seconds=1)

@@ -105,7 +105,7 @@ def test_page_of_the_finding_is_highlighted() -> None:
     assert annotations_of(marked) == [highlight(2, "Note", "Same risk")]
 
 
-def test_what_is_not_found_is_listed_in_a_note_on_the_first_page() -> None:
+def test_findings_that_are_not_found_are_listed_on_the_first_page() -> None:
     data = paged([at(60, 700, "The budget is tight.")])
     marked, placed = mark(data, "The moon may fall.", "The budget is tight.")
     assert placed == [2]

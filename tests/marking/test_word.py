@@ -113,7 +113,7 @@ def test_codes_of_fields_hidden_and_deleted_text_are_no_part_of_a_sentence() -> 
     assert without_comments(marked) == without_comments(data)
 
 
-def test_what_is_not_found_is_listed_in_the_first_comment() -> None:
+def test_findings_that_are_not_found_are_listed_in_the_first_comment() -> None:
     data = word(body(paragraph("The budget is tight.")))
     marked, placed = mark(data, "The moon may fall.", "The budget is tight.")
     assert placed == [2]

@@ -50,7 +50,7 @@ async def test_documents_are_scanned_by_the_server_and_kept(
     ]
 
 
-async def test_what_was_dismissed_is_shown_and_does_not_fail(alice: Person, command: CommandLine) -> None:
+async def test_dismissed_findings_are_shown_and_do_not_fail(alice: Person, command: CommandLine) -> None:
     (command.folder / "plan.txt").write_text("The budget is tight.")
     token = await command.log_in(alice)
     scan = await alice.scan(text="budget")

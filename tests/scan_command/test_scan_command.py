@@ -263,7 +263,7 @@ def test_a_document_is_not_overwritten_by_its_result(
     assert (tmp_path / "plan.md").read_text() == "The pier may sink."
 
 
-def test_what_no_run_has_written_is_no_result(tmp_path: Path) -> None:
+def test_files_of_other_programs_are_no_results(tmp_path: Path) -> None:
     for name, data in {
         "plan.md": b"| Ref | Scan date |\n| --- | --- |\n",
         "plan.csv": b"\xef\xbb\xbfRef,Name\n",

@@ -203,16 +203,16 @@ def _parse_table(table: str, image_height: int) -> Recognized:
             words.append(Word(cells[11].strip(), left, left + int(cells[8]), *line))
             confidences.append(float(cells[10]))
     confidence = sum(confidences) / len(confidences) if confidences else 0.0
-    return Recognized(confidence, drop_line_numbers(_even(words)), image_height)
+    return Recognized(confidence, drop_line_numbers(_equalize_heights(words)), image_height)
 
 
-def _even(words: list[Word]) -> list[Word]:
+def _equalize_heights(words: list[Word]) -> list[Word]:
     """Give the words of ordinary lines the same height: it depends on letters such as p and l."""
     usual = median(word.top - word.bottom for word in words) if words else 0.0
-    even = []
+    equalized = []
     for word in words:
         height = word.top - word.bottom
         middle = (word.top + word.bottom) / 2
         half = usual / 2 if 0.5 * usual < height < 1.6 * usual else height / 2
-        even.append(word._replace(bottom=middle - half, top=middle + half))
-    return even
+        equalized.append(word._replace(bottom=middle - half, top=middle + half))
+    return equalized

@@ -121,7 +121,8 @@ def _name_body(rows: Iterable[Block], names: tuple[str, ...], titles: tuple[str,
 
 def _begins_table(texts: list[str], is_below_title: bool, is_after_gap: bool) -> bool:
     """Return whether a row is the head of another table; one in the middle of a table has to name risks."""
-    if is_below_title and is_after_gap and len(_filled(texts)) > 1 and _is_label(_filled(texts)[0]):
+    unique = _unique_texts(texts)
+    if is_below_title and is_after_gap and len(unique) > 1 and _is_label(unique[0]):
         return True
     return is_head(texts) and (is_below_title or is_after_gap or names_risks(tuple(texts)))
 
@@ -145,7 +146,7 @@ def find_head(rows: list[list[str]]) -> Head | None:
         heads[0] if heads else None,
     )
     if number is None:
-        number = next((number for number, row in enumerate(rows) if len(_filled(row)) > 1), 0)
+        number = next((number for number, row in enumerate(rows) if len(_unique_texts(row)) > 1), 0)
         if not _looks_like_head(rows, number):
             return None
     names, first, end = rows[number], number, number + 1
@@ -156,7 +157,7 @@ def find_head(rows: list[list[str]]) -> Head | None:
     return Head(tuple(names), first, end)
 
 
-def _filled(row: list[str]) -> list[str]:
+def _unique_texts(row: list[str]) -> list[str]:
     """Return the different texts of a row."""
     return list(dict.fromkeys(filter(None, row)))
 
@@ -186,8 +187,8 @@ def _may_be_head(row: list[str]) -> bool:
 
 def _looks_like_head(rows: list[list[str]], number: int) -> bool:
     """Return whether a row without enough known names has one, or short ones unlike the next row."""
-    texts = _filled(rows[number])
-    if len(max(rows, key=len)) == 1 or all(len(_filled(row)) == 1 for row in rows):
+    texts = _unique_texts(rows[number])
+    if len(max(rows, key=len)) == 1 or all(len(_unique_texts(row)) == 1 for row in rows):
         return len(rows) > 1 and _describes_risk(texts[0]) and is_plain_name(texts[0])
     if len(texts) < 2 or not all(map(_is_name, texts)) or any(text[0].isdigit() for text in texts):
         return False
@@ -196,7 +197,7 @@ def _looks_like_head(rows: list[list[str]], number: int) -> bool:
         return False
     if any(map(_is_label, texts)):
         return True
-    after = _filled(rows[number + 1])
+    after = _unique_texts(rows[number + 1])
     return _is_short(texts) and not (len(after) > 1 and _is_short(after))
 
 
@@ -207,15 +208,15 @@ def _is_short(texts: list[str]) -> bool:
 
 def _is_group_head(above: list[str], head: list[str]) -> bool:
     """Return whether a row names groups of the columns below it: "Risk", "Assessment"."""
-    texts = _filled(above)
-    return 2 <= len(texts) < len(_filled(head)) + above.count("") and all(
+    texts = _unique_texts(above)
+    return 2 <= len(texts) < len(_unique_texts(head)) + above.count("") and all(
         _is_name(text) and not DIGIT.search(text) and not text.endswith(":") for text in texts
     )
 
 
 def _is_lower_head(head: list[str], row: list[str]) -> bool:
     """Return whether a row names the columns of the groups that the head names."""
-    texts = _filled(row)
+    texts = _unique_texts(row)
     if len(texts) < 2 or any(len(text.split()) > 3 or DIGIT.search(text) for text in texts):
         return False
     width = max(len(head), len(row))
@@ -268,7 +269,7 @@ def has_labels(rows: list[list[str]], head: Head | None) -> bool:
     """Return whether the first column holds labels: a sheet, or a register with a column for each risk."""
     below = rows
     if head and is_head(rows[head.end - 1]):
-        if any(len(_filled(row)) > 2 for row in rows):
+        if any(len(_unique_texts(row)) > 2 for row in rows):
             return False
         below = rows[head.end :]
     labels = [row[0] for row in below if row[0]]
@@ -286,7 +287,7 @@ def _turn_sheets(rows: Iterable[Block]) -> Iterator[Block]:
     place, lines = Place(), 0
     titles: tuple[str, ...] = ()
     for row in rows:
-        filled = _filled(row.texts)
+        filled = _unique_texts(row.texts)
         if len(filled) == 1 and row.texts[0] and not is_plain_name(filled[0]):
             if sheet and not any(sheet[last := next(reversed(sheet))]):
                 sheet[last] = filled

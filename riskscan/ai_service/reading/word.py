@@ -345,7 +345,7 @@ class _Reader:
             self._open_fields.append(True)
             choices = find(node, "ffData", "ddList")
             if choices is not None:
-                pieces.append(_chosen(choices))
+                pieces.append(_find_choice(choices))
         elif self._open_fields and kind == "separate":
             self._open_fields[-1] = False
         elif self._open_fields and kind == "end":
@@ -431,7 +431,7 @@ def _count(element: Any, *path: str, default: int) -> int:
     return min(int(text), MAX_COLUMNS) if text.isdecimal() else default
 
 
-def _chosen(choices: Any) -> str:
+def _find_choice(choices: Any) -> str:
     """Return the chosen entry of a drop-down list."""
     entries = [node.get(VAL, "") for node in choices.iterchildren(W + "listEntry")]
     number = value(choices, "result") or value(choices, "default") or "0"

@@ -209,7 +209,7 @@ def leave_out_references(name: str, content: bytes) -> tuple[str, bytes]:
     "change",
     [make_strict, use_backslashes, break_styles, break_properties, break_names, leave_out_references],
 )
-def test_what_other_programs_write_is_read(change: Callable[[str, bytes], tuple[str, bytes] | None]) -> None:
+def test_files_of_other_programs_are_read(change: Callable[[str, bytes], tuple[str, bytes] | None]) -> None:
     assert texts(rewrite(register(), change)) == [PIER]
 
 
@@ -223,7 +223,7 @@ def test_shared_and_formatted_texts_are_read() -> None:
     assert texts(file.getvalue()) == [PIER, ROOF]
 
 
-def test_what_is_struck_out_is_left_out_but_not_of_an_import() -> None:
+def test_struck_out_text_is_left_out_but_imported() -> None:
     file = io.BytesIO()
     with xlsxwriter.Workbook(file) as book:
         sheet, struck = book.add_worksheet("Risks"), book.add_format({"font_strikeout": True})
@@ -281,7 +281,7 @@ def test_entities_are_not_expanded_without_bound() -> None:
         register()[:-300],
     ],
 )
-def test_what_is_no_workbook_is_refused(data: bytes) -> None:
+def test_damaged_workbooks_are_refused(data: bytes) -> None:
     with pytest.raises(UnreadableDocument):
         read("register.xlsx", data)
 

@@ -56,7 +56,7 @@ def test_headings_paragraphs_and_items_are_read_in_order() -> None:
         "<pre class='brush: java'>it.is(late);</pre><pre><code>it.is(late);</code></pre>",
     ],
 )
-def test_what_a_reader_of_the_page_does_not_see_is_left_out(hidden: str) -> None:
+def test_navigation_code_and_hidden_text_are_left_out(hidden: str) -> None:
     assert read("a.html", page(f"<p>The pier is closed.</p>{hidden}<p>The ferry sank.</p>")).texts == [
         "The pier is closed.",
         "The ferry sank.",
@@ -162,7 +162,7 @@ def test_a_register_with_a_table_in_a_cell_keeps_its_columns() -> None:
     assert read("a.html", body).texts == ["The pump may fail."]
 
 
-def test_what_is_struck_out_is_left_out() -> None:
+def test_struck_out_text_is_left_out() -> None:
     page = (
         "<p><s>The oven is old and may not last.</s></p><p>The tenant may <del>never </del>leave at <strike>any time </strike>once.</p>"
         '<p style="color: red; text-decoration: underline line-through">The mill may burn down.</p><p>The shed may burn down.</p>'

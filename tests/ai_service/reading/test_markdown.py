@@ -242,7 +242,7 @@ def test_admonitions_and_shortcodes_are_read_without_their_marks() -> None:
     ]
 
 
-def test_what_is_struck_out_is_left_out() -> None:
+def test_struck_out_text_is_left_out() -> None:
     text = (
         "~~The oven is old and may not last.~~\n\nThe tenant may ~~never~~ leave at <del>any time</del> once.\n\n"
         "| Risk | Status |\n|---|---|\n| The mill may burn | ~~Open~~ Closed |\n| ~~The barn may burn~~ | Open |\n| The shed may burn | Open |\n\n"

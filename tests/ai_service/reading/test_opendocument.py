@@ -125,7 +125,7 @@ def test_deleted_and_hidden_text_and_lists_of_contents_are_left_out() -> None:
     assert read_text(inner).texts == ["The pier is closed.", "But this one is shown."]
 
 
-def test_what_is_struck_out_is_left_out() -> None:
+def test_struck_out_text_is_left_out() -> None:
     inner = par(
         'The tenant may <text:span text:style-name="Struck">never </text:span>leave '
         '<text:span text:style-name="Plain">at once</text:span>.'

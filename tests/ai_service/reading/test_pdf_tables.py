@@ -419,5 +419,5 @@ PROSE = ["The pump may fail in the first", "frost, and nobody has ordered", "a s
     ],
     ids=["two columns", "form", "pairs", "contents", "unnamed column", "middle", "sentence"],
 )
-def test_what_is_no_table_for_certain_stays_text(drawn: list[bytes]) -> None:
+def test_doubtful_tables_stay_text(drawn: list[bytes]) -> None:
     assert rows_of(drawn) == []

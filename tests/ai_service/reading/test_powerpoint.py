@@ -116,7 +116,7 @@ def test_groups_are_read_and_hidden_shapes_and_slide_numbers_are_not() -> None:
     assert reading.texts == ["Inside the group", "Deep inside it", "Printed on"]
 
 
-def test_what_is_there_for_new_and_old_programs_is_read_once() -> None:
+def test_alternate_content_is_read_once() -> None:
     both = (
         f'<mc:AlternateContent><mc:Choice Requires="x">{shape(text("The crane is rusty"))}</mc:Choice>'
         f"<mc:Fallback>{shape(text('The crane is rusty'))}</mc:Fallback></mc:AlternateContent>"
@@ -144,7 +144,7 @@ def test_line_breaks_do_not_glue_words() -> None:
     assert read_slides(slide(shape(broken))).texts == ["The pier may sink soon."]
 
 
-def test_what_is_struck_out_is_left_out() -> None:
+def test_struck_out_text_is_left_out() -> None:
     struck = '<a:p><a:r><a:rPr strike="sngStrike"/><a:t>Nobody knows it. </a:t></a:r><a:r><a:rPr strike="noStrike"/><a:t>The pier may sink.</a:t></a:r></a:p>'
     assert read_slides(slide(shape(struck))).texts == ["The pier may sink."]
 

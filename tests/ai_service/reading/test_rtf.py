@@ -61,7 +61,7 @@ def test_links_footnotes_and_hidden_text() -> None:
         r"{\strike Was \strike0 The pier }may \strike\v never \v0 really \strike0 sink.",
     ],
 )
-def test_what_is_struck_out_or_hidden_is_left_out(body: str) -> None:
+def test_struck_out_and_hidden_text_is_left_out(body: str) -> None:
     assert texts(body + r"\par") == ["The pier may sink."]
 
 

@@ -289,7 +289,7 @@ def test_headers_quotations_and_signatures_of_an_email_are_no_sentences(name: st
         "Verstuurd vanaf mijn iPhone",
     ],
 )
-def test_what_phones_write_below_messages_is_left_out(line: str) -> None:
+def test_signatures_of_phones_are_left_out(line: str) -> None:
     quoted = f"The pump leaks.\n\n{line}\n\n> The pier is closed.\n>\n> {line}\n"
     reading = read("a.txt", quoted)
     assert reading.texts == ["The pump leaks.", "The pier is closed."]

@@ -420,7 +420,7 @@ def test_deleted_rows_and_cells_are_left_out() -> None:
     assert [block.texts for block in rows(read_word(inner))] == [["The pier may sink", "The roof may leak"]]
 
 
-def test_what_is_struck_out_is_left_out() -> None:
+def test_struck_out_text_is_left_out() -> None:
     inner = par(
         "The tenant may ",
         run("never ", "<w:strike/>"),
