@@ -27,6 +27,7 @@ from ..errors import REQUEST_ID, ApiError, invalid_request, one_of
 from ..export.columns import LAYOUTS, Column, Layout, finding_row, notes_row
 from ..export.text import FORMATS, Table
 from ..export.xlsx import Workbook
+from ..request.connection import has_left
 from ..request.filters import read_chosen_scans, read_filter
 from ..request.finding_filters import FindingFilter, read_finding_filter, read_state
 from ..request.forwarded import request_origin
@@ -138,10 +139,15 @@ async def stream_scans(db: Executor, subject: TokenSubject, scan_filter: Filter)
 async def batch_rows(
     request: web.Request, scans: AsyncIterator[Scan], finding_filter: FindingFilter, options: ExportOptions
 ) -> Batches:
-    """Yield the rows of the findings that match the filter, in batches, which may be empty."""
+    """Yield the rows of the findings that match the filter, in batches, which may be empty.
+
+    Raises ConnectionError once the client has left, so that nothing more is read for it.
+    """
     with_dismissed = options.layout.dismissed or bool(finding_filter.state)
     batch, examined = [], 0
     async for scan in scans:
+        if has_left(request):
+            raise ConnectionError("the client has left")
         if options.notes and scan.notes:
             batch.append(notes_row(scan, options.origin))
         for finding in await stream_findings(request, scan):

@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..request.authorization import bearer_token
 from ..request.body import MAX_FORM_BYTES, join_shared_text, read_fields
+from ..request.connection import has_left
 from ..responses import SCAN_PATH, SHARE_PATH, respond_error
 
 log = logging.getLogger("riskscan.errors")
@@ -63,11 +64,6 @@ def revoked(request: web.Request) -> ApiError:
     if bearer_token(request) is None:
         return not_authenticated()
     return invalid_token("The access token has been revoked, or its account was deleted.")
-
-
-def has_left(request: web.Request) -> bool:
-    """Return whether the client has closed the connection."""
-    return request.transport is None or request.transport.is_closing()
 
 
 def cause_name(exc: BaseException) -> str:

@@ -21,10 +21,14 @@ from aiohttp import web
 from yarl import URL
 
 from riskscan.concurrency import ACTIVE_REQUESTS
-from riskscan.database import DATABASE
+from riskscan.database import DATABASE, Executor
+from riskscan.database.rows import TokenSubject
+from riskscan.database.scans import find_scan
 from riskscan.export.columns import LAYOUTS
 from riskscan.export.text import FORMATS
+from riskscan.handlers import exports
 from riskscan.handlers.exports import MAX_WORKBOOKS, WORKBOOK_SLOTS
+from riskscan.schemas import Scan
 from riskscan.settings import SQLITE, sqlite_path
 from tests.support.ai import FINDINGS, NOTES, RISKS, Ai
 from tests.support.application import SECRET, MakeSettings, Server, serve
@@ -410,9 +414,25 @@ async def test_export_without_the_database_is_an_error_response(
 @pytest.mark.settings(metrics_token=SECRET)
 @pytest.mark.parametrize("kind", FORMATS)
 async def test_export_that_the_client_leaves_before_its_first_byte_is_a_499(
-    alice: Person, server: Server, kind: str, caplog: pytest.LogCaptureFixture
+    alice: Person,
+    server: Server,
+    kind: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A workbook waits for its slot and the other formats for a connection until the client has left."""
+    """A workbook waits for its slot and the other formats for a connection until the client has left.
+
+    After that, no more than a scan is read for it.
+    """
+    for _ in range(3):
+        await alice.scan(text="tight budget")
+    read: list[str] = []
+
+    async def find_and_count(db: Executor, subject: TokenSubject, scan_id: str) -> Scan | None:
+        read.append(scan_id)
+        return await find_scan(db, subject, scan_id)
+
+    monkeypatch.setattr(exports, "find_scan", find_and_count)
     caplog.set_level(logging.INFO, "riskscan.access")
     db, loop = server.app[DATABASE], asyncio.get_running_loop()
     head = (
@@ -435,6 +455,7 @@ async def test_export_that_the_client_leaves_before_its_first_byte_is_a_499(
     while not (lines := [line for line in caplog.messages if "/api/scans/export" in line]):
         await alice.get("/api/health/live")
     assert re.fullmatch(rf"GET /api/scans/export 499 .* user={alice.id}", lines[0])
+    assert len(read) <= 1
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
     metrics = (await alice.get("/metrics", headers=bearer(SECRET))).body.decode()
     assert re.findall(r'riskscan_requests_total{.*route="/api/scans/export".*} .*', metrics) == [
