@@ -19,8 +19,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from riskscan.errors import ApiError
+from riskscan.request import percent_encoding
 from riskscan.request.body import read_json
-from riskscan.request.percent_encoding import unquote_plus
+from riskscan.request.percent_encoding import SLICE, unquote_plus
 from tests.support.ai import Ai
 from tests.support.application import Server
 from tests.support.client import registered_person
@@ -187,17 +188,28 @@ PIECES = st.sampled_from(
 )
 
 
-@given(st.lists(PIECES | st.text(max_size=3)).map("".join))
-@example("%ff")
-@example("%e1=%9e%80")
-def test_unquoting_has_the_result_of_urllib(quoted: str) -> None:
-    try:
-        expected = urllib.parse.unquote_plus(quoted, errors="strict")
-    except UnicodeDecodeError:
-        with pytest.raises(ValueError, match=r"UTF-8|utf-8"):
-            unquote_plus(quoted.encode())
-    else:
-        assert unquote_plus(quoted.encode()) == expected
+@given(st.lists(PIECES | st.text(max_size=3)).map("".join), st.sampled_from([3, 4, 5, SLICE]))
+@example("%ff", SLICE)
+@example("%e1=%9e%80", SLICE)
+def test_unquoting_has_the_result_of_urllib(quoted: str, slice_bytes: int) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(percent_encoding, "SLICE", slice_bytes)
+        try:
+            expected = urllib.parse.unquote_plus(quoted, errors="strict")
+        except UnicodeDecodeError:
+            with pytest.raises(ValueError, match=r"UTF-8|utf-8"):
+                unquote_plus(quoted.encode())
+        else:
+            assert unquote_plus(quoted.encode()) == expected
+
+
+def test_unquoting_takes_little_more_memory_than_the_text() -> None:
+    quoted = b"%41" * (MB // 3)
+    tracemalloc.start()
+    text = unquote_plus(quoted)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * len(text) + 10 * SLICE
 
 
 def test_texts_in_json_are_read_whole() -> None:
