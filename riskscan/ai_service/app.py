@@ -35,7 +35,7 @@ from .notes import (
     limit_notes,
 )
 from .places import describe_place
-from .processes import DocumentReaders, Reading, ScoringPool, scoring_pool
+from .processes import DocumentReaders, DocumentText, ScoringPool, scoring_pool
 from .reading.blocks import Place
 from .scan_form import ScanForm, read_form, too_many_documents
 from .settings import SETTINGS, Settings
@@ -144,19 +144,19 @@ def to_answer(finding: dict[str, Any], units: list[Any]) -> dict[str, Any]:
     return answer
 
 
-async def read_form_parts(app: web.Application, user: str, form: ScanForm) -> Reading:
+async def read_form_parts(app: web.Application, user: str, form: ScanForm) -> DocumentText:
     """Read the file, then the text."""
-    parts: list[Reading] = []
+    parts: list[DocumentText] = []
     if form.filename or form.file:
         parts.append(await app[DOCUMENT_READERS].read(user, form.filename or "file", form.file))
     if len(form.text) > LONG_TEXT_CHARS:
         parts.append(await app[DOCUMENT_READERS].read(user, "", form.text.encode("utf-8", "replace")))
     elif form.text.strip():
-        parts.append(Reading(await app[SCORING_POOL].run(user, "split", form.text), []))
+        parts.append(DocumentText(await app[SCORING_POOL].run(user, "split", form.text), []))
     units = [unit for part in parts for unit in part.units]
     if not units:
         raise UnreadableDocument("No readable text found.")
-    return Reading(units, [note for part in parts for note in part.notes])
+    return DocumentText(units, [note for part in parts for note in part.notes])
 
 
 async def find_risks(

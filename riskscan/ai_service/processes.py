@@ -77,7 +77,7 @@ async def _exchange_lines(process: asyncio.subprocess.Process, request: bytes) -
     return response
 
 
-class Reading(NamedTuple):
+class DocumentText(NamedTuple):
     """What was read of a document: units (see sentences.Unit) as JSON lists, and notes for people."""
 
     units: list[Any]
@@ -94,10 +94,10 @@ class DocumentReaders:
         self._module = module
         self.slots = FairSemaphore(MAX_READERS, half(MAX_READERS))
 
-    async def read(self, user: str, filename: str, data: bytes | bytearray) -> Reading:
+    async def read(self, user: str, filename: str, data: bytes | bytearray) -> DocumentText:
         """Read a document; raises ServiceError."""
         result = await self.run(user, filename, data)
-        return Reading(result["units"], result["notes"])
+        return DocumentText(result["units"], result["notes"])
 
     async def run(self, user: str, filename: str, data: bytes | bytearray) -> dict[str, Any]:
         """Return what the program responds; raises ServiceError."""

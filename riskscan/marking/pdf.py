@@ -17,7 +17,7 @@ import pypdfium2.raw as pdfium
 
 from ..ai_service.reading.blocks import MAX_CHARS
 from ..ai_service.reading.pdf import find_indices, open_document, read_boxes
-from .placing import Mark, Piece, Places, list_unplaced, place_marks
+from .placing import Mark, MarkPlaces, Piece, list_unplaced, place_marks
 
 AUTHOR = "RiskScan"
 COLOUR = (255, 217, 64)
@@ -63,7 +63,7 @@ def mark_pdf(data: bytes, marks: Sequence[Mark]) -> tuple[bytes, list[int]]:
     return output.getvalue(), placed
 
 
-def _find_boxes(data: bytes, marks: Sequence[Mark]) -> tuple[Places, list[list[tuple[int, Box]]]]:
+def _find_boxes(data: bytes, marks: Sequence[Mark]) -> tuple[MarkPlaces, list[list[tuple[int, Box]]]]:
     """Return where the sentences stand in the text, and the boxes of their lines, each with its page."""
     document = open_document(data)
     text, pages = _read_text(document)

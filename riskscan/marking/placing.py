@@ -60,7 +60,7 @@ class FoldedText(NamedTuple):
     indices: array[int]
 
 
-Places = list[tuple[Piece, ...]]
+MarkPlaces = list[tuple[Piece, ...]]
 
 
 class Folder(dict[str, str]):
@@ -104,14 +104,14 @@ def place_marks(
     *,
     page_of: Callable[[int], int] = lambda index: 0,
     is_heading: Callable[[int], bool] = lambda index: False,
-) -> Places:
+) -> MarkPlaces:
     """Return the passages of each mark, none where it is not certain.
 
     The marks are in document order, which tells sentences apart that stand several times.
     """
     folded = fold(text)
     found = [_find_candidates(text, folded, mark, page_of, is_heading) for mark in marks]
-    places: Places = []
+    places: MarkPlaces = []
     for number, candidates in enumerate(found):
         if number and candidates and marks[number].sentence == marks[number - 1].sentence:
             places.append(places[-1])  # two risks of one sentence
@@ -302,7 +302,7 @@ def _common_length(text: str, position: int, sentence: str, done: int) -> int:
     return length
 
 
-def split_at_cuts(length: int, places: Places) -> Iterator[tuple[Piece, list[int]]]:
+def split_at_cuts(length: int, places: MarkPlaces) -> Iterator[tuple[Piece, list[int]]]:
     """Yield the passages between all starts and ends of pieces, each with the indices of its marks."""
     events: dict[int, list[tuple[int, bool]]] = {0: [], length: []}
     for index, pieces in enumerate(places):
@@ -325,7 +325,7 @@ def read_page(place: str) -> int:
     return int(match[1]) if match else 0
 
 
-def list_unplaced(marks: Sequence[Mark], places: Places) -> str:
+def list_unplaced(marks: Sequence[Mark], places: MarkPlaces) -> str:
     """Return a note that lists the findings without a place; empty if there are none."""
     notes = [
         f"{mark.note}\n“{mark.sentence}”" for mark, pieces in zip(marks, places, strict=True) if not pieces

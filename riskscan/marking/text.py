@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..ai_service.reading.blocks import Block
 from ..ai_service.reading.documents import read_blocks
 from ..ai_service.reading.encodings import decode
-from .placing import PARAGRAPH_END, Mark, Piece, Places, place_marks, split_at_cuts
+from .placing import PARAGRAPH_END, Mark, MarkPlaces, Piece, place_marks, split_at_cuts
 
 # shown character by character
 SOURCES = (".txt", ".md", ".csv")
@@ -67,7 +67,7 @@ def mark_text(filename: str, data: bytes, marks: Sequence[Mark]) -> tuple[bytes,
     ]
 
 
-def _place_in_markdown(text: str, marks: Sequence[Mark]) -> Places:
+def _place_in_markdown(text: str, marks: Sequence[Mark]) -> MarkPlaces:
     # blanks in their place, so that positions stay
     shown = NOT_SHOWN.sub(lambda match: " " * len(match[0]), text)
     return place_marks(shown, marks, is_heading=lambda index: text[text.rfind("\n", 0, index) + 1] == "#")
@@ -90,7 +90,7 @@ def _lay_out(blocks: Sequence[Block]) -> tuple[str, list[Passage]]:
 
 
 def _render(
-    filename: str, text: str, passages: Sequence[Passage], marks: Sequence[Mark], places: Places
+    filename: str, text: str, passages: Sequence[Passage], marks: Sequence[Mark], places: MarkPlaces
 ) -> Iterator[str]:
     title = html.escape(filename or "Pasted text")
     yield (
@@ -108,7 +108,7 @@ def _render(
     yield "</main>\n</body>\n</html>\n"
 
 
-def _render_notes(title: str, marks: Sequence[Mark], places: Places, *, is_placed: bool) -> Iterator[str]:
+def _render_notes(title: str, marks: Sequence[Mark], places: MarkPlaces, *, is_placed: bool) -> Iterator[str]:
     chosen = [mark for mark, pieces in zip(marks, places, strict=True) if bool(pieces) is is_placed]
     if not chosen:
         return
@@ -121,7 +121,7 @@ def _render_notes(title: str, marks: Sequence[Mark], places: Places, *, is_place
 
 
 def _render_passages(
-    text: str, passages: Sequence[Passage], marks: Sequence[Mark], places: Places
+    text: str, passages: Sequence[Passage], marks: Sequence[Mark], places: MarkPlaces
 ) -> Iterator[str]:
     cuts = list(split_at_cuts(len(text), places))
     seen: set[int] = set()

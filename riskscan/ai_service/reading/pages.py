@@ -196,7 +196,7 @@ def _collect_words(pages: list[Page]) -> set[str]:
 # -- headers and footers ---------------------------------------------------------------------------
 
 Measure = Callable[[Line | Table, Page], float]
-Places = Sequence[tuple[Measure, dict[str, list[float]]]]
+MarginPlaces = Sequence[tuple[Measure, dict[str, list[float]]]]
 
 
 def drop_headers_and_footers(pages: list[Page]) -> list[Page]:
@@ -270,7 +270,7 @@ def _mask(text: str) -> str:
     return re.sub(r"\d+", "0", text)
 
 
-def _drop_margins(page: Page, places: Places, count: int) -> list[Line]:
+def _drop_margins(page: Page, places: MarginPlaces, count: int) -> list[Line]:
     rows = sorted(page.lines, key=lambda line: -line.bottom)
     repeated = {id(line) for line in rows if _is_repeated(line, page, places, count)}
     if not repeated:
@@ -297,7 +297,7 @@ def _is_label(lines: list[Line]) -> bool:
     return not any(SENTENCE_END.search(line.text) for line in lines)
 
 
-def _is_repeated(line: Line, page: Page, places: Places, count: int) -> bool:
+def _is_repeated(line: Line, page: Page, places: MarginPlaces, count: int) -> bool:
     if not _is_in_margin(line, page):
         return False
     text = _mask(line.text)
