@@ -27,7 +27,7 @@ test-failed: $(VENV)/ready-dev  ## run the tests that failed last once more, one
 test-fast: $(VENV)/ready-dev  ## run the fast tests, three minutes on two cores: SQLite, no browser, no processes
 	$(BIN)/python -m pytest -n logical -m 'not slow and not postgresql'
 
-model:  ## make the analyser's model anew, in an hour: make model DATA=folder of documents that others wrote
+model:  ## make the analyser's model anew, in an hour and a half: make model DATA=folder of documents that others wrote
 	$(PYTHON) -m venv .venv-model
 	.venv-model/bin/pip install --quiet --require-hashes --requirement requirements.txt
 	.venv-model/bin/pip install --quiet --requirement training/requirements.txt

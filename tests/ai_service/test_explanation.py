@@ -97,7 +97,7 @@ def test_what_the_document_says_of_the_sentence_is_no_word_of_it() -> None:
     (judgement,) = judge(["The pump may fail."], 1)
     cues = explain("The pump may fail.", judgement, judgement.score + 1, "risks")
     assert [cue for cue in cues if cue.start is None][:-1] == [
-        Cue("one of a few sentences", 1.5, None),
+        Cue("one of a few sentences", 1.6, None),
         Cue("stands where risks are listed", 1.0, None),
     ]
     assert sum(cue.weight for cue in cues) == pytest.approx(judgement.score + 1, abs=0.006)
