@@ -19,19 +19,36 @@ SHORT_WORDS = frozenset(
         "them then there they this to under up was we were will with would you your",
     )
 )
+CONJUNCTIONS = ("and", "or", "to")  # as in "short- and long-term"
 LAST_WORD = re.compile(r"[^\W\d_]+$")
 FIRST_WORD = re.compile(r"[^\W\d_]+")
+WRAPPED_HYPHEN = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_])")
+
+
+def join_wrapped_lines(lines: list[str]) -> str:
+    """Join the lines of a paragraph; at the end of a line of text, most hyphens are those of compounds."""
+    text = "\n".join(lines)
+    if "-\n" in text:
+        text = WRAPPED_HYPHEN.sub(_replace_hyphen, text)
+    return text.replace("\n", " ")
+
+
+def _replace_hyphen(match: re.Match[str]) -> str:
+    begin, end = match.span()
+    last = LAST_WORD.search(match.string[max(0, begin - 40) : begin])
+    first = FIRST_WORD.match(match.string[end : end + 40])
+    if not last or not first:
+        return "-"
+    if first[0] in CONJUNCTIONS:
+        return "- "
+    return "" if len(last[0]) > 1 and _is_divided(last[0], first[0]) else "-"
 
 
 def join_narrow_lines(before: str, after: str, words: set[str]) -> str:
     """Join two lines as join_lines() does; narrow cells also divide words without a hyphen."""
     last, first = LAST_WORD.search(before[-40:]), FIRST_WORD.match(after[:40])
-    if last and first:
-        common = load_vectors()[0]
-        one, other = last[0].lower(), first[0].lower()
-        are_words = all(word in common or word in SHORT_WORDS for word in (one, other))
-        if one + other in common and not are_words:
-            return before + after
+    if last and first and _is_divided(last[0], first[0]):
+        return before + after
     return join_lines(before, after, words)
 
 
@@ -44,8 +61,18 @@ def join_lines(before: str, after: str, words: set[str]) -> str:
     if stem == before or stem[-1:].isspace():
         return f"{before} {after}"
     last, first = LAST_WORD.search(stem[-40:]), FIRST_WORD.match(after[:40])
+    if first and first[0] in CONJUNCTIONS:
+        return f"{stem}- {after}"
     keeps_hyphen = not last or not first or _is_compound(last[0], first[0], words)
     return f"{stem}-{after}" if keeps_hyphen else stem + after
+
+
+def _is_divided(last: str, first: str) -> bool:
+    """Return whether two parts are a common word together, and not two words."""
+    common = load_vectors()[0]
+    last, first = last.lower(), first.lower()
+    are_words = all(word in common or word in SHORT_WORDS for word in (last, first))
+    return last + first in common and not are_words
 
 
 def _is_compound(last: str, first: str, words: set[str]) -> bool:

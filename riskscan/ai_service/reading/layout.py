@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from ..khmer import KHMER
 from .blocks import Block, Place
+from .hyphens import join_wrapped_lines
 from .marks import BULLET, CLAUSE_NUMBER, HORIZONTAL_RULE, split_marks, split_row, strip_marks
 from .wrapping import (
     MIN_WRAP_WIDTH,
     SENTENCE_END,
-    WRAPPED_HYPHEN,
     find_wrapped,
     goes_on_below_gap,
     is_continuation,
@@ -124,10 +124,7 @@ def parse_text(blocks: list[Block]) -> Iterator[Block]:
 
 
 def _join(block: Block) -> Block:
-    text = " ".join(block.texts)
-    if "- " in text:
-        # a word that was wrapped at its hyphen
-        text = WRAPPED_HYPHEN.sub("-", text)
+    text = join_wrapped_lines(block.texts)
     return block if block.texts == [text] else block._replace(texts=[text])
 
 

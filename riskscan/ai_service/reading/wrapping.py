@@ -17,7 +17,6 @@ from .marks import (
 )
 
 SENTENCE_END = re.compile(r"[.!?;:។៕៖…][\"'”’)\]]*$")
-WRAPPED_HYPHEN = re.compile(r"(?<=[^\W\d_])-\ (?=[^\W\d_])")
 # a line that ends with one of these continues on the next line
 OPEN_WORDS = frozenset(
     re.findall(

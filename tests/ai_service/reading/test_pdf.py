@@ -322,6 +322,11 @@ def test_a_compound_of_the_document_keeps_its_hyphen() -> None:
     )
 
 
+def test_a_hyphen_before_a_conjunction_keeps_its_blank() -> None:
+    lines = ["The mill has short-", "and long-term loans."]
+    assert " ".join(texts(column(60, 700, lines))) == "The mill has short- and long-term loans."
+
+
 def test_soft_breaks_inside_a_line_are_spaces() -> None:
     assert texts(at(60, 700, "The\tbell tower\rleans and\xa0may fall.")) == [
         "The bell tower leans and may fall."

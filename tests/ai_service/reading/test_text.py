@@ -230,6 +230,28 @@ def test_a_sentence_goes_on_below_empty_lines() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "joined"),
+    [
+        ("They sign the agree-\nment with the sup-\nplier.", "They sign the agreement with the supplier."),
+        (
+            "It is a long-\nterm loan for the well-\nknown pier.",
+            "It is a long-term loan for the well-known pier.",
+        ),
+        (
+            "They send an e-\nmail about the off-\nshore pier.",
+            "They send an e-mail about the off-shore pier.",
+        ),
+        ("The X-\nray of the pier is lost.", "The X-ray of the pier is lost."),
+        ("They have short-\nand long-term loans.", "They have short- and long-term loans."),
+        ("They have short- and long-term\nloans.", "They have short- and long-term loans."),
+        ("Der Vertrag der Hafen-\nbehörde ist alt.", "Der Vertrag der Hafen-behörde ist alt."),
+    ],
+)
+def test_common_words_that_a_line_divides_become_whole(lines: str, joined: str) -> None:
+    assert read("a.txt", lines).texts == [joined]
+
+
 def test_characters_that_nobody_sees_are_removed() -> None:
     text = "The har\xadbour\u200b is\xa0closed and the pier too.\n\nIt is a well-\nknown and rotten pier.\n"
     assert read("a.txt", text).texts == [
