@@ -10,7 +10,7 @@ import itertools
 import re
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, NamedTuple
 
 import msgspec
@@ -372,10 +372,11 @@ def read_urlencoded(body: bytes | bytearray) -> Fields:
         raise invalid_request("The form has too many fields.")
     pairs, unknown = [], []
     try:
-        for pair in body.split(b"&"):
-            encoded, _, value = pair.partition(b"=")
-            if (name := unquote_plus(encoded)) in FIELD_NAMES:
-                pairs.append((name, unquote_plus(value)))
+        for begin, end in find_pairs(body):
+            equals = body.find(b"=", begin, end)
+            name_end = end if equals < 0 else equals
+            if (name := unquote_plus(body, begin, name_end)) in FIELD_NAMES:
+                pairs.append((name, unquote_plus(body, name_end + 1, end)))
             else:
                 unknown.append(name)
     except ValueError:
@@ -383,6 +384,16 @@ def read_urlencoded(body: bytes | bytearray) -> Fields:
     fields = group_by_name(pairs)
     fields.unknown = name_unknown(unknown)
     return fields
+
+
+def find_pairs(body: bytes | bytearray) -> Iterator[tuple[int, int]]:
+    """Yield where each pair of a URL-encoded form begins and ends; a copy of it may take megabytes."""
+    begin = 0
+    while begin <= len(body):
+        end = body.find(b"&", begin)
+        end = len(body) if end < 0 else end
+        yield begin, end
+        begin = end + 1
 
 
 def group_by_name(pairs: list[tuple[str, str]]) -> Fields:

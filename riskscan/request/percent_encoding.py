@@ -16,18 +16,18 @@ FLIPS = bytes(PERCENT ^ EQUALS if byte == EQUALS else 0 for byte in range(256))
 SLICE = 64 * 1024  # bytes that are decoded at once, which takes six times their memory
 
 
-def unquote_plus(quoted: bytes | bytearray) -> str:
+def unquote_plus(quoted: bytes | bytearray, begin: int = 0, end: int | None = None) -> str:
     """Decode a name or a value; a malformed escape stays as it is. Raises ValueError unless it is UTF-8.
 
     urllib's `unquote_plus` has the same result, but takes 120 ms per MB of escapes instead of 8.
     """
-    unquoted, begin = bytearray(), 0
-    while begin < len(quoted):
-        end = begin + SLICE
-        if end < len(quoted) and b"%" in quoted[end - 2 : end]:
-            end = quoted.rindex(b"%", begin, end)  # do not cut an escape
-        unquoted += unquote_slice(quoted[begin:end])
-        begin = end
+    unquoted, end = bytearray(), len(quoted) if end is None else end
+    while begin < end:
+        cut = min(begin + SLICE, end)
+        if cut < end and b"%" in quoted[cut - 2 : cut]:
+            cut = quoted.rindex(b"%", begin, cut)  # do not cut an escape
+        unquoted += unquote_slice(quoted[begin:cut])
+        begin = cut
     return unquoted.decode()
 
 
