@@ -11,8 +11,6 @@ PLUS_AND_EQUALS = bytes.maketrans(b"+=", b" " + NO_UTF_8)
 KINDS = bytes(byte if byte == PERCENT else byte in b"0123456789ABCDEFabcdef" for byte in range(256))
 # = becomes what turns a % into it, all else becomes 0
 FLIPS = bytes(PERCENT ^ EQUALS if byte == EQUALS else 0 for byte in range(256))
-
-
 SLICE = 64 * 1024  # bytes that are decoded at once, which takes six times their memory
 
 

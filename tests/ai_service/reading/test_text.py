@@ -403,6 +403,6 @@ def test_text_is_read_without_importing_what_other_formats_need() -> None:
     loaded = set(run.stdout.decode().split())
     reading = "riskscan.ai_service.reading."
     assert {name.removeprefix(reading) for name in loaded if name.startswith(reading)} == {
-        "blocks", "documents", "encodings", "layout", "marks", "outline", "sentences", "text", "wrapping",
+        "blocks", "documents", "encodings", "hyphens", "layout", "marks", "outline", "sentences", "text", "wrapping",
     }  # fmt: skip
     assert loaded.isdisjoint({"html", "zipfile", "lxml", "pypdfium2"})
