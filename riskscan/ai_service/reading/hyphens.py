@@ -20,6 +20,7 @@ SHORT_WORDS = frozenset(
     )
 )
 CONJUNCTIONS = ("and", "or", "to")  # as in "short- and long-term"
+MAX_PART = 40  # characters that are searched for a word
 LAST_WORD = re.compile(r"[^\W\d_]+$")
 FIRST_WORD = re.compile(r"[^\W\d_]+")
 WRAPPED_HYPHEN = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_])")
@@ -35,19 +36,18 @@ def join_wrapped_lines(lines: list[str]) -> str:
 
 def _replace_hyphen(match: re.Match[str]) -> str:
     begin, end = match.span()
-    last = LAST_WORD.search(match.string[max(0, begin - 40) : begin])
-    first = FIRST_WORD.match(match.string[end : end + 40])
-    if not last or not first:
-        return "-"
-    if first[0] in CONJUNCTIONS:
+    last, first = _find_parts(
+        match.string[max(0, begin - MAX_PART) : begin], match.string[end : end + MAX_PART]
+    )
+    if first in CONJUNCTIONS:
         return "- "
-    return "" if len(last[0]) > 1 and _is_divided(last[0], first[0]) else "-"
+    return "" if len(last) > 1 and _is_divided(last, first) else "-"
 
 
 def join_narrow_lines(before: str, after: str, words: set[str]) -> str:
     """Join two lines as join_lines() does; narrow cells also divide words without a hyphen."""
-    last, first = LAST_WORD.search(before[-40:]), FIRST_WORD.match(after[:40])
-    if last and first and _is_divided(last[0], first[0]):
+    last, first = _find_parts(before, after)
+    if last and first and _is_divided(last, first):
         return before + after
     return join_lines(before, after, words)
 
@@ -60,11 +60,17 @@ def join_lines(before: str, after: str, words: set[str]) -> str:
     stem = before.rstrip(HYPHENS)
     if stem == before or stem[-1:].isspace():
         return f"{before} {after}"
-    last, first = LAST_WORD.search(stem[-40:]), FIRST_WORD.match(after[:40])
-    if first and first[0] in CONJUNCTIONS:
+    last, first = _find_parts(stem, after)
+    if first in CONJUNCTIONS:
         return f"{stem}- {after}"
-    keeps_hyphen = not last or not first or _is_compound(last[0], first[0], words)
+    keeps_hyphen = not last or not first or _is_compound(last, first, words)
     return f"{stem}-{after}" if keeps_hyphen else stem + after
+
+
+def _find_parts(before: str, after: str) -> tuple[str, str]:
+    """Return the last word of a line and the first one of the next, empty where there is none."""
+    last, first = LAST_WORD.search(before[-MAX_PART:]), FIRST_WORD.match(after[:MAX_PART])
+    return last[0] if last else "", first[0] if first else ""
 
 
 def _is_divided(last: str, first: str) -> bool:
